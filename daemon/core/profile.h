@@ -1,0 +1,59 @@
+/* How a reference trainer orders and names what it logs: one table of switches and keys.
+ * `prisma` is ViT-Prisma's VisionSAETrainer, `saelens` SAELens's SAETrainer, `native` ours. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "message.h"
+
+/* The rows' values, each under one key a profile (NULL: that profile does not log it). */
+enum metric {
+	METRIC_MSE_LOSS,
+	METRIC_L1_LOSS,
+	METRIC_GHOST_GRAD_LOSS,
+	METRIC_OVERALL_LOSS,
+	METRIC_AUX_RECONSTRUCTION_LOSS,
+	METRIC_EXPLAINED_VARIANCE,        /* the profile's own definition */
+	METRIC_EXPLAINED_VARIANCE_STD,
+	METRIC_EXPLAINED_VARIANCE_LEGACY, /* SAELens: mean over rows of ratios */
+	METRIC_EXPLAINED_VARIANCE_LEGACY_STD,
+	METRIC_L0,
+	METRIC_MEAN_PASSES_SINCE_FIRED,
+	METRIC_DEAD_FEATURES,
+	METRIC_CURRENT_LEARNING_RATE,
+	METRIC_L1_COEFFICIENT,
+	METRIC_N_TRAINING_TOKENS,
+	METRIC_N_TRAINING_IMAGES,
+	METRIC_MEAN_LOG10_FEATURE_SPARSITY, /* the sparsity row's four */
+	METRIC_BELOW_1E_5,
+	METRIC_BELOW_1E_6,
+	METRIC_LOG_FEATURE_DENSITY_HISTOGRAM,
+	METRIC_FVU,                         /* ours, beside the profile's */
+	METRIC_MEAN_TOKENS_SINCE_FIRED,
+	METRIC_N_TOKENS_FOLDED,
+	METRIC_COUNT
+};
+
+struct profile {
+	const char *name;
+	bool close_before_fold;    /* a window closes before step n is folded, when (n+1) % W == 0 */
+	bool dead_before_fold;     /* dead features are counted before step n is folded */
+	bool tokens_before_step;   /* n_training_tokens does not include step n */
+	bool tokens_configured;    /* … and counts the configured batch, not the actual rows */
+	bool window_rows_configured; /* a window's rows are the configured batch × steps */
+	bool fires_nonzero;        /* since-fired is reset by nonzero, not positive */
+	bool l0_nonzero;           /* l0 counts nonzero, not positive */
+	bool l1_with_coefficient;  /* a computed l1_loss is coefficient × the lp norm */
+	bool mse_is_sum;           /* computed mse_loss: l2_sum / rows, else mse_num / mse_den */
+	bool ev_is_ratio_of_means; /* explained_variance: 1 − l2_sum/tv_sum, else mean of ratios */
+	bool gated_only_aux;       /* the auxiliary loss is logged for architecture `gated` only */
+	const char *keys[METRIC_COUNT];
+	bool suffixed[METRIC_COUNT]; /* whether the run's key suffix is appended */
+};
+
+/* NULL name: the default, prisma. NULL when there is none of that name. */
+const struct profile *profile_find(struct text name);
+
+/* The column and JSON name of a metric: `mse_loss`, `below_1e-5`, … */
+const char *metric_name(enum metric metric);

@@ -1,0 +1,24 @@
+/* The status document: what `sae-metricsd status --json` prints, built from the database alone.
+ * The daemon lays over it what only it knows (live states, rates, connections). */
+#pragma once
+
+#include <jansson.h>
+#include <sqlite3.h>
+#include <stdint.h>
+
+#define REPORT_SCHEMA 1
+
+enum report_result {
+	REPORT_OK = 0,
+	REPORT_NO_SUCH_RUN = 4, /* words say whether none or more than one matched */
+};
+
+struct report_query {
+	const char *run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
+	uint32_t reader_uid;  /* runs marked private are shown to their own user and to root */
+	int runs_max;         /* 0: all */
+};
+
+/* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's
+ * histograms, thresholds, events. Negative errno when the database cannot be read. */
+int report_build(sqlite3 *db, const struct report_query *query, json_t **ret, char ret_words[256]);

@@ -1,0 +1,72 @@
+/* Durable storage: one SQLite file of results, and beside it `<database>-state/` with two
+ * preallocated, checksummed slots a run for the per-feature arrays.
+ *
+ * Group commit with one disk worker: `filling` takes cuts on the loop while `flushing` is written by
+ * at most one queued work. No lock; ownership of the batch changes hands with `busy`.
+ * The order on disk: each run's arrays into the slot the database does not name, fdatasync,
+ * then one transaction with rows, applied seqs, small states, slot numbers and generations; the
+ * callback after COMMIT is what an ack stands on. */
+#pragma once
+
+#include <uv.h>
+
+#include "registry.h"
+
+struct json_t; /* jansson */
+struct store;
+
+struct store_callbacks {
+	/* A batch ended. status 0: committed and synced. The cuts are the store's and freed after the call.
+	 * -EIO: the outcome is unknown; the store has reopened its database and the engine must forget
+	 * what it has in memory. -ENOSPC, -EBUSY: never seen here, the batch is kept and tried again
+	 * (on_trouble says so). */
+	void (*on_committed)(void *user, const struct run_cut *cuts, int status);
+	/* Commits fail and are tried again (words say why, and when), or work again (words NULL). */
+	void (*on_trouble)(void *user, const char *words);
+};
+
+struct store_options {
+	const char *path; /* of the database */
+	const char *daemon_version;
+};
+
+/* Opens or creates. Locks `<path>.lock` first; refuses a network file system, a newer schema, a file
+ * that is somebody else's; sets a damaged one aside. On failure ret_words (one sentence) says what was wrong
+ * and what to do: -EBUSY (locked by another daemon), -EREMOTE, -EPROTO (newer schema), -EINVAL
+ * (not ours), or the errno. */
+int store_open(uv_loop_t *loop, const struct store_options *options,
+               const struct store_callbacks *callbacks, void *user, struct store **ret,
+               char ret_words[256]);
+/* Commits nothing more; waits for the work in flight; on_closed may free. */
+void store_close(struct store *s, void (*on_closed)(void *user), void *user);
+
+const uint8_t *store_db_id(const struct store *s);
+/* A sentence when opening set something aside or began a new file, else NULL. */
+const char *store_opening_words(const struct store *s);
+
+/* Takes the cut into the filling batch. */
+void store_put(struct store *s, struct run_cut *cut);
+/* Starts the commit of what is filling unless one is in flight or nothing is there. */
+void store_commit(struct store *s);
+bool store_busy(const struct store *s);
+size_t store_filling_bytes(const struct store *s);
+size_t store_held_bytes(const struct store *s); /* filling and flushing */
+double store_last_commit_s(const struct store *s);
+
+/* Reads a run's saved state on the loop thread, through a connection of its own: 0, -ENOENT, or
+ * broken. The arrays are NULL when no slot matches what the database names. */
+struct loaded_run {
+	struct run_saved saved;
+	void *memory; /* of `saved.small` */
+};
+int store_load(struct store *s, const char *run_id, struct loaded_run *ret);
+void loaded_run_finish(struct loaded_run *l);
+
+/* Ids of runs whose state is not an end (running, stalled, crashed lately), oldest first. Calls
+ * `each` for every one, on the loop thread. */
+int store_each_open_run(struct store *s, void (*each)(void *user, const char *run_id), void *user);
+
+/* Builds a status document (report.h) on the worker, between commits; `on_report` gets it on the
+ * loop (report NULL: status < 0, or 4 with words). run_part NULL: all runs. */
+typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
+int store_report(struct store *s, const char *run_part, uint32_t reader_uid, store_report_fn on_report, void *user);
