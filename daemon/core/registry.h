@@ -56,6 +56,9 @@ struct run *registry_find(struct registry *r, const char *run_id);
 /* Iterates; NULL ends. */
 struct run *registry_next(struct registry *r, struct run *after);
 const char *run_id(const struct run *run);
+/* The engine's own pointer on a run, NULL at first. */
+void run_set_user(struct run *run, void *user);
+void *run_user(const struct run *run);
 
 /* A run as the store kept it: `small` is what run_cut wrote, the arrays are taken over by
  * the core (NULL, NULL, NULL when their files did not match: the run goes on marked resumed).
@@ -111,12 +114,15 @@ enum apply_result registry_apply(struct registry *r, struct stream *stream,
 enum apply_result registry_apply_bad(struct registry *r, struct stream *stream, uint64_t seq,
                                      struct instant now);
 
+/* The streams of a run, those of its past launches that the core still keeps included; NULL ends. */
+struct stream *run_next_stream(const struct run *run, struct stream *after);
+
 /* The connection ended and every byte of it has been applied or discarded. What waits in memory for
  * other ranks stays. */
 void registry_disconnected(struct registry *r, struct stream *stream, struct instant now);
-/* The process behind the stream is known to be dead (pidfd). */
+/* The process behind the stream is known to be dead (pidfd; after a restart: the pid of the saved
+ * stream is nobody's, or another's). */
 void registry_process_dead(struct registry *r, struct stream *stream, struct instant now);
-/* After a restart: the process of a restored run's stream was found dead or alive. */
 
 /* Time passes: grace of missing ranks, stalled runs. Call about once a second. */
 void registry_tick(struct registry *r, struct instant now);
@@ -128,6 +134,7 @@ struct run *stream_run(const struct stream *s);
 const uint8_t *stream_id(const struct stream *s);
 uint64_t stream_applied(const struct stream *s);  /* end of the contiguous applied prefix */
 uint64_t stream_received(const struct stream *s); /* in memory: wanted − 1 */
+uint64_t stream_durable(const struct stream *s);  /* committed: what OPENED says, what is acked */
 int32_t stream_pid(const struct stream *s);
 bool stream_connected(const struct stream *s);
 
@@ -201,8 +208,13 @@ struct run_cut {
 struct run *registry_next_dirty(struct registry *r, struct run *after);
 /* Bytes the next cut of this run will hold, about. */
 size_t run_cut_size(const struct run *run);
-/* Makes the cut and leaves the run clean. NULL when memory is short (nothing has changed). */
+/* Of these, the rows waiting for a cut: what grows while no commit succeeds. */
+size_t run_uncut_bytes(const struct run *run);
+/* Makes the cut and leaves the run clean. NULL when memory is short (nothing has changed). A run
+ * is not evictable while a cut of it is neither committed nor given up with the registry. */
 struct run_cut *run_cut(struct registry *r, struct run *run, struct instant now);
+/* The cut is committed and synced: its streams are durable up to the seqs it held. */
+void registry_committed(struct registry *r, const struct run_cut *cut);
 void run_cut_destroy(struct run_cut *cut);
 
 /* ---- for state_dict and for the CLI ---- */
