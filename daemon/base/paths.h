@@ -1,0 +1,21 @@
+/* Where the daemon and its tools meet when nobody says where. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+struct paths {
+	char socket[PATH_MAX];
+	char database[PATH_MAX];
+};
+
+/* The host's: /run/sae-metricsd/socket, /var/lib/sae-metricsd/metrics.db. */
+void paths_system(struct paths *ret);
+
+/* The user's: $XDG_RUNTIME_DIR/sae-metricsd/socket and $XDG_STATE_HOME/sae-metricsd/metrics.db
+ * (~/.local/state where that is not set). "" for what the environment does not tell, or what would be
+ * too long to be a path. */
+void paths_user(struct paths *ret);
+
+/* $SAE_METRICS_SOCKET, which goes before both; NULL when not set or empty. */
+const char *paths_socket_override(void);

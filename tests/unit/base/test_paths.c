@@ -1,0 +1,89 @@
+/* Where the daemon and its tools meet when nobody says where. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "paths.h"
+
+static int clean(void **state) {
+	(void)state;
+
+	unsetenv("XDG_RUNTIME_DIR");
+	unsetenv("XDG_STATE_HOME");
+	unsetenv("SAE_METRICS_SOCKET");
+	setenv("HOME", "/home/ada", 1);
+	return 0;
+}
+
+static void the_hosts_paths_are_fixed(void **state) {
+	(void)state;
+	struct paths p;
+
+	paths_system(&p);
+	assert_string_equal(p.socket, "/run/sae-metricsd/socket");
+	assert_string_equal(p.database, "/var/lib/sae-metricsd/metrics.db");
+}
+
+static void a_users_paths_follow_the_environment(void **state) {
+	(void)state;
+	struct paths p;
+
+	setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
+	paths_user(&p);
+	assert_string_equal(p.socket, "/run/user/1000/sae-metricsd/socket");
+	assert_string_equal(p.database, "/home/ada/.local/state/sae-metricsd/metrics.db");
+
+	setenv("XDG_STATE_HOME", "/state", 1);
+	paths_user(&p);
+	assert_string_equal(p.database, "/state/sae-metricsd/metrics.db");
+}
+
+static void what_the_environment_does_not_tell_is_empty(void **state) {
+	(void)state;
+	struct paths p;
+
+	unsetenv("HOME");
+	setenv("XDG_RUNTIME_DIR", "", 1);
+	paths_user(&p);
+	assert_string_equal(p.socket, "");
+	assert_string_equal(p.database, "");
+}
+
+static void what_is_too_long_for_a_path_is_empty(void **state) {
+	(void)state;
+	struct paths p;
+	char home[PATH_MAX + 1];
+
+	memset(home, 'h', PATH_MAX);
+	home[PATH_MAX] = '\0';
+	setenv("HOME", home, 1);
+	paths_user(&p);
+	assert_string_equal(p.database, "");
+}
+
+static void an_empty_override_is_none(void **state) {
+	(void)state;
+
+	assert_null(paths_socket_override());
+	setenv("SAE_METRICS_SOCKET", "", 1);
+	assert_null(paths_socket_override());
+	setenv("SAE_METRICS_SOCKET", "/tmp/s", 1);
+	assert_string_equal(paths_socket_override(), "/tmp/s");
+}
+
+int main(void) {
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(the_hosts_paths_are_fixed, clean),
+		cmocka_unit_test_setup(a_users_paths_follow_the_environment, clean),
+		cmocka_unit_test_setup(what_the_environment_does_not_tell_is_empty, clean),
+		cmocka_unit_test_setup(what_is_too_long_for_a_path_is_empty, clean),
+		cmocka_unit_test_setup(an_empty_override_is_none, clean),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("paths", tests, NULL, NULL);
+}
