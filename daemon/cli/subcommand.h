@@ -6,16 +6,20 @@ enum exit_status {
 	EXIT_OK = 0,
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
-	EXIT_NO_ANSWER = 3, /* neither a daemon nor a database to be had */
-	EXIT_NO_SUCH_RUN = 4, /* none matches, or more than one */
-	EXIT_NEEDS_ATTENTION =
-		10 /* --check: a run listed crashed, stalled, failed or has an alert */
+	/* Neither a daemon nor a database to be had. */
+	EXIT_NO_ANSWER = 3,
+	/* No run matches, or more than one does. */
+	EXIT_NO_SUCH_RUN = 4,
+	/* --check: a listed run crashed, stalled, failed or has an alert. */
+	EXIT_NEEDS_ATTENTION = 10,
 };
 
 struct subcommand {
 	const char *name;
-	const char *summary; /* its line in `sae-metricsd --help` */
-	const char *usage; /* all of `sae-metricsd NAME --help`, newline included */
+	/* Its line in `sae-metricsd --help`. */
+	const char *summary;
+	/* All of `sae-metricsd NAME --help`, last newline included. */
+	const char *usage;
 	/* argv[0] is the subcommand's name. Returns an exit_status. */
 	int (*run)(int argc, char **argv);
 };
