@@ -1,13 +1,37 @@
-/* libsae-metrics: the trainer's side of sae-metricsd. Needs libc only.
+/* libsae-metrics: the trainer's side of sae-metricsd. Needs libc alone.
  *
- * A log call takes a mutex, copies what it was given into the run's bounded outbox and returns;
- * one sender thread a process talks to the daemon. Nothing here blocks on the daemon, the disk
- * or the network, raises SIGPIPE, aborts or exits, whether the daemon is healthy, absent,
- * stopped or out of disk. What a call returns is advice: a caller that ignores every return value is correct.
+ *	struct saem_options options = SAEM_OPTIONS_INIT;
+ *	options.project = "clip-b32";
+ *	options.d_sae = 24576;
+ *	options.scalars = (const char *const[]){"mse_loss", "l1_loss"};
+ *	options.n_scalars = 2;
  *
- * After fork() the child's handles are inert: every call returns SAEM_INERT at once.
+ *	struct saem_run *run;
+ *	const char *why;
+ *	if (saem_open(&options, &run, &why) < 0) {
+ *		errx(1, "sae-metrics: %s", why);
+ *	}
+ *	for (…) {
+ *		struct saem_counts fired = {.type = SAEM_U32, .data = counts, .n_entries = 24576};
+ *		saem_log_step(run, step, n_rows, &fired, NULL, (double[]){mse, l1}, NULL, 2);
+ *	}
+ *	saem_finish(run, 0, NULL, 10000);
+ *	saem_close(run);
  *
- * Threads: any thread may use any handle; steps of one run should come from one thread. */
+ * A log call takes a mutex, copies what it was given into the run's bounded outbox, and returns.
+ * One sender thread a process carries the outboxes of all runs to the daemon and keeps every frame until the
+ * daemon has it on disk. Nothing here blocks on the daemon, the disk or the network, grows without
+ * bound, raises SIGPIPE, aborts or exits, whether the daemon is healthy, absent, stopped or out of
+ * disk. The calls that take a timeout may wait, and no longer.
+ *
+ * What a call returns is advice: a caller that ignores every return value but saem_open's is correct.
+ *
+ * Threads: any thread may use any handle, except that saem_close must be a handle's last call. Fork:
+ * the child's copies of its parent's handles are inert, and it may open runs of its own. Exit: whatever was
+ * not finished is finished with the exit status of the process, all runs together in 5 seconds.
+ *
+ * Environment: SAE_METRICS_SOCKET (where the daemon listens), SAE_METRICS=off (every handle is inert),
+ * SAE_METRICS_QUIET=1 (nothing on stderr). */
 #pragma once
 
 #include <stddef.h>
@@ -19,44 +43,53 @@ extern "C" {
 
 #define SAEM_API __attribute__((visibility("default")))
 
-/* What a call may say. Below zero is -errno: the call was misused and did nothing. */
+/* What a call may say. Below zero is -errno: the call was misused and did nothing; the words
+ * of saem_get_stats say what was expected. */
 enum saem_result {
-	SAEM_QUEUED = 0,  /* kept until the daemon has it on disk */
-	SAEM_AWAY = 1,    /* the same, and there is no daemon at the moment */
+	SAEM_QUEUED = 0,  /* kept until the daemon has it on disk; of a call that waits: done */
+	SAEM_AWAY = 1,    /* kept, and there is no daemon at the moment */
 	SAEM_DROPPED = 2, /* no room: counted, and told to the daemon in its place */
-	SAEM_INERT = 3,   /* a forked child's handle, or a run already finished */
+	SAEM_INERT = 3,   /* a forked child's handle, a finished run, or SAE_METRICS=off */
 	SAEM_TIMEOUT = 4, /* a call with a deadline ran into it */
-	SAEM_REFUSED = 5  /* the daemon refused this run; saem_stats.words say why */
+	SAEM_REFUSED = 5  /* the daemon refused: the words say why. A refused run keeps nothing */
 };
 
+/* What happens to a message the outbox has no room for. */
 enum saem_when_full {
-	SAEM_DROP_NEWEST = 0,
-	SAEM_DROP_OLDEST = 1,
-	SAEM_WAIT = 2 /* wait up to when_full_wait_ms, then drop the newest */
+	SAEM_DROP_NEWEST = 0, /* it is dropped */
+	SAEM_DROP_OLDEST = 1, /* the oldest ones are, to make room */
+	SAEM_WAIT = 2         /* the call waits up to when_full_wait_ms for room; then it is dropped */
 };
 
-typedef struct saem_run saem_run;
+struct saem_run;
 
-/* Zero it (or use SAEM_OPTIONS_INIT), set what you know. Text is copied; NULL or 0 means "not
- * given". Meanings and defaults: PROTOCOL.md §3.2, experience of wandb.init. */
+/* What a run is opened with. Begin with SAEM_OPTIONS_INIT and set what you know: 0 and NULL mean "not given". Everything is
+ * copied. Meanings, ranges and defaults of what the daemon gets: PROTOCOL.md §3.2. */
 struct saem_options {
-	size_t size; /* sizeof(struct saem_options) of the caller */
-	const char *socket; /* NULL: $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/…, /run/… */
-	const char *run;    /* NULL: 8 random of [a-z0-9] */
-	const char *launch; /* NULL: torchrun's or Slurm's from the environment, else random */
-	uint32_t rank, world_size;               /* of this host; world_size 0: one */
-	uint32_t global_rank, global_world_size; /* 0: as above */
-	const char *resume; /* "never", "allow", "must" */
+	size_t size; /* sizeof(struct saem_options), as the caller was compiled */
+
+	/* Where to, and which run. */
+	const char *socket; /* $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/sae-metricsd/socket, /run/sae-metricsd/socket */
+	const char *run;    /* its id: 8 random of [a-z0-9]; with ranks made from the launch, the same on all */
+	const char *launch; /* with ranks from torchrun's or Slurm's environment; else random */
+	uint32_t rank, world_size;               /* among the processes of this host that make up the run: 0 of 1 */
+	uint32_t global_rank, global_world_size; /* of the whole job, as information */
+	const char *resume;                      /* "never", "allow" (default) or "must" */
+
+	/* What it is called: as in wandb.init. */
 	const char *project, *entity, *name, *group, *job_type, *notes;
 	const char *const *tags; /* NULL-terminated */
 	const char *const *args; /* NULL-terminated */
-	const char *config_json;
-	const char *program, *git_commit, *git_remote, *sweep_id, *source;
+	const char *config_json; /* an object */
+	const char *program, *git_commit, *git_remote, *sweep_id;
+	const char *source; /* which hook pushes */
+
+	/* What it is measured with. */
 	const char *profile, *architecture, *key_suffix;
-	uint32_t d_sae, d_in;
-	uint32_t wandb_log_frequency, feature_sampling_window; /* 0: 10, 1000 */
-	int64_t dead_feature_window;                           /* < 0 or 0 with has_dead_feature_window 0: 5000 */
-	int has_dead_feature_window;
+	uint32_t d_sae, d_in; /* d_sae not given: a run without counts */
+	uint32_t wandb_log_frequency, feature_sampling_window; /* 10, 1000 */
+	uint32_t dead_feature_window;                          /* 5000, unless: */
+	int has_dead_feature_window;                           /* it is given, and 0 means 0 */
 	uint32_t train_batch_size, context_size;
 	uint64_t total_training_tokens, total_training_steps;
 	uint64_t num_images, num_epochs, tokens_per_image;
@@ -66,102 +99,133 @@ struct saem_options {
 	double min_l0, min_explained_variance;
 	int is_private, log_to_wandb;
 	const char *wandb_key;
-	const char *const *scalars; /* names of saem_log_step's scalars */
+
+	/* The names of saem_log_step's scalars, in its order. */
+	const char *const *scalars;
 	size_t n_scalars;
-	uint64_t outbox_bytes;   /* 0: 64 MiB or 16 dense frames, whichever is more */
+
+	/* Room. */
+	uint64_t outbox_bytes; /* 64 MiB or 16 dense steps, whichever is more; touched only when used */
 	enum saem_when_full when_full;
 	uint32_t when_full_wait_ms;
+
 	int quiet; /* say nothing on stderr */
 };
 
 #define SAEM_OPTIONS_INIT { .size = sizeof(struct saem_options) }
 
-/* Begins a run: returns at once, daemon or no daemon. 0 and *ret_run, or -EINVAL (and
- * *ret_why, when not NULL, says in one static-lifetime or thread-local sentence which option and what was
- * expected), -ENOMEM. */
-SAEM_API int saem_open(const struct saem_options *options, saem_run **ret_run, const char **ret_why);
+/* Begins a run and returns at once, daemon or no daemon. 0 and *ret_run; or -EINVAL, and *ret_why (when not
+ * NULL) says in one sentence which option and what was expected, until this thread's next saem_open; or -ENOMEM. */
+SAEM_API int saem_open(const struct saem_options *options, struct saem_run **ret_run, const char **ret_why);
 
-SAEM_API const char *saem_id(const saem_run *run);   /* lives as long as the handle */
-SAEM_API const char *saem_name(const saem_run *run);
+/* Both live as long as the handle. A run without a name is called by its id. */
+SAEM_API const char *saem_id(const struct saem_run *run);
+SAEM_API const char *saem_name(const struct saem_run *run);
 
-/* One vector of per-feature counts, d_sae long, or pairs. Borrowed for the call. */
+/* One vector of per-feature counts, lent for the call. */
 enum saem_counts_type {
 	SAEM_NO_COUNTS = 0,
-	SAEM_U8, SAEM_U16, SAEM_U32, SAEM_U64, SAEM_I32, SAEM_I64, SAEM_F32, SAEM_F64, SAEM_BOOL,
-	SAEM_PAIRS_U32 /* data: n_entries indices u32 ascending; data2: n_entries counts u32 */
+	SAEM_U8 = 1,
+	SAEM_U16 = 2,
+	SAEM_U32 = 3,
+	SAEM_U64 = 4,
+	SAEM_I32 = 5,
+	SAEM_I64 = 6,
+	SAEM_F32 = 7,
+	SAEM_F64 = 8,
+	SAEM_BOOL = 9,
+	SAEM_PAIRS_U32 = 10 /* the nonzero ones only: data[i] is the count, u32, of feature indices[i] */
 };
+
 struct saem_counts {
 	enum saem_counts_type type;
 	const void *data;
-	const void *data2;
-	uint64_t n_entries; /* pairs; else d_sae */
+	const uint32_t *indices; /* of pairs: strictly ascending */
+	uint64_t n_entries;      /* d_sae; of pairs: how many */
 };
 
-/* One training step. `fired`: on how many of n_rows rows each feature was nonzero; `positive`
- * (may be NULL): on how many it was positive, where activations can be negative.
- * scalars[n_scalars] in the order of the options; has[n] (may be NULL: all) says which this step
- * has. Negative: -EINVAL (a count above n_rows, not an integer, negative; step out of
- * range; n_scalars not that of the options). */
-SAEM_API int saem_log_step(saem_run *run, uint32_t step, uint32_t n_rows,
+/* One training step. `fired`: on how many of the batch's n_rows rows each feature was nonzero; `positive`: on how
+ * many it was positive, where activations can be negative. Either may be NULL. scalars[n_scalars] are in
+ * the options' order; has[n_scalars], or NULL for all, says which of them this step has. -EINVAL: a count that is
+ * negative, no integer or above n_rows; a step above 2^31 - 3; n_rows 0; another number of scalars or features. */
+SAEM_API int saem_log_step(struct saem_run *run, uint32_t step, uint32_t n_rows,
                            const struct saem_counts *fired, const struct saem_counts *positive,
                            const double *scalars, const uint8_t *has, size_t n_scalars);
 
-enum saem_value_kind { SAEM_FLOAT = 1, SAEM_INT = 2, SAEM_TEXT = 3, SAEM_HISTOGRAM = 4 };
+/* A step without statistics: it takes its place in the stream, counted as dropped. */
+SAEM_API int saem_skip(struct saem_run *run, uint32_t step);
+
+enum saem_value_kind {
+	SAEM_FLOAT = 1,
+	SAEM_INT = 2,
+	SAEM_TEXT = 3,
+	SAEM_HISTOGRAM = 4
+};
+
 struct saem_value {
 	const char *key;
 	enum saem_value_kind kind;
-	double number;
-	int64_t integer;
-	const char *text;
-	const double *counts, *edges; /* n_bins, n_bins + 1 */
+	double number;                /* FLOAT */
+	int64_t integer;              /* INT */
+	const char *text;             /* TEXT */
+	const double *counts, *edges; /* HISTOGRAM: n_bins and n_bins + 1 of them */
 	uint32_t n_bins;
 };
-#define SAEM_NO_STEP (-1)
 
-SAEM_API int saem_log(saem_run *run, int64_t step, const struct saem_value *values, size_t n_values);
-SAEM_API int saem_event(saem_run *run, int64_t step, const char *kind, const char *text);
-/* The trainer wrote a checkpoint after `step`. */
-SAEM_API int saem_mark(saem_run *run, uint32_t step, const char *text);
-/* Later changes of name, notes, config, summary (NULL: unchanged). */
-SAEM_API int saem_update(saem_run *run, const char *name, const char *notes, const char *config_json,
-                         const char *summary_json);
-/* A step the trainer had no statistics for: consumes its place, counted as dropped. */
-SAEM_API int saem_skip(saem_run *run, uint32_t step);
+#define SAEM_NO_STEP (-1) /* the step the run is at */
 
-/* Waits until everything logged so far is on the daemon's disk: 0, SAEM_TIMEOUT, SAEM_INERT, SAEM_REFUSED. */
-SAEM_API int saem_flush(saem_run *run, uint32_t timeout_ms);
+/* Anything else, under its own keys. */
+SAEM_API int saem_log(struct saem_run *run, int64_t step, const struct saem_value *values, size_t n_values);
 
-/* The run's state after everything logged so far: bytes for the trainer's checkpoint, free() them with saem_free.
- * 0, SAEM_TIMEOUT, …; *ret_step is -1 before any step. */
-SAEM_API int saem_state(saem_run *run, uint32_t timeout_ms, void **ret_state, size_t *ret_len,
+/* Something happened; kind is a word, e.g. "resample". */
+SAEM_API int saem_event(struct saem_run *run, int64_t step, const char *kind, const char *text);
+
+/* The trainer wrote a checkpoint after `step`; text (may be NULL) says which. */
+SAEM_API int saem_mark(struct saem_run *run, uint32_t step, const char *text);
+
+/* Changes what the run is called, its config or its summary (JSON objects); NULL: unchanged. */
+SAEM_API int saem_update(struct saem_run *run, const char *name, const char *notes,
+                         const char *config_json, const char *summary_json);
+SAEM_API int saem_update_tags(struct saem_run *run, const char *const *tags);
+
+/* Waits until everything logged so far is on the daemon's disk. */
+SAEM_API int saem_flush(struct saem_run *run, uint32_t timeout_ms);
+
+/* The run's state after everything logged so far, as bytes for the trainer's own checkpoint (saem_free them).
+ * *ret_step is the step it is of, -1 before any. Handed back to saem_restore in a later process, before its first step, on
+ * any host, it makes the resumed run exact. saem_restore: -EBADMSG when it is no state or a damaged one. */
+SAEM_API int saem_state(struct saem_run *run, uint32_t timeout_ms, void **ret_state, size_t *ret_len,
                         int64_t *ret_step);
+SAEM_API int saem_restore(struct saem_run *run, const void *state, size_t len);
 SAEM_API void saem_free(void *memory);
-/* Hands a state back, before the first step. -EBADMSG when it is not one, or is damaged. */
-SAEM_API int saem_restore(saem_run *run, const void *state, size_t len);
 
 /* 1 when somebody asked this run to stop; *ret_reason (may be NULL) lives as long as the handle. */
-SAEM_API int saem_should_stop(saem_run *run, const char **ret_reason);
+SAEM_API int saem_should_stop(struct saem_run *run, const char **ret_reason);
 
 struct saem_stats {
-	size_t size; /* sizeof, set by the caller */
-	uint64_t messages;  /* seqs given */
-	uint64_t acked, dropped, refused;
-	uint64_t outbox_bytes, outbox_bytes_max, outbox_frames;
+	size_t size;               /* sizeof(struct saem_stats), set by the caller */
+	uint64_t messages;         /* logged so far, dropped ones included */
+	uint64_t acked;            /* of these, on the daemon's disk or known to it as dropped */
+	uint64_t dropped, refused; /* by us for want of room; by the daemon as bad */
+	uint64_t outbox_bytes, outbox_bytes_max, outbox_frames; /* held now, at most, and in how many frames */
 	uint64_t bytes_sent, connects;
 	int connected;
-	int64_t last_step;  /* as the daemon said at open; -1: none */
-	uint32_t attempt;   /* 0: not opened yet */
-	int resumed;
-	char words[256];    /* the last trouble, "" when none */
+	int64_t last_step; /* of the run, as the daemon said when it was opened; -1: none */
+	uint32_t attempt;  /* 0: not opened yet */
+	int resumed;       /* the run existed before */
+	char words[256];   /* the last trouble in one sentence; "": none */
 };
-SAEM_API int saem_get_stats(saem_run *run, struct saem_stats *ret);
 
-/* Ends the run: FINISH, then waits until the daemon has everything or the deadline. The handle
- * stays valid (inert) until saem_close. state NULL: finished for 0, failed otherwise. */
-SAEM_API int saem_finish(saem_run *run, int exit_code, const char *state, uint32_t timeout_ms);
+SAEM_API int saem_get_stats(struct saem_run *run, struct saem_stats *ret);
 
-/* Frees the handle; what was not delivered is given up (counted in a note for the daemon). NULL is fine. */
-SAEM_API void saem_close(saem_run *run);
+/* Ends the run and waits until the daemon has everything, or for timeout_ms; a run that never met a daemon does not
+ * wait for one. `state` is NULL (finished for 0, else failed), "finished", "failed", "preempted" or
+ * "stopped". The handle stays valid, and inert, until saem_close. What could not be delivered by then is
+ * still tried in the background, and noted for the daemon's next start. */
+SAEM_API int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t timeout_ms);
+
+/* Frees the handle at once; what the daemon does not have yet is given up, and noted. NULL is fine. */
+SAEM_API void saem_close(struct saem_run *run);
 
 SAEM_API const char *saem_version(void);
 
