@@ -94,7 +94,9 @@ struct change_attempt {
 	uint32_t lap;
 	uint32_t step_first;
 	double time;
-	const char *restored_from; /* "start", "state", "mark", "none" */
+	/* "start": a run's first; "continued": the run stood right before step_first; "state" and "mark":
+	 * handed over by the trainer, or the restore point of a MARK; "none": marked resumed. */
+	const char *restored_from;
 };
 
 struct change_mark {

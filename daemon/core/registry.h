@@ -77,6 +77,12 @@ int registry_restore(struct registry *r, struct run_saved *saved, struct instant
 void registry_evict(struct registry *r, struct run *run);
 bool run_evictable(const struct run *run);
 
+/* Forgets a run as it is, its streams included: what was not committed comes again. */
+void registry_forget(struct registry *r, struct run *run);
+/* Memory ran short in the middle of a message. The run is treated as if the daemon had been killed for it
+ * alone: it is never cut again; the engine closes its connections, forgets it and loads it anew. */
+bool run_broken(const struct run *run);
+
 /* ---- streams ---- */
 
 /* OPEN. Creates the run if there is none of that id (the engine has looked in the database
@@ -151,6 +157,17 @@ struct notice {
 bool registry_next_notice(struct registry *r, struct notice *ret);
 struct stream *registry_next_unblocked(struct registry *r);
 
+/* A run goes back to the step of a MARK, whose state the database holds (CHANGE_MARK): until it is
+ * given, the run's STEPs wait (APPLY_LATER, or in memory with ranks). Given once it is committed; NULL
+ * when it cannot be read: the run then goes on marked resumed. Borrowed for the call. */
+struct wanted_mark {
+	struct run *run;
+	uint32_t attempt, step; /* the mark's */
+};
+bool registry_next_wanted_mark(struct registry *r, struct wanted_mark *ret);
+void registry_give_mark(struct registry *r, struct run *run, const uint8_t *state, size_t len,
+                        struct instant now);
+
 /* ---- the cut ---- */
 
 struct stream_row {
@@ -163,7 +180,8 @@ struct stream_row {
 	bool finished;
 };
 
-/* The run as `runs` shows it. Text may be NULL. */
+/* The run as `runs` shows it. Text may be NULL; of config, notes, tags and args, which may be large, NULL
+ * means that they are as they were in the cut before. */
 struct run_row {
 	const char *id, *name, *project, *entity, *group_name, *job_type, *notes, *tags_json;
 	const char *config_json, *summary_json, *args_json;
@@ -185,7 +203,7 @@ struct run_row {
 };
 
 /* Everything of one run at one moment between two messages: rows, a copy of the state, and
- * the applied seq of every stream. Owns all it holds. */
+ * the applied seq of every stream that changed since the cut before. Owns all it holds. */
 struct run_cut {
 	struct run_cut *next; /* for whoever holds it */
 	struct run *run;      /* for the engine alone: the worker must not touch it */
@@ -237,3 +255,4 @@ void run_stop(struct registry *r, struct run *run, const char *reason);
 
 /* Bytes held for a user, and for all. */
 uint64_t registry_bytes(const struct registry *r);
+uint64_t registry_user_bytes(const struct registry *r, uint32_t uid);
