@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 struct text {
 	const char *data; /* NULL: not given */
@@ -138,8 +138,9 @@ struct msg_open {
 	double started; /* 0: not given */
 	struct text profile, architecture, key_suffix;
 	uint32_t d_sae, d_in; /* 0: not given */
-	uint32_t wandb_log_frequency, feature_sampling_window; /* defaults filled in by decode */
-	uint32_t dead_feature_window;
+	/* Defaults are filled in by decode. On the way out 0 of the first two means "not given". */
+	uint32_t wandb_log_frequency, feature_sampling_window;
+	uint32_t dead_feature_window; /* always sent: 0 is a window, too */
 	uint32_t train_batch_size, context_size; /* 0: not given */
 	uint64_t total_training_tokens, total_training_steps; /* 0: not given */
 	uint64_t num_images, num_epochs, tokens_per_image;    /* 0: not given */
@@ -169,7 +170,7 @@ struct msg_step {
 	double time, elapsed_s;
 	uint32_t n_rows;
 	uint32_t n_scalars;
-	double scalars[SCALARS_MAX];
+	double scalars[SCALARS_MAX];          /* 0 where not given; nothing behind n_scalars */
 	uint64_t present[SCALARS_MAX / 64]; /* bit i: scalars[i] was given */
 	struct counts nonzero, positive;    /* positive.form COUNTS_NONE: the same as nonzero */
 };
@@ -330,3 +331,15 @@ struct message {
 static inline struct text text_of(const char *data, size_t len) {
 	return (struct text){data, len};
 }
+
+/* "STEP"; "unknown" where there is no such type. */
+const char *message_name(uint64_t type);
+
+/* Whether messages of this type are the stream: they carry a seq and have their effect in its order. */
+bool message_has_seq(uint64_t type);
+bool message_has_payload(uint64_t type);
+/* Whether it is the daemon that sends them. */
+bool message_is_daemons(uint64_t type);
+
+/* The payload bytes of a message that has one (STEP, RESTORE, STATE, REPLY), else 0. */
+size_t message_payload_len(const struct message *m);

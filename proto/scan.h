@@ -15,6 +15,10 @@ enum scan_result {
 	SCAN_TOO_LONG    /* a string or bin above HEADER_BYTES_MAX */
 };
 
+#define SCAN_DEPTH_MAX 32u /* a fixed stack; also where msgpack-c stops */
+
+/* An item is a value at any level, a map's keys and the outermost value included; a container
+ * without containers has depth 1. Depth is bounded by SCAN_DEPTH_MAX too. */
 struct scan_limits {
 	uint32_t depth, items, bytes;
 };

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "limits.h"
+#include "bounds.h"
 
 #define WANDB_BINS         64u  /* wandb.Histogram's default */
 #define FIXED_BINS_DECADE  20u

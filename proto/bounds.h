@@ -1,18 +1,23 @@
-/* What the wire allows, each with its reason. PROTOCOL.md §1 is the table. */
+/* What the wire allows, each with its reason. PROTOCOL.md §1 is the table.
+ * (Not named limits.h: that would hide the C library's from whoever sees this folder.) */
 #pragma once
+
+#include <stdint.h>
 
 #define PROTO_VERSION_MIN 1u
 #define PROTO_VERSION_MAX 1u
 
 #define FRAME_PREFIX_SIZE 8u
 #define HEADER_LEN_MAX    262144u /* an OPEN with the run's config */
-#define HEADER_DEPTH_MAX  4u      /* LOG: array, list, entry, histogram's list */
+#define HEADER_DEPTH_MAX  5u      /* LOG: array, list, entry, histogram, its counts */
 #define HEADER_ITEMS_MAX  16384u  /* a LOG of 1,024 entries, or 12 histograms of 512 bins */
 #define HEADER_BYTES_MAX  196608u /* one string or bin: config */
 
 #define D_SAE_MAX         (1u << 24) /* 256 MiB of state a run */
 #define STATE_SMALL_MAX   262144u    /* of a state, what does not grow with d_sae */
 #define STEP_MAX          2147483645u /* differences of steps are kept in 32 bits */
+
+#define SEQ_MAX           ((uint64_t)INT64_MAX) /* SQLite's integers are signed */
 
 #define STREAM_ID_SIZE    16u
 #define DB_ID_SIZE        16u
@@ -25,6 +30,7 @@
 #define TEXT_MAX_BYTES    65536u /* a LOG's text, notes */
 #define FIELD_MAX_BYTES   4096u  /* other text fields of OPEN, an event's text */
 #define EVENT_KIND_MAX    64u
+#define QUERY_WHAT_MAX    64u
 #define LOG_ENTRIES_MAX   1024u
 #define HISTOGRAM_BINS_MAX 512u  /* W&B's own limit */
 #define THRESHOLDS_MAX    16u

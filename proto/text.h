@@ -1,0 +1,17 @@
+/* What the protocol asks of any text: UTF-8 without NUL, and without control characters where
+ * it names something that will be printed, stored as a key or made part of a path. */
+#pragma once
+
+#include "message.h"
+
+/* NULL, or what is wrong with it as a phrase: "is not UTF-8". */
+const char *text_flaw(struct text text, bool is_name);
+
+bool text_is(struct text text, const char *word);
+bool text_equal(struct text a, struct text b);
+
+/* Room for a peer's text in a sentence of ours. */
+#define TEXT_QUOTE_SIZE 48u
+
+/* Fills out with the beginning of `text` as printable ASCII, whatever it holds. Returns out. */
+const char *text_quote(struct text text, char out[TEXT_QUOTE_SIZE]);
