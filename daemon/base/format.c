@@ -9,7 +9,7 @@ static bool format_not_finite(char *out, double value) {
 	if (isfinite(value)) {
 		return false;
 	}
-	strcpy(out, isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf");
+	snprintf(out, FORMAT_MAX, "%s", isnan(value) ? "NaN" : value > 0 ? "inf" : "-inf");
 	return true;
 }
 
@@ -131,6 +131,8 @@ char *format_duration(char out[FORMAT_MAX], double seconds) {
 	}
 	if (s < 1) {
 		snprintf(out, FORMAT_MAX, "%.1fs", fmax(seconds, 0));
+	} else if (s >= MINUTE && s < 10 * MINUTE) {
+		snprintf(out, FORMAT_MAX, "%llum%02llus", s / MINUTE, s % MINUTE);
 	} else if (s < HOUR) {
 		format_age(out, seconds);
 	} else if (s < DAY) {

@@ -22,7 +22,7 @@ char *format_general(char out[FORMAT_MAX], double value);
 /* 812 B, 4.2 MiB, 512 GiB: binary units. */
 char *format_bytes(char out[FORMAT_MAX], double bytes);
 
-/* How long, in at most two units: 0.1s, 4s, 3m, 2h14m, 6d4h. Negative counts as 0. */
+/* How long, in at most two units: 0.1s, 4s, 3m12s, 42m, 2h14m, 6d4h. Negative counts as 0. */
 char *format_duration(char out[FORMAT_MAX], double seconds);
 
 /* The same in one unit: 4s, 3m, 2h, 6d. */

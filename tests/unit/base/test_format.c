@@ -103,7 +103,8 @@ static void a_duration_has_at_most_two_units(void **state) {
 	assert_string_equal(format_duration(out, 0.1), "0.1s");
 	assert_string_equal(format_duration(out, 4.9), "4s");
 	assert_string_equal(format_duration(out, 59.9), "59s");
-	assert_string_equal(format_duration(out, 192), "3m");
+	assert_string_equal(format_duration(out, 192), "3m12s");
+	assert_string_equal(format_duration(out, 2538), "42m");
 	assert_string_equal(format_duration(out, 8040), "2h14m");
 	assert_string_equal(format_duration(out, 3660), "1h01m");
 	assert_string_equal(format_duration(out, 532811), "6d4h");

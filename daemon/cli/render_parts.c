@@ -1,0 +1,149 @@
+#include "render_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "format.h"
+#include "render.h"
+
+static const struct state_look states[] = {
+	{"running", "●", "*", STYLE_GOOD},
+	{"stalled", "◐", "~", STYLE_WARN},
+	{"finished", "✔", "+", STYLE_DIM},
+	{"failed", "✗", "x", STYLE_BAD},
+	{"crashed", "✗", "x", STYLE_BAD},
+	{"preempted", "■", "#", STYLE_PLAIN},
+	{"stopped", "■", "#", STYLE_PLAIN},
+};
+
+static const struct state_look state_unknown = {"unknown", "?", "?", STYLE_PLAIN};
+
+const struct state_look *state_look_of(const json_t *run) {
+	const char *state = document_text(run, "state");
+
+	for (size_t i = 0; state && i < sizeof(states) / sizeof(states[0]); i++) {
+		if (strcmp(states[i].state, state) == 0) {
+			return &states[i];
+		}
+	}
+	return &state_unknown;
+}
+
+const char *state_glyph(const struct state_look *state, const struct look *look) {
+	return look->utf8 ? state->glyph : state->ascii;
+}
+
+const char *run_label(const json_t *run) {
+	const char *name = document_text(run, "name");
+	const char *id = document_text(run, "id");
+
+	return name && name[0] ? name : id ? id : "-";
+}
+
+bool run_needs_attention(const json_t *run) {
+	static const char *const states_bad[] = {"stalled", "failed", "crashed"};
+	const char *state = state_look_of(run)->state;
+
+	for (size_t i = 0; i < sizeof(states_bad) / sizeof(states_bad[0]); i++) {
+		if (strcmp(state, states_bad[i]) == 0) {
+			return true;
+		}
+	}
+	return json_array_size(document_at(run, "alerts")) > 0;
+}
+
+char *figure_count(char *out, double value) {
+	return format_count(out, value, 4);
+}
+
+char *figure_step(char *out, double value) {
+	return format_count(out, value, 5);
+}
+
+char *figure_ratio(char *out, double value) {
+	if (!isfinite(value) || fabs(value) >= 100) {
+		return format_general(out, value);
+	}
+	snprintf(out, FORMAT_MAX, "%.3f", value);
+	return out;
+}
+
+enum style figure_text(
+	const json_t *object, const char *path, number_format format, char *out, size_t size) {
+	char text[FORMAT_MAX] = "-";
+	double value = 0;
+
+	if (document_number(object, path, &value)) {
+		format(text, value);
+	}
+	snprintf(out, size, "%s", text);
+	return isfinite(value) ? STYLE_PLAIN : STYLE_BAD;
+}
+
+bool run_progress(const json_t *run, double *ret) {
+	static const char *const pairs[][2] = {
+		{"step", "total_training_steps"},
+		{"n_training_tokens", "total_training_tokens"},
+	};
+	double done, total;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (document_number(run, pairs[i][0], &done) &&
+			document_number(run, pairs[i][1], &total) && total > 0) {
+			/* Steps count from 0: after step n, n + 1 are done. */
+			*ret = (i == 0 ? done + 1 : done) / total;
+			return true;
+		}
+	}
+	return false;
+}
+
+static enum style alert_style(const char *kind) {
+	static const char *const grave[] = {"nan", "crashed", "failed", "lost", "dropped"};
+
+	for (size_t i = 0; kind && i < sizeof(grave) / sizeof(grave[0]); i++) {
+		if (strcmp(grave[i], kind) == 0) {
+			return STYLE_BAD;
+		}
+	}
+	return STYLE_WARN;
+}
+
+static void render_alert(
+	const json_t *run, const json_t *alert, unsigned name_width, struct page *page) {
+	const char *words = document_text(alert, "words");
+	enum style style = alert_style(document_text(alert, "kind"));
+	char age[FORMAT_MAX + 8] = "";
+	char duration[FORMAT_MAX];
+	double since;
+
+	if (document_time(alert, "since", &since)) {
+		snprintf(age, sizeof(age), "%s ago",
+			format_duration(duration, page->look.now - since));
+	}
+	page_put(page, style, "! ");
+	if (name_width > 0) {
+		page_put_left(page, STYLE_NAME, run_label(run), name_width);
+		page_put(page, STYLE_PLAIN, "  ");
+	}
+
+	/* The age stands at the right edge, where there is one and the words leave room. */
+	unsigned room = page_room(page);
+	unsigned needed = glyph_columns(words ? words : "-", page->look.utf8);
+	unsigned age_width = glyph_columns(age, page->look.utf8);
+	page_put_cut(page, style, words ? words : "-", room);
+	if (age[0] && page->look.width > 0 && needed + 2 + age_width <= room) {
+		page_tab(page, page->look.width - age_width);
+		page_put(page, STYLE_DIM, age);
+	}
+	page_end_line(page);
+}
+
+void render_alerts(const json_t *run, unsigned name_width, struct page *page) {
+	const json_t *alerts = document_at(run, "alerts");
+
+	for (size_t i = 0; i < json_array_size(alerts); i++) {
+		render_alert(run, json_array_get(alerts, i), name_width, page);
+	}
+}

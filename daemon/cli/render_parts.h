@@ -1,0 +1,32 @@
+/* What the screens have in common: how a state, a run's name, a figure and an alert look. */
+#pragma once
+
+#include "document.h"
+#include "page.h"
+
+struct state_look {
+	const char *state, *glyph, *ascii;
+	enum style style;
+};
+
+/* Never NULL: a state this program does not know looks like `?`. */
+const struct state_look *state_look_of(const json_t *run);
+const char *state_glyph(const struct state_look *state, const struct look *look);
+
+/* The run's name, or its id when it has none. */
+const char *run_label(const json_t *run);
+
+/* Formats a number that may be absent ("-") or not finite (in red). */
+typedef char *(*number_format)(char *out, double value);
+enum style figure_text(
+	const json_t *object, const char *path, number_format format, char *out, size_t size);
+
+char *figure_count(char *out, double value); /* 2670, 11.2k */
+char *figure_step(char *out, double value); /* 41200, 317k */
+char *figure_ratio(char *out, double value); /* 0.883 */
+
+/* How far the run is, 0 … 1 or a bit above; false when there is no total. */
+bool run_progress(const json_t *run, double *ret);
+
+/* One line an alert, all of one run's; `name_width` columns are kept for the run's name, none when 0. */
+void render_alerts(const json_t *run, unsigned name_width, struct page *page);

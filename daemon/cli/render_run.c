@@ -1,0 +1,349 @@
+#include "render_run.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "format.h"
+#include "plot.h"
+#include "render.h"
+#include "render_parts.h"
+
+#define LABEL_WIDTH 11u /* `  config   ` */
+#define BAR_WIDTH 20u
+#define EVENTS_SHOWN 5u
+
+void render_label(const char *label, struct page *page) {
+	page_tab(page, 2);
+	page_put(page, STYLE_DIM, label);
+	page_tab(page, LABEL_WIDTH);
+}
+
+void render_fact(struct page *page, enum style style, const char *format, ...) {
+	char text[512];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+
+	bool first = page->column <= LABEL_WIDTH;
+	unsigned needed = glyph_columns(text, page->look.utf8);
+	if (!first && page->look.width > 0 && page->column + 3 + needed > page->look.width) {
+		page_end_line(page);
+		page_tab(page, LABEL_WIDTH);
+	} else if (!first) {
+		page_put(page, STYLE_PLAIN, "   ");
+	}
+	page_put_cut(page, style, text, page_room(page));
+}
+
+static void fact_text(const json_t *run, const char *label, const char *path, struct page *page) {
+	const char *value = document_text(run, path);
+
+	if (value && value[0]) {
+		render_fact(page, STYLE_PLAIN, "%s %s", label, value);
+	}
+}
+
+static void fact_number(const json_t *run, const char *label, const char *path,
+	number_format format, struct page *page) {
+	char text[FORMAT_MAX];
+	double value;
+
+	if (document_number(run, path, &value)) {
+		render_fact(page, STYLE_PLAIN, "%s %s", label, format(text, value));
+	}
+}
+
+static char *figure_grouped(char *out, double value) {
+	return value >= 0 ? format_grouped(out, (uint64_t)value) : format_general(out, value);
+}
+
+static char *figure_plain(char *out, double value) {
+	snprintf(out, FORMAT_MAX, "%.0f", value);
+	return out;
+}
+
+/* `running 42m, last step 0.1s ago`, `failed with exit code 1 after 42m, 2h14m ago` */
+static void render_state(const json_t *run, struct page *page) {
+	const struct state_look *state = state_look_of(run);
+	char text[FORMAT_MAX];
+	double duration, age, ended;
+
+	page_put(page, state->style, state->state);
+	if (strcmp(state->state, "failed") == 0) {
+		page_printf(page, state->style, " with exit code %.0f",
+			document_count(run, "exit_code"));
+	}
+	bool over = document_time(run, "ended", &ended);
+	if (document_number(run, "duration_s", &duration)) {
+		page_printf(page, STYLE_PLAIN, "%s %s", over ? " after" : "",
+			format_duration(text, duration));
+	}
+	if (over) {
+		page_printf(page, STYLE_PLAIN, ", %s ago",
+			format_duration(text, page->look.now - ended));
+	} else if (document_number(run, "last_step_age_s", &age)) {
+		page_printf(page, STYLE_PLAIN, ", last step %s ago", format_duration(text, age));
+	}
+}
+
+static void render_head(const json_t *run, struct page *page) {
+	const struct state_look *state = state_look_of(run);
+
+	if (page->look.screen) {
+		page_put(page, state->style, state_glyph(state, &page->look));
+		page_put(page, STYLE_PLAIN, " ");
+	}
+	page_put(page, STYLE_NAME, run_label(run));
+	page_put(page, STYLE_PLAIN, "   ");
+	render_state(run, page);
+	page_end_line(page);
+
+	render_label("run", page);
+	fact_text(run, "id", "id", page);
+	fact_text(run, "project", "project", page);
+	fact_text(run, "group", "group", page);
+	fact_text(run, "user", "user", page);
+	fact_number(run, "pid", "pid", figure_plain, page);
+	fact_text(run, "via", "source", page);
+	page_end_line(page);
+}
+
+/* `ETA 4h31m, at 20:33`; with the day when that is not within a day. */
+static void render_eta(const json_t *run, struct page *page) {
+	char duration[FORMAT_MAX], clock[64];
+	double eta;
+	struct tm tm;
+
+	if (!document_number(run, "eta_s", &eta) || !isfinite(eta) || fabs(eta) > 1e9) {
+		return;
+	}
+	time_t at = (time_t)(page->look.now + eta);
+	localtime_r(&at, &tm);
+	strftime(clock, sizeof(clock), eta < 86400 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
+	render_fact(page, STYLE_PLAIN, "ETA %s %s", format_duration(duration, eta), clock);
+}
+
+static void render_of(const json_t *run, const char *path, const char *total_path,
+	number_format format, struct page *page) {
+	char done[FORMAT_MAX], total[FORMAT_MAX];
+	double value;
+
+	figure_text(run, path, format, done, sizeof(done));
+	if (document_number(run, total_path, &value)) {
+		render_fact(page, STYLE_PLAIN, "%s of %s", done, format(total, value));
+	} else {
+		render_fact(page, STYLE_PLAIN, "%s", done);
+	}
+}
+
+static void render_steps(const json_t *run, struct page *page) {
+	double progress;
+
+	render_label("step", page);
+	render_of(run, "step", "total_training_steps", figure_grouped, page);
+	if (run_progress(run, &progress)) {
+		page_put(page, STYLE_PLAIN, "   ");
+		plot_bar(page, progress, BAR_WIDTH);
+		double percent = round(1000 * progress) / 10;
+		page_printf(page, STYLE_PLAIN, "  %.1f %%",
+			progress < 1 ? fmin(percent, 99.9) : percent);
+	}
+	render_eta(run, page);
+	page_end_line(page);
+}
+
+static void render_tokens(const json_t *run, struct page *page) {
+	char text[FORMAT_MAX];
+	double rate;
+
+	render_label("tokens", page);
+	render_of(run, "n_training_tokens", "total_training_tokens", figure_count, page);
+	if (document_number(run, "rate.tokens_per_s", &rate)) {
+		render_fact(page, STYLE_PLAIN, "%s tok/s", figure_count(text, rate));
+	}
+	if (document_number(run, "rate.steps_per_s", &rate)) {
+		render_fact(page, STYLE_PLAIN, "%s step/s", format_significant(text, rate));
+	}
+	fact_number(run, "images", "n_training_images", figure_count, page);
+	page_end_line(page);
+}
+
+static void render_config(const json_t *run, struct page *page) {
+	double d_in = document_count(run, "d_in"), d_sae = document_count(run, "d_sae");
+	const char *architecture = document_text(run, "architecture");
+
+	if (!document_at(run, "profile")) {
+		return;
+	}
+	render_label("config", page);
+	if (d_in > 0) {
+		render_fact(page, STYLE_PLAIN, "d_in %.0f", d_in);
+	}
+	if (d_sae > 0 && d_in > 0 && fmod(d_sae, d_in) == 0) {
+		render_fact(page, STYLE_PLAIN, "d_sae %.0f (x%.0f)", d_sae, d_sae / d_in);
+	} else if (d_sae > 0) {
+		render_fact(page, STYLE_PLAIN, "d_sae %.0f", d_sae);
+	}
+	fact_number(run, "l1", "details.l1_coefficient", format_general, page);
+	fact_number(run, "lr", "details.current_learning_rate", format_general, page);
+	fact_number(run, "batch", "train_batch_size", figure_step, page);
+	fact_text(run, "profile", "profile", page);
+	if (architecture && strcmp(architecture, "standard") != 0) {
+		render_fact(page, STYLE_PLAIN, "%s", architecture);
+	}
+	fact_number(run, "window", "feature_sampling_window", figure_step, page);
+	fact_number(run, "dead after", "dead_feature_window", figure_step, page);
+	fact_number(run, "logged every", "wandb_log_frequency", figure_step, page);
+	page_end_line(page);
+}
+
+static void render_ranks(const json_t *run, struct page *page) {
+	double ranks = document_count(run, "world_size"), connected;
+	const char *waiting = document_text(run, "waiting_for");
+
+	if (ranks < 2 && !waiting) {
+		return;
+	}
+	render_label("ranks", page);
+	if (document_number(run, "streams_connected", &connected)) {
+		render_fact(page, STYLE_PLAIN, "%.0f of %.0f connected", connected, ranks);
+	} else {
+		render_fact(page, STYLE_PLAIN, "%.0f", ranks);
+	}
+	if (waiting) {
+		render_fact(page, STYLE_WARN, "waiting for %s", waiting);
+	}
+	page_end_line(page);
+}
+
+static void render_attempts(const json_t *run, struct page *page) {
+	const json_t *attempts = document_at(run, "attempts");
+	size_t n = json_array_size(attempts);
+	char step[FORMAT_MAX];
+
+	/* The first attempt of a run that was never resumed says nothing. */
+	for (size_t i = n > 3 ? n - 3 : 0; n > 1 && i < n; i++) {
+		const json_t *one = json_array_get(attempts, i);
+		const char *from = document_text(one, "restored_from");
+		render_label("attempt", page);
+		render_fact(page, STYLE_PLAIN, "%.0f", document_count(one, "attempt"));
+		render_fact(page, STYLE_PLAIN, "from step %s",
+			figure_grouped(step, document_count(one, "step_first")));
+		if (from && strcmp(from, "none") == 0) {
+			render_fact(page, STYLE_WARN, "without the state of what was before");
+		} else if (from && strcmp(from, "start") != 0) {
+			render_fact(page, STYLE_PLAIN, "restored from the %s",
+				strcmp(from, "state") == 0 ? "trainer's checkpoint" : from);
+		}
+		page_end_line(page);
+	}
+}
+
+static void render_traffic(const json_t *run, struct page *page) {
+	static const char *const losses[][2] = {{"late", "client.late"},
+		{"refused", "client.refused"}, {"lost", "client.lost"},
+		{"steps without all ranks", "client.missing_steps"}};
+	const char *state = document_text(run, "forward.state");
+	const char *target = document_text(run, "forward.target");
+	double dropped = document_count(run, "client.dropped");
+	char text[FORMAT_MAX];
+
+	page_end_line(page);
+	render_label("forward", page);
+	if (!state || strcmp(state, "off") == 0) {
+		render_fact(page, STYLE_PLAIN, "off (local only)");
+	} else {
+		render_fact(page, STYLE_PLAIN, "%s%s%s", target ? target : "", target ? ": " : "",
+			state);
+	}
+	fact_number(run, "messages", "client.messages", figure_grouped, page);
+	render_fact(page, dropped > 0 ? STYLE_BAD : STYLE_PLAIN, "dropped %s",
+		figure_grouped(text, dropped));
+	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+		double count = document_count(run, losses[i][1]);
+		if (count > 0) {
+			render_fact(page, STYLE_BAD, "%s %s", losses[i][0],
+				figure_grouped(text, count));
+		}
+	}
+	page_end_line(page);
+}
+
+static void render_events(const json_t *run, struct page *page) {
+	const json_t *events = document_at(run, "events");
+	size_t n = json_array_size(events);
+	char age[FORMAT_MAX], step[FORMAT_MAX];
+	double time, at;
+
+	for (size_t i = 0; i < n && i < EVENTS_SHOWN; i++) {
+		const json_t *event = json_array_get(events, i);
+		const char *kind = document_text(event, "kind");
+		const char *text = document_text(event, "text");
+		render_label(i == 0 ? "events" : "", page);
+		if (document_time(event, "time", &time)) {
+			page_put_right(page, STYLE_DIM, format_age(age, page->look.now - time), 4);
+			page_put(page, STYLE_DIM, " ago  ");
+		}
+		if (document_number(event, "step", &at)) {
+			page_printf(page, STYLE_PLAIN, "step %s  ", figure_grouped(step, at));
+		}
+		page_printf(page, STYLE_NAME, "%s", kind ? kind : "");
+		page_put(page, STYLE_PLAIN, "  ");
+		page_put_cut(page, STYLE_PLAIN, text ? text : "", page_room(page));
+		page_end_line(page);
+	}
+}
+
+/* What the words and the shapes mean; for people, so only on a screen. */
+static void render_legend(const json_t *run, struct page *page) {
+	static const char *const lines[][2] = {
+		{"never fired",
+			"not once in this window; rarer than its resolution looks the same"},
+		{"left hump", "near the resolution: the ultra-low cluster, rarely interpretable"},
+		{"right tail", "above 0.1: dense features; many of them mean too low a penalty"},
+	};
+	char steps[FORMAT_MAX];
+
+	if (!page->look.screen || document_count(run, "sparsity.n_tokens") < 1) {
+		return;
+	}
+	page_end_line(page);
+	page_printf(page, STYLE_DIM,
+		"  dead         silent for more than %s steps, as of the last logged row",
+		figure_grouped(steps, document_count(run, "dead_feature_window")));
+	page_end_line(page);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		page_tab(page, 2);
+		page_put_left(page, STYLE_DIM, lines[i][0], 13);
+		page_put(page, STYLE_DIM, lines[i][1]);
+		page_end_line(page);
+	}
+}
+
+void render_run(const json_t *document, const json_t *run, struct page *page) {
+	const char *trouble = document_text(document, "daemon.trouble");
+
+	if (trouble) {
+		page_put(page, STYLE_BAD, "! ");
+		page_put_cut(page, STYLE_BAD, trouble, page_room(page));
+		page_end_line(page);
+	}
+	render_head(run, page);
+	render_steps(run, page);
+	render_tokens(run, page);
+	render_config(run, page);
+	render_ranks(run, page);
+	render_attempts(run, page);
+	render_alerts(run, 0, page);
+	render_curves(run, page);
+	render_density(run, page);
+	render_window_curves(run, page);
+	render_traffic(run, page);
+	render_events(run, page);
+	render_legend(run, page);
+}

@@ -1,0 +1,229 @@
+/* The screens of `status`, text by text. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "screen.h"
+
+static const struct look narrow = {80, true, true, false, SCREEN_NOW};
+static const struct look wide = {120, true, true, false, SCREEN_NOW};
+static const struct look coloured = {80, true, true, true, SCREEN_NOW};
+static const struct look ascii = {80, true, false, false, SCREEN_NOW};
+static const struct look pipe_look = {0, false, true, false, SCREEN_NOW};
+
+static void check_runs(const char *document, const struct look *look, const char *screen) {
+	static const struct render_runs_options all = {0};
+	json_t *json = screen_document(document);
+	struct page page;
+
+	page_init(&page, look);
+	render_runs(json, &all, &page);
+	screen_check(page_text(&page), screen);
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void check_run(const char *document, const struct look *look, const char *screen) {
+	json_t *json = screen_document(document);
+	struct page page;
+
+	page_init(&page, look);
+	render_run(json, json_array_get(document_at(json, "runs"), 0), &page);
+	screen_check(page_text(&page), screen);
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void eighty_columns_hold_the_runs(void **state) {
+	(void)state;
+	check_runs("five_runs", &narrow, "five_runs.80");
+}
+
+static void a_hundred_and_twenty_columns_show_more(void **state) {
+	(void)state;
+	check_runs("five_runs", &wide, "five_runs.120");
+}
+
+static void a_pipe_gets_plain_columns_with_words_for_glyphs(void **state) {
+	(void)state;
+	check_runs("five_runs", &pipe_look, "five_runs.pipe");
+}
+
+static void without_utf8_everything_is_ascii(void **state) {
+	(void)state;
+	check_runs("five_runs", &ascii, "five_runs.ascii");
+	check_run("one_run", &ascii, "one_run.ascii");
+	check_run("troubled_run", &ascii, "troubled_run.ascii");
+}
+
+static void colour_marks_states_and_nan(void **state) {
+	(void)state;
+	check_runs("five_runs", &coloured, "five_runs.colour");
+	check_run("one_run", &coloured, "one_run.colour");
+}
+
+static void no_runs_yet_shows_how_to_begin(void **state) {
+	(void)state;
+	check_runs("no_runs", &narrow, "no_runs.80");
+	check_runs("no_runs", &pipe_look, "no_runs.pipe");
+}
+
+static void one_run_fills_a_screen(void **state) {
+	(void)state;
+	check_run("one_run", &narrow, "one_run.80");
+	check_run("one_run", &wide, "one_run.120");
+	check_run("one_run", &pipe_look, "one_run.pipe");
+}
+
+static void a_run_in_trouble_says_all_of_it(void **state) {
+	(void)state;
+	check_run("troubled_run", &narrow, "troubled_run.80");
+	check_run("troubled_run", &wide, "troubled_run.120");
+}
+
+static void a_run_of_which_nothing_is_known_is_dashes(void **state) {
+	(void)state;
+	check_runs("bare_run", &narrow, "bare_runs.80");
+	check_run("bare_run", &narrow, "bare_run.80");
+}
+
+/* Every screen of every document at every width: no line is wider, none ends in a blank. */
+static void check_lines(const char *text, const struct look *look) {
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		char line[2048];
+		assert_true(len < sizeof(line));
+		memcpy(line, text, len);
+		line[len] = '\0';
+		assert_true(glyph_columns(line, look->utf8) <= look->width);
+		assert_true(len == 0 || line[len - 1] != ' ');
+		text += len + (text[len] == '\n');
+	}
+}
+
+static void no_line_is_wider_than_its_screen(void **state) {
+	static const char *const documents[] = {
+		"five_runs", "one_run", "troubled_run", "bare_run", "no_runs"};
+	static const struct render_runs_options all = {0};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof(documents) / sizeof(documents[0]); i++) {
+		json_t *json = screen_document(documents[i]);
+		for (unsigned width = 1; width < 210; width++) {
+			struct look look = {width, true, width % 2 == 0, false, SCREEN_NOW};
+			struct page page;
+			page_init(&page, &look);
+			render_runs(json, &all, &page);
+			if (json_array_size(document_at(json, "runs")) > 0) {
+				const json_t *runs = document_at(json, "runs");
+				render_run(json, json_array_get(runs, 0), &page);
+			}
+			check_lines(page_text(&page), &look);
+			page_finish(&page);
+		}
+		json_decref(json);
+	}
+}
+
+static void a_name_cannot_reach_the_terminal_with_an_escape(void **state) {
+	json_t *json = screen_document("bare_run");
+	json_t *run = json_array_get(document_at(json, "runs"), 0);
+	static const struct render_runs_options all = {0};
+	struct page page;
+	(void)state;
+
+	json_object_set_new(run, "name", json_string("\033[2J\xc2\x9b\xe2\x80\xae evil\nx"));
+	page_init(&page, &narrow);
+	render_runs(json, &all, &page);
+	render_run(json, run, &page);
+	assert_null(strchr(page_text(&page), '\033'));
+	assert_null(strstr(page_text(&page), "\xc2\x9b"));
+	assert_null(strstr(page_text(&page), "\xe2\x80\xae"));
+	assert_non_null(strstr(page_text(&page), "?[2J?? evil?x"));
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void two_runs_of_one_name_are_told_apart_by_id(void **state) {
+	json_t *json = screen_document("bare_run");
+	json_t *runs = json_object_get(json, "runs");
+	static const struct render_runs_options all = {0};
+	struct page page;
+	(void)state;
+
+	json_object_set_new(json_array_get(runs, 0), "name", json_string("same"));
+	json_array_append_new(
+		runs, json_pack("{ssssss}", "id", "zzzz9999", "name", "same", "state", "stalled"));
+	page_init(&page, &narrow);
+	render_runs(json, &all, &page);
+	assert_non_null(strstr(page_text(&page), "same-abcd1234"));
+	assert_non_null(strstr(page_text(&page), "same-zzzz9999"));
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void columns_asked_for_come_alone_and_in_that_order(void **state) {
+	json_t *json = screen_document("five_runs");
+	unsigned columns[] = {
+		(unsigned)render_column_find("ev"), (unsigned)render_column_find("Run")};
+	struct render_runs_options options = {
+		.no_headings = true, .n_columns = 2, .columns = columns};
+	struct page page;
+	(void)state;
+
+	page_init(&page, &pipe_look);
+	render_runs(json, &options, &page);
+	assert_non_null(strstr(page_text(&page), "0.883  clip-b32-l9-x16\n"));
+	assert_null(strstr(page_text(&page), "RUN"));
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void a_column_there_is_not_is_not_found(void **state) {
+	(void)state;
+
+	assert_int_equal(render_column_find("LOSS"), -1);
+	assert_int_equal(render_column_find(""), -1);
+	assert_null(render_column_title(1000));
+}
+
+static void only_quiet_runs_need_no_attention(void **state) {
+	json_t *json = screen_document("five_runs");
+	const json_t *runs = document_at(json, "runs");
+	(void)state;
+
+	assert_false(run_needs_attention(json_array_get(runs, 0)));
+	assert_true(run_needs_attention(json_array_get(runs, 2)));
+	assert_false(run_needs_attention(json_array_get(runs, 3)));
+	assert_true(run_needs_attention(json_array_get(runs, 4)));
+	json_decref(json);
+}
+
+int main(void) {
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(eighty_columns_hold_the_runs),
+		cmocka_unit_test(a_hundred_and_twenty_columns_show_more),
+		cmocka_unit_test(a_pipe_gets_plain_columns_with_words_for_glyphs),
+		cmocka_unit_test(without_utf8_everything_is_ascii),
+		cmocka_unit_test(colour_marks_states_and_nan),
+		cmocka_unit_test(no_runs_yet_shows_how_to_begin),
+		cmocka_unit_test(one_run_fills_a_screen),
+		cmocka_unit_test(a_run_in_trouble_says_all_of_it),
+		cmocka_unit_test(a_run_of_which_nothing_is_known_is_dashes),
+		cmocka_unit_test(no_line_is_wider_than_its_screen),
+		cmocka_unit_test(a_name_cannot_reach_the_terminal_with_an_escape),
+		cmocka_unit_test(two_runs_of_one_name_are_told_apart_by_id),
+		cmocka_unit_test(columns_asked_for_come_alone_and_in_that_order),
+		cmocka_unit_test(a_column_there_is_not_is_not_found),
+		cmocka_unit_test(only_quiet_runs_need_no_attention),
+	};
+
+	setenv("TZ", "UTC", 1);
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("render", tests, NULL, NULL);
+}
