@@ -25,8 +25,7 @@ struct firing {
 struct fold_sums {
 	uint64_t positive; /* sum of the positive counts: l0 × rows */
 	uint64_t nonzero;  /* sum of the nonzero counts */
-	uint32_t fired;    /* features that fired */
-	uint32_t revived;  /* of them, those silent for more than dead_window passes before */
+	uint32_t revived;  /* features that fired after more than dead_window silent passes */
 };
 
 /* 0 or -ENOMEM. `before` is the step before the first: all features last fired then. */
@@ -35,7 +34,7 @@ void firing_finish(struct firing *f);
 
 /* Folds one step's counts (checked by counts_check). `positive` may be NULL or of form
  * COUNTS_NONE: the same as nonzero. With `fires_nonzero` a feature fires when it is nonzero
- * (SAELens), else when it is positive (Prisma); that decides `last`, fired and revived. */
+ * (SAELens), else when it is positive (Prisma); that decides `last` and `revived`. */
 void firing_fold(struct firing *f, const struct counts *nonzero, const struct counts *positive,
                  bool fires_nonzero, uint32_t step, uint32_t dead_window, struct fold_sums *ret);
 
