@@ -17,8 +17,8 @@ struct answer {
 };
 
 static bool fail(const struct answer *a, const char *name, const char *expected) {
-	(void)decode_fail(a->err, REFUSE_MALFORMED, "%s: %s is not %s", message_name(a->err->type), name,
-		expected);
+	(void)decode_fail(a->err, REFUSE_MALFORMED, "%s: %s is not %s", message_name(a->err->type),
+		name, expected);
 	return false;
 }
 
@@ -60,15 +60,15 @@ static bool read_text(const struct answer *a, const struct token *t, const char 
 	return true;
 }
 
-static bool read_optional_u32(const struct answer *a, const struct token *t, const char *name, uint32_t max,
-	bool *ret_given, uint32_t *ret) {
+static bool read_optional_u32(const struct answer *a, const struct token *t, const char *name,
+	uint32_t max, bool *ret_given, uint32_t *ret) {
 	*ret_given = t->kind != TOKEN_NIL;
 	*ret = 0;
 	return !*ret_given || read_u32(a, t, name, max, ret);
 }
 
-static bool read_optional_uint(const struct answer *a, const struct token *t, const char *name, uint64_t max,
-	bool *ret_given, uint64_t *ret) {
+static bool read_optional_uint(const struct answer *a, const struct token *t, const char *name,
+	uint64_t max, bool *ret_given, uint64_t *ret) {
 	*ret_given = t->kind != TOKEN_NIL;
 	*ret = 0;
 	return !*ret_given || read_uint(a, t, name, max, ret);
@@ -120,7 +120,8 @@ static bool read_refusal(const struct answer *a, struct message *ret) {
 		return false;
 	}
 	m->code = code;
-	return read_optional_uint(a, &a->elements[2], "limit", UINT64_MAX, &m->has_limit, &m->limit) &&
+	return read_optional_uint(
+		       a, &a->elements[2], "limit", UINT64_MAX, &m->has_limit, &m->limit) &&
 	       read_optional_u32(a, &a->elements[3], "retry_after_ms", UINT32_MAX, &m->has_retry,
 		       &m->retry_after_ms) &&
 	       read_text(a, &a->elements[4], "words", false, &m->words);
@@ -227,16 +228,17 @@ static bool read_message(const struct answer *a, struct message *ret) {
 	case MSG_REPLY:
 		return read_reply(a, ret);
 	default:
-		return decode_fail(a->err, REFUSE_MALFORMED, "type %llu is not a message the daemon sends",
+		return decode_fail(a->err, REFUSE_MALFORMED,
+			"type %llu is not a message the daemon sends",
 			(unsigned long long)a->elements[0].natural);
 	}
 }
 
-enum decode_result answer_read(const struct frame_view *frame, struct message *ret,
-	struct decode_error *err) {
+enum decode_result answer_read(
+	const struct frame_view *frame, struct message *ret, struct decode_error *err) {
 	struct answer a = {.end = frame->header + frame->header_len, .frame = frame, .err = err};
 
-	*err = (struct decode_error){0};
+	decode_error_clear(err);
 	enum scan_result scanned = scan(frame->header, frame->header_len, &scan_header_limits);
 	if (scanned != SCAN_OK) {
 		(void)decode_fail(err, REFUSE_MALFORMED, "the header is %s", scan_words(scanned));
@@ -255,7 +257,8 @@ enum decode_result answer_read(const struct frame_view *frame, struct message *r
 		return DECODE_MALFORMED;
 	}
 	if (frame->payload_len > 0 && !message_has_payload(err->type)) {
-		(void)decode_fail(err, REFUSE_MALFORMED, "%s carries no payload", message_name(err->type));
+		(void)decode_fail(
+			err, REFUSE_MALFORMED, "%s carries no payload", message_name(err->type));
 		return DECODE_MALFORMED;
 	}
 	return DECODE_OK;

@@ -48,13 +48,15 @@ static bool decode_hello(struct fields *f, struct message *ret) {
 	if (!read_u32(f, fields_at(f, 1), &version_min, &m->version_min)) {
 		return false;
 	}
-	const struct number_field version_max = {"version_max", m->version_min, UINT32_MAX, 0, NULL};
+	const struct number_field version_max = {
+		"version_max", m->version_min, UINT32_MAX, 0, NULL};
 	if (!read_u32(f, fields_at(f, 2), &version_max, &m->version_max) ||
 		!read_u32(f, fields_at(f, 3), &role, &peer_role)) {
 		return false;
 	}
 	m->role = peer_role;
-	return check_map(f, map) && read_optional_text(f, map_at(map, "agent"), &agent, &m->agent) &&
+	return check_map(f, map) &&
+	       read_optional_text(f, map_at(map, "agent"), &agent, &m->agent) &&
 	       read_optional_u32(f, map_at(map, "pid"), &pid, &m->pid) &&
 	       read_optional_text(f, map_at(map, "host"), &host, &m->host);
 }
@@ -65,8 +67,8 @@ static bool read_scalars(struct fields *f, const msgpack_object *list, struct ms
 	}
 	m->n_scalars = list->via.array.size;
 	if (m->n_scalars > SCALARS_MAX) {
-		return decode_fail(f->err, ERROR_BAD_VALUE, "scalars has %u elements; expected at most %u",
-			m->n_scalars, SCALARS_MAX);
+		return decode_fail(f->err, ERROR_BAD_VALUE,
+			"scalars has %u elements; expected at most %u", m->n_scalars, SCALARS_MAX);
 	}
 	memset(m->present, 0, sizeof m->present);
 	for (uint32_t i = 0; i < m->n_scalars; i++) {
@@ -84,8 +86,10 @@ static bool read_scalars(struct fields *f, const msgpack_object *list, struct ms
 
 /* One vector of the payload: its form, its length, and where it lies. */
 static bool read_counts(struct fields *f, uint32_t i, size_t *offset, struct counts *ret) {
-	static const struct number_field form = {"form", COUNTS_NONE, COUNTS_PAIRS32, ERROR_BAD_COUNTS, NULL};
-	static const struct number_field n_entries = {"n_entries", 0, D_SAE_MAX, ERROR_BAD_COUNTS, NULL};
+	static const struct number_field form = {
+		"form", COUNTS_NONE, COUNTS_PAIRS32, ERROR_BAD_COUNTS, NULL};
+	static const struct number_field n_entries = {
+		"n_entries", 0, D_SAE_MAX, ERROR_BAD_COUNTS, NULL};
 	uint32_t number = COUNTS_NONE;
 
 	*ret = (struct counts){.form = COUNTS_NONE};
@@ -103,8 +107,9 @@ static bool read_counts(struct fields *f, uint32_t i, size_t *offset, struct cou
 	ret->data = f->frame->payload + *offset;
 	*offset += ret->len;
 	return *offset <= f->frame->payload_len ||
-	       decode_fail(f->err, ERROR_BAD_COUNTS, "the payload has %u bytes; expected %zu of counts",
-		       f->frame->payload_len, *offset);
+	       decode_fail(f->err, ERROR_BAD_COUNTS,
+		       "the payload has %u bytes; expected %zu of counts", f->frame->payload_len,
+		       *offset);
 }
 
 static bool read_all_counts(struct fields *f, struct msg_step *m) {
@@ -115,7 +120,8 @@ static bool read_all_counts(struct fields *f, struct msg_step *m) {
 	}
 	if (offset != f->frame->payload_len) {
 		return decode_fail(f->err, ERROR_BAD_COUNTS,
-			"the payload has %u bytes; expected %zu of counts", f->frame->payload_len, offset);
+			"the payload has %u bytes; expected %zu of counts", f->frame->payload_len,
+			offset);
 	}
 	return m->positive.form == COUNTS_NONE || m->nonzero.form != COUNTS_NONE ||
 	       decode_fail(f->err, ERROR_BAD_COUNTS,
@@ -202,8 +208,10 @@ static bool decode_dropped(struct fields *f, struct message *ret) {
 		return false;
 	}
 	m->has_steps = has_first;
-	return (has_first == has_last && has_first == (m->n_steps > 0) && m->step_first <= m->step_last) ||
-	       decode_fail(f->err, f->code, "step_first and step_last do not fit n_steps or each other");
+	return (has_first == has_last && has_first == (m->n_steps > 0) &&
+		       m->step_first <= m->step_last) ||
+	       decode_fail(f->err, f->code,
+		       "step_first and step_last do not fit n_steps or each other");
 }
 
 static bool decode_flush(struct fields *f, struct message *ret) {
@@ -232,7 +240,8 @@ static bool decode_finish(struct fields *f, struct message *ret) {
 	m->seq = f->err->seq;
 	return read_exit_code(f, fields_at(f, 2), &m->exit_code) &&
 	       read_optional_text(f, fields_at(f, 3), &state, &m->state) &&
-	       check_choice(f, "state", m->state, states, "finished, failed, preempted or stopped") &&
+	       check_choice(
+		       f, "state", m->state, states, "finished, failed, preempted or stopped") &&
 	       read_time(f, 4, &m->time);
 }
 
@@ -290,8 +299,9 @@ static struct peek peek_at(const struct frame_view *frame) {
 	}
 	p.is_message = true;
 	p.type = type.natural;
-	if (message_has_seq(p.type) && root.count >= 2 && token_read(type.data, end, &seq) == SCAN_OK &&
-		seq.kind == TOKEN_UINT && seq.natural >= 1 && seq.natural <= SEQ_MAX) {
+	if (message_has_seq(p.type) && root.count >= 2 &&
+		token_read(type.data, end, &seq) == SCAN_OK && seq.kind == TOKEN_UINT &&
+		seq.natural >= 1 && seq.natural <= SEQ_MAX) {
 		p.has_seq = true;
 		p.seq = seq.natural;
 	}
@@ -303,7 +313,8 @@ static bool build(struct decoder *d, struct fields *f, const struct frame_view *
 	size_t offset = 0;
 
 	msgpack_zone_clear(&d->arena);
-	int status = msgpack_unpack((const char *)frame->header, frame->header_len, &offset, &d->arena, &root);
+	int status = msgpack_unpack(
+		(const char *)frame->header, frame->header_len, &offset, &d->arena, &root);
 	if (status == MSGPACK_UNPACK_NOMEM_ERROR) {
 		f->no_memory = true;
 		return false;
@@ -335,20 +346,25 @@ enum decode_result decode(struct decoder *d, const struct frame_view *frame, str
 	if (p.is_message && message_is_daemons(p.type)) {
 		return answer_read(frame, ret, err);
 	}
-	*err = (struct decode_error){0};
-	if (!p.is_message || p.type >= sizeof readers / sizeof readers[0] || readers[p.type] == NULL) {
-		(void)decode_fail(err, REFUSE_MALFORMED, "the header does not begin with the type of a message");
+	decode_error_clear(err);
+	if (!p.is_message || p.type >= sizeof readers / sizeof readers[0] ||
+		readers[p.type] == NULL) {
+		(void)decode_fail(err, REFUSE_MALFORMED,
+			"the header does not begin with the type of a message");
 		return DECODE_MALFORMED;
 	}
 	err->type = (enum message_type)p.type;
 	if (message_has_seq(p.type) && !p.has_seq) {
-		(void)decode_fail(err, REFUSE_MALFORMED, "seq of %s is not a number from 1", message_name(p.type));
+		(void)decode_fail(err, REFUSE_MALFORMED, "seq of %s is not a number from 1",
+			message_name(p.type));
 		return DECODE_MALFORMED;
 	}
 	err->has_seq = p.has_seq;
 	err->seq = p.seq;
 
-	struct fields f = {.frame = frame, .zone = &d->arena, .err = err,
+	struct fields f = {.frame = frame,
+		.zone = &d->arena,
+		.err = err,
 		.code = p.has_seq ? ERROR_BAD_MESSAGE : REFUSE_MALFORMED};
 	if (scan_frame(&f, frame) && check_payload(&f, frame) && build(d, &f, frame) &&
 		readers[p.type](&f, ret)) {

@@ -5,8 +5,8 @@
 
 enum decode_result {
 	DECODE_OK = 0,
-	DECODE_MALFORMED,  /* not a message of this protocol: no type, or no seq where one is due */
-	DECODE_BAD_FIELD,  /* type (and seq, for the stream's messages) are legible, the rest is not */
+	DECODE_MALFORMED, /* not a message of this protocol: no type, or no seq where one is due */
+	DECODE_BAD_FIELD, /* type (and seq, for the stream's messages) are legible, the rest is not */
 	DECODE_NO_MEMORY
 };
 
@@ -14,9 +14,12 @@ struct decode_error {
 	enum message_type type;
 	bool has_seq;
 	uint64_t seq;
-	uint32_t code;   /* an error_code or refusal_code that fits */
+	uint32_t code; /* an error_code or refusal_code that fits */
 	char words[192]; /* what was expected, in one sentence */
 };
+
+/* Nothing known yet. */
+void decode_error_clear(struct decode_error *err);
 
 /* Sets code and words and returns false, for readers that chain with &&. */
 bool decode_fail(struct decode_error *err, uint32_t code, const char *format, ...)

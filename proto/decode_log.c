@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-
 static bool read_numbers(struct fields *f, const msgpack_object *list, double *ret) {
 	for (uint32_t i = 0; i < list->via.array.size; i++) {
 		if (!number_of(&list->via.array.ptr[i], &ret[i]) || !isfinite(ret[i])) {
@@ -19,25 +18,28 @@ static bool read_histogram(struct fields *f, const msgpack_object *o, struct his
 	if (o->via.array.size < 2 || lists[0].type != MSGPACK_OBJECT_ARRAY ||
 		lists[1].type != MSGPACK_OBJECT_ARRAY) {
 		return decode_fail(f->err, ERROR_BAD_VALUE,
-			"a value is a list; expected a histogram: a list of counts and a list of edges");
+			"a value is a list; expected a histogram: a list of counts and a list of "
+			"edges");
 	}
 
 	uint32_t n_bins = lists[0].via.array.size, n_edges = lists[1].via.array.size;
 	if (n_bins == 0 || n_bins > HISTOGRAM_BINS_MAX || n_edges != n_bins + 1) {
 		return decode_fail(f->err, ERROR_BAD_VALUE,
-			"a histogram has %u counts and %u edges; expected 1 to %u and one more", n_bins, n_edges,
-			HISTOGRAM_BINS_MAX);
+			"a histogram has %u counts and %u edges; expected 1 to %u and one more",
+			n_bins, n_edges, HISTOGRAM_BINS_MAX);
 	}
 	double *counts = fields_alloc(f, sizeof *counts * (n_bins + n_edges));
 	if (counts == NULL) {
 		return false;
 	}
-	*ret = (struct histogram_view){.n_bins = n_bins, .counts = counts, .edges = counts + n_bins};
+	*ret = (struct histogram_view){
+		.n_bins = n_bins, .counts = counts, .edges = counts + n_bins};
 	return read_numbers(f, &lists[0], counts) && read_numbers(f, &lists[1], counts + n_bins);
 }
 
 static bool read_value(struct fields *f, const msgpack_object *o, struct value *ret) {
-	static const struct text_field text = {"a value", 0, TEXT_MAX_BYTES, false, ERROR_BAD_VALUE};
+	static const struct text_field text = {
+		"a value", 0, TEXT_MAX_BYTES, false, ERROR_BAD_VALUE};
 
 	switch (o->type) {
 	case MSGPACK_OBJECT_BOOLEAN:
@@ -64,7 +66,8 @@ static bool read_value(struct fields *f, const msgpack_object *o, struct value *
 		ret->kind = VALUE_HISTOGRAM;
 		return read_histogram(f, o, &ret->histogram);
 	default:
-		return fail_kind(f, ERROR_BAD_VALUE, "a value", o, "a number, a text, a bool or a histogram");
+		return fail_kind(f, ERROR_BAD_VALUE, "a value", o,
+			"a number, a text, a bool or a histogram");
 	}
 }
 

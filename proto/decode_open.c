@@ -13,14 +13,14 @@ static bool read_id(struct fields *f, const msgpack_object *o, const char *key, 
 	return true;
 }
 
-static bool read_thresholds(struct fields *f, const msgpack_object *o, const struct open_field *field,
-	double *ret, uint32_t *ret_count) {
+static bool read_thresholds(struct fields *f, const msgpack_object *o,
+	const struct open_field *field, double *ret, uint32_t *ret_count) {
 	if (o->type != MSGPACK_OBJECT_ARRAY) {
 		return fail_kind(f, 0, field->key, o, "a list of floats");
 	}
 	if (o->via.array.size > field->list_max) {
-		return decode_fail(f->err, f->code, "%s has %u elements; expected at most %u", field->key,
-			o->via.array.size, field->list_max);
+		return decode_fail(f->err, f->code, "%s has %u elements; expected at most %u",
+			field->key, o->via.array.size, field->list_max);
 	}
 	for (uint32_t i = 0; i < o->via.array.size; i++) {
 		if (!read_finite(f, &o->via.array.ptr[i], field->key, &ret[i])) {
@@ -28,7 +28,8 @@ static bool read_thresholds(struct fields *f, const msgpack_object *o, const str
 		}
 		if (ret[i] <= 0 || ret[i] > 1) {
 			return decode_fail(f->err, f->code,
-				"%s holds %g; expected densities above 0 and up to 1", field->key, ret[i]);
+				"%s holds %g; expected densities above 0 and up to 1", field->key,
+				ret[i]);
 		}
 	}
 	*ret_count = o->via.array.size;
@@ -43,8 +44,8 @@ static bool read_bool(struct fields *f, const msgpack_object *o, const char *key
 	return true;
 }
 
-static bool read_float_field(struct fields *f, const msgpack_object *o, const struct open_field *field,
-	struct msg_open *m) {
+static bool read_float_field(struct fields *f, const msgpack_object *o,
+	const struct open_field *field, struct msg_open *m) {
 	bool ok = read_finite(f, o, field->key, (double *)((char *)m + field->value));
 
 	if (ok && field->given != 0) {
@@ -87,7 +88,8 @@ static bool read_field(struct fields *f, const msgpack_object *o, const struct o
 		return read_bool(f, o, field->key, value);
 	case OPEN_NAMES:
 	case OPEN_TEXTS:
-		return read_texts(f, o, &text, field->list_max, field->kind == OPEN_TEXTS, value, given);
+		return read_texts(
+			f, o, &text, field->list_max, field->kind == OPEN_TEXTS, value, given);
 	case OPEN_FLOATS:
 		return read_thresholds(f, o, field, value, given);
 	}
@@ -98,13 +100,15 @@ static void set_fallbacks(struct msg_open *m) {
 	memset(m, 0, sizeof *m);
 	for (uint32_t i = 0; i < open_fields_count; i++) {
 		if (open_fields[i].kind == OPEN_U32 && open_fields[i].fallback != 0) {
-			*(uint32_t *)((char *)m + open_fields[i].value) = (uint32_t)open_fields[i].fallback;
+			*(uint32_t *)((char *)m + open_fields[i].value) =
+				(uint32_t)open_fields[i].fallback;
 		}
 	}
 }
 
 /* Unknown keys are a later version's; of a key that comes twice the last one counts. */
-static bool read_map(struct fields *f, const msgpack_object *map, struct msg_open *m, uint64_t *ret_seen) {
+static bool read_map(
+	struct fields *f, const msgpack_object *map, struct msg_open *m, uint64_t *ret_seen) {
 	for (uint32_t i = 0; i < map->via.map.size; i++) {
 		const msgpack_object_kv *kv = &map->via.map.ptr[i];
 		if (kv->key.type != MSGPACK_OBJECT_STR || kv->val.type == MSGPACK_OBJECT_NIL) {
@@ -138,8 +142,8 @@ static bool check_run_id(struct fields *f, struct text run) {
 
 	for (size_t i = 0; i < run.len; i++) {
 		char c = run.data[i];
-		bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-			       c == '_' || c == '-';
+		bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+			       (c >= '0' && c <= '9') || c == '_' || c == '-';
 		if (!allowed) {
 			return decode_fail(f->err, f->code,
 				"run is \"%s\"; expected 1 to 64 of letters, digits, _ and -",
@@ -151,8 +155,9 @@ static bool check_run_id(struct fields *f, struct text run) {
 
 static bool check_ranks(struct fields *f, struct msg_open *m) {
 	if (m->rank >= m->world_size) {
-		return decode_fail(f->err, f->code, "rank is %u; expected less than world_size, which is %u",
-			m->rank, m->world_size);
+		return decode_fail(f->err, f->code,
+			"rank is %u; expected less than world_size, which is %u", m->rank,
+			m->world_size);
 	}
 	if (m->global_world_size == 0 && m->global_rank == 0) {
 		m->global_rank = m->rank;

@@ -13,7 +13,16 @@ struct writer {
 	uint8_t *out;
 	size_t cap, len;
 	uint32_t items;
+	uint8_t spill[16]; /* where a head goes that has no room: never read */
 };
+
+/* Where the next `len` bytes go, at most a head's. */
+static uint8_t *claim(struct writer *w, size_t len) {
+	uint8_t *at = w->len + len <= w->cap ? w->out + w->len : w->spill;
+
+	w->len += len;
+	return at;
+}
 
 static void put_bytes(struct writer *w, const void *data, size_t len) {
 	if (w->len + len <= w->cap && len > 0) {
@@ -22,19 +31,44 @@ static void put_bytes(struct writer *w, const void *data, size_t len) {
 	w->len += len;
 }
 
-/* A head byte and the lowest `size` bytes of v, big-endian. */
-static void put_head(struct writer *w, uint8_t head, uint64_t v, size_t size) {
-	uint8_t bytes[1 + sizeof v];
-	uint64_t be = htobe64(v << (64 - 8 * size));
-
-	bytes[0] = head;
-	memcpy(bytes + 1, &be, sizeof be);
-	put_bytes(w, bytes, 1 + size);
+static void put_byte(struct writer *w, uint8_t byte) {
+	*claim(w, 1) = byte;
 	w->items++;
 }
 
-static void put_byte(struct writer *w, uint8_t byte) {
-	put_bytes(w, &byte, 1);
+/* A head byte and the lowest 1, 2, 4 or 8 bytes of v, big-endian. */
+static void put_head8(struct writer *w, uint8_t head, uint64_t v) {
+	uint8_t *at = claim(w, 2);
+
+	at[0] = head;
+	at[1] = (uint8_t)v;
+	w->items++;
+}
+
+static void put_head16(struct writer *w, uint8_t head, uint64_t v) {
+	uint8_t *at = claim(w, 1 + sizeof(uint16_t));
+	uint16_t be = htobe16((uint16_t)v);
+
+	at[0] = head;
+	memcpy(at + 1, &be, sizeof be);
+	w->items++;
+}
+
+static void put_head32(struct writer *w, uint8_t head, uint64_t v) {
+	uint8_t *at = claim(w, 1 + sizeof(uint32_t));
+	uint32_t be = htobe32((uint32_t)v);
+
+	at[0] = head;
+	memcpy(at + 1, &be, sizeof be);
+	w->items++;
+}
+
+static void put_head64(struct writer *w, uint8_t head, uint64_t v) {
+	uint8_t *at = claim(w, 1 + sizeof(uint64_t));
+	uint64_t be = htobe64(v);
+
+	at[0] = head;
+	memcpy(at + 1, &be, sizeof be);
 	w->items++;
 }
 
@@ -50,13 +84,13 @@ static void put_uint(struct writer *w, uint64_t v) {
 	if (v < 0x80) {
 		put_byte(w, (uint8_t)v);
 	} else if (v <= UINT8_MAX) {
-		put_head(w, 0xcc, v, 1);
+		put_head8(w, 0xcc, v);
 	} else if (v <= UINT16_MAX) {
-		put_head(w, 0xcd, v, 2);
+		put_head16(w, 0xcd, v);
 	} else if (v <= UINT32_MAX) {
-		put_head(w, 0xce, v, 4);
+		put_head32(w, 0xce, v);
 	} else {
-		put_head(w, 0xcf, v, 8);
+		put_head64(w, 0xcf, v);
 	}
 }
 
@@ -66,13 +100,13 @@ static void put_int(struct writer *w, int64_t v) {
 	} else if (v >= -32) {
 		put_byte(w, (uint8_t)v);
 	} else if (v >= INT8_MIN) {
-		put_head(w, 0xd0, (uint64_t)v, 1);
+		put_head8(w, 0xd0, (uint64_t)v);
 	} else if (v >= INT16_MIN) {
-		put_head(w, 0xd1, (uint64_t)v, 2);
+		put_head16(w, 0xd1, (uint64_t)v);
 	} else if (v >= INT32_MIN) {
-		put_head(w, 0xd2, (uint64_t)v, 4);
+		put_head32(w, 0xd2, (uint64_t)v);
 	} else {
-		put_head(w, 0xd3, (uint64_t)v, 8);
+		put_head64(w, 0xd3, (uint64_t)v);
 	}
 }
 
@@ -80,16 +114,16 @@ static void put_float(struct writer *w, double v) {
 	uint64_t bits;
 
 	memcpy(&bits, &v, sizeof bits);
-	put_head(w, 0xcb, bits, 8);
+	put_head64(w, 0xcb, bits);
 }
 
 static void put_array(struct writer *w, uint32_t count) {
 	if (count < 16) {
 		put_byte(w, (uint8_t)(0x90 | count));
 	} else if (count <= UINT16_MAX) {
-		put_head(w, 0xdc, count, 2);
+		put_head16(w, 0xdc, count);
 	} else {
-		put_head(w, 0xdd, count, 4);
+		put_head32(w, 0xdd, count);
 	}
 }
 
@@ -97,12 +131,12 @@ static void put_map(struct writer *w, uint32_t count) {
 	if (count < 16) {
 		put_byte(w, (uint8_t)(0x80 | count));
 	} else {
-		put_head(w, 0xde, count, 2);
+		put_head16(w, 0xde, count);
 	}
 }
 
 static void put_bin(struct writer *w, const uint8_t *data, size_t len) {
-	put_head(w, 0xc4, len, 1);
+	put_head8(w, 0xc4, len);
 	put_bytes(w, data, len);
 }
 
@@ -114,11 +148,11 @@ static void put_text(struct writer *w, struct text text) {
 	if (text.len < 32) {
 		put_byte(w, (uint8_t)(0xa0 | text.len));
 	} else if (text.len <= UINT8_MAX) {
-		put_head(w, 0xd9, text.len, 1);
+		put_head8(w, 0xd9, text.len);
 	} else if (text.len <= UINT16_MAX) {
-		put_head(w, 0xda, text.len, 2);
+		put_head16(w, 0xda, text.len);
 	} else {
-		put_head(w, 0xdb, text.len, 4);
+		put_head32(w, 0xdb, text.len);
 	}
 	put_bytes(w, text.data, text.len);
 }
@@ -220,7 +254,8 @@ static bool open_is_given(const struct msg_open *m, const struct open_field *fie
 	return false;
 }
 
-static void put_open_field(struct writer *w, const struct msg_open *m, const struct open_field *field) {
+static void put_open_field(
+	struct writer *w, const struct msg_open *m, const struct open_field *field) {
 	const void *value = (const char *)m + field->value;
 	const void *given = (const char *)m + field->given;
 

@@ -39,7 +39,8 @@ static const char *kind_name(const msgpack_object *o) {
 }
 
 bool check_map(struct fields *f, const msgpack_object *map) {
-	return map == NULL || map->type == MSGPACK_OBJECT_MAP || fail_kind(f, 0, "an element", map, "a map");
+	return map == NULL || map->type == MSGPACK_OBJECT_MAP ||
+	       fail_kind(f, 0, "an element", map, "a map");
 }
 
 const msgpack_object *map_at(const msgpack_object *map, const char *key) {
@@ -61,7 +62,8 @@ static uint32_t code_of(const struct fields *f, uint32_t code) {
 
 bool fail_kind(struct fields *f, uint32_t code, const char *name, const msgpack_object *o,
 	const char *expected) {
-	return decode_fail(f->err, code_of(f, code), "%s is %s; expected %s", name, kind_name(o), expected);
+	return decode_fail(
+		f->err, code_of(f, code), "%s is %s; expected %s", name, kind_name(o), expected);
 }
 
 static bool fail_range(struct fields *f, const struct number_field *field, const char *value) {
@@ -69,14 +71,15 @@ static bool fail_range(struct fields *f, const struct number_field *field, const
 	unsigned long long min = field->min, max = field->max;
 
 	if (max == UINT32_MAX || max >= SEQ_MAX) {
-		return decode_fail(f->err, code_of(f, field->code), "%s is %s; expected at least %llu%s",
-			field->name, value, min, because);
+		return decode_fail(f->err, code_of(f, field->code),
+			"%s is %s; expected at least %llu%s", field->name, value, min, because);
 	}
-	return decode_fail(f->err, code_of(f, field->code), "%s is %s; expected %llu to %llu%s", field->name,
-		value, min, max, because);
+	return decode_fail(f->err, code_of(f, field->code), "%s is %s; expected %llu to %llu%s",
+		field->name, value, min, max, because);
 }
 
-bool read_uint(struct fields *f, const msgpack_object *o, const struct number_field *field, uint64_t *ret) {
+bool read_uint(struct fields *f, const msgpack_object *o, const struct number_field *field,
+	uint64_t *ret) {
 	char value[24];
 
 	if (o != NULL && o->type == MSGPACK_OBJECT_POSITIVE_INTEGER) {
@@ -94,7 +97,8 @@ bool read_uint(struct fields *f, const msgpack_object *o, const struct number_fi
 	return fail_kind(f, field->code, field->name, o, "an integer");
 }
 
-bool read_u32(struct fields *f, const msgpack_object *o, const struct number_field *field, uint32_t *ret) {
+bool read_u32(struct fields *f, const msgpack_object *o, const struct number_field *field,
+	uint32_t *ret) {
 	uint64_t v;
 
 	if (!read_uint(f, o, field, &v)) {
@@ -151,19 +155,22 @@ bool read_finite(struct fields *f, const msgpack_object *o, const char *name, do
 	return true;
 }
 
-bool read_text(struct fields *f, const msgpack_object *o, const struct text_field *field, struct text *ret) {
+bool read_text(struct fields *f, const msgpack_object *o, const struct text_field *field,
+	struct text *ret) {
 	if (o == NULL || o->type != MSGPACK_OBJECT_STR) {
 		return fail_kind(f, field->code, field->name, o, "text");
 	}
 
 	struct text text = text_of(o->via.str.ptr, o->via.str.size);
 	if (text.len < field->min || text.len > field->max) {
-		return decode_fail(f->err, code_of(f, field->code), "%s has %zu bytes; expected %zu to %zu",
-			field->name, text.len, field->min, field->max);
+		return decode_fail(f->err, code_of(f, field->code),
+			"%s has %zu bytes; expected %zu to %zu", field->name, text.len, field->min,
+			field->max);
 	}
 	const char *flaw = text_flaw(text, field->is_name);
 	if (flaw != NULL) {
-		return decode_fail(f->err, code_of(f, field->code), "%s %s; expected %s", field->name, flaw,
+		return decode_fail(f->err, code_of(f, field->code), "%s %s; expected %s",
+			field->name, flaw,
 			field->is_name ? "UTF-8 without control characters" : "UTF-8 without NUL");
 	}
 	*ret = text;
@@ -176,16 +183,16 @@ bool read_optional_text(struct fields *f, const msgpack_object *o, const struct 
 	return o == NULL || read_text(f, o, field, ret);
 }
 
-bool read_texts(struct fields *f, const msgpack_object *o, const struct text_field *field, uint32_t list_max,
-	bool cut, struct text *ret, uint32_t *ret_count) {
+bool read_texts(struct fields *f, const msgpack_object *o, const struct text_field *field,
+	uint32_t list_max, bool cut, struct text *ret, uint32_t *ret_count) {
 	if (o == NULL || o->type != MSGPACK_OBJECT_ARRAY) {
 		return fail_kind(f, field->code, field->name, o, "a list of texts");
 	}
 
 	uint32_t count = o->via.array.size;
 	if (count > list_max && !cut) {
-		return decode_fail(f->err, code_of(f, field->code), "%s has %u elements; expected at most %u",
-			field->name, count, list_max);
+		return decode_fail(f->err, code_of(f, field->code),
+			"%s has %u elements; expected at most %u", field->name, count, list_max);
 	}
 	*ret_count = count < list_max ? count : list_max;
 	for (uint32_t i = 0; i < *ret_count; i++) {
@@ -208,7 +215,8 @@ bool check_choice(struct fields *f, const char *name, struct text value, const c
 			return true;
 		}
 	}
-	return decode_fail(f->err, f->code, "%s is \"%s\"; expected %s", name, text_quote(value, quote), expected);
+	return decode_fail(f->err, f->code, "%s is \"%s\"; expected %s", name,
+		text_quote(value, quote), expected);
 }
 
 void *fields_alloc(struct fields *f, size_t size) {

@@ -3,8 +3,8 @@
 #include "le.h"
 #include "bounds.h"
 
-enum frame_result frame_next(const uint8_t *data, size_t len, uint64_t payload_len_max,
-	struct frame_view *ret_view) {
+enum frame_result frame_next(
+	const uint8_t *data, size_t len, uint64_t payload_len_max, struct frame_view *ret_view) {
 	*ret_view = (struct frame_view){0};
 	if (len < sizeof(uint32_t)) {
 		return FRAME_PARTIAL;

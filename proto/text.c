@@ -5,7 +5,12 @@
 /* The length of the well-formed UTF-8 sequence at p (no overlong forms, no surrogates, nothing above
  * U+10FFFF), or 0. */
 static size_t sequence_len(const uint8_t *p, size_t left) {
-	size_t len = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+	size_t len = p[0] < 0x80   ? 1
+		     : p[0] < 0xc2 ? 0
+		     : p[0] < 0xe0 ? 2
+		     : p[0] < 0xf0 ? 3
+		     : p[0] < 0xf5 ? 4
+				   : 0;
 
 	if (len == 0 || len > left) {
 		return 0;

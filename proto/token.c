@@ -5,10 +5,25 @@
 
 /* msgpack's own numbers are big-endian. */
 static uint64_t load_be(const uint8_t *p, size_t size) {
-	uint64_t v = 0;
+	uint16_t v16;
+	uint32_t v32;
+	uint64_t v64;
 
-	memcpy((uint8_t *)&v + (sizeof v - size), p, size);
-	return be64toh(v);
+	switch (size) {
+	case 1:
+		return p[0];
+	case 2:
+		memcpy(&v16, p, sizeof v16);
+		return be16toh(v16);
+	case 4:
+		memcpy(&v32, p, sizeof v32);
+		return be32toh(v32);
+	case 8:
+		memcpy(&v64, p, sizeof v64);
+		return be64toh(v64);
+	default:
+		return 0;
+	}
 }
 
 static double to_double(uint64_t bits, size_t size) {
@@ -45,15 +60,38 @@ static void set_count(struct token *t, enum token_kind kind, uint64_t count) {
 
 /* How many bytes of a number follow each of the bytes 0xc0 … 0xdf; 255: none of this protocol's. */
 static const uint8_t operand_size[32] = {
-	[0x00] = 0, [0x01] = 255, [0x02] = 0, [0x03] = 0,             /* nil, -, false, true */
-	[0x04] = 1, [0x05] = 2, [0x06] = 4,                           /* bin */
-	[0x07] = 255, [0x08] = 255, [0x09] = 255,                     /* ext */
-	[0x0a] = 4, [0x0b] = 8,                                       /* float */
-	[0x0c] = 1, [0x0d] = 2, [0x0e] = 4, [0x0f] = 8,               /* uint */
-	[0x10] = 1, [0x11] = 2, [0x12] = 4, [0x13] = 8,               /* int */
-	[0x14] = 255, [0x15] = 255, [0x16] = 255, [0x17] = 255, [0x18] = 255, /* fixext */
-	[0x19] = 1, [0x1a] = 2, [0x1b] = 4,                           /* text */
-	[0x1c] = 2, [0x1d] = 4, [0x1e] = 2, [0x1f] = 4,               /* array, map */
+	[0x00] = 0,
+	[0x01] = 255,
+	[0x02] = 0,
+	[0x03] = 0, /* nil, -, false, true */
+	[0x04] = 1,
+	[0x05] = 2,
+	[0x06] = 4, /* bin */
+	[0x07] = 255,
+	[0x08] = 255,
+	[0x09] = 255, /* ext */
+	[0x0a] = 4,
+	[0x0b] = 8, /* float */
+	[0x0c] = 1,
+	[0x0d] = 2,
+	[0x0e] = 4,
+	[0x0f] = 8, /* uint */
+	[0x10] = 1,
+	[0x11] = 2,
+	[0x12] = 4,
+	[0x13] = 8, /* int */
+	[0x14] = 255,
+	[0x15] = 255,
+	[0x16] = 255,
+	[0x17] = 255,
+	[0x18] = 255, /* fixext */
+	[0x19] = 1,
+	[0x1a] = 2,
+	[0x1b] = 4, /* text */
+	[0x1c] = 2,
+	[0x1d] = 4,
+	[0x1e] = 2,
+	[0x1f] = 4, /* array, map */
 };
 
 static void set_sized(struct token *t, uint8_t head, uint64_t v, size_t size) {
