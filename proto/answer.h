@@ -7,5 +7,5 @@
 
 /* Reads one complete frame (scanned here) into *ret, which borrows from the frame. DECODE_OK, or DECODE_MALFORMED and
  * *err says why: also for a message that the daemon does not send. */
-enum decode_result answer_read(const struct frame_view *frame, struct message *ret,
-	struct decode_error *err);
+enum decode_result answer_read(
+	const struct frame_view *frame, struct message *ret, struct decode_error *err);

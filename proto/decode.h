@@ -19,4 +19,4 @@ void decoder_destroy(struct decoder *d);
  * n_rows, the number of scalars) is counts_check's and the core's. On anything
  * but DECODE_OK *err says why, and *ret, which was written as it was read, is nothing. */
 enum decode_result decode(struct decoder *d, const struct frame_view *frame, struct message *ret,
-                          struct decode_error *err);
+	struct decode_error *err);

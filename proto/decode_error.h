@@ -14,7 +14,7 @@ struct decode_error {
 	enum message_type type;
 	bool has_seq;
 	uint64_t seq;
-	uint32_t code; /* an error_code or refusal_code that fits */
+	uint32_t code;   /* an error_code or refusal_code that fits */
 	char words[192]; /* what was expected, in one sentence */
 };
 

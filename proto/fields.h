@@ -39,11 +39,13 @@ const msgpack_object *fields_at(const struct fields *f, uint32_t i);
 bool check_map(struct fields *f, const msgpack_object *map);
 const msgpack_object *map_at(const msgpack_object *map, const char *key);
 
-bool read_uint(struct fields *f, const msgpack_object *o, const struct number_field *field, uint64_t *ret);
-bool read_u32(struct fields *f, const msgpack_object *o, const struct number_field *field, uint32_t *ret);
+bool read_uint(
+	struct fields *f, const msgpack_object *o, const struct number_field *field, uint64_t *ret);
+bool read_u32(
+	struct fields *f, const msgpack_object *o, const struct number_field *field, uint32_t *ret);
 /* Leaves *ret alone where nothing is given. */
-bool read_optional_u32(struct fields *f, const msgpack_object *o, const struct number_field *field,
-	uint32_t *ret);
+bool read_optional_u32(
+	struct fields *f, const msgpack_object *o, const struct number_field *field, uint32_t *ret);
 bool read_step(struct fields *f, const msgpack_object *o, uint32_t *ret);
 bool read_optional_step(struct fields *f, const msgpack_object *o, bool *ret_given, uint32_t *ret);
 
@@ -52,13 +54,14 @@ bool read_finite(struct fields *f, const msgpack_object *o, const char *name, do
 /* Any number; false without an error where it is none. */
 bool number_of(const msgpack_object *o, double *ret);
 
-bool read_text(struct fields *f, const msgpack_object *o, const struct text_field *field, struct text *ret);
+bool read_text(struct fields *f, const msgpack_object *o, const struct text_field *field,
+	struct text *ret);
 /* *ret is {NULL, 0} where nothing is given. */
 bool read_optional_text(struct fields *f, const msgpack_object *o, const struct text_field *field,
 	struct text *ret);
 /* A list of texts; what is behind list_max is cut off when `cut`, else an error. */
-bool read_texts(struct fields *f, const msgpack_object *o, const struct text_field *field, uint32_t list_max,
-	bool cut, struct text *ret, uint32_t *ret_count);
+bool read_texts(struct fields *f, const msgpack_object *o, const struct text_field *field,
+	uint32_t list_max, bool cut, struct text *ret, uint32_t *ret_count);
 /* Whether a text is one of the words, which end with NULL and which `expected` lists. None is fine. */
 bool check_choice(struct fields *f, const char *name, struct text value, const char *const *words,
 	const char *expected);

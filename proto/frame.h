@@ -22,8 +22,8 @@ struct frame_view {
 
 /* Looks at the frame that starts at `data`. header_len, payload_len and
  * total_len are filled as soon as the prefix is complete, whatever the result. */
-enum frame_result frame_next(const uint8_t *data, size_t len, uint64_t payload_len_max,
-                             struct frame_view *ret_view);
+enum frame_result frame_next(
+	const uint8_t *data, size_t len, uint64_t payload_len_max, struct frame_view *ret_view);
 
 /* Writes the 8 bytes before a header. */
 void frame_prefix(uint8_t out[8], uint32_t header_len, uint32_t payload_len);

@@ -140,8 +140,8 @@ struct msg_open {
 	uint32_t d_sae, d_in; /* 0: not given */
 	/* Defaults are filled in by decode. On the way out 0 of the first two means "not given". */
 	uint32_t wandb_log_frequency, feature_sampling_window;
-	uint32_t dead_feature_window; /* always sent: 0 is a window, too */
-	uint32_t train_batch_size, context_size; /* 0: not given */
+	uint32_t dead_feature_window;                         /* always sent: 0 is a window, too */
+	uint32_t train_batch_size, context_size;              /* 0: not given */
 	uint64_t total_training_tokens, total_training_steps; /* 0: not given */
 	uint64_t num_images, num_epochs, tokens_per_image;    /* 0: not given */
 	uint32_t n_thresholds;
@@ -170,7 +170,7 @@ struct msg_step {
 	double time, elapsed_s;
 	uint32_t n_rows;
 	uint32_t n_scalars;
-	double scalars[SCALARS_MAX];          /* 0 where not given; nothing behind n_scalars */
+	double scalars[SCALARS_MAX];        /* 0 where not given; nothing behind n_scalars */
 	uint64_t present[SCALARS_MAX / 64]; /* bit i: scalars[i] was given */
 	struct counts nonzero, positive;    /* positive.form COUNTS_NONE: the same as nonzero */
 };

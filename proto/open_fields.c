@@ -2,8 +2,8 @@
 
 #include "text.h"
 
-#define AT(member) .value = offsetof(struct msg_open, member)
-#define GIVEN(member) .given = offsetof(struct msg_open, member)
+#define AT(member)       .value = offsetof(struct msg_open, member)
+#define GIVEN(member)    .given = offsetof(struct msg_open, member)
 #define NAME(name, most) .key = #name, .kind = OPEN_NAME, AT(name), .max = (most)
 #define TEXT(name, most) .key = #name, .kind = OPEN_TEXT, AT(name), .max = (most)
 #define U32(name, least, most)                                                                     \

@@ -5,9 +5,9 @@
 #include "message.h"
 
 enum open_kind {
-	OPEN_ID,    /* bin of 16 bytes */
-	OPEN_NAME,  /* text without control characters */
-	OPEN_TEXT,  /* any text */
+	OPEN_ID,   /* bin of 16 bytes */
+	OPEN_NAME, /* text without control characters */
+	OPEN_TEXT, /* any text */
 	OPEN_U32,
 	OPEN_U64,
 	OPEN_FLOAT, /* finite */
@@ -21,12 +21,12 @@ struct open_field {
 	const char *key;
 	enum open_kind kind;
 	bool required;
-	bool always;       /* written also when 0, because 0 does not mean "not given" */
-	uint16_t value;    /* offset in struct msg_open */
-	uint16_t given;    /* offset of its has_ flag or its list's count; 0: it has none */
+	bool always;    /* written also when 0, because 0 does not mean "not given" */
+	uint16_t value; /* offset in struct msg_open */
+	uint16_t given; /* offset of its has_ flag or its list's count; 0: it has none */
 	uint32_t list_max;
-	uint64_t min, max; /* a number's range, a text's bytes */
-	uint64_t fallback; /* a number's value when absent */
+	uint64_t min, max;   /* a number's range, a text's bytes */
+	uint64_t fallback;   /* a number's value when absent */
 	const char *because; /* after "expected at least 2": ", because …", or NULL */
 };
 

@@ -12,7 +12,7 @@ const struct scan_limits scan_header_limits = {
 struct scanner {
 	const uint8_t *p, *end;
 	uint64_t items; /* values announced so far */
-	uint64_t left; /* of these, still to come at this depth */
+	uint64_t left;  /* of these, still to come at this depth */
 	uint32_t depth;
 	uint64_t outer[SCAN_DEPTH_MAX]; /* still to come at the depths around this one */
 };

@@ -7,12 +7,12 @@
 
 enum scan_result {
 	SCAN_OK = 0,
-	SCAN_TRUNCATED,  /* ends in the middle of a value */
-	SCAN_TRAILING,   /* bytes after the value */
-	SCAN_RESERVED,   /* a byte or an ext type this protocol does not use */
+	SCAN_TRUNCATED, /* ends in the middle of a value */
+	SCAN_TRAILING,  /* bytes after the value */
+	SCAN_RESERVED,  /* a byte or an ext type this protocol does not use */
 	SCAN_TOO_DEEP,
 	SCAN_TOO_MANY,
-	SCAN_TOO_LONG    /* a string or bin above HEADER_BYTES_MAX */
+	SCAN_TOO_LONG /* a string or bin above HEADER_BYTES_MAX */
 };
 
 #define SCAN_DEPTH_MAX 32u /* a fixed stack; also where msgpack-c stops */

@@ -5,7 +5,7 @@
 
 #if defined(__clang__)
 #define VECTORISED /* vectorises at -O2 by itself; its sanitizers and fuzzer dislike resolvers */
-#elif defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && \
+#elif defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&               \
 	!defined(__SANITIZE_THREAD__)
 #define VECTORISED __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #else
