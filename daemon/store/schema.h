@@ -1,0 +1,23 @@
+/* The shape of the database: whose file it is, which version, and the steps from one version to
+ * the next. The SQL stands in schema_N.sql, the views people read in SCHEMA.md. */
+#pragma once
+
+#include <sqlite3.h>
+
+#define SCHEMA_APPLICATION_ID 0x5341454d /* "SAEM" */
+#define SCHEMA_VERSION        1
+
+enum schema_state {
+	SCHEMA_CURRENT = 0,
+	SCHEMA_EMPTY,    /* no tables at all: a new file */
+	SCHEMA_OLDER,    /* ours, to be migrated */
+	SCHEMA_NEWER,    /* ours, of a later program */
+	SCHEMA_FOREIGN,  /* somebody else's database */
+	SCHEMA_ILLEGIBLE /* not to be read: sqlite3_extended_errcode() says why */
+};
+
+enum schema_state schema_inspect(sqlite3 *db, int *ret_version);
+
+/* Brings an empty or older database to SCHEMA_VERSION, each step in a transaction of its own. An
+ * SQLite result code. */
+int schema_migrate(sqlite3 *db);
