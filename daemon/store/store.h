@@ -23,6 +23,10 @@ struct store_callbacks {
 	void (*on_committed)(void *user, const struct run_cut *cuts, int status);
 	/* Commits fail and are tried again (words say why, and when), or work again (words NULL). */
 	void (*on_trouble)(void *user, const char *words);
+	/* A run's rows collided with what is stored: one of our own rules is broken. The cut is in no
+	 * on_committed; nothing of it was stored, nor will be of this run's later ones until the daemon
+	 * is started again. The run is marked stopped in the database. NULL: not wanted. */
+	void (*on_rejected)(void *user, const struct run_cut *cut, const char *words);
 };
 
 struct store_options {
@@ -35,8 +39,8 @@ struct store_options {
  * and what to do: -EBUSY (locked by another daemon), -EREMOTE, -EPROTO (newer schema), -EINVAL
  * (not ours), or the errno. */
 int store_open(uv_loop_t *loop, const struct store_options *options,
-               const struct store_callbacks *callbacks, void *user, struct store **ret,
-               char ret_words[256]);
+	const struct store_callbacks *callbacks, void *user, struct store **ret,
+	char ret_words[256]);
 /* Commits nothing more; waits for the work in flight; on_closed may free. */
 void store_close(struct store *s, void (*on_closed)(void *user), void *user);
 
@@ -50,17 +54,24 @@ void store_put(struct store *s, struct run_cut *cut);
 void store_commit(struct store *s);
 bool store_busy(const struct store *s);
 size_t store_filling_bytes(const struct store *s);
+/* A sentence while a forgotten reader keeps the write-ahead log from shrinking, else NULL. */
+const char *store_log_words(const struct store *s);
 size_t store_held_bytes(const struct store *s); /* filling and flushing */
 double store_last_commit_s(const struct store *s);
 
 /* Reads a run's saved state on the loop thread, through a connection of its own: 0, -ENOENT, or
- * broken. The arrays are NULL when no slot matches what the database names. */
+ * broken. The arrays are NULL when no slot matches what the database names,
+ * and of a run that has folded nothing yet. */
 struct loaded_run {
 	struct run_saved saved;
 	void *memory; /* of `saved.small` */
 };
 int store_load(struct store *s, const char *run_id, struct loaded_run *ret);
 void loaded_run_finish(struct loaded_run *l);
+
+/* The state kept for a MARK of that attempt and step, malloc'ed: 0, -ENOENT, or broken. */
+int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,
+	uint8_t **ret_state, size_t *ret_len);
 
 /* Ids of runs whose state is not an end (running, stalled, crashed lately), oldest first. Calls
  * `each` for every one, on the loop thread. */
@@ -69,4 +80,5 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 /* Builds a status document (report.h) on the worker, between commits; `on_report` gets it on the
  * loop (report NULL: status < 0, or 4 with words). run_part NULL: all runs. */
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
-int store_report(struct store *s, const char *run_part, uint32_t reader_uid, store_report_fn on_report, void *user);
+int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
+	store_report_fn on_report, void *user);

@@ -1,0 +1,356 @@
+#include "db.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "clock.h"
+#include "crash.h"
+#include "location.h"
+#include "schema.h"
+
+#define BUSY_TIMEOUT_MS 100 /* others only ever write a moment: a migration by hand, a checkpoint */
+#define WAL_FRAME_BYTES 4120 /* a page and its header */
+
+bool db_blames_row(int rc) {
+	int primary = rc & 0xff;
+	return primary == SQLITE_CONSTRAINT || primary == SQLITE_MISMATCH ||
+	       primary == SQLITE_TOOBIG;
+}
+
+/* Why the last write of a file failed, as the system said it. */
+static int last_errno(sqlite3 *sql, int which) {
+	sqlite3_file *file = NULL;
+	int sys_errno = 0;
+	if (sqlite3_file_control(sql, "main", which, &file) == SQLITE_OK && file != NULL &&
+		file->pMethods != NULL) {
+		(void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &sys_errno);
+	}
+	return sys_errno;
+}
+
+static bool no_room(sqlite3 *sql) {
+	int sys_errno = last_errno(sql, SQLITE_FCNTL_JOURNAL_POINTER); /* the log, that is */
+	return sys_errno == EDQUOT || sys_errno == EFBIG;
+}
+
+int db_error(sqlite3 *sql, int rc) {
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EBUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	default:
+		break;
+	}
+	/* SQLite calls only ENOSPC full; a quota and a file size limit are no different. A write that found
+	 * no room has written nothing that counts; a failed sync is another matter. */
+	if (rc == SQLITE_IOERR_WRITE && no_room(sql)) {
+		return -ENOSPC;
+	}
+	return rc == SQLITE_IOERR_NOMEM ? -ENOMEM : rc == SQLITE_READONLY_DBMOVED ? -ESTALE : -EIO;
+}
+
+static int exec(struct db *db, const char *sql) {
+	return sqlite3_exec(db->sql, sql, NULL, NULL, NULL);
+}
+
+static int say(struct db *db, int err, char ret_words[DB_WORDS_MAX]) {
+	snprintf(ret_words, DB_WORDS_MAX, "%s: %s", db->path,
+		db->sql != NULL && sqlite3_errcode(db->sql) != SQLITE_OK ? sqlite3_errmsg(db->sql)
+									 : strerror(-err));
+	return err;
+}
+
+/* Whose the file is. */
+static int inspect(struct db *db, char ret_words[DB_WORDS_MAX]) {
+	int version = 0;
+	switch (schema_inspect(db->sql, &version)) {
+	case SCHEMA_EMPTY:
+		db->created = true;
+		return 0;
+	case SCHEMA_CURRENT:
+	case SCHEMA_OLDER:
+		return 0;
+	case SCHEMA_NEWER:
+		snprintf(ret_words, DB_WORDS_MAX,
+			"%s was written by a newer sae-metricsd (schema %d, this one knows %d): "
+			"install "
+			"that, or use another database",
+			db->path, version, SCHEMA_VERSION);
+		return -EPROTO;
+	case SCHEMA_FOREIGN:
+		snprintf(ret_words, DB_WORDS_MAX,
+			"%s is another program's database: use another path", db->path);
+		return -EINVAL;
+	case SCHEMA_ILLEGIBLE:
+		break;
+	}
+	int err = db_error(db->sql, sqlite3_extended_errcode(db->sql));
+	if (err == -EBADMSG && !location_looks_ours(db->path, SCHEMA_APPLICATION_ID)) {
+		snprintf(ret_words, DB_WORDS_MAX,
+			"%s is there already and is no database of sae-metricsd: use another path",
+			db->path);
+		return -EINVAL;
+	}
+	return say(db, err < 0 ? err : -EIO, ret_words);
+}
+
+/* auto_vacuum only takes effect before the first table: retention can then give pages back bit by bit. */
+static int configure(struct db *db) {
+	int rc = SQLITE_OK;
+	if (db->created) {
+		rc = exec(db, "PRAGMA auto_vacuum = incremental");
+	}
+	if (rc == SQLITE_OK) {
+		rc = exec(db,
+			"PRAGMA journal_mode = wal; PRAGMA synchronous = full;"
+			"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864");
+	}
+	return rc == SQLITE_OK ? schema_migrate(db->sql) : rc;
+}
+
+static int on_wal(void *user, sqlite3 *sql, const char *name, int pages) {
+	struct db *db = user;
+	(void)sql;
+	(void)name;
+	db->wal_bytes = (size_t)pages * WAL_FRAME_BYTES;
+	return SQLITE_OK;
+}
+
+/* Runs a statement with one blob, one real and one text bound as far as it has them. */
+static int write_meta(struct db *db, const char *sql, const char *version) {
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db->sql, sql, -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		uint8_t id[DB_ID_SIZE];
+		if (getrandom(id, sizeof id, 0) != (ssize_t)sizeof id) {
+			(void)sqlite3_finalize(st);
+			return SQLITE_IOERR;
+		}
+		(void)sqlite3_bind_blob(st, sqlite3_bind_parameter_index(st, ":id"), id, sizeof id,
+			SQLITE_TRANSIENT);
+		(void)sqlite3_bind_double(
+			st, sqlite3_bind_parameter_index(st, ":now"), clock_wall());
+		(void)sqlite3_bind_text(st, sqlite3_bind_parameter_index(st, ":version"), version,
+			-1, SQLITE_STATIC);
+		(void)sqlite3_step(st);
+	}
+	int final = sqlite3_finalize(st);
+	return rc == SQLITE_OK ? final : rc;
+}
+
+static int read_meta(struct db *db) {
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(
+		db->sql, "SELECT db_id, epoch FROM meta WHERE id = 1", -1, &st, NULL);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_step(st);
+	}
+	if (rc == SQLITE_ROW && sqlite3_column_bytes(st, 0) == (int)sizeof db->id) {
+		memcpy(db->id, sqlite3_column_blob(st, 0), sizeof db->id);
+		db->epoch = sqlite3_column_int64(st, 1);
+		rc = SQLITE_OK;
+	} else if (rc == SQLITE_ROW || rc == SQLITE_DONE) {
+		rc = SQLITE_CORRUPT; /* ours, but without its first row */
+	}
+	(void)sqlite3_finalize(st);
+	return rc;
+}
+
+static int begin_epoch(struct db *db, const char *version) {
+	int rc = exec(db, "BEGIN IMMEDIATE");
+	if (rc == SQLITE_OK && db->created) {
+		rc = write_meta(db, "INSERT INTO meta VALUES (1, :id, 0, :now, :version)", version);
+	}
+	if (rc == SQLITE_OK) {
+		rc = write_meta(db,
+			"UPDATE meta SET epoch = epoch + 1, daemon_version = :version WHERE id = 1",
+			version);
+	}
+	if (rc == SQLITE_OK) {
+		rc = read_meta(db);
+	}
+	if (rc == SQLITE_OK) {
+		rc = exec(db, "COMMIT");
+	}
+	if (rc != SQLITE_OK) {
+		(void)exec(db, "ROLLBACK");
+	}
+	return rc;
+}
+
+int db_rename(struct db *db) {
+	int rc = write_meta(db, "UPDATE meta SET db_id = :id WHERE id = 1", NULL);
+	return db_error(db->sql, rc == SQLITE_OK ? read_meta(db) : rc);
+}
+
+static int open_file(struct db *db, const char *path) {
+	int rc = sqlite3_open_v2(path, &db->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (db->sql == NULL) {
+		return -ENOMEM;
+	}
+	if (rc == SQLITE_CANTOPEN) {
+		int sys_errno = sqlite3_system_errno(db->sql);
+		return sys_errno > 0 ? -sys_errno : -EIO;
+	}
+	(void)sqlite3_extended_result_codes(db->sql, 1);
+	(void)sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
+	(void)sqlite3_wal_hook(db->sql, on_wal, db);
+	/* Closing must not touch a file that turns out damaged or somebody else's. */
+	(void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return db_error(db->sql, rc);
+}
+
+static int open_and_check(
+	struct db *db, const char *path, const char *version, char ret_words[DB_WORDS_MAX]) {
+	db->path = strdup(path);
+	if (db->path == NULL) {
+		return -ENOMEM;
+	}
+	int err = location_create(path);
+	if (err == 0) {
+		err = open_file(db, path);
+	}
+	if (err == 0 && stat(path, &db->opened) < 0) {
+		err = -errno;
+	}
+	if (err < 0) {
+		return say(db, err, ret_words);
+	}
+	err = inspect(db, ret_words);
+	if (err < 0) {
+		return err;
+	}
+
+	int rc = configure(db);
+	if (rc == SQLITE_OK) {
+		rc = begin_epoch(db, version);
+	}
+	if (rc == SQLITE_OK) {
+		rc = rows_prepare(&db->rows, db->sql);
+	}
+	err = db_error(db->sql, rc);
+	return err < 0 ? say(db, err, ret_words) : 0;
+}
+
+int db_open(struct db *db, const char *path, const char *version, char ret_words[DB_WORDS_MAX]) {
+	*db = (struct db){0};
+	int err = open_and_check(db, path, version, ret_words);
+	if (err < 0) {
+		db_abandon(db);
+	}
+	return err;
+}
+
+void db_abandon(struct db *db) {
+	rows_finish(&db->rows);
+	(void)sqlite3_close_v2(db->sql);
+	free(db->path);
+	*db = (struct db){0};
+}
+
+void db_close(struct db *db) {
+	if (db->sql != NULL) {
+		(void)sqlite3_wal_checkpoint_v2(
+			db->sql, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		(void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, NULL);
+	}
+	db_abandon(db);
+}
+
+bool db_is_damaged(const char *path) {
+	sqlite3 *sql = NULL;
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK) {
+		rc = sqlite3_prepare_v2(sql, "PRAGMA quick_check(1)", -1, &st, NULL);
+	}
+	bool damaged = false;
+	if (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *words = (const char *)sqlite3_column_text(st, 0);
+		damaged = words == NULL || strcmp(words, "ok") != 0;
+	}
+	(void)sqlite3_finalize(st);
+	(void)sqlite3_close_v2(sql);
+	return damaged || (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+/* Another daemon, or a file put in our place: neither may be written by us. */
+static int check_epoch(struct db *db) {
+	sqlite3_stmt *st = db->rows.statements[STATEMENT_EPOCH];
+	int rc = sqlite3_step(st);
+	bool ours = rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == db->epoch;
+	(void)sqlite3_reset(st);
+	return ours ? 0 : rc == SQLITE_ROW || rc == SQLITE_DONE ? -ESTALE : db_error(db->sql, rc);
+}
+
+int db_begin(struct db *db) {
+	if (!location_is_same(db->path, &db->opened)) {
+		return -ESTALE;
+	}
+	int err = db_error(db->sql, rows_run(&db->rows, STATEMENT_BEGIN));
+	CRASH_POINT("after-begin");
+	return err == 0 ? check_epoch(db) : err;
+}
+
+int db_commit(struct db *db) {
+	CRASH_POINT("before-commit");
+	int err = db_error(db->sql, rows_run(&db->rows, STATEMENT_COMMIT));
+	CRASH_POINT("after-commit");
+	return err;
+}
+
+void db_rollback(struct db *db) {
+	if (sqlite3_get_autocommit(db->sql) == 0) {
+		(void)rows_run(&db->rows, STATEMENT_ROLLBACK);
+	}
+}
+
+#ifdef SAE_METRICSD_CRASH_POINTS
+/* A checkpoint is one call: its middle is where SQLite writes a page of the database. */
+static __thread bool checkpointing;
+
+static ssize_t pwrite_and_maybe_die(int fd, const void *data, size_t len, off_t at) {
+	ssize_t n = pwrite(fd, data, len, at);
+	if (checkpointing) {
+		CRASH_POINT("during-checkpoint");
+	}
+	return n;
+}
+
+static void watch_checkpoint(bool on) {
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	checkpointing = on;
+	(void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)pwrite_and_maybe_die);
+	(void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)pwrite_and_maybe_die);
+}
+#else
+#define watch_checkpoint(on) ((void)0)
+#endif
+
+int db_checkpoint(struct db *db, bool *ret_pinned) {
+	int in_log = 0, copied = 0;
+	watch_checkpoint(true);
+	int rc = sqlite3_wal_checkpoint_v2(
+		db->sql, NULL, SQLITE_CHECKPOINT_PASSIVE, &in_log, &copied);
+	watch_checkpoint(false);
+	/* Somebody else's checkpoint is as good as ours. */
+	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY) {
+		*ret_pinned = copied < in_log;
+		return 0;
+	}
+	return db_error(db->sql, rc);
+}

@@ -1,0 +1,82 @@
+/* What the core decided, written as rows: one prepared statement a table, plain INSERTs. The
+ * caller owns the transaction. All functions return SQLite result codes; SQLITE_CONSTRAINT says
+ * that a row was there already. */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "buf.h"
+#include "registry.h"
+#include "slots.h"
+
+enum statement {
+	/* the transaction */
+	STATEMENT_BEGIN,
+	STATEMENT_COMMIT,
+	STATEMENT_ROLLBACK,
+	STATEMENT_SAVEPOINT,
+	STATEMENT_RELEASE,
+	STATEMENT_ROLLBACK_TO,
+	STATEMENT_EPOCH,
+	/* runs */
+	STATEMENT_FIND_RUN,
+	STATEMENT_ADD_RUN,
+	STATEMENT_UPDATE_RUN,
+	STATEMENT_ABOUT,
+	STATEMENT_STOP_RUN,
+	STATEMENT_STREAM,
+	STATEMENT_STATE,
+	STATEMENT_FIND_STATE,
+	/* changes */
+	STATEMENT_STEP,
+	STATEMENT_LINE,
+	STATEMENT_LAST_LATE_LINE,
+	STATEMENT_FIND_KEY,
+	STATEMENT_ADD_KEY,
+	STATEMENT_HISTORY,
+	STATEMENT_HISTOGRAM,
+	STATEMENT_DROP_PARTIAL,
+	STATEMENT_WINDOW,
+	STATEMENT_EVENT,
+	STATEMENT_ATTEMPT,
+	STATEMENT_MARK,
+	STATEMENT_FORGET_MARKS,
+	STATEMENT_MARK_RANGE,
+	STATEMENT_COUNT
+};
+
+struct rows {
+	sqlite3 *sql; /* borrowed */
+	sqlite3_stmt *statements[STATEMENT_COUNT];
+	struct buf json; /* scratch */
+};
+
+int rows_prepare(struct rows *r, sqlite3 *sql);
+void rows_finish(struct rows *r);
+
+/* A statement that returns no rows. */
+int rows_run(struct rows *r, enum statement statement);
+
+/* The run's number: *n is found or given when it is 0. */
+int rows_put_run(struct rows *r, const struct run_row *run, int64_t *n);
+int rows_stop_run(struct rows *r, int64_t run);
+int rows_put_stream(struct rows *r, int64_t run, const struct stream_row *stream);
+
+/* Everything but CHANGE_MARK, which has a file. */
+int rows_put_change(struct rows *r, int64_t run, const struct change *change);
+
+/* A restore point under the number n, whose state is in a file; marks up to `forgotten` keep none. */
+int rows_put_mark(struct rows *r, int64_t run, int64_t n, const struct change_mark *mark,
+	uint64_t checksum, int64_t forgotten);
+
+/* An event that no change brought; run 0: of the database. */
+int rows_put_event(struct rows *r, int64_t run, double time, const char *kind, const char *text);
+
+struct state_row {
+	const uint8_t *small;
+	size_t small_len;
+	uint32_t d_sae;
+	struct slot_ref hot, base;
+};
+int rows_put_state(struct rows *r, int64_t run, const struct state_row *state);
