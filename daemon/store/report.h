@@ -14,9 +14,10 @@ enum report_result {
 };
 
 struct report_query {
-	const char *run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
-	uint32_t reader_uid;  /* runs marked private are shown to their own user and to root */
-	int runs_max;         /* 0: all */
+	const char *
+		run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
+	uint32_t reader_uid; /* runs marked private are shown to their own user and to root */
+	int runs_max;        /* 0: all */
 };
 
 /* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's

@@ -1,0 +1,229 @@
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "clock.h"
+#include "db.h"
+#include "report_row.h"
+
+#define EVENTS_SHOWN  "20"
+#define MATCHES_NAMED 3 /* in the sentence about a part that fits several runs */
+
+/* ---- a run's own row ---- */
+
+/* RUN, as far as it is in the run's own row. Members in the order of REPORT.md. */
+static const char run_sql[] =
+	"SELECT r.n AS _n, r.attempt AS _attempt, r.step AS _step, "
+	"r.id, r.name, r.project, r.group_name AS \"group\", r.user, r.host, r.pid, r.program, "
+	"r.source, r.profile, r.architecture, r.state, r.exit_code, r.attempt, "
+	"r.resumed AS \"resumed:bool\", r.world_size, r.waiting_for, "
+	"r.started AS \"started:time\", r.last_seen AS \"last_seen:time\", r.ended AS "
+	"\"ended:time\", "
+	"max(:now - r.last_seen, 0.0) AS last_step_age_s, "
+	"max(coalesce(r.ended, r.last_seen) - r.started, 0.0) AS duration_s, "
+	"r.step, r.total_training_steps, r.n_training_tokens, r.total_training_tokens, "
+	"r.n_tokens_folded, r.n_training_images, r.d_in, r.d_sae, r.train_batch_size, "
+	"r.context_size, r.wandb_log_frequency, r.feature_sampling_window, r.dead_feature_window, "
+	"a.config AS \"config:json\", a.summary AS \"summary:json\", a.tags AS \"tags:json\", "
+	"a.notes, r.private AS \"private:bool\", "
+	"'none' AS \"forward.target\", 'off' AS \"forward.state\", NULL AS \"forward.lag_s\", "
+	"0 AS \"forward.pending_rows\", "
+	"r.messages AS \"client.messages\", r.dropped AS \"client.dropped\", "
+	"r.late AS \"client.late\", r.refused AS \"client.refused\", r.lost AS \"client.lost\", "
+	"r.missing AS \"client.missing_steps\" "
+	"FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n ";
+
+static json_t *take_run(struct report *r, sqlite3_stmt *st, struct report_run *ret) {
+	json_t *object = json_object();
+	if (object == NULL) {
+		r->err = -ENOMEM;
+		return NULL;
+	}
+	*ret = (struct report_run){
+		.n = sqlite3_column_int64(st, 0),
+		.attempt = (uint32_t)sqlite3_column_int64(st, 1),
+		.has_step = sqlite3_column_type(st, 2) != SQLITE_NULL,
+		.step = sqlite3_column_int64(st, 2),
+		.object = object,
+	};
+	report_take_row(r, st, object);
+	report_values(r, ret);
+	report_windows(r, ret);
+	report_alerts(r, ret);
+	return object;
+}
+
+/* ---- what only the one run asked for has ---- */
+
+/* All rows of a query as a list of objects. */
+static void report_list(
+	struct report *r, const struct report_run *run, const char *name, const char *sql) {
+	json_t *list = json_array();
+	report_set(r, run->object, name, list);
+	sqlite3_stmt *st = report_query(r, sql, 1, run->n);
+	while (report_next(r, &st)) {
+		json_t *row = json_object();
+		report_append(r, list, row);
+		report_take_row(r, st, row);
+	}
+}
+
+static void report_detail(struct report *r, const struct report_run *run) {
+	report_curves(r, run);
+	report_window_detail(r, run);
+	report_list(r, run, "attempts",
+		"SELECT attempt, launch, lap, step_first, time AS \"started:time\", restored_from "
+		"FROM attempts_data WHERE run = ? ORDER BY attempt");
+	report_list(r, run, "events",
+		"SELECT time AS \"time:time\", attempt, step, kind, text FROM events_data "
+		"WHERE run = ? ORDER BY n DESC LIMIT " EVENTS_SHOWN);
+}
+
+/* ---- which runs ---- */
+
+/* A run marked private is its own user's, and root's. */
+#define VISIBLE "(r.private = 0 OR r.uid = :reader OR :reader = 0)"
+
+static void bind_int(sqlite3_stmt *st, const char *name, int64_t value) {
+	(void)sqlite3_bind_int64(st, sqlite3_bind_parameter_index(st, name), value);
+}
+
+static void bind_text(sqlite3_stmt *st, const char *name, const char *value) {
+	(void)sqlite3_bind_text(
+		st, sqlite3_bind_parameter_index(st, name), value, -1, SQLITE_STATIC);
+}
+
+static sqlite3_stmt *query_runs(
+	struct report *r, const struct report_query *query, const char *tail) {
+	char sql[sizeof run_sql + 256];
+	snprintf(sql, sizeof sql, "%s%s", run_sql, tail);
+	sqlite3_stmt *st = report_query(r, sql, 0);
+	if (st != NULL) {
+		bind_int(st, ":reader", query->reader_uid);
+		(void)sqlite3_bind_double(st, sqlite3_bind_parameter_index(st, ":now"), r->now);
+	}
+	return st;
+}
+
+static void report_all(struct report *r, const struct report_query *query, json_t *runs) {
+	sqlite3_stmt *st = query_runs(
+		r, query, "WHERE " VISIBLE " ORDER BY r.last_seen DESC, r.n DESC LIMIT :limit");
+	if (st != NULL) {
+		bind_int(st, ":limit", query->runs_max > 0 ? query->runs_max : -1);
+	}
+	while (report_next(r, &st)) {
+		struct report_run run;
+		report_append(r, runs, take_run(r, st, &run));
+	}
+}
+
+/* How a part may fit, the surest first: a whole id or name, then the beginning or end of an id, then
+ * any part of either. The first that fits any run decides. */
+static const char *const matches[] = {
+	"r.id = :part OR r.name = :part",
+	"substr(r.id, 1, length(:part)) = :part OR substr(r.id, -length(:part)) = :part",
+	"instr(r.id, :part) > 0 OR instr(coalesce(r.name, ''), :part) > 0",
+};
+
+/* How many runs fit; *ret_n is the last of them, words list the first few. */
+static int count_matches(struct report *r, const struct report_query *query, const char *match,
+	int64_t *ret_n, char ret_words[256]) {
+	char sql[512];
+	snprintf(sql, sizeof sql,
+		"SELECT r.n, r.id FROM runs_data r WHERE (%s) AND " VISIBLE
+		" ORDER BY r.last_seen DESC",
+		match);
+	sqlite3_stmt *st = report_query(r, sql, 0);
+	if (st != NULL) {
+		bind_text(st, ":part", query->run_part);
+		bind_int(st, ":reader", query->reader_uid);
+	}
+	int count = 0;
+	char ids[128] = "";
+	for (; report_next(r, &st); count++) {
+		*ret_n = sqlite3_column_int64(st, 0);
+		size_t len = strlen(ids);
+		if (count < MATCHES_NAMED) {
+			snprintf(ids + len, sizeof ids - len, "%s%.24s", count > 0 ? ", " : "",
+				(const char *)sqlite3_column_text(st, 1));
+		}
+	}
+	snprintf(ret_words, 256, "%d runs fit '%.48s': %s%s", count, query->run_part, ids,
+		count > MATCHES_NAMED ? ", …" : "");
+	return count;
+}
+
+static int find_run(
+	struct report *r, const struct report_query *query, int64_t *ret_n, char ret_words[256]) {
+	int count = 0;
+	for (size_t i = 0; count == 0 && i < sizeof matches / sizeof matches[0]; i++) {
+		count = count_matches(r, query, matches[i], ret_n, ret_words);
+	}
+	if (count == 0) {
+		snprintf(ret_words, 256, "no run fits '%.48s'", query->run_part);
+	}
+	return r->err < 0 ? r->err : count == 1 ? REPORT_OK : REPORT_NO_SUCH_RUN;
+}
+
+static int report_one(
+	struct report *r, const struct report_query *query, json_t *runs, char ret_words[256]) {
+	int64_t n = 0;
+	int result = find_run(r, query, &n, ret_words);
+	if (result != REPORT_OK) {
+		return result;
+	}
+	sqlite3_stmt *st = query_runs(r, query, "WHERE r.n = :n");
+	if (st != NULL) {
+		bind_int(st, ":n", n);
+	}
+	while (report_next(r, &st)) {
+		struct report_run run;
+		report_append(r, runs, take_run(r, st, &run));
+		report_detail(r, &run);
+	}
+	return r->err;
+}
+
+/* ---- the document ---- */
+
+static int build(
+	struct report *r, const struct report_query *query, json_t *document, char ret_words[256]) {
+	json_t *runs = json_array();
+	report_set(r, document, "schema", json_integer(REPORT_SCHEMA));
+	report_set(r, document, "runs", runs);
+	if (r->err < 0) {
+		return r->err;
+	}
+	if (query->run_part != NULL && query->run_part[0] != '\0') {
+		return report_one(r, query, runs, ret_words);
+	}
+	report_all(r, query, runs);
+	return r->err;
+}
+
+int report_build(
+	sqlite3 *sql, const struct report_query *query, json_t **ret, char ret_words[256]) {
+	struct report r = {.sql = sql, .now = clock_wall()};
+	ret_words[0] = '\0';
+	json_t *document = json_object();
+	if (document == NULL) {
+		return -ENOMEM;
+	}
+
+	/* One state of the database for all of it. */
+	r.err = db_error(sql, sqlite3_exec(sql, "BEGIN", NULL, NULL, NULL));
+	int result = r.err < 0 ? r.err : build(&r, query, document, ret_words);
+	if (result < 0) {
+		snprintf(ret_words, 256, "the database cannot be read: %s", sqlite3_errmsg(sql));
+	}
+	(void)sqlite3_exec(sql, "COMMIT", NULL, NULL, NULL);
+
+	if (result == REPORT_OK) {
+		*ret = document;
+	} else {
+		json_decref(document);
+	}
+	return result;
+}

@@ -1,0 +1,118 @@
+#include "report_row.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "format.h"
+
+static void add(struct report *r, json_t *alerts, const char *kind, json_t *words, json_t *since) {
+	json_t *alert = json_object();
+	report_append(r, alerts, alert);
+	report_set(r, alert, "kind", json_string(kind));
+	report_set(r, alert, "words", words);
+	report_set(r, alert, "since", since);
+}
+
+static json_t *since_last_seen(const struct report_run *run) {
+	return json_incref(json_object_get(run->object, "last_seen"));
+}
+
+/* A loss that is not a number in the newest step that has it. */
+static void alert_not_finite(struct report *r, const struct report_run *run, json_t *alerts) {
+	const char *name;
+	json_t *value;
+	json_object_foreach(json_object_get(run->object, "losses"), name, value) {
+		if (json_is_string(value)) {
+			add(r, alerts, "nan",
+				report_printf("%s %s at step %" PRId64, name,
+					json_string_value(value), run->step),
+				since_last_seen(run));
+			return;
+		}
+	}
+}
+
+static void alert_state(struct report *r, const struct report_run *run, json_t *alerts) {
+	const char *state = json_string_value(json_object_get(run->object, "state"));
+	if (state == NULL) {
+		return;
+	}
+	if (strcmp(state, "stalled") == 0) {
+		char age[FORMAT_MAX];
+		double age_s = json_number_value(json_object_get(run->object, "last_step_age_s"));
+		add(r, alerts, state, report_printf("no step for %s", format_age(age, age_s)),
+			since_last_seen(run));
+	} else if (strcmp(state, "crashed") == 0) {
+		add(r, alerts, state, json_string("the trainer ended without saying so"),
+			since_last_seen(run));
+	} else if (strcmp(state, "failed") == 0) {
+		json_t *code = json_object_get(run->object, "exit_code");
+		add(r, alerts, state,
+			json_is_integer(code) ? report_printf("exit code %" JSON_INTEGER_FORMAT,
+							json_integer_value(code))
+					      : json_string("failed"),
+			since_last_seen(run));
+	}
+	const char *waiting_for = json_string_value(json_object_get(run->object, "waiting_for"));
+	if (waiting_for != NULL && waiting_for[0] != '\0') {
+		add(r, alerts, "waiting", report_printf("waits for %s", waiting_for), json_null());
+	}
+}
+
+/* What was counted against a run: how it is called in one and in many. */
+static const struct {
+	const char *counter, *kind, *one, *many;
+} counters[] = {
+	{"dropped", "dropped", "message had no room in the trainer's memory",
+		"messages had no room in the trainer's memory"},
+	{"late", "late", "message came after its step was folded without that rank",
+		"messages came after their step was folded without that rank"},
+	{"refused", "refused", "message could not be used", "messages could not be used"},
+	{"lost", "lost", "message was acknowledged by a database that is gone",
+		"messages were acknowledged by a database that is gone"},
+	{"missing_steps", "missing", "step was folded without all ranks",
+		"steps were folded without all ranks"},
+};
+
+static void alert_counters(struct report *r, const struct report_run *run, json_t *alerts) {
+	const json_t *client = json_object_get(run->object, "client");
+	for (size_t i = 0; i < sizeof counters / sizeof counters[0]; i++) {
+		json_int_t n = json_integer_value(json_object_get(client, counters[i].counter));
+		if (n > 0) {
+			char count[FORMAT_MAX];
+			add(r, alerts, counters[i].kind,
+				report_printf("%s %s", format_grouped(count, (uint64_t)n),
+					n == 1 ? counters[i].one : counters[i].many),
+				json_null());
+		}
+	}
+}
+
+/* What was given does not agree with what was counted: the core leaves an event. */
+static void alert_disagree(struct report *r, const struct report_run *run, json_t *alerts) {
+	sqlite3_stmt *st = report_query(r,
+		"SELECT text, time FROM events_data WHERE run = ? AND kind = 'disagree' "
+		"ORDER BY n DESC LIMIT 1",
+		1, run->n);
+	while (report_next(r, &st)) {
+		const char *text = (const char *)sqlite3_column_text(st, 0);
+		add(r, alerts, "disagree", json_string(text == NULL ? "" : text),
+			report_time(sqlite3_column_double(st, 1)));
+	}
+}
+
+void report_alerts(struct report *r, const struct report_run *run) {
+	json_t *alerts = json_array();
+	report_set(r, run->object, "alerts", alerts);
+	alert_not_finite(r, run, alerts);
+	alert_state(r, run, alerts);
+	alert_counters(r, run, alerts);
+	alert_disagree(r, run, alerts);
+	if (json_is_true(json_object_get(run->object, "resumed"))) {
+		add(r, alerts, "resumed",
+			json_string(
+				"went on without the state of what was before: windows and dead "
+				"features are not exact until they have been seen anew"),
+			json_null());
+	}
+}
