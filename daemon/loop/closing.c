@@ -1,0 +1,30 @@
+#include "closing.h"
+
+#include <assert.h>
+
+void closing_init(struct closing *c, void (*on_closed)(void *user), void *user) {
+	*c = (struct closing){.pending = 1, .on_closed = on_closed, .user = user};
+}
+
+void closing_hold(struct closing *c) {
+	c->pending++;
+}
+
+void closing_release(void *closing) {
+	struct closing *c = closing;
+
+	assert(c->pending > 0);
+	if (--c->pending == 0) {
+		c->on_closed(c->user);
+	}
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+	closing_release(handle->data);
+}
+
+void closing_handle(struct closing *c, uv_handle_t *handle) {
+	closing_hold(c);
+	handle->data = c;
+	uv_close(handle, on_handle_closed);
+}
