@@ -1,9 +1,10 @@
 /* One connection: bytes of a socket become messages, messages become bytes.
  *
- * Knows frames, lengths and the order HELLO before the rest; knows nothing of runs. Reads into a buffer that
- * is the frame's own (alloc_cb hands out its tail), sized for what was announced only as bytes come
- * and the owner allows it. Offers each message to its owner; on SESSION_LATER it keeps the
- * message, stops reading, and offers it again after session_resume. What is to be sent waits in
+ * Knows frames, lengths and the order HELLO before the rest; knows nothing of runs. Small frames are
+ * cut out of a staging buffer that all sessions share, many per read; a large one is read into a buffer of its
+ * own (alloc_cb hands out its tail: staging and copying costs 35 % more), which grows as bytes come and is
+ * charged to the peer's user. Offers each message to its owner; on SESSION_LATER it keeps the
+ * bytes, stops reading, and offers the message again after session_resume. What is to be sent waits in
  * a bounded queue; ACKs that could not leave yet are replaced by later ones. */
 #pragma once
 
@@ -20,33 +21,42 @@ enum session_verdict {
 	SESSION_CLOSE  /* what the owner has sent is flushed, then the connection closes */
 };
 
+/* `user` is the server's (server.h); what belongs to one session is its session_user. */
 struct session_callbacks {
-	/* A decoded message; borrows from the session. */
+	/* A decoded message; borrows from the session until the call returns. The first is a HELLO. */
 	enum session_verdict (*on_message)(void *user, struct session *s, const struct message *m);
 	/* A frame of this protocol whose message is bad but whose seq is legible. */
-	enum session_verdict (*on_bad_message)(void *user, struct session *s,
-	                                       const struct decode_error *error);
+	enum session_verdict (*on_bad_message)(
+		void *user, struct session *s, const struct decode_error *error);
+	/* What session_send_payload was given has left. */
+	void (*on_payload_sent)(void *user, struct session *s);
 	/* The peer is gone, and every byte it had sent was offered before; or the session was closed. Called once,
 	 * last; the session frees itself after it. */
 	void (*on_closed)(void *user, struct session *s);
 };
 
 void session_set_user(struct session *s, void *user);
-void *session_user(const struct session *s);
+void *session_user(const struct session *s); /* NULL at first */
+/* From the kernel (SO_PEERCRED). */
 uid_t session_uid(const struct session *s);
 pid_t session_pid(const struct session *s);
-/* A pidfd of the peer's process, -1 where there is none; the session's to close. */
-int session_pidfd(const struct session *s);
 
-/* Sends a message (payload copied for small ones, taken over when `take` is set: free()d after).
- * Drops the connection instead of growing without bound. */
+/* Queues a message. A peer that does not read loses its connection instead of growing the queue. */
 void session_send(struct session *s, const struct message *m);
+/* The same with a payload, which is taken over and free()d. One at a time. */
 void session_send_payload(struct session *s, const struct message *m, uint8_t *take, size_t len);
+bool session_sending_payload(const struct session *s);
+/* Everything up to seq is durable. */
 void session_ack(struct session *s, uint64_t seq);
-void session_refuse(struct session *s, const struct msg_refusal *refusal); /* then closes */
+/* Sends the refusal, then closes. */
+void session_refuse(struct session *s, const struct msg_refusal *refusal);
+/* After SESSION_LATER: the message is offered again, from the loop, not from within this call. */
 void session_resume(struct session *s);
-/* The payload this peer may announce from now on: 0 until OPENED. */
-void session_allow_payload(struct session *s, uint64_t payload_len_max);
-/* Closes now, unread bytes included. on_closed follows. */
+/* The greeting is over: no deadline any more, and the peer may announce payloads up to this. */
+void session_establish(struct session *s, uint64_t payload_len_max);
+/* Closes now, unread bytes included: nothing is offered after this. on_closed follows. */
 void session_close(struct session *s);
-uint64_t session_bytes(const struct session *s);
+
+uint64_t session_bytes(const struct session *s); /* received so far */
+/* Nothing of the peer waits unread: neither here nor in the socket. */
+bool session_drained(const struct session *s);

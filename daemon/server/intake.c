@@ -1,0 +1,152 @@
+#include "intake.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void account_init(struct account *a, uid_t uid, uint64_t bytes_max) {
+	*a = (struct account){.uid = uid, .bytes_max = bytes_max};
+	list_init(&a->waiting);
+}
+
+bool account_is_short(const struct account *a) {
+	return a->bytes + STAGING_SIZE > a->bytes_max;
+}
+
+static void charge(struct intake *in, uint64_t bytes) {
+	in->account->bytes += bytes - in->charged;
+	in->charged = bytes;
+}
+
+static bool fits(const struct account *a, uint64_t more) {
+	return a->n_filling == 0 || a->bytes + more <= a->bytes_max;
+}
+
+static uint64_t missing_charge(const struct intake *in) {
+	return in->frame_len > in->charged ? in->frame_len - in->charged : 0;
+}
+
+static void begin_filling(struct intake *in) {
+	charge(in, in->charged + missing_charge(in));
+	in->filling = true;
+	in->account->n_filling++;
+}
+
+struct intake *account_admit_next(struct account *a) {
+	if (list_empty(&a->waiting)) {
+		return NULL;
+	}
+	struct intake *first = container_of(a->waiting.next, struct intake, waiting);
+	if (!fits(a, missing_charge(first))) {
+		return NULL;
+	}
+	list_remove(&first->waiting);
+	begin_filling(first);
+	return first;
+}
+
+void intake_init(struct intake *in, struct account *account) {
+	*in = (struct intake){.account = account};
+}
+
+static void release(struct intake *in) {
+	free(in->data);
+	in->data = NULL;
+	in->len = in->cap = 0;
+	charge(in, 0);
+}
+
+void intake_finish(struct intake *in) {
+	if (in->account == NULL) {
+		return;
+	}
+	intake_complete(in);
+	list_remove(&in->waiting);
+	release(in);
+	in->account = NULL;
+}
+
+int intake_keep(struct intake *in, const uint8_t *data, size_t len) {
+	assert(in->len == 0);
+	if (len > in->cap) {
+		uint8_t *grown = realloc(in->data, len);
+		if (grown == NULL) {
+			return -ENOMEM;
+		}
+		in->data = grown;
+		in->cap = len;
+		if (in->cap > in->charged) {
+			charge(in, in->cap);
+		}
+	}
+	if (len > 0) {
+		memcpy(in->data, data, len);
+	}
+	in->len = len;
+	return 0;
+}
+
+bool intake_admit(struct intake *in, size_t frame_len) {
+	in->frame_len = frame_len;
+	if (in->filling || frame_len <= INTAKE_SMALL) {
+		return true;
+	}
+	/* Behind the others, unless it costs nothing: the buffer of the frame before is still ours. */
+	bool first = list_empty(&in->account->waiting);
+	if (missing_charge(in) > 0 && !(first && fits(in->account, missing_charge(in)))) {
+		if (!list_linked(&in->waiting)) {
+			list_append(&in->account->waiting, &in->waiting);
+		}
+		return false;
+	}
+	begin_filling(in);
+	return true;
+}
+
+int intake_grow(struct intake *in) {
+	if (in->len < in->cap) {
+		return 0;
+	}
+	/* What is announced is not believed: at most as much again as has come. */
+	size_t ahead = in->len > STAGING_SIZE ? in->len : STAGING_SIZE;
+	size_t want = in->len + ahead;
+	if (in->frame_len > in->len && in->frame_len < want) {
+		want = in->frame_len;
+	}
+	uint8_t *grown = realloc(in->data, want);
+	if (grown == NULL) {
+		return -ENOMEM;
+	}
+	in->data = grown;
+	in->cap = want;
+	if (in->cap > in->charged) {
+		charge(in, in->cap);
+	}
+	return 0;
+}
+
+void intake_complete(struct intake *in) {
+	if (in->filling) {
+		in->filling = false;
+		in->account->n_filling--;
+	}
+	in->frame_len = 0;
+}
+
+void intake_consume(struct intake *in, size_t len) {
+	assert(len <= in->len);
+	in->len -= len;
+	if (in->len > 0 && len > 0) {
+		memmove(in->data, in->data + len, in->len);
+	}
+	if (in->cap <= STAGING_SIZE || !list_empty(&in->account->waiting)) {
+		intake_trim(in);
+	}
+}
+
+void intake_trim(struct intake *in) {
+	if (in->len == 0 && !in->filling) {
+		release(in);
+	}
+}

@@ -1,0 +1,21 @@
+/* The Unix socket where trainers and readers knock. */
+#pragma once
+
+#include <sys/types.h>
+
+#include "server.h"
+
+struct listener;
+
+struct listener_options {
+	const char *path;
+	mode_t mode;           /* 0660 for a system's daemon, 0600 for a user's */
+	mode_t directory_mode; /* of the parent directory, when it has to be made */
+};
+
+/* Binds and listens. A socket file that nobody answers on is replaced; one that somebody answers on is not. Raises
+ * RLIMIT_NOFILE to its hard limit. 0, or -errno and one sentence. */
+int listener_open(uv_loop_t *loop, const struct listener_options *options, struct server *server,
+	struct listener **ret, char ret_words[256]);
+/* Accepts no more and removes the socket file, unless another daemon has put its own there. */
+void listener_close(struct listener *l, void (*on_closed)(void *user), void *user);

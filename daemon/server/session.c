@@ -1,0 +1,381 @@
+#include "session_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+static void arrange_reading(struct session *s);
+
+struct session *session_create(struct server *server) {
+	struct session *s = calloc(1, sizeof *s);
+	if (s == NULL) {
+		return NULL;
+	}
+	s->server = server;
+	int err = uv_pipe_init(server->loop, &s->pipe, 0);
+	if (err < 0) {
+		free(s);
+		return NULL;
+	}
+	s->pipe.data = s;
+	list_append(&server->sessions, &s->link);
+	return s;
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+	struct session *s = handle->data;
+	struct server *server = s->server;
+
+	if (s->account != NULL) {
+		server->callbacks->on_closed(server->user, s);
+	}
+	buf_finish(&s->pending);
+	list_remove(&s->link);
+	server_forget(server, s);
+	free(s);
+}
+
+static void close_handle(struct session *s) {
+	s->phase = PHASE_CLOSING;
+	list_remove(&s->resuming);
+	uv_close((uv_handle_t *)&s->pipe, on_handle_closed);
+}
+
+void session_abandon(struct session *s) {
+	close_handle(s);
+}
+
+void session_close(struct session *s) {
+	if (s->phase != PHASE_CLOSING) {
+		close_handle(s);
+	}
+}
+
+void session_end(struct session *s) {
+	if (s->phase != PHASE_OPEN) {
+		return;
+	}
+	s->phase = PHASE_ENDING;
+	s->began_ms = uv_now(s->server->loop);
+	arrange_reading(s);
+	session_flush(s);
+	if (s->phase == PHASE_ENDING && session_all_written(s)) {
+		session_close(s);
+	}
+}
+
+void session_refuse(struct session *s, const struct msg_refusal *refusal) {
+	if (s->phase != PHASE_OPEN) {
+		return;
+	}
+	s->server->stats.refused[refusal->code]++;
+	session_send(s, &(struct message){.type = MSG_REFUSAL, .refusal = *refusal});
+	session_end(s);
+}
+
+/* ---- bytes to messages ---- */
+
+static void refuse_in_words(struct session *s, enum refusal_code code, const char *words) {
+	session_refuse(
+		s, &(struct msg_refusal){.code = code, .words = text_of(words, strlen(words))});
+}
+
+static void refuse_payload(struct session *s) {
+	const char *words = s->payload_len_max == 0
+				    ? "a payload was announced before the run was opened"
+				    : "the announced payload is larger than this run can need";
+	session_refuse(s, &(struct msg_refusal){.code = REFUSE_TOO_LARGE,
+				  .has_limit = true,
+				  .limit = s->payload_len_max,
+				  .words = text_of(words, strlen(words))});
+}
+
+static enum session_verdict offer_message(struct session *s, const struct message *m) {
+	struct server *server = s->server;
+
+	if (!s->greeted && m->type != MSG_HELLO) {
+		refuse_in_words(s, REFUSE_OUT_OF_ORDER, "the first message must be HELLO");
+		return SESSION_CLOSE;
+	}
+	if (s->greeted && m->type == MSG_HELLO) {
+		refuse_in_words(s, REFUSE_OUT_OF_ORDER, "HELLO was said already");
+		return SESSION_CLOSE;
+	}
+	enum session_verdict verdict = server->callbacks->on_message(server->user, s, m);
+	s->greeted = s->greeted || verdict == SESSION_READ_ON;
+	return verdict;
+}
+
+static enum session_verdict offer_bad(struct session *s, const struct decode_error *error) {
+	struct server *server = s->server;
+
+	if (s->greeted && error->has_seq) {
+		return server->callbacks->on_bad_message(server->user, s, error);
+	}
+	refuse_in_words(s, (enum refusal_code)error->code, error->words);
+	return SESSION_CLOSE;
+}
+
+static enum session_verdict offer(struct session *s, const struct frame_view *frame) {
+	struct message message;
+	struct decode_error error = {0};
+
+	switch (decode(s->server->decoder, frame, &message, &error)) {
+	case DECODE_OK:
+		return offer_message(s, &message);
+	case DECODE_BAD_FIELD:
+		return offer_bad(s, &error);
+	case DECODE_MALFORMED:
+		refuse_in_words(s, REFUSE_MALFORMED, error.words);
+		return SESSION_CLOSE;
+	case DECODE_NO_MEMORY:
+		break;
+	}
+	session_close(s); /* the client comes again */
+	return SESSION_CLOSE;
+}
+
+/* Offers the frames at the front of `data`; returns the bytes consumed. What stays is an incomplete frame, whose announced length
+ * goes to *ret_partial, or a message that is held. */
+static size_t offer_all(struct session *s, const uint8_t *data, size_t len, size_t *ret_partial) {
+	size_t at = 0;
+
+	*ret_partial = 0;
+	while (s->phase == PHASE_OPEN && !s->held) {
+		struct frame_view frame = {0};
+		switch (frame_next(data + at, len - at, s->payload_len_max, &frame)) {
+		case FRAME_PARTIAL:
+			*ret_partial = frame.total_len > 0 ? frame.total_len : FRAME_PREFIX_SIZE;
+			return at;
+		case FRAME_HEADER_INVALID:
+			refuse_in_words(
+				s, REFUSE_MALFORMED, "this is not a frame of this protocol");
+			return at;
+		case FRAME_PAYLOAD_TOO_LARGE:
+			refuse_payload(s);
+			return at;
+		case FRAME_READY:
+			break;
+		}
+
+		intake_complete(&s->in);
+		s->server->stats.messages++;
+		switch (offer(s, &frame)) {
+		case SESSION_READ_ON:
+			at += frame.total_len;
+			break;
+		case SESSION_LATER:
+			s->held = true;
+			break;
+		case SESSION_CLOSE:
+			session_end(s);
+			break;
+		}
+	}
+	return at;
+}
+
+/* ---- the socket ---- */
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
+	struct session *s = handle->data;
+	(void)suggested;
+
+	if (s->in.cap == 0) {
+		size_t size = account_is_short(s->account) ? INTAKE_SMALL : STAGING_SIZE;
+		*ret = uv_buf_init((char *)s->server->staging, (unsigned)size);
+		return;
+	}
+	if (intake_grow(&s->in) < 0) {
+		*ret = uv_buf_init(NULL, 0);
+		return;
+	}
+	*ret = uv_buf_init((char *)s->in.data + s->in.len, (unsigned)(s->in.cap - s->in.len));
+}
+
+/* What was offered is dropped, what was not is kept; then read on, or not. */
+static void settle(
+	struct session *s, const uint8_t *data, size_t len, size_t consumed, size_t partial) {
+	if (s->phase != PHASE_OPEN) {
+		return;
+	}
+	if (data == s->server->staging) {
+		if (intake_keep(&s->in, data + consumed, len - consumed) < 0) {
+			session_close(s);
+			return;
+		}
+	} else {
+		intake_consume(&s->in, consumed);
+	}
+
+	if (s->in.len > 0 && !s->held && !s->in.filling) {
+		bool waited = list_linked(&s->in.waiting);
+		if (intake_admit(&s->in, partial)) {
+			progress_begin(&s->filling, s->received, uv_now(s->server->loop));
+		} else if (!waited) {
+			server_trim(s->server, s->account);
+		}
+	}
+	arrange_reading(s);
+	server_admit(s->server, s->account);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t n_read, const uv_buf_t *buf) {
+	struct session *s = stream->data;
+
+	if (n_read < 0) { /* the end, an error, or no memory to read into */
+		session_close(s);
+		return;
+	}
+	s->received += (uint64_t)n_read;
+	s->server->stats.bytes += (uint64_t)n_read;
+	const uint8_t *data = (const uint8_t *)buf->base;
+	size_t len = (size_t)n_read, partial;
+	if (data != s->server->staging) {
+		s->in.len += len;
+		data = s->in.data;
+		len = s->in.len;
+	}
+	size_t consumed = offer_all(s, data, len, &partial);
+	settle(s, data, len, consumed, partial);
+}
+
+static void arrange_reading(struct session *s) {
+	bool wanted = s->phase == PHASE_OPEN && !s->held && !list_linked(&s->in.waiting);
+
+	if (wanted && !s->reading) {
+		s->reading = uv_read_start((uv_stream_t *)&s->pipe, on_alloc, on_read) == 0;
+	} else if (!wanted && s->reading) {
+		(void)uv_read_stop((uv_stream_t *)&s->pipe);
+		s->reading = false;
+	}
+}
+
+void session_begin(struct session *s, struct account *account, uid_t uid, pid_t pid) {
+	struct server *server = s->server;
+
+	s->uid = uid;
+	s->pid = pid;
+	s->account = account;
+	intake_init(&s->in, account);
+	account->n_sessions++;
+	server->stats.sessions++;
+	server->stats.accepted++;
+	s->began_ms = uv_now(server->loop);
+
+	uint32_t limit = account->n_sessions > server->limits.sessions_per_user_max
+				 ? server->limits.sessions_per_user_max
+				 : server->limits.sessions_max;
+	if (account->n_sessions > limit || server->stats.sessions > limit) {
+		const char *words = "too many connections";
+		session_refuse(s, &(struct msg_refusal){.code = REFUSE_TOO_MANY,
+					  .has_limit = true,
+					  .limit = limit,
+					  .has_retry = true,
+					  .retry_after_ms = TOO_MANY_RETRY_MS,
+					  .words = text_of(words, strlen(words))});
+		return;
+	}
+	arrange_reading(s);
+}
+
+void session_resume(struct session *s) {
+	struct server *server = s->server;
+
+	if (!s->held || s->phase != PHASE_OPEN || list_linked(&s->resuming)) {
+		return;
+	}
+	list_append(&server->resuming, &s->resuming);
+	server_wake_resumer(server);
+}
+
+void session_offer_again(struct session *s) {
+	s->held = false;
+	size_t partial;
+	size_t consumed = offer_all(s, s->in.data, s->in.len, &partial);
+	settle(s, s->in.data, s->in.len, consumed, partial);
+}
+
+void session_admitted(struct session *s) {
+	progress_begin(&s->filling, s->received, uv_now(s->server->loop));
+	arrange_reading(s);
+}
+
+void session_establish(struct session *s, uint64_t payload_len_max) {
+	s->established = true;
+	s->payload_len_max = payload_len_max;
+}
+
+/* A peer that brings or takes less than a staging buffer in the time allowed, while others wait for the
+ * memory it holds. */
+static bool stalls(struct progress *p, uint64_t total, uint64_t now_ms, uint64_t allowed_ms) {
+	if (total - p->mark >= STAGING_SIZE) {
+		progress_begin(p, total, now_ms);
+	}
+	return now_ms - p->since_ms >= allowed_ms;
+}
+
+static bool is_overdue(struct session *s, uint64_t now_ms) {
+	const struct server_limits *limits = &s->server->limits;
+
+	if (s->phase == PHASE_ENDING) {
+		return now_ms - s->began_ms >= limits->end_ms;
+	}
+	if (!s->established) {
+		return now_ms - s->began_ms >= limits->greeting_ms;
+	}
+	if (s->in.filling && !list_empty(&s->account->waiting) &&
+		stalls(&s->filling, s->received, now_ms, limits->stall_ms)) {
+		return true;
+	}
+	return s->sending_payload &&
+	       stalls(&s->sending, session_written(s), now_ms, limits->stall_ms);
+}
+
+void session_tick(struct session *s, uint64_t now_ms) {
+	if (s->phase == PHASE_CLOSING || s->account == NULL) {
+		return;
+	}
+	if (is_overdue(s, now_ms)) {
+		s->server->stats.overdue++;
+		session_close(s);
+		return;
+	}
+	/* Nothing came for a whole tick: an idle connection holds no buffer. */
+	if (s->received == s->received_at_tick) {
+		intake_trim(&s->in);
+	}
+	s->received_at_tick = s->received;
+}
+
+/* ---- what its owner asks ---- */
+
+void session_set_user(struct session *s, void *user) {
+	s->user = user;
+}
+
+void *session_user(const struct session *s) {
+	return s->user;
+}
+
+uid_t session_uid(const struct session *s) {
+	return s->uid;
+}
+
+pid_t session_pid(const struct session *s) {
+	return s->pid;
+}
+
+uint64_t session_bytes(const struct session *s) {
+	return s->received;
+}
+
+bool session_drained(const struct session *s) {
+	int unread = 0;
+	uv_os_fd_t fd;
+
+	if (s->in.len > 0 || uv_fileno((const uv_handle_t *)&s->pipe, &fd) < 0) {
+		return s->in.len == 0;
+	}
+	return ioctl(fd, FIONREAD, &unread) < 0 || unread == 0;
+}

@@ -1,0 +1,59 @@
+/* A server on a loop, an owner that writes down what it is offered, and a peer at the other end of a socketpair. */
+#pragma once
+
+#include "answer.h"
+#include "closing.h"
+#include "encode.h"
+#include "server.h"
+
+#define SEEN_MAX 4096u
+
+struct seen {
+	enum message_type type;
+	uint64_t seq;
+	uint64_t payload_sum; /* of the counts' bytes */
+};
+
+struct peer {
+	int fd;
+	uint8_t in[1u << 17];
+	size_t in_len, in_read;
+	bool ended; /* the daemon closed */
+};
+
+struct harness {
+	uv_loop_t loop;
+	struct server *server;
+	struct session *session; /* the one offered from last */
+	struct seen seen[SEEN_MAX];
+	uint32_t n_seen, n_bad, n_closed, n_payloads_sent;
+	enum session_verdict verdict; /* what the owner answers to a stream's messages */
+	uint64_t payload_len_max;     /* granted when OPEN comes */
+	bool server_closed;
+};
+
+void harness_open(struct harness *h, const struct server_limits *limits);
+/* Closes all, and proves that the loop is empty. */
+void harness_close(struct harness *h);
+/* One turn of the loop that waits for something to happen. */
+void harness_turn(struct harness *h);
+/* A connected peer. */
+void harness_connect(struct harness *h, struct peer *peer);
+
+void peer_close(struct peer *peer);
+/* Writes all, turning the loop while the socket is full. */
+void peer_write(struct harness *h, struct peer *peer, const uint8_t *data, size_t len);
+/* The next message of the daemon, which borrows from the peer; false: it closed instead. */
+bool peer_read(struct harness *h, struct peer *peer, struct message *ret);
+/* Turns the loop until the daemon has closed. */
+void peer_read_to_end(struct harness *h, struct peer *peer);
+void peer_expect_refusal(struct harness *h, struct peer *peer, enum refusal_code code);
+
+/* Frames of a peer: write to `out`, return their length. */
+size_t frame_hello(uint8_t *out, size_t cap);
+size_t frame_open(uint8_t *out, size_t cap, uint32_t d_sae);
+size_t frame_event(uint8_t *out, size_t cap, uint64_t seq);
+/* A STEP of d_sae dense u8 counts, all 1. */
+size_t frame_step(uint8_t *out, size_t cap, uint64_t seq, uint32_t d_sae);
+/* HELLO and OPEN said, and seen. */
+void peer_greet(struct harness *h, struct peer *peer, uint32_t d_sae);

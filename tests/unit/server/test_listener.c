@@ -1,0 +1,227 @@
+/* The socket file: who may have it, who loses it. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "harness.h"
+#include "listener.h"
+
+struct fixture {
+	struct harness h;
+	char directory[64], path[96], words[256];
+	struct listener_options options;
+	struct listener *listener;
+	bool closed;
+};
+
+static int setup(void **state) {
+	struct fixture *f = calloc(1, sizeof *f);
+	harness_open(&f->h, &server_default_limits);
+	snprintf(f->directory, sizeof f->directory, "/tmp/sae-listener-XXXXXX");
+	assert_non_null(mkdtemp(f->directory));
+	snprintf(f->path, sizeof f->path, "%s/run/socket", f->directory);
+	f->options =
+		(struct listener_options){.path = f->path, .mode = 0600, .directory_mode = 0700};
+	*state = f;
+	return 0;
+}
+
+static int open_listener(struct fixture *f) {
+	return listener_open(&f->h.loop, &f->options, f->h.server, &f->listener, f->words);
+}
+
+static void on_closed(void *user) {
+	*(bool *)user = true;
+}
+
+static void close_listener(struct fixture *f) {
+	if (f->listener == NULL) {
+		return;
+	}
+	listener_close(f->listener, on_closed, &f->closed);
+	while (!f->closed) {
+		harness_turn(&f->h);
+	}
+	f->listener = NULL;
+	f->closed = false;
+}
+
+static int teardown(void **state) {
+	struct fixture *f = *state;
+	char parent[80];
+
+	close_listener(f);
+	harness_close(&f->h);
+	(void)unlink(f->path);
+	snprintf(parent, sizeof parent, "%s/run", f->directory);
+	(void)rmdir(parent);
+	assert_int_equal(rmdir(f->directory), 0);
+	free(f);
+	return 0;
+}
+
+static int bind_to(const char *path, bool listening) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	if (listening) {
+		assert_int_equal(listen(fd, 1), 0);
+	}
+	return fd;
+}
+
+static int connect_to(const char *path) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+	return fd;
+}
+
+static void make_parent(struct fixture *f) {
+	char parent[80];
+	snprintf(parent, sizeof parent, "%s/run", f->directory);
+	assert_int_equal(mkdir(parent, 0700), 0);
+}
+
+static void a_peer_that_connects_is_greeted(void **state) {
+	struct fixture *f = *state;
+	struct peer *peer = calloc(1, sizeof *peer);
+
+	assert_int_equal(open_listener(f), 0);
+	peer->fd = connect_to(f->path);
+	peer_greet(&f->h, peer, 32);
+	assert_int_equal(session_uid(f->h.session), getuid());
+	assert_int_equal(session_pid(f->h.session), getpid());
+	peer_close(peer);
+	free(peer);
+}
+
+static void socket_and_directory_have_the_modes_asked_for(void **state) {
+	struct fixture *f = *state;
+	struct stat st;
+	char parent[80];
+
+	assert_int_equal(open_listener(f), 0);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	snprintf(parent, sizeof parent, "%s/run", f->directory);
+	assert_int_equal(stat(parent, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void a_stale_socket_is_replaced(void **state) {
+	struct fixture *f = *state;
+	make_parent(f);
+	close(bind_to(f->path, false));
+	assert_int_equal(open_listener(f), 0);
+}
+
+static void a_socket_that_answers_is_left_alone(void **state) {
+	struct fixture *f = *state;
+	make_parent(f);
+	int other = bind_to(f->path, true);
+	assert_int_equal(open_listener(f), -EADDRINUSE);
+	assert_non_null(strstr(f->words, "another daemon answers"));
+	assert_int_equal(access(f->path, F_OK), 0);
+	close(other);
+}
+
+static void a_file_that_is_no_socket_is_left_alone(void **state) {
+	struct fixture *f = *state;
+	make_parent(f);
+	fclose(fopen(f->path, "w"));
+	assert_int_equal(open_listener(f), -EEXIST);
+	assert_non_null(strstr(f->words, "no socket"));
+	assert_int_equal(access(f->path, F_OK), 0);
+}
+
+static void a_path_longer_than_the_systems_is_refused_in_words(void **state) {
+	struct fixture *f = *state;
+	char path[200];
+	memset(path, 'x', sizeof path);
+	path[0] = '/';
+	path[sizeof path - 1] = '\0';
+	f->options.path = path;
+	assert_int_equal(open_listener(f), -ENAMETOOLONG);
+	assert_non_null(strstr(f->words, "107"));
+}
+
+static void a_directory_that_cannot_be_made_is_said(void **state) {
+	struct fixture *f = *state;
+	f->options.path = "/proc/sae-metricsd/socket";
+	assert_true(open_listener(f) < 0);
+	assert_non_null(strstr(f->words, "/proc/sae-metricsd"));
+}
+
+static void closing_removes_the_socket_file(void **state) {
+	struct fixture *f = *state;
+	assert_int_equal(open_listener(f), 0);
+	close_listener(f);
+	assert_int_equal(access(f->path, F_OK), -1);
+}
+
+static void closing_leaves_another_daemons_socket(void **state) {
+	struct fixture *f = *state;
+	assert_int_equal(open_listener(f), 0);
+	assert_int_equal(unlink(f->path), 0);
+	int other = bind_to(f->path, true);
+	close_listener(f);
+	assert_int_equal(access(f->path, F_OK), 0);
+	close(other);
+}
+
+/* Out of descriptors a waiting client is turned away, and the next one served when there is room again. */
+static void running_out_of_descriptors_ends_with_the_shortage(void **state) {
+	struct fixture *f = *state;
+	struct peer *peer = calloc(1, sizeof *peer);
+	struct rlimit before, none;
+
+	assert_int_equal(open_listener(f), 0);
+	int fd = connect_to(f->path);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = before;
+	none.rlim_cur = (rlim_t)fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	peer->fd = fd;
+	peer_read_to_end(&f->h, peer);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	peer_close(peer);
+
+	memset(peer, 0, sizeof *peer);
+	peer->fd = connect_to(f->path);
+	peer_greet(&f->h, peer, 32);
+	peer_close(peer);
+	free(peer);
+}
+
+int main(void) {
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_peer_that_connects_is_greeted),
+		T(socket_and_directory_have_the_modes_asked_for),
+		T(a_stale_socket_is_replaced),
+		T(a_socket_that_answers_is_left_alone),
+		T(a_file_that_is_no_socket_is_left_alone),
+		T(a_path_longer_than_the_systems_is_refused_in_words),
+		T(a_directory_that_cannot_be_made_is_said),
+		T(closing_removes_the_socket_file),
+		T(closing_leaves_another_daemons_socket),
+		T(running_out_of_descriptors_ends_with_the_shortage),
+	};
+#undef T
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("listener", tests, NULL, NULL);
+}
