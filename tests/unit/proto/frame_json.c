@@ -135,7 +135,7 @@ uint8_t *frame_from_json(
 uint8_t *frame_from_text(
 	const char *header, const uint8_t *payload, size_t payload_len, size_t *ret_len) {
 	json_error_t error;
-	json_t *json = json_loads(header, JSON_ALLOW_NUL, &error);
+	json_t *json = json_loads(header, JSON_ALLOW_NUL | JSON_DECODE_ANY, &error);
 
 	if (json == NULL) {
 		(void)fprintf(stderr, "%s: %s\n", header, error.text);
