@@ -25,7 +25,7 @@ static uint8_t *claim(struct writer *w, size_t len) {
 }
 
 static void put_bytes(struct writer *w, const void *data, size_t len) {
-	if (w->len + len <= w->cap && len > 0) {
+	if (len > 0 && w->out != NULL && w->len + len <= w->cap) {
 		memcpy(w->out + w->len, data, len);
 	}
 	w->len += len;

@@ -99,7 +99,7 @@ bool read_uint(struct fields *f, const msgpack_object *o, const struct number_fi
 
 bool read_u32(struct fields *f, const msgpack_object *o, const struct number_field *field,
 	uint32_t *ret) {
-	uint64_t v;
+	uint64_t v = 0;
 
 	if (!read_uint(f, o, field, &v)) {
 		return false;

@@ -62,8 +62,10 @@ const char *text_quote(struct text text, char out[TEXT_QUOTE_SIZE]) {
 	size_t len = text.len < TEXT_QUOTE_SIZE ? text.len : TEXT_QUOTE_SIZE - 1;
 
 	for (size_t i = 0; i < len; i++) {
-		char c = text.data[i];
-		out[i] = c >= ' ' && c <= '~' ? c : '?';
+		out[i] = text.data[i];
+		if (out[i] < ' ' || out[i] > '~') {
+			out[i] = '?';
+		}
 	}
 	out[len] = '\0';
 	if (len < text.len) {

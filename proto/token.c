@@ -154,7 +154,7 @@ enum scan_result token_read(const uint8_t *p, const uint8_t *end, struct token *
 		ret->natural = head;
 	} else if (head >= 0xe0) {
 		ret->kind = TOKEN_NEGATIVE;
-		ret->negative = (int8_t)head;
+		ret->negative = (int64_t)head - 256;
 	} else if (head >= 0xc0) {
 		size_t size = operand_size[head - 0xc0];
 		if (size > sizeof(uint64_t)) {

@@ -29,6 +29,7 @@ static int open_golden(void **state) {
 	g->json = json_load_file(*state, 0, &error);
 	if (g->json == NULL) {
 		print_error("%s:%d: %s\n", (const char *)*state, error.line, error.text);
+		free(g);
 		return -1;
 	}
 	g->bytes = bytes_of_hex(json_string_value(json_object_get(g->json, "frame")), &g->len);

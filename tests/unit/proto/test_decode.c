@@ -352,14 +352,15 @@ static void a_payload_is_exactly_the_counts_that_were_announced(void **state) {
 
 static void more_scalars_than_can_be_named_are_refused(void **state) {
 	(void)state;
-	char text[3000] = "[6, 5, 1, 0.0, 0.0, 1, [1";
+	char text[3000];
+	int at = snprintf(text, sizeof text, "[6, 5, 1, 0.0, 0.0, 1, [1");
 	struct message m;
 	struct decode_error err;
 
 	for (int i = 1; i < 257; i++) {
-		strcat(text, ",1");
+		at += snprintf(text + at, sizeof text - (size_t)at, ",1");
 	}
-	strcat(text, "]]");
+	(void)snprintf(text + at, sizeof text - (size_t)at, "]]");
 	assert_int_equal(decode_text(text, 0, &m, &err), DECODE_BAD_FIELD);
 	assert_string_equal(err.words, "scalars has 257 elements; expected at most 256");
 	assert_int_equal(err.code, ERROR_BAD_VALUE);
