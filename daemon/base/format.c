@@ -115,8 +115,8 @@ char *format_bytes(char out[FORMAT_MAX], double bytes) {
 }
 
 #define MINUTE 60ull
-#define HOUR 3600ull
-#define DAY 86400ull
+#define HOUR   3600ull
+#define DAY    86400ull
 
 /* Whole seconds, saturating: a duration nobody waits for. */
 static unsigned long long whole_seconds(double seconds) {

@@ -18,21 +18,21 @@ struct look {
 enum style {
 	STYLE_PLAIN = 0,
 	STYLE_HEADING, /* bold */
-	STYLE_NAME, /* cyan */
-	STYLE_GOOD, /* green */
-	STYLE_WARN, /* yellow */
-	STYLE_BAD, /* red */
-	STYLE_DENSE, /* magenta */
+	STYLE_NAME,    /* cyan */
+	STYLE_GOOD,    /* green */
+	STYLE_WARN,    /* yellow */
+	STYLE_BAD,     /* red */
+	STYLE_DENSE,   /* magenta */
 	STYLE_DIM,
 };
 
 struct page {
 	struct look look;
 	struct buf out;
-	unsigned column; /* where the open line stands */
-	unsigned blanks; /* of it, not written yet */
+	unsigned column;  /* where the open line stands */
+	unsigned blanks;  /* of it, not written yet */
 	enum style style; /* in force behind the last byte */
-	int status; /* 0, or -ENOMEM from then on */
+	int status;       /* 0, or -ENOMEM from then on */
 };
 
 void page_init(struct page *p, const struct look *look);

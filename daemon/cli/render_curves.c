@@ -8,9 +8,9 @@
 #include "plot.h"
 #include "render_parts.h"
 
-#define POINTS_MAX 256u
+#define POINTS_MAX   256u
 #define SPARK_NARROW 16u
-#define SPARK_WIDE 32u
+#define SPARK_WIDE   32u
 #define LABEL_COLUMN 2u
 #define SPARK_COLUMN 13u
 #define NUMBER_WIDTH 9u

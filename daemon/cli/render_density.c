@@ -11,13 +11,13 @@
 #include "plot.h"
 #include "render_parts.h"
 
-#define CHART_LINES 6u
-#define CHART_MARGIN 9u /* of the y axis: `  12.3k │` */
-#define CHART_WIDTH 70u /* without a screen to fit */
-#define COLUMNS_MAX 200u
+#define CHART_LINES  6u
+#define CHART_MARGIN 9u  /* of the y axis: `  12.3k │` */
+#define CHART_WIDTH  70u /* without a screen to fit */
+#define COLUMNS_MAX  200u
 
 struct chart {
-	int decades; /* the axis goes from -decades to 0 */
+	int decades;         /* the axis goes from -decades to 0 */
 	unsigned per_decade; /* columns */
 	unsigned n;
 	double sums[COLUMNS_MAX];

@@ -22,7 +22,7 @@ enum style figure_text(
 	const json_t *object, const char *path, number_format format, char *out, size_t size);
 
 char *figure_count(char *out, double value); /* 2670, 11.2k */
-char *figure_step(char *out, double value); /* 41200, 317k */
+char *figure_step(char *out, double value);  /* 41200, 317k */
 char *figure_ratio(char *out, double value); /* 0.883 */
 
 /* How far the run is, 0 … 1 or a bit above; false when there is no total. */

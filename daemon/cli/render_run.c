@@ -11,8 +11,8 @@
 #include "render.h"
 #include "render_parts.h"
 
-#define LABEL_WIDTH 11u /* `  config   ` */
-#define BAR_WIDTH 20u
+#define LABEL_WIDTH  11u /* `  config   ` */
+#define BAR_WIDTH    20u
 #define EVENTS_SHOWN 5u
 
 void render_label(const char *label, struct page *page) {

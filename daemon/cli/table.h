@@ -8,8 +8,8 @@
 
 struct table_column {
 	const char *title; /* "": a mark, close to the column behind it */
-	bool left; /* aligned; else right */
-	unsigned drop; /* 0: always there; else the highest is left out first */
+	bool left;         /* aligned; else right */
+	unsigned drop;     /* 0: always there; else the highest is left out first */
 	unsigned
 		shrink_to; /* cut down to this many columns before anything more is left out; 0: never cut */
 };

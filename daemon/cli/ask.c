@@ -1,0 +1,243 @@
+#include "ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "answer.h"
+#include "buf.h"
+#include "clock.h"
+#include "encode.h"
+
+#define QUERY_TOKEN 1u
+#define MESSAGE_SIZE_MAX                                                                           \
+	1024u /* of a HELLO or a QUERY: no text in it is longer than a run's name */
+#define READ_SIZE        65536u /* more at a time is not faster */
+#define BACKLOG_RETRY_MS 20u    /* a unix socket whose backlog is full says EAGAIN at once */
+
+/* One conversation. Words are set by whoever finds out why it cannot go on. */
+struct ask {
+	int fd;
+	uint64_t deadline_ms;
+	struct buf in;
+	char *words;
+};
+
+static enum ask_result ask_fail(struct ask *a, enum ask_result result, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static enum ask_result ask_fail(struct ask *a, enum ask_result result, const char *format, ...) {
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(a->words, ASK_WORDS_MAX, format, args);
+	va_end(args);
+	return result;
+}
+
+static enum ask_result ask_fail_errno(struct ask *a, int error) {
+	bool nobody = error == ENOENT || error == ECONNREFUSED;
+
+	return ask_fail(a, nobody ? ASK_NO_DAEMON : ASK_FAILED, "%s",
+		error == ENOENT ? "there is no such socket" : strerror(error));
+}
+
+static int ask_time_left(const struct ask *a) {
+	uint64_t now = clock_mono_ms();
+
+	return now < a->deadline_ms ? (int)(a->deadline_ms - now) : 0;
+}
+
+/* Waits until the socket is ready for `events`. */
+static enum ask_result ask_wait(struct ask *a, short events) {
+	struct pollfd p = {.fd = a->fd, .events = events};
+	int n;
+
+	do {
+		n = poll(&p, 1, ask_time_left(a));
+	} while (n < 0 && errno == EINTR);
+	if (n < 0) {
+		return ask_fail_errno(a, errno);
+	}
+	return n > 0 ? ASK_ANSWERED : ask_fail(a, ASK_FAILED, "it does not answer in time");
+}
+
+static enum ask_result ask_connect(struct ask *a, const char *path) {
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	if (strlen(path) >= sizeof(address.sun_path)) {
+		return ask_fail(a, ASK_NO_DAEMON, "the path is too long for a socket");
+	}
+	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (a->fd < 0) {
+		return ask_fail_errno(a, errno);
+	}
+	while (connect(a->fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+		if (errno != EAGAIN && errno != EINTR) {
+			return ask_fail_errno(a, errno);
+		}
+		if (ask_time_left(a) == 0) {
+			return ask_fail(a, ASK_FAILED, "it takes no connection in time");
+		}
+		(void)poll(NULL, 0, (int)BACKLOG_RETRY_MS);
+	}
+	return ASK_ANSWERED;
+}
+
+static enum ask_result ask_send(struct ask *a, const struct message *m) {
+	uint8_t frame[MESSAGE_SIZE_MAX];
+	size_t len = encode(m, 0, frame, sizeof(frame));
+	enum ask_result result = ASK_ANSWERED;
+
+	if (len == 0) {
+		return ask_fail(a, ASK_FAILED, "the question is too long");
+	}
+	for (size_t sent = 0; sent < len && result == ASK_ANSWERED;) {
+		ssize_t n = send(a->fd, frame + sent, len - sent, MSG_NOSIGNAL);
+		if (n >= 0) {
+			sent += (size_t)n;
+		} else if (errno == EAGAIN) {
+			result = ask_wait(a, POLLOUT);
+		} else if (errno != EINTR) {
+			result = ask_fail_errno(a, errno);
+		}
+	}
+	return result;
+}
+
+static enum ask_result ask_read_more(struct ask *a) {
+	enum ask_result result = ask_wait(a, POLLIN);
+
+	if (result != ASK_ANSWERED) {
+		return result;
+	}
+	if (buf_reserve(&a->in, READ_SIZE) < 0) {
+		return ask_fail_errno(a, ENOMEM);
+	}
+	ssize_t n = recv(a->fd, a->in.data + a->in.len, READ_SIZE, 0);
+	if (n == 0) {
+		return ask_fail(a, ASK_FAILED, "it closed the connection");
+	}
+	if (n < 0) {
+		return errno == EAGAIN || errno == EINTR ? ASK_ANSWERED : ask_fail_errno(a, errno);
+	}
+	a->in.len += (size_t)n;
+	return ASK_ANSWERED;
+}
+
+/* Takes the next message. It borrows from `in`; ret_len bytes of that are it. */
+static enum ask_result ask_receive(struct ask *a, struct message *ret, size_t *ret_len) {
+	struct frame_view frame;
+	struct decode_error error;
+	enum frame_result state;
+
+	while ((state = frame_next(a->in.data, a->in.len, REPLY_PAYLOAD_MAX, &frame)) ==
+		FRAME_PARTIAL) {
+		enum ask_result result = ask_read_more(a);
+		if (result != ASK_ANSWERED) {
+			return result;
+		}
+	}
+	if (state != FRAME_READY || answer_read(&frame, ret, &error) != DECODE_OK) {
+		return ask_fail(a, ASK_FAILED, "what listens there is not sae-metricsd");
+	}
+	*ret_len = frame.total_len;
+	return ASK_ANSWERED;
+}
+
+/* Waits for a message of the type, past any other; a REFUSAL ends it. */
+static enum ask_result ask_await(struct ask *a, enum message_type type, struct message *ret) {
+	size_t len = 0;
+
+	for (;;) {
+		enum ask_result result = ask_receive(a, ret, &len);
+		if (result != ASK_ANSWERED || ret->type == type) {
+			return result;
+		}
+		if (ret->type == MSG_REFUSAL) {
+			return ask_fail(a, ASK_FAILED, "%.*s", (int)ret->refusal.words.len,
+				ret->refusal.words.data ? ret->refusal.words.data : "");
+		}
+		buf_consume(&a->in, len);
+	}
+}
+
+static enum ask_result ask_hello(struct ask *a) {
+	static const char agent[] = "sae-metricsd " SAE_METRICSD_VERSION;
+	struct message m = {
+		.type = MSG_HELLO,
+		.hello =
+			{
+				.version_min = PROTO_VERSION_MIN,
+				.version_max = PROTO_VERSION_MAX,
+				.role = ROLE_READER,
+				.agent = text_of(agent, sizeof(agent) - 1),
+				.pid = (uint32_t)getpid(),
+			},
+	};
+	enum ask_result result = ask_send(a, &m);
+
+	if (result == ASK_ANSWERED) {
+		result = ask_await(a, MSG_WELCOME, &m);
+	}
+	buf_clear(&a->in); /* nothing follows a WELCOME unasked */
+	return result;
+}
+
+static enum ask_result ask_query(struct ask *a, const char *run_part, json_t **ret_document) {
+	struct message m = {
+		.type = MSG_QUERY,
+		.query =
+			{
+				.token = QUERY_TOKEN,
+				.what = text_of("status", 6),
+				.run = run_part ? text_of(run_part, strlen(run_part))
+						: text_of(NULL, 0),
+			},
+	};
+	enum ask_result result = ask_send(a, &m);
+
+	if (result == ASK_ANSWERED) {
+		result = ask_await(a, MSG_REPLY, &m);
+	}
+	if (result != ASK_ANSWERED) {
+		return result;
+	}
+	const struct msg_reply *reply = &m.reply;
+	if (reply->code != REPLY_OK) {
+		return ask_fail(a, reply->code == REPLY_NO_SUCH_RUN ? ASK_NO_SUCH_RUN : ASK_FAILED,
+			"%.*s", (int)reply->words.len, reply->words.data ? reply->words.data : "");
+	}
+	*ret_document = json_loadb((const char *)reply->json, reply->json_len, 0, NULL);
+	return *ret_document ? ASK_ANSWERED
+			     : ask_fail(a, ASK_FAILED, "its answer cannot be understood");
+}
+
+enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
+	json_t **ret_document, char ret_words[ASK_WORDS_MAX]) {
+	struct ask a = {
+		.fd = -1,
+		.deadline_ms = clock_mono_ms() + timeout_ms,
+		.words = ret_words,
+	};
+	enum ask_result result = ask_connect(&a, socket_path);
+
+	if (result == ASK_ANSWERED) {
+		result = ask_hello(&a);
+	}
+	if (result == ASK_ANSWERED) {
+		result = ask_query(&a, run_part, ret_document);
+	}
+	if (a.fd >= 0) {
+		(void)close(a.fd);
+	}
+	buf_finish(&a.in);
+	return result;
+}

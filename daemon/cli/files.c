@@ -1,0 +1,236 @@
+#include "files.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "document.h"
+#include "report.h"
+#include "schema.h"
+
+#define BUSY_TIMEOUT_MS 2000 /* a checkpoint that restarts the log holds readers up for less */
+
+/* ---- one file ---- */
+
+/* `file:/a%3fb?mode=ro`: the path is taken literally. NULL when memory is short. */
+static char *database_uri(const char *path, bool immutable) {
+	struct buf uri = {0};
+	int err = buf_printf(&uri, "file:");
+
+	for (const char *p = path; *p && err == 0; p++) {
+		err = strchr("%?#", *p) ? buf_printf(&uri, "%%%02x", *p) : buf_append(&uri, p, 1);
+	}
+	if (err == 0) {
+		err = buf_printf(&uri, immutable ? "?immutable=1" : "?mode=ro");
+	}
+	if (err < 0 || !buf_text(&uri)) {
+		buf_finish(&uri);
+		return NULL;
+	}
+	return (char *)uri.data; /* malloc'ed */
+}
+
+static int open_as(const char *path, bool immutable, sqlite3 **ret) {
+	char *uri = database_uri(path, immutable);
+	int rc = SQLITE_NOMEM;
+
+	if (uri) {
+		rc = sqlite3_open_v2(uri, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+		free(uri);
+	}
+	if (rc == SQLITE_OK) {
+		(void)sqlite3_busy_timeout(*ret, BUSY_TIMEOUT_MS);
+		rc = sqlite3_exec(*ret, "SELECT 1 FROM sqlite_schema", NULL, NULL, NULL);
+	}
+	return rc;
+}
+
+/* Whether there is a write-ahead log with something in it. */
+static bool has_log(const char *path) {
+	struct buf log = {0};
+	struct stat st;
+	bool has = buf_printf(&log, "%s-wal", path) == 0 && buf_text(&log) &&
+		   stat((const char *)log.data, &st) == 0 && st.st_size > 0;
+
+	buf_finish(&log);
+	return has;
+}
+
+/* Opens for reading. Where the folder cannot be written there is no memory to share with a writer; there
+ * is no writer either, and the file is read as it lies. */
+static int open_for_reading(const char *path, sqlite3 **ret, char ret_words[FILES_WORDS_MAX]) {
+	int rc = open_as(path, false, ret);
+
+	if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY) {
+		return rc;
+	}
+	(void)sqlite3_close(*ret);
+	*ret = NULL;
+	rc = open_as(path, true, ret);
+	if (rc == SQLITE_OK && has_log(path)) {
+		snprintf(ret_words, FILES_WORDS_MAX,
+			"the folder cannot be written, so what is in its -wal is not shown");
+	}
+	return rc;
+}
+
+static const char *schema_flaw(sqlite3 *sql) {
+	int version;
+
+	switch (schema_inspect(sql, &version)) {
+	case SCHEMA_CURRENT:
+		return NULL;
+	case SCHEMA_OLDER:
+		return "it is of an older sae-metricsd; `serve` brings it up to date";
+	case SCHEMA_NEWER:
+		return "it is of a newer sae-metricsd";
+	default:
+		return "it is not a database of sae-metricsd";
+	}
+}
+
+enum files_result files_read(const char *path, const char *run_part, json_t **ret_document,
+	char ret_words[FILES_WORDS_MAX]) {
+	struct report_query query = {.run_part = run_part, .reader_uid = geteuid()};
+	enum files_result result = FILES_UNREADABLE;
+	sqlite3 *sql = NULL;
+
+	ret_words[0] = '\0';
+	if (access(path, R_OK) < 0) {
+		snprintf(ret_words, FILES_WORDS_MAX, "%s", strerror(errno));
+		return result;
+	}
+	int rc = open_for_reading(path, &sql, ret_words);
+	const char *flaw = rc == SQLITE_OK       ? schema_flaw(sql)
+			   : rc == SQLITE_NOTADB ? "it is not a database of sae-metricsd"
+						 : sqlite3_errstr(rc);
+	if (flaw) {
+		snprintf(ret_words, FILES_WORDS_MAX, "%s", flaw);
+	} else {
+		char remark[FILES_WORDS_MAX];
+		memcpy(remark, ret_words, sizeof(remark));
+		int outcome = report_build(sql, &query, ret_document, ret_words);
+		if (outcome == REPORT_OK) {
+			memcpy(ret_words, remark, sizeof(remark));
+			result = FILES_OK;
+		} else if (outcome == REPORT_NO_SUCH_RUN) {
+			result = FILES_NO_SUCH_RUN;
+		}
+	}
+	(void)sqlite3_close(sql);
+	return result;
+}
+
+/* ---- several ---- */
+
+static int list_append(struct files_list *list, const char *folder, const char *name) {
+	char **paths = reallocarray(list->paths, list->n + 1, sizeof(*paths));
+	char *path = NULL;
+
+	if (!paths) {
+		return -ENOMEM;
+	}
+	list->paths = paths;
+	if (asprintf(&path, "%s%s%s", folder, folder[0] ? "/" : "", name) < 0) {
+		return -ENOMEM;
+	}
+	paths[list->n++] = path;
+	return 0;
+}
+
+static int is_database_name(const struct dirent *entry) {
+	size_t len = strlen(entry->d_name);
+
+	return len > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 3, ".db") == 0;
+}
+
+int files_list_add(struct files_list *list, const char *path) {
+	struct dirent **entries;
+	struct stat st;
+
+	if (stat(path, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		return list_append(list, "", path); /* whoever reads it says what is wrong */
+	}
+	int n = scandir(path, &entries, is_database_name, alphasort);
+	int err = n < 0 ? -errno : n == 0 ? -ENOENT : 0;
+	for (int i = 0; i < n; i++) {
+		if (err == 0) {
+			err = list_append(list, path, entries[i]->d_name);
+		}
+		free(entries[i]);
+	}
+	if (n >= 0) {
+		free(entries);
+	}
+	return err;
+}
+
+void files_list_finish(struct files_list *list) {
+	for (size_t i = 0; i < list->n; i++) {
+		free(list->paths[i]);
+	}
+	free(list->paths);
+	*list = (struct files_list){0};
+}
+
+/* RFC 3339 in UTC: the text's order is the time's. */
+static int compare_seen(const json_t *a, const json_t *b) {
+	const char *seen_a = document_text(a, "last_seen");
+	const char *seen_b = document_text(b, "last_seen");
+
+	return strcmp(seen_a ? seen_a : "", seen_b ? seen_b : "");
+}
+
+static size_t find_run(const json_t *runs, const json_t *run) {
+	const char *id = document_text(run, "id");
+	size_t n = json_array_size(runs);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *other = document_text(json_array_get(runs, i), "id");
+		if (id && other && strcmp(id, other) == 0) {
+			return i;
+		}
+	}
+	return n;
+}
+
+static int merge_run(json_t *runs, json_t *run) {
+	size_t same = find_run(runs, run);
+	size_t at = 0;
+
+	if (same < json_array_size(runs)) {
+		if (compare_seen(json_array_get(runs, same), run) >= 0) {
+			return 0;
+		}
+		(void)json_array_remove(runs, same);
+	}
+	while (at < json_array_size(runs) && compare_seen(json_array_get(runs, at), run) >= 0) {
+		at++;
+	}
+	return json_array_insert(runs, at, run) < 0 ? -ENOMEM : 0;
+}
+
+int files_merge(json_t *into, json_t *from, const char *path) {
+	json_t *runs = json_object_get(into, "runs");
+	json_t *run;
+	size_t i;
+	int err = 0;
+
+	json_array_foreach(json_object_get(from, "runs"), i, run) {
+		if (json_object_set_new(run, "database", json_string(path)) < 0) {
+			return -ENOMEM;
+		}
+		err = merge_run(runs, run);
+		if (err < 0) {
+			return err;
+		}
+	}
+	return err;
+}

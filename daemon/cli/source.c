@@ -1,0 +1,149 @@
+#include "source.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ask.h"
+#include "paths.h"
+#include "subcommand.h"
+
+#define ANSWER_TIMEOUT_MS 5000u /* the deadline of a question: whoever asks is a person */
+
+/* ---- files ---- */
+
+/* What came of all files together. */
+struct harvest {
+	json_t *document;
+	size_t n_read;
+	int status;
+	char words[FILES_WORDS_MAX]; /* of the last file without such a run */
+};
+
+static void read_file(struct harvest *h, const char *path, const char *run_part) {
+	char words[FILES_WORDS_MAX];
+	json_t *one = NULL;
+	enum files_result result = files_read(path, run_part, &one, words);
+
+	if (result == FILES_NO_SUCH_RUN) {
+		memcpy(h->words, words, sizeof(words));
+	} else if (words[0]) {
+		fprintf(stderr, "sae-metricsd: %s: %s\n", path, words);
+	}
+	if (result == FILES_UNREADABLE || (one && files_merge(h->document, one, path) < 0)) {
+		h->status = EXIT_FAILED;
+	}
+	h->n_read += result != FILES_UNREADABLE;
+	json_decref(one);
+}
+
+/* One file that cannot be read does not stop the others. */
+static int read_files(const struct source *s, json_t **ret_document) {
+	struct harvest h = {.document = json_pack("{s:i, s:[]}", "schema", 1, "runs")};
+
+	if (!h.document) {
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < s->files.n; i++) {
+		read_file(&h, s->files.paths[i], s->run_part);
+	}
+	*ret_document = h.document;
+
+	size_t n_runs = json_array_size(json_object_get(h.document, "runs"));
+	if (h.n_read == 0) {
+		return EXIT_NO_ANSWER;
+	}
+	if (s->run_part && n_runs != 1) {
+		fprintf(stderr, "sae-metricsd: %s\n",
+			n_runs > 1 ? "runs of several databases fit: give more of the id"
+				   : h.words);
+		return EXIT_NO_SUCH_RUN;
+	}
+	return h.status;
+}
+
+/* ---- a daemon ---- */
+
+struct attempt {
+	const char *socket;
+	enum ask_result result;
+	char words[ASK_WORDS_MAX];
+};
+
+static void attempt_make(
+	struct attempt *a, const char *socket, const char *run_part, json_t **ret_document) {
+	a->socket = socket;
+	a->words[0] = '\0';
+	a->result = ask_status(socket, run_part, ANSWER_TIMEOUT_MS, ret_document, a->words);
+}
+
+static bool attempt_decided(const struct attempt *a) {
+	return a->result == ASK_ANSWERED || a->result == ASK_NO_SUCH_RUN;
+}
+
+static int attempt_report(const struct attempt *a) {
+	switch (a->result) {
+	case ASK_ANSWERED:
+		return EXIT_OK;
+	case ASK_NO_SUCH_RUN:
+		fprintf(stderr, "sae-metricsd: %s\n", a->words);
+		return EXIT_NO_SUCH_RUN;
+	default:
+		fprintf(stderr, "sae-metricsd: no answer from %s: %s%s\n", a->socket, a->words,
+			a->result == ASK_NO_DAEMON ? "; is `sae-metricsd serve` running?" : "");
+		return EXIT_NO_ANSWER;
+	}
+}
+
+/* The socket of nobody's choosing does not answer: what its daemon wrote may still be there. */
+static int read_default_database(struct source *s, const struct paths *candidates, size_t n,
+	const struct attempt *failed, json_t **ret_document) {
+	for (size_t i = 0; i < n; i++) {
+		const char *database = candidates[i].database;
+		if (database[0] && access(database, R_OK) == 0 &&
+			files_list_add(&s->files, database) == 0) {
+			fprintf(stderr,
+				"sae-metricsd: no answer from %s: %s; showing %s as last "
+				"committed\n",
+				failed->socket, failed->words, database);
+			return read_files(s, ret_document);
+		}
+	}
+	return attempt_report(failed);
+}
+
+static int ask_default(struct source *s, json_t **ret_document) {
+	struct attempt attempt, failed = {0};
+	struct paths candidates[2];
+
+	paths_user(&candidates[0]);
+	paths_system(&candidates[1]);
+	for (size_t i = 0; i < 2; i++) {
+		if (candidates[i].socket[0] == '\0') {
+			continue;
+		}
+		attempt_make(&attempt, candidates[i].socket, s->run_part, ret_document);
+		if (attempt_decided(&attempt)) {
+			return attempt_report(&attempt);
+		}
+		/* A daemon that is there and fails says more than one that is not there. */
+		if (!failed.socket || attempt.result == ASK_FAILED) {
+			failed = attempt;
+		}
+	}
+	return read_default_database(s, candidates, 2, &failed, ret_document);
+}
+
+int source_read(struct source *s, json_t **ret_document) {
+	const char *socket = s->socket ? s->socket : paths_socket_override();
+	struct attempt attempt;
+
+	if (s->files.n > 0) {
+		return read_files(s, ret_document);
+	}
+	if (!socket) {
+		return ask_default(s, ret_document);
+	}
+	attempt_make(&attempt, socket, s->run_part, ret_document);
+	return attempt_report(&attempt);
+}

@@ -1,0 +1,16 @@
+/* Where the status document comes from: a daemon, or database files. */
+#pragma once
+
+#include <jansson.h>
+
+#include "files.h"
+
+struct source {
+	const char *run_part;    /* NULL: all runs */
+	const char *socket;      /* NULL: $SAE_METRICS_SOCKET, else the user's, then the host's */
+	struct files_list files; /* when there are any, no daemon is asked */
+};
+
+/* Gets the document, and says on stderr what stood in the way. Returns an exit_status; with EXIT_FAILED
+ * there may be a document all the same, of the files that could be read. */
+int source_read(struct source *s, json_t **ret_document);
