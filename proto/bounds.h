@@ -34,7 +34,8 @@
 #define LOG_ENTRIES_MAX    1024u
 #define HISTOGRAM_BINS_MAX 512u /* W&B's own limit */
 #define THRESHOLDS_MAX     16u
-#define LIST_MAX           64u /* tags; args are cut at this many */
+#define LIST_MAX           64u   /* tags; args are cut at this many */
+#define NOTE_SIZE_MAX      1024u /* what a trainer leaves for the next start */
 #define MARKS_KEPT         3u
 
 /* The largest payload either side may announce for a run of d_sae features. */

@@ -124,20 +124,26 @@ VECTORISED static struct survey survey_counts(const uint32_t *counts, uint32_t d
 	return s;
 }
 
-enum counts_form counts_choose(const uint32_t *counts, uint32_t d_sae, uint32_t *ret_n_entries) {
-	struct survey s = survey_counts(counts, d_sae);
-	enum counts_form dense = s.max <= UINT8_MAX    ? COUNTS_U8
-				 : s.max <= UINT16_MAX ? COUNTS_U16
-						       : COUNTS_U32;
-	enum counts_form pairs = s.max <= UINT16_MAX ? COUNTS_PAIRS16 : COUNTS_PAIRS32;
+enum counts_form counts_smallest(
+	uint32_t max, uint32_t n_nonzero, uint32_t d_sae, uint32_t *ret_n_entries) {
+	enum counts_form dense = max <= UINT8_MAX    ? COUNTS_U8
+				 : max <= UINT16_MAX ? COUNTS_U16
+						     : COUNTS_U32;
+	enum counts_form pairs = max <= UINT16_MAX ? COUNTS_PAIRS16 : COUNTS_PAIRS32;
 
 	/* At the same size dense is the faster one to fold. */
-	if (counts_size(dense, d_sae, d_sae) <= counts_size(pairs, s.n_nonzero, d_sae)) {
+	if (counts_size(dense, d_sae, d_sae) <= counts_size(pairs, n_nonzero, d_sae)) {
 		*ret_n_entries = d_sae;
 		return dense;
 	}
-	*ret_n_entries = s.n_nonzero;
+	*ret_n_entries = n_nonzero;
 	return pairs;
+}
+
+enum counts_form counts_choose(const uint32_t *counts, uint32_t d_sae, uint32_t *ret_n_entries) {
+	struct survey s = survey_counts(counts, d_sae);
+
+	return counts_smallest(s.max, s.n_nonzero, d_sae, ret_n_entries);
 }
 
 size_t counts_size(enum counts_form form, uint32_t n_entries, uint32_t d_sae) {

@@ -13,6 +13,10 @@ const char *counts_check(const struct counts *counts, uint32_t d_sae, uint32_t n
  * ret_n_entries gets the nonzero entries for pairs, d_sae for dense forms. */
 enum counts_form counts_choose(const uint32_t *counts, uint32_t d_sae, uint32_t *ret_n_entries);
 
+/* The same for a vector of which the largest count and the number of nonzero ones are known. */
+enum counts_form counts_smallest(
+	uint32_t max, uint32_t n_nonzero, uint32_t d_sae, uint32_t *ret_n_entries);
+
 /* Bytes of a vector in a form. n_entries matters to pairs only, d_sae to dense forms only. */
 size_t counts_size(enum counts_form form, uint32_t n_entries, uint32_t d_sae);
 
