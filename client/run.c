@@ -1,0 +1,478 @@
+#include "run.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "deadline.h"
+#include "encode.h"
+#include "note.h"
+#include "opening_check.h"
+#include "say.h"
+#include "sender.h"
+#include "step.h"
+#include "text.h"
+
+#define OUTBOX_BYTES_DEFAULT (64ull << 20)
+#define OUTBOX_STEPS_DEFAULT 16u
+#define OUTBOX_STEPS_MIN     2u
+#define OUTBOX_STEPS_RANKS   6u /* who waits for room, and may be 4 steps ahead of another rank */
+#define EXIT_BUDGET_MS       5000u
+
+/* ---- lifetime ---- */
+
+bool run_is_inert(const struct saem_run *run) {
+	return run == NULL || run->off || run->generation != sender_generation();
+}
+
+double run_elapsed_s(const struct saem_run *run) {
+	return clock_seconds(CLOCK_MONOTONIC) - run->opened_at_s;
+}
+
+static void run_destroy(struct saem_run *run) {
+	if (!run->off) {
+		link_finish(&run->link);
+		stream_finish(&run->stream);
+	}
+	opening_finish(&run->opening);
+	free(run);
+}
+
+static void run_ref(struct saem_run *run) {
+	__atomic_fetch_add(&run->refs, 1, __ATOMIC_RELAXED);
+}
+
+static void run_unref(struct saem_run *run) {
+	if (__atomic_sub_fetch(&run->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+		run_destroy(run);
+	}
+}
+
+static struct saem_run *run_of(struct link *l) {
+	return (struct saem_run *)(void *)((char *)l - offsetof(struct saem_run, link));
+}
+
+static void on_gone(struct link *l) {
+	run_unref(run_of(l));
+}
+
+int run_misused(struct saem_run *run, const char *format, ...) {
+	char words[STREAM_WORDS_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	pthread_mutex_lock(&run->stream.lock);
+	stream_say(&run->stream, "%s", words);
+	pthread_mutex_unlock(&run->stream.lock);
+	return -EINVAL;
+}
+
+/* ---- opening ---- */
+
+static bool environment_is(const char *name, const char *value) {
+	const char *found = getenv(name);
+
+	return found != NULL && strcmp(found, value) == 0;
+}
+
+/* Where a daemon may be: only where we are told, else the user's own and the system's. */
+static bool find_sockets(struct saem_run *run, const char *given, char *words) {
+	const char *path = given != NULL ? given : getenv("SAE_METRICS_SOCKET");
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	struct link_paths paths = {0};
+	size_t n = 0;
+
+	if (path != NULL && path[0] != '\0') {
+		int len = snprintf(run->socket_paths[n++], sizeof run->socket_paths[0], "%s", path);
+		if (len >= (int)sizeof run->socket_paths[0]) {
+			return opening_fail(words,
+				"socket: %d bytes, expected a path of at most %zu", len,
+				sizeof run->socket_paths[0] - 1);
+		}
+	} else {
+		if (runtime != NULL && runtime[0] == '/') {
+			int len = snprintf(run->socket_paths[n], sizeof run->socket_paths[0],
+				"%s/sae-metricsd/socket", runtime);
+			n += len < (int)sizeof run->socket_paths[0] ? 1 : 0;
+		}
+		strcpy(run->socket_paths[n++], "/run/sae-metricsd/socket");
+	}
+	for (size_t i = 0; i < n; i++) {
+		paths.path[i] = run->socket_paths[i];
+	}
+	link_init(&run->link, &run->stream, &run->opening, &paths);
+	return true;
+}
+
+static bool size_outbox(
+	const struct saem_run *run, const struct saem_options *o, uint64_t *ret, char *words) {
+	const struct msg_open *open = &run->opening.open;
+	bool waits_for_ranks = o->when_full == SAEM_WAIT && open->world_size > 1;
+	uint64_t step_bytes = outbox_bytes_min(step_frame_max(open)) / 2;
+	uint64_t least = step_bytes * (waits_for_ranks ? OUTBOX_STEPS_RANKS : OUTBOX_STEPS_MIN);
+	uint64_t usual = step_bytes * OUTBOX_STEPS_DEFAULT;
+
+	if (usual < OUTBOX_BYTES_DEFAULT) {
+		usual = OUTBOX_BYTES_DEFAULT;
+	}
+	if (o->outbox_bytes != 0 && o->outbox_bytes < least) {
+		return opening_fail(words,
+			"outbox_bytes is %llu; expected at least %llu for d_sae %u",
+			(unsigned long long)o->outbox_bytes, (unsigned long long)least,
+			open->d_sae);
+	}
+	*ret = o->outbox_bytes == 0 ? usual : o->outbox_bytes;
+	return true;
+}
+
+static int run_init(struct saem_run *run, const struct saem_options *o, char *words) {
+	uint64_t outbox_bytes = 0;
+
+	if ((unsigned)o->when_full > SAEM_WAIT) {
+		opening_fail(words, "when_full is %d; expected one of enum saem_when_full",
+			(int)o->when_full);
+		return -EINVAL;
+	}
+	int status = opening_init(&run->opening, o, words);
+	if (status < 0) {
+		return status;
+	}
+	run->opening.quiet = run->opening.quiet || environment_is("SAE_METRICS_QUIET", "1");
+	run->off = environment_is("SAE_METRICS", "off");
+	if (run->off) {
+		return 0;
+	}
+
+	if (!find_sockets(run, o->socket, words) || !size_outbox(run, o, &outbox_bytes, words)) {
+		opening_finish(&run->opening);
+		return -EINVAL;
+	}
+	status = stream_init(
+		&run->stream, outbox_bytes, step_frame_max(&run->opening.open), sender_wake);
+	if (status < 0) {
+		opening_finish(&run->opening);
+		return status;
+	}
+	run->stream.when_full = o->when_full;
+	run->stream.when_full_wait_ms = o->when_full_wait_ms;
+	run->link.on_gone = on_gone;
+	run->opened_at_s = clock_seconds(CLOCK_MONOTONIC);
+	return 0;
+}
+
+static void run_start(struct saem_run *run) {
+	run_ref(run);
+	int status = sender_add(&run->link);
+	if (status == 0) {
+		return;
+	}
+
+	/* A trainer at its limit of threads trains on without us. */
+	run_unref(run);
+	pthread_mutex_lock(&run->stream.lock);
+	stream_say(&run->stream, "no thread could be started: %s", strerror(-status));
+	stream_refuse(&run->stream);
+	pthread_mutex_unlock(&run->stream.lock);
+	if (!run->opening.quiet) {
+		say("run %s: no thread could be started (%s), training goes on without it",
+			run->opening.run, strerror(-status));
+	}
+}
+
+static void finish_all(int exit_status);
+
+int saem_open(const struct saem_options *given, struct saem_run **ret_run, const char **ret_why) {
+	static _Thread_local char words[OPENING_WORDS_SIZE];
+	struct saem_options options = {0};
+
+	/* An older caller's structure is shorter, a newer one's longer: what both know is taken. */
+	memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
+	sender_prepare(finish_all);
+	struct saem_run *run = calloc(1, sizeof *run);
+	if (run == NULL) {
+		return -ENOMEM;
+	}
+	run->refs = 1;
+	run->generation = sender_generation();
+	int status = run_init(run, &options, words);
+	if (status < 0) {
+		free(run);
+		if (ret_why != NULL) {
+			*ret_why = status == -EINVAL ? words : strerror(-status);
+		}
+		return status;
+	}
+
+	if (!run->off) {
+		run_start(run);
+	}
+	*ret_run = run;
+	return 0;
+}
+
+const char *saem_id(const struct saem_run *run) {
+	return run == NULL ? NULL : run->opening.run;
+}
+
+const char *saem_name(const struct saem_run *run) {
+	return run == NULL ? NULL : run->opening.name;
+}
+
+const char *saem_version(void) {
+	return SAE_METRICSD_VERSION;
+}
+
+/* ---- asking ---- */
+
+int saem_flush(struct saem_run *run, uint32_t timeout_ms) {
+	if (run_is_inert(run)) {
+		return SAEM_INERT;
+	}
+
+	struct stream *s = &run->stream;
+	uint64_t deadline_ms = clock_now_ms() + timeout_ms;
+	pthread_mutex_lock(&s->lock);
+	int result = s->outbox.ended ? SAEM_INERT
+				     : stream_await_ack(s, s->outbox.next_seq - 1, deadline_ms);
+	pthread_mutex_unlock(&s->lock);
+	return result;
+}
+
+int saem_state(struct saem_run *run, uint32_t timeout_ms, void **ret_state, size_t *ret_len,
+	int64_t *ret_step) {
+	struct snapshot snapshot = {0};
+	if (run_is_inert(run)) {
+		return SAEM_INERT;
+	}
+
+	struct stream *s = &run->stream;
+	uint64_t deadline_ms = clock_now_ms() + timeout_ms;
+	pthread_mutex_lock(&s->lock);
+	int result = s->outbox.ended ? SAEM_INERT : stream_await_state(s, deadline_ms, &snapshot);
+	pthread_mutex_unlock(&s->lock);
+	if (result != SAEM_QUEUED) {
+		return result;
+	}
+	if (snapshot.keepsake == NULL) {
+		return snapshot.code != 0 ? SAEM_REFUSED : -ENOMEM;
+	}
+	*ret_state = snapshot.keepsake;
+	*ret_len = snapshot.len;
+	*ret_step = snapshot.step;
+	return SAEM_QUEUED;
+}
+
+void saem_free(void *memory) {
+	free(memory);
+}
+
+int saem_should_stop(struct saem_run *run, const char **ret_reason) {
+	if (run_is_inert(run)) {
+		return 0;
+	}
+
+	pthread_mutex_lock(&run->stream.lock);
+	bool stop = run->stream.stop;
+	pthread_mutex_unlock(&run->stream.lock);
+	if (stop && ret_reason != NULL) {
+		*ret_reason = run->stream.stop_reason; /* never changed again */
+	}
+	return stop;
+}
+
+static void fill_stats(struct stream *s, struct saem_stats *ret) {
+	const struct outbox *o = &s->outbox;
+
+	ret->messages = o->next_seq - 1;
+	ret->acked = o->acked;
+	ret->dropped = o->n_dropped;
+	ret->refused = s->n_refused;
+	ret->outbox_bytes = o->n_bytes;
+	ret->outbox_bytes_max = o->chunks.bytes_max;
+	ret->outbox_frames = o->n_frames;
+	ret->bytes_sent = s->bytes_sent;
+	ret->connects = s->connects;
+	ret->connected = s->connected;
+	ret->last_step = s->last_step;
+	ret->attempt = s->attempt;
+	ret->resumed = s->resumed;
+	memcpy(ret->words, s->words, sizeof ret->words);
+}
+
+int saem_get_stats(struct saem_run *run, struct saem_stats *ret) {
+	struct saem_stats stats = {.last_step = -1};
+	size_t size = ret->size < sizeof stats ? ret->size : sizeof stats;
+
+	if (!run_is_inert(run)) {
+		pthread_mutex_lock(&run->stream.lock);
+		fill_stats(&run->stream, &stats);
+		pthread_mutex_unlock(&run->stream.lock);
+	}
+	stats.size = ret->size;
+	memcpy(ret, &stats, size);
+	return run_is_inert(run) ? SAEM_INERT : SAEM_QUEUED;
+}
+
+/* ---- ending ---- */
+
+/* Under the lock: FINISH takes its place, and nothing comes after it. */
+static void end_stream(struct saem_run *run, int exit_code, struct text state) {
+	struct stream *s = &run->stream;
+	struct message m = {.type = MSG_FINISH};
+	uint8_t frame[OUTBOX_SMALL_MAX];
+
+	m.finish = (struct msg_finish){
+		.seq = s->outbox.next_seq,
+		.exit_code = exit_code,
+		.state = state,
+		.time = clock_seconds(CLOCK_REALTIME),
+	};
+	run->finish = m.finish;
+	outbox_end(&s->outbox, frame, encode(&m, 0, frame, sizeof frame));
+	pthread_cond_broadcast(&s->changed); /* whoever waits for room waits in vain */
+}
+
+/* What became of a run that has ended, for the note and the last line. */
+struct outcome {
+	struct msg_dropped undelivered;
+	bool delivered, refused;
+	uint64_t n_dropped, n_refused;
+};
+
+static struct outcome outcome_of(struct stream *s) {
+	struct outcome outcome = {
+		.delivered = s->outbox.acked + 1 == s->outbox.next_seq,
+		.refused = s->refused,
+		.n_dropped = s->outbox.n_dropped,
+		.n_refused = s->n_refused,
+	};
+
+	outbox_remainder(&s->outbox, &outcome.undelivered);
+	return outcome;
+}
+
+static void tell_end(const struct saem_run *run, const struct outcome *o) {
+	uint64_t undelivered = o->delivered ? 0 : o->undelivered.count;
+
+	if (run->opening.quiet || o->refused || o->n_dropped + o->n_refused + undelivered == 0) {
+		return;
+	}
+	say("run %s: %llu messages dropped for want of room, %llu refused, %llu not delivered",
+		run->opening.run, (unsigned long long)o->n_dropped,
+		(unsigned long long)o->n_refused, (unsigned long long)undelivered);
+}
+
+/* Under the lock, which it gives back. */
+static int conclude(struct saem_run *run, uint64_t deadline_ms) {
+	struct stream *s = &run->stream;
+	int result = stream_await_ack(s, s->outbox.next_seq - 1, deadline_ms);
+	struct outcome outcome = outcome_of(s);
+
+	pthread_mutex_unlock(&s->lock);
+	if (!outcome.delivered && !outcome.refused) {
+		note_leave(run->link.path, &run->opening.open, &outcome.undelivered, &run->finish);
+	}
+	tell_end(run, &outcome);
+	return result;
+}
+
+int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t timeout_ms) {
+	static const char *const states[] = {"finished", "failed", "preempted", "stopped"};
+	struct text text = {0};
+	if (run_is_inert(run)) {
+		return SAEM_INERT;
+	}
+	for (size_t i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++) {
+		if (strcmp(state, states[i]) == 0) {
+			text = text_of(states[i], strlen(states[i]));
+		}
+	}
+	if (state != NULL && text.data == NULL) {
+		return run_misused(run,
+			"state is \"%.40s\"; expected finished, failed, preempted or stopped",
+			state);
+	}
+
+	uint64_t deadline_ms = clock_now_ms() + timeout_ms;
+	pthread_mutex_lock(&run->stream.lock);
+	if (run->stream.outbox.ended) {
+		pthread_mutex_unlock(&run->stream.lock);
+		return SAEM_INERT;
+	}
+	end_stream(run, exit_code, text);
+	return conclude(run, deadline_ms);
+}
+
+void saem_close(struct saem_run *run) {
+	if (run == NULL || (!run->off && run_is_inert(run))) {
+		return; /* the parent's: another thread of it may have been in the middle of anything */
+	}
+	if (run->off) {
+		run_unref(run);
+		return;
+	}
+
+	struct stream *s = &run->stream;
+	pthread_mutex_lock(&s->lock);
+	struct outcome outcome = outcome_of(s);
+	bool unsaid = !s->outbox.ended && !outcome.delivered && !outcome.refused;
+	s->closing = true;
+	pthread_cond_broadcast(&s->changed);
+	pthread_mutex_unlock(&s->lock);
+	if (unsaid) {
+		note_leave(run->link.path, &run->opening.open, &outcome.undelivered, NULL);
+		tell_end(run, &outcome);
+	}
+	sender_wake();
+	run_unref(run);
+}
+
+/* ---- the end of the process ---- */
+
+struct exiting {
+	int status;
+	uint64_t deadline_ms;
+	struct saem_run *runs;
+};
+
+/* exit() may have been called from a signal's handler, in the middle of a log call: nothing is waited for for ever. */
+static bool lock_until(pthread_mutex_t *lock, uint64_t deadline_ms) {
+	struct timespec deadline = clock_timespec(deadline_ms);
+
+	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &deadline) == 0;
+}
+
+static void begin_exit(struct link *l, void *arg) {
+	struct exiting *e = arg;
+	struct saem_run *run = run_of(l);
+
+	if (!lock_until(&run->stream.lock, e->deadline_ms)) {
+		return;
+	}
+	if (!run->stream.outbox.ended && !run->stream.closing) {
+		end_stream(run, e->status & 0xff, (struct text){0});
+		run_ref(run);
+		run->next_exiting = e->runs;
+		e->runs = run;
+	}
+	pthread_mutex_unlock(&run->stream.lock);
+}
+
+/* Whatever was not finished ends with the process's own status, all runs within one budget. */
+static void finish_all(int exit_status) {
+	struct exiting e = {.status = exit_status, .deadline_ms = clock_now_ms() + EXIT_BUDGET_MS};
+
+	sender_each(begin_exit, &e);
+	while (e.runs != NULL) {
+		struct saem_run *run = e.runs;
+		e.runs = run->next_exiting;
+		if (lock_until(&run->stream.lock, e.deadline_ms)) {
+			conclude(run, e.deadline_ms);
+		}
+		run_unref(run);
+	}
+}

@@ -1,0 +1,31 @@
+/* A handle: an opening, a stream and a link, and who may use them. */
+#pragma once
+
+#include "link.h"
+#include "vector.h"
+
+struct saem_run {
+	struct opening opening;
+	struct stream stream;
+	struct link link;
+	char socket_paths[LINK_PATHS_MAX][108];
+
+	bool off;                 /* SAE_METRICS=off: there is nothing but the opening */
+	uint32_t generation;      /* of the process it was opened in */
+	uint32_t refs;            /* the handle's, the sender's, an exit's; atomic */
+	double opened_at_s;       /* on the monotonic clock */
+	struct msg_finish finish; /* what it ended with, for a note */
+	struct saem_run *next_exiting;
+
+	enum counts_form forms[2]; /* of the last step's counts: the guess for the next */
+};
+
+/* Whether a call on it must do nothing. */
+bool run_is_inert(const struct saem_run *run);
+
+/* Notes what was expected, for saem_get_stats. Returns -EINVAL. The stream's lock is not held. */
+int run_misused(struct saem_run *run, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* Seconds since it was opened. */
+double run_elapsed_s(const struct saem_run *run);
