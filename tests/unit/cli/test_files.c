@@ -1,0 +1,279 @@
+/* Status documents from database files. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "database.h"
+#include "document.h"
+#include "files.h"
+
+#define RUN(id, name, seen)                                                                        \
+	"INSERT INTO runs_data (id, name, state, started, last_seen) VALUES ('" id "', '" name     \
+	"', 'finished', 1000, " seen ");"
+
+static char folder[32];
+static char path[64];
+static char words[FILES_WORDS_MAX];
+
+static int make_folder(void **state) {
+	(void)state;
+
+	strncpy(folder, "/tmp/sae-test-files-XXXXXX", sizeof(folder));
+	if (!mkdtemp(folder)) {
+		return -1;
+	}
+	snprintf(path, sizeof(path), "%s/metrics.db", folder);
+	return 0;
+}
+
+static int remove_folder(void **state) {
+	char command[64];
+	(void)state;
+
+	(void)chmod(folder, 0700);
+	snprintf(command, sizeof(command), "rm -r %s", folder);
+	return system(command);
+}
+
+static const char *in_folder(const char *name) {
+	static char full[128];
+
+	snprintf(full, sizeof(full), "%s/%s", folder, name);
+	return full;
+}
+
+static const char *run_text(const json_t *document, size_t index, const char *member) {
+	return document_text(json_array_get(document_at(document, "runs"), index), member);
+}
+
+static void a_database_is_read_without_a_daemon(void **state) {
+	json_t *document = NULL;
+	(void)state;
+
+	database_make(path, RUN("aaaa1111", "first", "2000") RUN("bbbb2222", "second", "3000"));
+	assert_int_equal(files_read(path, NULL, &document, words), FILES_OK);
+	assert_string_equal(words, "");
+	assert_string_equal(run_text(document, 0, "id"), "bbbb2222");
+	assert_string_equal(run_text(document, 1, "name"), "first");
+	json_decref(document);
+}
+
+static void one_run_of_it_is_found_by_a_part(void **state) {
+	json_t *document = NULL;
+	(void)state;
+
+	database_make(path, RUN("aaaa1111", "first", "2000") RUN("bbbb2222", "second", "3000"));
+	assert_int_equal(files_read(path, "1111", &document, words), FILES_OK);
+	assert_string_equal(run_text(document, 0, "id"), "aaaa1111");
+	json_decref(document);
+
+	assert_int_equal(files_read(path, "cccc", &document, words), FILES_NO_SUCH_RUN);
+	assert_string_equal(words, "no run fits 'cccc'");
+}
+
+static void a_part_of_several_runs_names_them(void **state) {
+	json_t *document = NULL;
+	(void)state;
+
+	database_make(path, RUN("aaaa1111", "first", "2000") RUN("bbbb2111", "second", "3000"));
+	assert_int_equal(files_read(path, "111", &document, words), FILES_NO_SUCH_RUN);
+	assert_non_null(strstr(words, "aaaa1111"));
+	assert_non_null(strstr(words, "bbbb2111"));
+}
+
+static void what_is_not_ours_is_told_from_what_is(void **state) {
+	json_t *document = NULL;
+	sqlite3 *sql;
+	(void)state;
+
+	FILE *f = fopen(path, "w");
+	assert_true(fputs("not a database at all, but longer than SQLite's header is, which has a "
+			  "hundred bytes in all",
+			    f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_string_equal(words, "it is not a database of sae-metricsd");
+
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(sqlite3_open(path, &sql), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sql, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(sql), SQLITE_OK);
+	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_string_equal(words, "it is not a database of sae-metricsd");
+}
+
+static void a_newer_schema_is_not_guessed_at(void **state) {
+	json_t *document = NULL;
+	(void)state;
+
+	database_make(path, "PRAGMA user_version = 1000");
+	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_string_equal(words, "it is of a newer sae-metricsd");
+}
+
+static void a_file_that_is_not_there_is_not_created(void **state) {
+	json_t *document = NULL;
+	(void)state;
+
+	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_string_equal(words, "No such file or directory");
+	assert_int_equal(access(path, F_OK), -1);
+}
+
+static void a_path_is_taken_literally(void **state) {
+	json_t *document = NULL;
+	const char *odd = in_folder("a%3fb?mode=rw#.db");
+	(void)state;
+
+	database_make(odd, RUN("aaaa1111", "first", "2000"));
+	assert_int_equal(files_read(odd, NULL, &document, words), FILES_OK);
+	json_decref(document);
+}
+
+static void a_database_is_read_while_it_is_written(void **state) {
+	json_t *document = NULL;
+	sqlite3 *writer;
+	(void)state;
+
+	database_make(path, "PRAGMA journal_mode = WAL;" RUN("aaaa1111", "first", "2000"));
+	assert_int_equal(sqlite3_open(path, &writer), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(writer,
+				 RUN("bbbb2222", "second", "3000") "BEGIN IMMEDIATE;" RUN(
+					 "cccc3333", "third", "4000"),
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	assert_int_equal(files_read(path, NULL, &document, words), FILES_OK);
+	assert_int_equal(json_array_size(document_at(document, "runs")), 2);
+	json_decref(document);
+	assert_int_equal(sqlite3_close(writer), SQLITE_OK);
+}
+
+#define NOBODY 65534
+
+static void a_folder_that_cannot_be_written_is_no_hindrance(void **state) {
+	json_t *document = NULL;
+	bool root = geteuid() == 0; /* who may write everywhere */
+	(void)state;
+
+	database_make(path, "PRAGMA journal_mode = WAL;" RUN("aaaa1111", "first", "2000"));
+	assert_int_equal(chmod(folder, 0555), 0);
+	assert_int_equal(chmod(path, 0444), 0);
+	assert_int_equal(root ? seteuid(NOBODY) : 0, 0);
+	enum files_result result = files_read(path, NULL, &document, words);
+	assert_int_equal(root ? seteuid(0) : 0, 0);
+	assert_int_equal(result, FILES_OK);
+	assert_string_equal(words, "");
+	assert_string_equal(run_text(document, 0, "id"), "aaaa1111");
+	json_decref(document);
+}
+
+static void a_log_that_cannot_be_read_with_its_database_is_remarked_upon(void **state) {
+	json_t *document = NULL;
+	bool root = geteuid() == 0;
+	(void)state;
+
+	database_make(path, "PRAGMA journal_mode = WAL;" RUN("aaaa1111", "first", "2000"));
+	FILE *log = fopen(in_folder("metrics.db-wal"), "w");
+	assert_true(fputs("what the daemon wrote last", log) >= 0);
+	assert_int_equal(fclose(log), 0);
+	assert_int_equal(chmod(folder, 0555), 0);
+	assert_int_equal(root ? seteuid(NOBODY) : 0, 0);
+	enum files_result result = files_read(path, NULL, &document, words);
+	assert_int_equal(root ? seteuid(0) : 0, 0);
+	assert_int_equal(result, FILES_OK);
+	assert_non_null(strstr(words, "-wal is not shown"));
+	json_decref(document);
+}
+
+static void a_folder_stands_for_its_databases_in_order(void **state) {
+	struct files_list list = {0};
+	(void)state;
+
+	database_make(in_folder("b.db"), "");
+	database_make(in_folder("a.db"), "");
+	database_make(in_folder(".hidden.db"), "");
+	assert_int_equal(mkdir(in_folder("metrics.db-state"), 0700), 0);
+	assert_int_equal(files_list_add(&list, folder), 0);
+	assert_int_equal(list.n, 2);
+	assert_non_null(strstr(list.paths[0], "/a.db"));
+	assert_non_null(strstr(list.paths[1], "/b.db"));
+	files_list_finish(&list);
+}
+
+static void an_empty_folder_is_an_error_of_its_own(void **state) {
+	struct files_list list = {0};
+	(void)state;
+
+	assert_int_equal(files_list_add(&list, folder), -ENOENT);
+	files_list_finish(&list);
+}
+
+static json_t *document_of(const char *id, const char *name, const char *seen) {
+	return json_pack("{s:[{ss,ss,ss}]}", "runs", "id", id, "name", name, "last_seen", seen);
+}
+
+static void merged_runs_are_ordered_by_activity(void **state) {
+	json_t *all = document_of("b", "middle", "2026-01-02T00:00:00Z");
+	json_t *newer = document_of("c", "newest", "2026-01-03T00:00:00Z");
+	json_t *older = document_of("a", "oldest", "2026-01-01T00:00:00Z");
+	(void)state;
+
+	assert_int_equal(files_merge(all, older, "one.db"), 0);
+	assert_int_equal(files_merge(all, newer, "two.db"), 0);
+	assert_string_equal(run_text(all, 0, "name"), "newest");
+	assert_string_equal(run_text(all, 1, "name"), "middle");
+	assert_string_equal(run_text(all, 2, "name"), "oldest");
+	assert_string_equal(run_text(all, 0, "database"), "two.db");
+	json_decref(all);
+	json_decref(newer);
+	json_decref(older);
+}
+
+static void a_run_in_two_files_is_shown_as_seen_last(void **state) {
+	json_t *all = document_of("a", "as copied", "2026-01-01T00:00:00Z");
+	json_t *newer = document_of("a", "as it is", "2026-01-02T00:00:00Z");
+	json_t *older = document_of("a", "as it was", "2025-01-01T00:00:00Z");
+	(void)state;
+
+	assert_int_equal(files_merge(all, newer, "one.db"), 0);
+	assert_int_equal(files_merge(all, older, "two.db"), 0);
+	assert_int_equal(json_array_size(document_at(all, "runs")), 1);
+	assert_string_equal(run_text(all, 0, "name"), "as it is");
+	json_decref(all);
+	json_decref(newer);
+	json_decref(older);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
+
+int main(void) {
+	static const struct CMUnitTest tests[] = {
+		TEST(a_database_is_read_without_a_daemon),
+		TEST(one_run_of_it_is_found_by_a_part),
+		TEST(a_part_of_several_runs_names_them),
+		TEST(what_is_not_ours_is_told_from_what_is),
+		TEST(a_newer_schema_is_not_guessed_at),
+		TEST(a_file_that_is_not_there_is_not_created),
+		TEST(a_path_is_taken_literally),
+		TEST(a_database_is_read_while_it_is_written),
+		TEST(a_folder_that_cannot_be_written_is_no_hindrance),
+		TEST(a_log_that_cannot_be_read_with_its_database_is_remarked_upon),
+		TEST(a_folder_stands_for_its_databases_in_order),
+		TEST(an_empty_folder_is_an_error_of_its_own),
+		cmocka_unit_test(merged_runs_are_ordered_by_activity),
+		cmocka_unit_test(a_run_in_two_files_is_shown_as_seen_last),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("files", tests, NULL, NULL);
+}
