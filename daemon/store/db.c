@@ -108,6 +108,14 @@ static int inspect(struct db *db, char ret_words[DB_WORDS_MAX]) {
 	return say(db, err < 0 ? err : -EIO, ret_words);
 }
 
+static int on_wal(void *user, sqlite3 *sql, const char *name, int pages) {
+	struct db *db = user;
+	(void)sql;
+	(void)name;
+	db->wal_bytes = (size_t)pages * WAL_FRAME_BYTES;
+	return SQLITE_OK;
+}
+
 /* auto_vacuum only takes effect before the first table: retention can then give pages back bit by bit. */
 static int configure(struct db *db) {
 	int rc = SQLITE_OK;
@@ -115,19 +123,12 @@ static int configure(struct db *db) {
 		rc = exec(db, "PRAGMA auto_vacuum = incremental");
 	}
 	if (rc == SQLITE_OK) {
-		rc = exec(db,
-			"PRAGMA journal_mode = wal; PRAGMA synchronous = full;"
-			"PRAGMA wal_autocheckpoint = 0; PRAGMA journal_size_limit = 67108864");
+		rc = exec(db, "PRAGMA journal_mode = wal; PRAGMA synchronous = full;"
+			      "PRAGMA journal_size_limit = 67108864");
 	}
+	/* In place of SQLite's own hook, which would run checkpoints inside COMMIT. */
+	(void)sqlite3_wal_hook(db->sql, on_wal, db);
 	return rc == SQLITE_OK ? schema_migrate(db->sql) : rc;
-}
-
-static int on_wal(void *user, sqlite3 *sql, const char *name, int pages) {
-	struct db *db = user;
-	(void)sql;
-	(void)name;
-	db->wal_bytes = (size_t)pages * WAL_FRAME_BYTES;
-	return SQLITE_OK;
 }
 
 /* Runs a statement with one blob, one real and one text bound as far as it has them. */
@@ -208,7 +209,6 @@ static int open_file(struct db *db, const char *path) {
 	}
 	(void)sqlite3_extended_result_codes(db->sql, 1);
 	(void)sqlite3_busy_timeout(db->sql, BUSY_TIMEOUT_MS);
-	(void)sqlite3_wal_hook(db->sql, on_wal, db);
 	/* Closing must not touch a file that turns out damaged or somebody else's. */
 	(void)sqlite3_db_config(db->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
 	return db_error(db->sql, rc);
@@ -350,6 +350,9 @@ int db_checkpoint(struct db *db, bool *ret_pinned) {
 	/* Somebody else's checkpoint is as good as ours. */
 	if (rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY) {
 		*ret_pinned = copied < in_log;
+		if (!*ret_pinned) {
+			db->wal_bytes = 0; /* the next commit starts at its beginning */
+		}
 		return 0;
 	}
 	return db_error(db->sql, rc);

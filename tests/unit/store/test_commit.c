@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "cut.h"
+#include "fault.h"
 #include "reader.h"
 
 static struct db db;
@@ -22,31 +23,10 @@ static struct committer committer;
 static struct reader reader;
 static char path[256];
 
-/* ---- faults of the disk, put under SQLite's own calls ---- */
-
-static int fault_errno;
-
-static ssize_t failing_pwrite(int fd, const void *data, size_t len, off_t at) {
-	if (fault_errno != 0) {
-		errno = fault_errno;
-		return -1;
-	}
-	return pwrite(fd, data, len, at);
-}
-
-static void inject(const char *call, int sys_errno, sqlite3_syscall_ptr function) {
-	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
-	fault_errno = sys_errno;
-	char name[32];
-	snprintf(name, sizeof name, "%s64", call);
-	(void)vfs->xSetSystemCall(vfs, call, sys_errno != 0 ? function : NULL);
-	(void)vfs->xSetSystemCall(vfs, name, sys_errno != 0 ? function : NULL);
-}
-
 static int setup(void **state) {
 	(void)state;
 	char words[DB_WORDS_MAX] = "";
-	inject("pwrite", 0, NULL);
+	fault_writes(0);
 	place_create();
 	snprintf(path, sizeof path, "%s", path_of("m.db"));
 	assert_int_equal(db_open(&db, path, "0.1.0", words), 0);
@@ -489,9 +469,9 @@ static void a_full_disk_keeps_the_batch_and_loses_nothing(void **state) {
 	cut_step(cut, 0);
 	batch_put(&batch, cut);
 	for (size_t i = 0; i < sizeof full / sizeof full[0]; i++) {
-		inject("pwrite", full[i], (sqlite3_syscall_ptr)failing_pwrite);
+		fault_writes(full[i]);
 		assert_int_equal(commit_batch(&committer, &batch), -ENOSPC);
-		inject("pwrite", 0, NULL);
+		fault_writes(0);
 		assert_ptr_equal(batch.first, cut);
 		assert_string_equal(ask("SELECT count(*) FROM steps"), "0");
 	}
@@ -502,13 +482,42 @@ static void a_full_disk_keeps_the_batch_and_loses_nothing(void **state) {
 
 static void a_broken_disk_is_not_taken_for_a_full_one(void **state) {
 	(void)state;
-	inject("pwrite", EIO, (sqlite3_syscall_ptr)failing_pwrite);
+	fault_writes(EIO);
 	struct run_cut *cut = cut_create("run1", 1);
 	cut_step(cut, 0);
 	int err = commit(cut, NULL);
-	inject("pwrite", 0, NULL);
+	fault_writes(0);
 	assert_int_equal(err, -EIO);
 	assert_true(committer.words[0] != '\0');
+}
+
+static void a_failed_sync_of_the_log_leaves_the_outcome_open(void **state) {
+	(void)state;
+	fault_syncs("-wal", ENOSPC);
+	struct run_cut *cut = cut_create("run1", 1);
+	cut_step(cut, 0);
+	int err = commit(cut, NULL);
+	fault_syncs("", 0);
+	assert_int_equal(err, -EIO);
+}
+
+static void a_slot_that_cannot_be_synced_stops_the_commit_before_it_begins(void **state) {
+	(void)state;
+	fault_syncs(".hot.0", EIO);
+	struct batch batch;
+	batch_init(&batch);
+	struct run_cut *cut = cut_create("run1", 1);
+	cut_set_hot(cut, 10, 1);
+	cut_step(cut, 0);
+	batch_put(&batch, cut);
+	int err = commit_batch(&committer, &batch);
+	fault_syncs("", 0);
+	assert_int_equal(err, -EAGAIN);
+	assert_non_null(strstr(committer.words, "run1"));
+	assert_string_equal(ask("SELECT count(*) FROM steps"), "0");
+	assert_int_equal(commit_batch(&committer, &batch), 0);
+	batch_clear(&batch);
+	assert_string_equal(ask("SELECT count(*) FROM steps"), "1");
 }
 
 static void a_reader_who_stays_pins_the_log_and_is_noticed(void **state) {
@@ -554,6 +563,8 @@ int main(void) {
 		T(nothing_is_written_into_a_file_that_is_no_longer_there),
 		T(a_full_disk_keeps_the_batch_and_loses_nothing),
 		T(a_broken_disk_is_not_taken_for_a_full_one),
+		T(a_failed_sync_of_the_log_leaves_the_outcome_open),
+		T(a_slot_that_cannot_be_synced_stops_the_commit_before_it_begins),
 		T(a_reader_who_stays_pins_the_log_and_is_noticed),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
