@@ -26,19 +26,23 @@ struct density_summary {
 	uint32_t above_1e_2, above_1e_1; /* dense features, strict */
 	uint32_t n_thresholds;
 	double thresholds[THRESHOLDS_MAX];
-	uint32_t below[THRESHOLDS_MAX]; /* strict, as below_1e_5 */
-	/* Of log10(count / rows) over the features that fired at least once in the window. */
+	uint32_t below[THRESHOLDS_MAX]; /* strict and in integers, as below_1e_5: threshold.h */
+	/* Of log10(count / rows) over the features that fired in the window: those that did not
+	 * have no logarithm and are left out, never_fired says how many. Interpolated linearly
+	 * between neighbours (numpy's default). NaN when none fired. */
 	uint32_t n_quantile_features;
 	double quantiles[DENSITY_QUANTILES];
 	/* The histogram the reference logs: auto range over v. has_wandb false when n_rows is 0. */
 	bool has_wandb;
 	uint32_t wandb_counts[WANDB_BINS];
 	float wandb_edges[WANDB_BINS + 1];
-	/* Ours: fixed bins over log10(count / rows), never-fired apart (never_fired). */
+	/* Ours: fixed bins over log10(count / rows), never-fired apart (never_fired). What lies
+	 * outside of [-10, 0] is in the first or last bin. */
 	uint32_t fixed_counts[FIXED_BINS];
 };
 
-/* Reusable workspace; grows to the largest count seen, bounded by 2 × 2^16 entries plus d_sae. */
+/* Reusable workspace: 512 KiB, and 12 bytes a distinct count (at most d_sae of them), 8 a
+ * feature with a count of 2^16 or more. */
 struct density_scratch;
 struct density_scratch *density_scratch_create(void);
 void density_scratch_destroy(struct density_scratch *s);
@@ -50,6 +54,7 @@ int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
                       struct density_scratch *scratch, struct density_summary *ret);
 
 /* wandb.Histogram of n floats: np.histogram(values, bins=64) as numpy < 2 rounds its edges.
- * lo == hi widens by 0.5 on both sides. false when a value is not finite or n is 0. */
-bool wandb_histogram(const float *values, const uint64_t *weights, uint32_t n,
+ * weights[i] values are values[i]; NULL: one each. lo == hi widens by 0.5 on both sides.
+ * false when a value is not finite or n is 0. */
+bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
                      uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]);

@@ -8,28 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One body, one copy a vector width, chosen when the program starts. The sanitizers do without: the
- * choice is made before their run time is up. Clang vectorises at -O2 by itself. */
-#if defined(__clang__) || !defined(__GNUC__)
-#define KERNEL
-#elif defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&               \
-	!defined(__SANITIZE_THREAD__)
-#define KERNEL                                                                                     \
-	__attribute__((target_clones("avx512f", "avx2", "default"), optimize("O3", "unroll-"       \
-										   "loops")))
-#else
-#define KERNEL __attribute__((optimize("O3", "unroll-loops")))
-#endif
+#include "kernel.h"
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
 /* Counts are summed in 32 bits within a block, which costs a third of summing in 64; a block with
  * a count so large that this could overflow is summed again. */
-#define BLOCK 4096u
+#define BLOCK      4096u
 #define BLOCK_SAFE (UINT32_MAX / BLOCK)
 
 /* What a pass over a vector of counts does, besides summing it. */
-#define PASS_ADD 1u /* window += count */
+#define PASS_ADD  1u /* window += count */
 #define PASS_MARK 2u /* last = step where it fired */
 
 struct pass {

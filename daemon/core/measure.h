@@ -5,6 +5,7 @@
  * §3.3; measure() then computes, by the profile's formulas, what was not given. */
 #pragma once
 
+#include "firing.h"
 #include "profile.h"
 
 enum scalar {
@@ -35,6 +36,7 @@ enum scalar {
 const char *scalar_name(enum scalar scalar);
 int scalar_find(struct text name);
 
+/* Zeroed, a rank fills in n_rows, present, value and the extras; the rest is the merge's. */
 struct scalars {
 	uint64_t n_rows;
 	uint32_t present; /* bit per enum scalar */
@@ -44,9 +46,13 @@ struct scalars {
 	double extras[SCALARS_MAX];
 	uint32_t disagree;    /* bit per enum scalar: ranks that must agree did not */
 	uint32_t approximate; /* bit per enum scalar: a mean over ranks that is not exact */
+	/* Rows that a mean is over: n_rows where 0, fewer when a rank did not give it. */
+	uint64_t rows[SCALAR_COUNT], extras_rows[SCALARS_MAX];
 };
 
-/* Folds the next rank's scalars into `into` (which holds the ranks before it). */
+/* Folds the next rank's scalars into `into` (which holds the ranks before it). What is a mean
+ * is one over the ranks that gave it; a sum, or the per-row moments, that one rank did not
+ * give is no longer known. Extras are means. */
 void scalars_merge(struct scalars *into, const struct scalars *from);
 
 struct measures {
@@ -55,11 +61,13 @@ struct measures {
 };
 
 /* The loss, variance, l0 and rate metrics of a step (not those that need the firing state).
- * `architecture_gated`: whether the auxiliary loss takes part. */
-void measure(const struct profile *profile, bool architecture_gated, const struct scalars *s,
-             uint64_t positive_sum, uint64_t nonzero_sum, bool has_counts, struct measures *ret);
+ * What was given wins, except a mean over ranks that is only approximate where the exact
+ * value can be computed. `counts`: the sums over all ranks; NULL when the step came without. */
+void measure(const struct profile *profile, enum architecture architecture,
+             const struct scalars *s, const struct fold_sums *counts, struct measures *ret);
 
 /* What the trainer gave against what the counts and sums say: bit per enum metric
- * that disagrees by more than 1e-3 relative (l0, mse_loss, explained_variance). */
+ * that disagrees by more than 1e-3 (of l0 and mse_loss relative; of explained_variance
+ * of 1, which it is a difference from). */
 uint64_t measures_disagree(const struct profile *profile, const struct scalars *s,
-                           uint64_t positive_sum, uint64_t nonzero_sum, bool has_counts);
+                           const struct fold_sums *counts);

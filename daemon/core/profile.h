@@ -1,5 +1,7 @@
 /* How a reference trainer orders and names what it logs: one table of switches and keys.
- * `prisma` is ViT-Prisma's VisionSAETrainer, `saelens` SAELens's SAETrainer, `native` ours. */
+ * `prisma` is ViT-Prisma's VisionSAETrainer, `saelens` SAELens's SAETrainer, `native` ours:
+ * windows of W steps each, everything counted after the step it is logged at, and one
+ * meaning of "fires" (nonzero) throughout. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,14 +9,15 @@
 
 #include "message.h"
 
-/* The rows' values, each under one key a profile (NULL: that profile does not log it). */
+/* What a row may hold, in the order of logging, each under one key a profile (NULL: that
+ * profile does not log it). */
 enum metric {
 	METRIC_MSE_LOSS,
 	METRIC_L1_LOSS,
 	METRIC_GHOST_GRAD_LOSS,
 	METRIC_OVERALL_LOSS,
 	METRIC_AUX_RECONSTRUCTION_LOSS,
-	METRIC_EXPLAINED_VARIANCE,        /* the profile's own definition */
+	METRIC_EXPLAINED_VARIANCE, /* the profile's own definition */
 	METRIC_EXPLAINED_VARIANCE_STD,
 	METRIC_EXPLAINED_VARIANCE_LEGACY, /* SAELens: mean over rows of ratios */
 	METRIC_EXPLAINED_VARIANCE_LEGACY_STD,
@@ -29,31 +32,62 @@ enum metric {
 	METRIC_BELOW_1E_5,
 	METRIC_BELOW_1E_6,
 	METRIC_LOG_FEATURE_DENSITY_HISTOGRAM,
-	METRIC_FVU,                         /* ours, beside the profile's */
+	METRIC_FVU, /* from here on ours, beside the profile's: of a metrics row */
 	METRIC_MEAN_TOKENS_SINCE_FIRED,
 	METRIC_N_TOKENS_FOLDED,
+	METRIC_NEVER_FIRED, /* ours, of a window: did not fire within it */
+	METRIC_ABOVE_1E_2,
+	METRIC_ABOVE_1E_1,
+	METRIC_REVIVED_FEATURES,
+	METRIC_NEWLY_DEAD_FEATURES,
+	METRIC_LOG10_DENSITY_P10, /* density_summary.quantiles, in this order */
+	METRIC_LOG10_DENSITY_P25,
+	METRIC_LOG10_DENSITY_P50,
+	METRIC_LOG10_DENSITY_P75,
+	METRIC_LOG10_DENSITY_P90,
+	METRIC_LOG10_DENSITY_HISTOGRAM, /* the fixed bins */
 	METRIC_COUNT
+};
+
+enum architecture {
+	ARCHITECTURE_STANDARD, /* also transcoders */
+	ARCHITECTURE_GATED,
+	ARCHITECTURE_TOPK,
+	ARCHITECTURE_OTHER, /* its losses are not known: none is computed from the others */
 };
 
 struct profile {
 	const char *name;
-	bool close_before_fold;    /* a window closes before step n is folded, when (n+1) % W == 0 */
-	bool dead_before_fold;     /* dead features are counted before step n is folded */
-	bool tokens_before_step;   /* n_training_tokens does not include step n */
-	bool tokens_configured;    /* … and counts the configured batch, not the actual rows */
+	bool close_before_fold;      /* a window closes before step n is folded, when (n+1) % W == 0 */
+	bool dead_before_fold;       /* dead features are counted before step n is folded */
+	bool tokens_before_step;     /* n_training_tokens does not include step n */
+	bool tokens_configured;      /* … and counts the configured batch, not the actual rows */
 	bool window_rows_configured; /* a window's rows are the configured batch × steps */
-	bool fires_nonzero;        /* since-fired is reset by nonzero, not positive */
-	bool l0_nonzero;           /* l0 counts nonzero, not positive */
-	bool l1_with_coefficient;  /* a computed l1_loss is coefficient × the lp norm */
-	bool mse_is_sum;           /* computed mse_loss: l2_sum / rows, else mse_num / mse_den */
-	bool ev_is_ratio_of_means; /* explained_variance: 1 − l2_sum/tv_sum, else mean of ratios */
-	bool gated_only_aux;       /* the auxiliary loss is logged for architecture `gated` only */
+	bool fires_nonzero;          /* since-fired is reset by nonzero, not positive */
+	bool l0_nonzero;             /* l0 counts nonzero, not positive */
+	bool l1_with_coefficient;    /* l1_loss is logged coefficient × the lp norm */
+	bool mse_is_sum;             /* computed mse_loss: l2_sum / rows, else mse_num / mse_den */
+	bool ev_is_ratio_of_means;   /* explained_variance: 1 − l2_sum/tv_sum, else mean of ratios */
+	bool gated_only_aux;         /* the auxiliary loss is logged for architecture `gated` only */
+	bool topk_has_aux;           /* the overall loss of `topk` includes it */
+	bool absent_losses_are_zero; /* a step with losses but no l1 or ghost loss logs 0 for it */
 	const char *keys[METRIC_COUNT];
-	bool suffixed[METRIC_COUNT]; /* whether the run's key suffix is appended */
 };
 
 /* NULL name: the default, prisma. NULL when there is none of that name. */
 const struct profile *profile_find(struct text name);
 
+enum architecture architecture_find(struct text name);
+
 /* The column and JSON name of a metric: `mse_loss`, `below_1e-5`, … */
 const char *metric_name(enum metric metric);
+
+/* Whether the run's key suffix is appended to its keys: to all but the totals of tokens. */
+bool metric_suffixed(enum metric metric);
+
+/* Whether it belongs to a sparsity window, not to a metrics row. */
+bool metric_of_window(enum metric metric);
+
+static inline bool metric_is_ours(enum metric metric) {
+	return metric >= METRIC_FVU;
+}

@@ -1,0 +1,322 @@
+#include "density.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kernel.h"
+#include "threshold.h"
+
+#define SMALL (1u << 16) /* counts below it are tallied in a table, the others sorted */
+
+/* The distinct counts, ascending, and how many features have each: all that is computed below
+ * is computed from these. */
+struct tally {
+	uint32_t n, room;
+	uint32_t *count;
+	uint32_t *features;
+	float *log10; /* as the reference rounds it */
+};
+
+struct density_scratch {
+	/* Zero between uses. Two tallies a count, for odd and even features, so that equal
+	 * neighbours do not wait for each other. */
+	uint32_t small[SMALL][2];
+	uint32_t *large, *spare; /* [large_room] */
+	uint32_t large_room;
+	struct tally tally;
+};
+
+struct density_scratch *density_scratch_create(void) {
+	return calloc(1, sizeof(struct density_scratch));
+}
+
+void density_scratch_destroy(struct density_scratch *s) {
+	if (!s) {
+		return;
+	}
+	free(s->large);
+	free(s->spare);
+	free(s->tally.count);
+	free(s->tally.features);
+	free(s->tally.log10);
+	free(s);
+}
+
+/* Nothing in the arrays is worth keeping when they grow. */
+static bool renew(uint32_t **array, uint32_t room) {
+	free(*array);
+	*array = calloc(room, sizeof(**array));
+	return *array != NULL;
+}
+
+static int reserve_large(struct density_scratch *s, uint32_t n_large) {
+	if (n_large <= s->large_room) {
+		return 0;
+	}
+	s->large_room = 0;
+	if (!renew(&s->large, n_large) || !renew(&s->spare, n_large)) {
+		return -ENOMEM;
+	}
+	s->large_room = n_large;
+	return 0;
+}
+
+static int reserve_tally(struct tally *t, uint32_t room) {
+	if (room <= t->room) {
+		return 0;
+	}
+	t->room = 0;
+	free(t->log10);
+	t->log10 = calloc(room, sizeof(*t->log10));
+	if (!t->log10 || !renew(&t->count, room) || !renew(&t->features, room)) {
+		return -ENOMEM;
+	}
+	t->room = room;
+	return 0;
+}
+
+KERNEL static uint32_t count_large(const uint32_t *counts, uint32_t d_sae) {
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d_sae; i++) {
+		n += counts[i] >= SMALL;
+	}
+	return n;
+}
+
+/* Tallies the small counts and sets the large ones aside. */
+static void divide(struct density_scratch *s, const uint32_t *counts, uint32_t d_sae) {
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d_sae; i++) {
+		if (counts[i] < SMALL) {
+			s->small[counts[i]][i & 1]++;
+		} else {
+			s->large[n++] = counts[i];
+		}
+	}
+}
+
+/* One pass of a sort by bytes, the lowest first. */
+static void sort_by_byte(const uint32_t *from, uint32_t *to, uint32_t n, unsigned shift) {
+	uint32_t at[257] = {0};
+
+	for (uint32_t i = 0; i < n; i++) {
+		at[(from[i] >> shift & 0xff) + 1]++;
+	}
+	for (unsigned byte = 0; byte < 256; byte++) {
+		at[byte + 1] += at[byte];
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		to[at[from[i] >> shift & 0xff]++] = from[i];
+	}
+}
+
+static void sort_large(struct density_scratch *s, uint32_t n) {
+	sort_by_byte(s->large, s->spare, n, 0);
+	sort_by_byte(s->spare, s->large, n, 8);
+	sort_by_byte(s->large, s->spare, n, 16);
+	sort_by_byte(s->spare, s->large, n, 24);
+}
+
+static void tally_add(struct tally *t, uint32_t count, uint32_t features) {
+	t->count[t->n] = count;
+	t->features[t->n++] = features;
+}
+
+static int tally_counts(struct density_scratch *s, const uint32_t *counts, uint32_t d_sae) {
+	struct tally *t = &s->tally;
+	uint32_t n_large = count_large(counts, d_sae);
+	uint32_t n_distinct_max = d_sae < SMALL + n_large ? d_sae : SMALL + n_large;
+
+	if (reserve_large(s, n_large) < 0 || reserve_tally(t, n_distinct_max) < 0) {
+		return -ENOMEM;
+	}
+	divide(s, counts, d_sae);
+	t->n = 0;
+	for (uint32_t count = 0, left = d_sae - n_large; left > 0; count++) {
+		uint32_t features = s->small[count][0] + s->small[count][1];
+		if (features > 0) {
+			s->small[count][0] = s->small[count][1] = 0;
+			tally_add(t, count, features);
+			left -= features;
+		}
+	}
+	if (n_large > 0) {
+		sort_large(s, n_large);
+	}
+	for (uint32_t i = 0, same = 0; i < n_large; i += same) {
+		for (same = 1; i + same < n_large && s->large[i + same] == s->large[i]; same++) {
+		}
+		tally_add(t, s->large[i], same);
+	}
+	return 0;
+}
+
+/* The reference's own arithmetic, rounding by rounding. */
+static void take_logs(struct tally *t, uint64_t n_rows, struct density_summary *d) {
+	float rows = (float)n_rows;
+	double sum = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		float density = (float)t->count[i] / rows;
+		float shifted = density + 1e-10f;
+		t->log10[i] = (float)log10((double)shifted);
+		sum += (double)t->log10[i] * t->features[i];
+	}
+	d->mean_log10 = n_rows == 0 ? (double)NAN : sum / d->d_sae;
+}
+
+static uint32_t features_below(const struct tally *t, uint64_t limit) {
+	uint32_t features = 0;
+
+	for (uint32_t i = 0; i < t->n && t->count[i] < limit; i++) {
+		features += t->features[i];
+	}
+	return features;
+}
+
+/* The smallest count in the bin: log10(count / rows) ≥ bin / 20 − 10. Whole decades are
+ * decided in integers; between them the edge is irrational, and no count lies on it. */
+static uint64_t fixed_bin_begin(uint32_t bin, uint64_t n_rows) {
+	uint32_t below_one = FIXED_BINS - bin;
+	uint64_t power = 1;
+
+	if (below_one % FIXED_BINS_DECADE != 0) {
+		return (uint64_t)ceil(
+			pow(10, -(double)below_one / FIXED_BINS_DECADE) * (double)n_rows);
+	}
+	for (uint32_t decade = below_one / FIXED_BINS_DECADE; decade > 0; decade--) {
+		power *= 10;
+	}
+	return n_rows / power + (n_rows % power != 0);
+}
+
+static void fill_fixed_bins(const struct tally *t, uint64_t n_rows, struct density_summary *d) {
+	uint32_t bin = 0;
+	uint64_t next = fixed_bin_begin(1, n_rows);
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		while (bin < FIXED_BINS - 1 && t->count[i] >= next) {
+			bin++;
+			next = fixed_bin_begin(bin + 1, n_rows);
+		}
+		if (t->count[i] > 0) {
+			d->fixed_counts[bin] += t->features[i];
+		}
+	}
+}
+
+/* The k-th smallest count of the features that fired. */
+static uint32_t order_statistic(const struct tally *t, uint32_t k) {
+	uint32_t i = t->n > 0 && t->count[0] == 0 ? 1 : 0;
+
+	while (k >= t->features[i]) {
+		k -= t->features[i++];
+	}
+	return t->count[i];
+}
+
+static void fill_quantiles(const struct tally *t, uint64_t n_rows, struct density_summary *d) {
+	static const double shares[DENSITY_QUANTILES] = {0.1, 0.25, 0.5, 0.75, 0.9};
+	uint32_t n = d->n_quantile_features;
+
+	for (uint32_t q = 0; q < DENSITY_QUANTILES; q++) {
+		if (n == 0 || n_rows == 0) {
+			d->quantiles[q] = (double)NAN;
+			continue;
+		}
+		double position = shares[q] * (n - 1);
+		uint32_t k = (uint32_t)position;
+		double low = log10((double)order_statistic(t, k) / (double)n_rows);
+		double high =
+			k + 1 < n ? log10((double)order_statistic(t, k + 1) / (double)n_rows) : low;
+		d->quantiles[q] = low + (high - low) * (position - k);
+	}
+}
+
+int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
+	const double *thresholds, uint32_t n_thresholds, struct density_scratch *scratch,
+	struct density_summary *ret) {
+	struct density_summary d = {
+		.d_sae = d_sae,
+		.n_rows = n_rows,
+		.n_thresholds = n_thresholds,
+	};
+	struct tally *t = &scratch->tally;
+	int r = tally_counts(scratch, counts, d_sae);
+
+	if (r < 0) {
+		return r;
+	}
+	take_logs(t, n_rows, &d);
+	d.below_1e_5 = features_below(t, threshold_limit(1e-5, n_rows));
+	d.below_1e_6 = features_below(t, threshold_limit(1e-6, n_rows));
+	d.never_fired = features_below(t, 1);
+	d.above_1e_2 = d_sae - features_below(t, n_rows / 100 + 1);
+	d.above_1e_1 = d_sae - features_below(t, n_rows / 10 + 1);
+	for (uint32_t i = 0; i < n_thresholds; i++) {
+		d.thresholds[i] = thresholds[i];
+		d.below[i] = features_below(t, threshold_limit(thresholds[i], n_rows));
+	}
+	d.n_quantile_features = d_sae - d.never_fired;
+	fill_quantiles(t, n_rows, &d);
+	fill_fixed_bins(t, n_rows, &d);
+	d.has_wandb = n_rows > 0 &&
+		      wandb_histogram(t->log10, t->features, t->n, d.wandb_counts, d.wandb_edges);
+	*ret = d;
+	return 0;
+}
+
+static void fill_edges(float lo, float hi, float edges[WANDB_BINS + 1]) {
+	double step = ((double)hi - (double)lo) / WANDB_BINS;
+
+	for (uint32_t i = 0; i < WANDB_BINS; i++) {
+		edges[i] = (float)(i * step + (double)lo);
+	}
+	edges[WANDB_BINS] = hi;
+}
+
+/* Bins are open on the right, the last one closed. A first guess by multiplication is put
+ * right by comparing with the edges, so that rounding decides nothing. */
+static uint32_t find_bin(float value, const float edges[WANDB_BINS + 1], double bins_per_unit) {
+	double guess = ((double)value - (double)edges[0]) * bins_per_unit;
+	uint32_t bin = guess < WANDB_BINS - 1 ? (uint32_t)guess : WANDB_BINS - 1;
+
+	while (bin > 0 && value < edges[bin]) {
+		bin--;
+	}
+	while (bin < WANDB_BINS - 1 && value >= edges[bin + 1]) {
+		bin++;
+	}
+	return bin;
+}
+
+bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
+	uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]) {
+	float lo = INFINITY, hi = -INFINITY;
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (!isfinite(values[i])) {
+			return false;
+		}
+		lo = values[i] < lo ? values[i] : lo;
+		hi = values[i] > hi ? values[i] : hi;
+	}
+	if (n == 0) {
+		return false;
+	}
+	if (lo == hi) {
+		lo -= 0.5f;
+		hi += 0.5f;
+	}
+	fill_edges(lo, hi, edges);
+	memset(counts, 0, WANDB_BINS * sizeof(*counts));
+	double bins_per_unit = WANDB_BINS / ((double)hi - (double)lo);
+	for (uint32_t i = 0; i < n; i++) {
+		counts[find_bin(values[i], edges, bins_per_unit)] += weights ? weights[i] : 1;
+	}
+	return true;
+}

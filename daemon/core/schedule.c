@@ -1,0 +1,174 @@
+#include "schedule.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+/* Features silent for fewer steps than this are counted by how many (64 KiB of stack), the
+ * others looked up one by one: few, and those that never fired share one answer. */
+#define RECENT_STEPS 8192u
+
+__extension__ typedef unsigned __int128 wide;
+
+static uint64_t rows_before(const struct schedule *s, uint32_t k) {
+	return k == 0 ? 0 : s->segments[k - 1].through;
+}
+
+/* Rows of all steps up to `step`, which lies behind the segment's first and before the
+ * next segment. */
+static uint64_t rows_within(const struct schedule *s, uint32_t k, int64_t step) {
+	const struct schedule_segment *segment = &s->segments[k];
+	uint64_t before = rows_before(s, k);
+
+	if (step >= segment->last) {
+		return segment->through;
+	}
+	wide rows = segment->through - before;
+	uint64_t steps = (uint64_t)(step - segment->first + 1);
+	return before + (uint64_t)(rows * steps / (segment->last - segment->first + 1u));
+}
+
+/* The last segment that begins at or before `step`; s->n when there is none. */
+static uint32_t find_segment(const struct schedule *s, int64_t step) {
+	uint32_t low = 0, high = s->n;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		if (s->segments[middle].first <= step) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low == 0 ? s->n : low - 1;
+}
+
+static uint64_t rows_through(const struct schedule *s, uint32_t step) {
+	uint32_t k = find_segment(s, (int32_t)step);
+
+	return k == s->n ? 0 : rows_within(s, k, (int32_t)step);
+}
+
+/* How far the rows at a step would move if segments k and k + 1 became one. */
+static double bend_at(const struct schedule *s, uint32_t k, uint32_t step, uint64_t rows) {
+	const struct schedule_segment *a = &s->segments[k], *b = &s->segments[k + 1];
+	double share = (double)(step - a->first + 1) / (double)(b->last - a->first + 1);
+	double even = share * (double)(b->through - rows_before(s, k));
+
+	return fabs(even - (double)(rows - rows_before(s, k)));
+}
+
+static double bend(const struct schedule *s, uint32_t k) {
+	const struct schedule_segment *a = &s->segments[k], *b = &s->segments[k + 1];
+
+	return fmax(bend_at(s, k, a->last, a->through), bend_at(s, k, b->first - 1, a->through));
+}
+
+static void merge_least(struct schedule *s) {
+	uint32_t best = 0;
+	double least = bend(s, 0);
+
+	for (uint32_t k = 1; k + 1 < s->n; k++) {
+		double bent = bend(s, k);
+		if (bent < least) {
+			least = bent;
+			best = k;
+		}
+	}
+	s->segments[best + 1].first = s->segments[best].first;
+	memmove(&s->segments[best], &s->segments[best + 1],
+		(s->n - best - 1) * sizeof(s->segments[0]));
+	s->n--;
+}
+
+static bool continues(const struct schedule *s, uint32_t step, uint64_t rows) {
+	if (s->n == 0 || s->segments[s->n - 1].last + 1 != step) {
+		return false;
+	}
+	const struct schedule_segment *newest = &s->segments[s->n - 1];
+	wide steps = newest->last - newest->first + 1u;
+	return steps * rows == newest->through - rows_before(s, s->n - 1);
+}
+
+void schedule_append(struct schedule *s, uint32_t step, uint64_t rows) {
+	uint64_t through = schedule_total(s) + rows;
+
+	assert(s->n == 0 || step > s->segments[s->n - 1].last);
+	if (continues(s, step, rows)) {
+		s->segments[s->n - 1].last = step;
+		s->segments[s->n - 1].through = through;
+		return;
+	}
+	s->segments[s->n++] = (struct schedule_segment){step, step, through};
+	if (s->n > SCHEDULE_SEGMENTS) {
+		merge_least(s);
+	}
+}
+
+void schedule_truncate(struct schedule *s, uint32_t step) {
+	uint32_t k = find_segment(s, (int32_t)step);
+
+	if (k == s->n) {
+		s->n = 0;
+		return;
+	}
+	s->n = k + 1;
+	if (s->segments[k].last > step) {
+		s->segments[k].through = rows_within(s, k, step);
+		s->segments[k].last = step;
+	}
+}
+
+uint64_t schedule_total(const struct schedule *s) {
+	return rows_before(s, s->n);
+}
+
+uint64_t schedule_tokens_since(const struct schedule *s, uint32_t last, uint32_t now) {
+	return rows_through(s, now) - rows_through(s, last);
+}
+
+/* Rows since the features counted by how many steps they have been silent. */
+static wide rows_since_recent(const struct schedule *s, uint32_t (*silent)[2], uint32_t now) {
+	uint64_t rows_now = rows_through(s, now);
+	uint32_t k = find_segment(s, (int32_t)now);
+	wide sum = 0;
+
+	for (uint32_t steps = 0; steps < RECENT_STEPS; steps++) {
+		uint64_t features = (uint64_t)silent[steps][0] + silent[steps][1];
+		if (features == 0) {
+			continue;
+		}
+		int64_t step = (int64_t)now - steps;
+		while (k < s->n && s->segments[k].first > step) {
+			k = k == 0 ? s->n : k - 1;
+		}
+		uint64_t rows = k < s->n ? rows_within(s, k, step) : 0;
+		sum += (wide)features * (rows_now - rows);
+	}
+	return sum;
+}
+
+double schedule_mean_tokens_since(
+	const struct schedule *s, const uint32_t *last, uint32_t d_sae, uint32_t now) {
+	/* Two counts a distance, so that equal neighbours do not wait for each other. */
+	uint32_t silent[RECENT_STEPS][2] = {0};
+	uint32_t known = UINT32_MAX - 1; /* no step */
+	uint64_t since_known = 0;
+	wide sum = 0;
+
+	for (uint32_t i = 0; i < d_sae; i++) {
+		uint32_t steps = now - last[i];
+		if (steps < RECENT_STEPS) {
+			silent[steps][i & 1]++;
+			continue;
+		}
+		if (last[i] != known) {
+			known = last[i];
+			since_known = schedule_tokens_since(s, known, now);
+		}
+		sum += since_known;
+	}
+	sum += rows_since_recent(s, silent, now);
+	return (double)sum / d_sae;
+}
