@@ -270,13 +270,17 @@ int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
 	return 0;
 }
 
-static void fill_edges(float lo, float hi, float edges[WANDB_BINS + 1]) {
-	double step = ((double)hi - (double)lo) / WANDB_BINS;
-
-	for (uint32_t i = 0; i < WANDB_BINS; i++) {
-		edges[i] = (float)(i * step + (double)lo);
+/* In double and then rounded, also where lo == hi: what numpy < 2 does with 32-bit values. */
+static void fill_edges(double lo, double hi, float edges[WANDB_BINS + 1]) {
+	if (lo == hi) {
+		lo -= 0.5;
+		hi += 0.5;
 	}
-	edges[WANDB_BINS] = hi;
+	double step = (hi - lo) / WANDB_BINS;
+	for (uint32_t i = 0; i < WANDB_BINS; i++) {
+		edges[i] = (float)(i * step + lo);
+	}
+	edges[WANDB_BINS] = (float)hi;
 }
 
 /* Bins are open on the right, the last one closed. A first guess by multiplication is put
@@ -308,13 +312,9 @@ bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
 	if (n == 0) {
 		return false;
 	}
-	if (lo == hi) {
-		lo -= 0.5f;
-		hi += 0.5f;
-	}
-	fill_edges(lo, hi, edges);
+	fill_edges((double)lo, (double)hi, edges);
 	memset(counts, 0, WANDB_BINS * sizeof(*counts));
-	double bins_per_unit = WANDB_BINS / ((double)hi - (double)lo);
+	double bins_per_unit = WANDB_BINS / ((double)edges[WANDB_BINS] - (double)edges[0]);
 	for (uint32_t i = 0; i < n; i++) {
 		counts[find_bin(values[i], edges, bins_per_unit)] += weights ? weights[i] : 1;
 	}
