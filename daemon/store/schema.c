@@ -2,8 +2,6 @@
 
 #include <stdio.h>
 
-#include "schema_1.h"
-
 /* From version i to i + 1. Only ever appended to. */
 static const char *const steps[] = {
 	schema_1_sql,

@@ -7,6 +7,8 @@
 #define SCHEMA_APPLICATION_ID 0x5341454d /* "SAEM" */
 #define SCHEMA_VERSION        1
 
+extern const char schema_1_sql[];
+
 enum schema_state {
 	SCHEMA_CURRENT = 0,
 	SCHEMA_EMPTY,    /* no tables at all: a new file */
