@@ -1,8 +1,5 @@
 #include "counts.h"
 
-#include <endian.h>
-#include <string.h>
-
 #include "le.h"
 #include "vectorised.h"
 
@@ -110,20 +107,6 @@ const char *counts_check(const struct counts *counts, uint32_t d_sae, uint32_t n
 	return wrong;
 }
 
-struct survey {
-	uint32_t max, n_nonzero;
-};
-
-VECTORISED static struct survey survey_counts(const uint32_t *counts, uint32_t d_sae) {
-	struct survey s = {0};
-
-	for (uint32_t i = 0; i < d_sae; i++) {
-		s.max = counts[i] > s.max ? counts[i] : s.max;
-		s.n_nonzero += counts[i] != 0;
-	}
-	return s;
-}
-
 enum counts_form counts_smallest(
 	uint32_t max, uint32_t n_nonzero, uint32_t d_sae, uint32_t *ret_n_entries) {
 	enum counts_form dense = max <= UINT8_MAX    ? COUNTS_U8
@@ -138,12 +121,6 @@ enum counts_form counts_smallest(
 	}
 	*ret_n_entries = n_nonzero;
 	return pairs;
-}
-
-enum counts_form counts_choose(const uint32_t *counts, uint32_t d_sae, uint32_t *ret_n_entries) {
-	struct survey s = survey_counts(counts, d_sae);
-
-	return counts_smallest(s.max, s.n_nonzero, d_sae, ret_n_entries);
 }
 
 size_t counts_size(enum counts_form form, uint32_t n_entries, uint32_t d_sae) {
@@ -162,74 +139,4 @@ size_t counts_size(enum counts_form form, uint32_t n_entries, uint32_t d_sae) {
 		return 8 * (size_t)n_entries;
 	}
 	return 0;
-}
-
-VECTORISED static void write_u8(
-	const uint32_t *restrict counts, uint32_t n, uint8_t *restrict out) {
-	for (uint32_t i = 0; i < n; i++) {
-		out[i] = (uint8_t)counts[i];
-	}
-}
-
-VECTORISED static void write_u16(
-	const uint32_t *restrict counts, uint32_t n, uint8_t *restrict out) {
-	for (size_t i = 0; i < n; i++) {
-		le16_store(out + 2 * i, (uint16_t)counts[i]);
-	}
-}
-
-VECTORISED static void write_u32(
-	const uint32_t *restrict counts, uint32_t n, uint8_t *restrict out) {
-	for (size_t i = 0; i < n; i++) {
-		le32_store(out + 4 * i, counts[i]);
-	}
-}
-
-/* Without a branch to guess wrong: skipping zeros in blocks was measured to be slower at most densities. Ends
- * with the n-th pair, so that nothing is written behind it. */
-static void write_indices(
-	const uint32_t *restrict counts, uint32_t n_pairs, uint8_t *restrict out) {
-	uint32_t k = 0;
-
-	for (uint32_t i = 0; k < n_pairs; i++) {
-		le32_store(out + sizeof(uint32_t) * k, i);
-		k += counts[i] != 0;
-	}
-}
-
-static void write_pairs(const uint32_t *counts, uint32_t d_sae, size_t width, uint8_t *out) {
-	uint32_t n = survey_counts(counts, d_sae).n_nonzero;
-	uint8_t *values = out + 4 * (size_t)n;
-
-	write_indices(counts, n, out);
-	for (size_t k = 0; k < n; k++) {
-		uint32_t count = counts[le32_load(out + 4 * k)];
-		if (width == sizeof(uint16_t)) {
-			le16_store(values + 2 * k, (uint16_t)count);
-		} else {
-			le32_store(values + 4 * k, count);
-		}
-	}
-}
-
-void counts_write(enum counts_form form, const uint32_t *counts, uint32_t d_sae, uint8_t *out) {
-	switch (form) {
-	case COUNTS_NONE:
-		break;
-	case COUNTS_U8:
-		write_u8(counts, d_sae, out);
-		break;
-	case COUNTS_U16:
-		write_u16(counts, d_sae, out);
-		break;
-	case COUNTS_U32:
-		write_u32(counts, d_sae, out);
-		break;
-	case COUNTS_PAIRS16:
-		write_pairs(counts, d_sae, sizeof(uint16_t), out);
-		break;
-	case COUNTS_PAIRS32:
-		write_pairs(counts, d_sae, sizeof(uint32_t), out);
-		break;
-	}
 }

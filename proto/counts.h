@@ -9,16 +9,10 @@
  * payload once, at memory speed. Returns NULL, or a phrase that says what is wrong. */
 const char *counts_check(const struct counts *counts, uint32_t d_sae, uint32_t n_rows);
 
-/* Chooses the smallest exact form for a dense vector of counts.
- * ret_n_entries gets the nonzero entries for pairs, d_sae for dense forms. */
-enum counts_form counts_choose(const uint32_t *counts, uint32_t d_sae, uint32_t *ret_n_entries);
-
-/* The same for a vector of which the largest count and the number of nonzero ones are known. */
+/* The smallest form that is exact for a vector of d_sae counts, of which the largest and the number of those
+ * that are not 0 are known. *ret_n_entries is n_nonzero for pairs, d_sae for dense forms. */
 enum counts_form counts_smallest(
 	uint32_t max, uint32_t n_nonzero, uint32_t d_sae, uint32_t *ret_n_entries);
 
 /* Bytes of a vector in a form. n_entries matters to pairs only, d_sae to dense forms only. */
 size_t counts_size(enum counts_form form, uint32_t n_entries, uint32_t d_sae);
-
-/* Writes the vector in a form that can hold it (as counts_choose found it) to out. */
-void counts_write(enum counts_form form, const uint32_t *counts, uint32_t d_sae, uint8_t *out);

@@ -5,7 +5,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
@@ -19,89 +18,69 @@ struct written {
 	struct counts counts;
 };
 
-static struct written write_as(enum counts_form form, const uint32_t *counts, uint32_t n_entries) {
-	size_t len = counts_size(form, n_entries, D_SAE);
-	uint8_t *memory = malloc(1 + len);
-
-	counts_write(form, counts, D_SAE, memory + 1);
-	return (struct written){memory, {form, n_entries, memory + 1, len}};
-}
-
-static uint32_t entry_of(const struct counts *c, uint32_t i) {
-	size_t indices = 4 * (size_t)c->n_entries;
-
-	switch (c->form) {
-	case COUNTS_U8:
-		return c->data[i];
-	case COUNTS_U16:
-		return le16_load(c->data + 2 * (size_t)i);
-	case COUNTS_U32:
-		return le32_load(c->data + 4 * (size_t)i);
-	case COUNTS_PAIRS16:
-		return le16_load(c->data + indices + 2 * (size_t)i);
-	default:
-		return le32_load(c->data + indices + 4 * (size_t)i);
+static void store(uint8_t *out, size_t width, size_t i, uint32_t value) {
+	if (width == 1) {
+		out[i] = (uint8_t)value;
+	} else if (width == 2) {
+		le16_store(out + 2 * i, (uint16_t)value);
+	} else {
+		le32_store(out + 4 * i, value);
 	}
 }
 
-static void assert_holds(const struct counts *c, const uint32_t *counts) {
-	uint32_t next = 0;
+/* All D_SAE counts, zeros too, in a form. */
+static struct written write_as(enum counts_form form, const uint32_t *counts) {
+	static const size_t widths[] = {0, 1, 2, 4, 2, 4};
+	size_t len = counts_size(form, D_SAE, D_SAE);
+	uint8_t *memory = malloc(1 + len), *out = memory + 1;
 
+	for (uint32_t i = 0; form >= COUNTS_PAIRS16 && i < D_SAE; i++, out += sizeof i) {
+		le32_store(out, i);
+	}
 	for (uint32_t i = 0; i < D_SAE; i++) {
-		if (c->form < COUNTS_PAIRS16) {
-			assert_int_equal(entry_of(c, i), counts[i]);
-		} else if (counts[i] != 0) {
-			assert_int_equal(le32_load(c->data + 4 * (size_t)next), i);
-			assert_int_equal(entry_of(c, next), counts[i]);
-			next++;
-		}
+		store(out, widths[form], i, counts[i]);
 	}
-	assert_int_equal(next, c->form < COUNTS_PAIRS16 ? 0 : c->n_entries);
-}
-
-static void fill(uint32_t *counts, uint32_t every, uint32_t largest) {
-	memset(counts, 0, D_SAE * sizeof *counts);
-	for (uint32_t i = 0; i < D_SAE; i += every) {
-		counts[i] = i * 7 % largest + 1;
-	}
-	counts[every * ((D_SAE - 1) / every)] = largest;
+	return (struct written){memory, {form, D_SAE, memory + 1, len}};
 }
 
 static void the_smallest_exact_form_is_chosen(void **state) {
 	(void)state;
 	static const struct {
-		uint32_t every, largest;
+		uint32_t max, n_nonzero;
 		enum counts_form form;
 	} cases[] = {
-		{1, 255, COUNTS_U8},
-		{1, 256, COUNTS_U16},
-		{1, 65535, COUNTS_U16},
-		{1, 65536, COUNTS_U32},
-		{6, 255, COUNTS_U8},      /* 168 pairs of 6 bytes are 1,008 */
-		{7, 255, COUNTS_PAIRS16}, /* 144 are 864 */
-		{3, 256, COUNTS_U16},     /* 335 are 2,010 against 2,006 */
-		{4, 256, COUNTS_PAIRS16},
-		{2, 65536, COUNTS_U32}, /* 502 pairs of 8 bytes are 4,016 against 4,012 */
-		{3, 65536, COUNTS_PAIRS32},
+		{255, D_SAE, COUNTS_U8}, {256, D_SAE, COUNTS_U16}, {65535, D_SAE, COUNTS_U16},
+		{65536, D_SAE, COUNTS_U32},
+		{255, 168, COUNTS_U8},        /* 168 pairs of 6 bytes are 1,008 against 1,003 */
+		{255, 167, COUNTS_PAIRS16},   /* 1,002 */
+		{256, 335, COUNTS_U16},       /* 2,010 against 2,006 */
+		{256, 334, COUNTS_PAIRS16},   /* 2,004 */
+		{65536, 502, COUNTS_U32},     /* 4,016 against 4,012 */
+		{65536, 501, COUNTS_PAIRS32}, /* 4,008 */
 	};
-	uint32_t counts[D_SAE], n;
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		fill(counts, cases[i].every, cases[i].largest);
-		enum counts_form form = counts_choose(counts, D_SAE, &n);
+		uint32_t n;
+		enum counts_form form =
+			counts_smallest(cases[i].max, cases[i].n_nonzero, D_SAE, &n);
 		assert_int_equal(form, cases[i].form);
-		struct written w = write_as(form, counts, n);
-		assert_holds(&w.counts, counts);
-		assert_null(counts_check(&w.counts, D_SAE, cases[i].largest));
-		free(w.memory);
+		assert_int_equal(n, form >= COUNTS_PAIRS16 ? cases[i].n_nonzero : D_SAE);
 	}
+}
+
+static void at_the_same_size_dense_is_chosen(void **state) {
+	(void)state;
+	uint32_t n;
+
+	assert_int_equal(counts_smallest(1, 2, 12, &n), COUNTS_U8);
+	assert_int_equal(n, 12);
 }
 
 static void a_step_on_which_nothing_fired_takes_no_bytes(void **state) {
 	(void)state;
-	uint32_t counts[D_SAE] = {0}, n = 7;
+	uint32_t n = 7;
 
-	assert_int_equal(counts_choose(counts, D_SAE, &n), COUNTS_PAIRS16);
+	assert_int_equal(counts_smallest(0, 0, D_SAE, &n), COUNTS_PAIRS16);
 	assert_int_equal(n, 0);
 	assert_int_equal(counts_size(COUNTS_PAIRS16, n, D_SAE), 0);
 	struct counts none = {COUNTS_PAIRS16, 0, (const uint8_t *)"", 0};
@@ -119,7 +98,7 @@ static void a_count_above_the_rows_is_found_wherever_it_is(void **state) {
 			for (uint32_t i = 0; i < D_SAE; i++) {
 				counts[i] = i == at ? 101 : 100;
 			}
-			struct written w = write_as(forms[f], counts, D_SAE);
+			struct written w = write_as(forms[f], counts);
 			assert_null(counts_check(&w.counts, D_SAE, 101));
 			assert_string_equal(
 				counts_check(&w.counts, D_SAE, 100), "a count is above n_rows");
@@ -178,6 +157,7 @@ static void indices_are_strictly_ascending_and_below_d_sae(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_smallest_exact_form_is_chosen),
+		cmocka_unit_test(at_the_same_size_dense_is_chosen),
 		cmocka_unit_test(a_step_on_which_nothing_fired_takes_no_bytes),
 		cmocka_unit_test(a_count_above_the_rows_is_found_wherever_it_is),
 		cmocka_unit_test(dense_counts_are_as_long_as_the_run_has_features),
