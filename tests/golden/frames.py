@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the golden frames: tests/golden/frames/*.json and the seeds of tests/fuzz/corpus.
+"""Writes the golden frames: tests/golden/frames/*.json, the seeds of tests/fuzz/corpus, and the
+exchange that PROTOCOL.md shows byte by byte.
 
     frames.py            writes them
     frames.py --check    says where what is committed differs from what would be written
@@ -15,6 +16,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 FRAMES = HERE / "frames"
 CORPUS = HERE.parent / "fuzz" / "corpus"
+PROTOCOL = HERE.parent.parent / "proto" / "PROTOCOL.md"
 
 NAN, INF = float("nan"), float("inf")
 STREAM = bytes(range(16))
@@ -315,6 +317,7 @@ def add_ends():
 
 def add_answers():
     add("ack", "Everything up to 26 is on disk.", [17, 26], {"type": "ACK", "seq": 26}, sender="daemon")
+    add("ack-first", "Seq 1 is on disk.", [17, 1], {"type": "ACK", "seq": 1}, sender="daemon")
     add("ack-of-a-later-daemon", "", [17, Wide(26), {"lag_ms": 3}], {"type": "ACK", "seq": 26}, sender="daemon",
         exact=False)
     add("stop", "", [18, "l0 is 0.8, below the run's min_l0 of 1.5"],
@@ -424,7 +427,69 @@ def text_of(frame):
     return f"{{\n{body}\n}}\n".encode()
 
 
+# --- the exchange of PROTOCOL.md -----------------------------------------------------------------
+
+EXCHANGE = ["hello-trainer", "welcome", "open-quickstart", "opened", "step-u8", "ack-first"]
+ELEMENTS = {
+    1: ["version_min", "version_max", "role"],
+    2: ["version"],
+    5: ["durable", "wanted", "last_step"],
+    6: ["seq", "step", "time", "elapsed_s", "n_rows", "scalars", "form: dense u8", "n_entries: d_sae",
+        "positive_form: none", "n_positive_entries"],
+    17: ["seq"],
+}
+PER_LINE = 16
+
+
+def hex_lines(data, comment):
+    for at in range(0, len(data), PER_LINE):
+        told = comment if at == 0 else ""
+        yield f"      {data[at:at + PER_LINE].hex(' '):<{3 * PER_LINE}} {told}".rstrip()
+
+
+def told(v):
+    return json.dumps(header_json(v), ensure_ascii=False) if not isinstance(v, bytes) else f"bin of {len(v)} bytes"
+
+
+def value_lines(v, label=""):
+    """A value, each element of a container on a line of its own; pairs of a map together."""
+    prefix = f"{label} = " if label else ""
+    if isinstance(v, dict):
+        yield from hex_lines(pack(v)[:1 if len(v) < 16 else 3], f"map of {len(v)}")
+        for key, value in v.items():
+            yield from hex_lines(pack(key) + pack(value), f"{key}: {told(value)}")
+    else:
+        yield from hex_lines(pack(v), prefix + told(v))
+
+
+def frame_lines(name):
+    frame = frames[name]
+    header, payload = frame["header"], frame["payload"]
+    arrow = "trainer ► daemon" if frame["from"] == "trainer" else "daemon ► trainer"
+    packed = pack(header)
+    yield f"    {arrow}: {frame['message']['type']}"
+    yield ""
+    yield from hex_lines(struct.pack("<II", len(packed), len(payload)),
+                         f"header_len {len(packed)}, payload_len {len(payload)}")
+    yield from hex_lines(packed[:1], f"array of {len(header)}")
+    yield from hex_lines(pack(header[0]), frame["message"]["type"])
+    labels = ELEMENTS.get(header[0], [])
+    for i, value in enumerate(header[1:]):
+        yield from value_lines(value, labels[i] if i < len(labels) else "")
+    if payload:
+        yield from hex_lines(payload, "payload: on 3 rows feature 1, on 16 feature 2, …")
+    yield ""
+
+
+def protocol_text():
+    before, rest = PROTOCOL.read_text().split("<!-- exchange -->\n")
+    _, after = rest.split("<!-- end of exchange -->\n")
+    lines = [line for name in EXCHANGE for line in frame_lines(name)]
+    return f"{before}<!-- exchange -->\n" + "\n".join(lines) + "\n<!-- end of exchange -->\n" + after
+
+
 def files():
+    yield PROTOCOL, protocol_text().encode()
     for name, frame in frames.items():
         data = frame_of(frame["header"], frame["payload"])
         yield FRAMES / f"{name}.json", text_of(frame)
@@ -439,7 +504,7 @@ def main():
     for path, data in files():
         if sys.argv[1:] == ["--check"]:
             if not path.exists() or path.read_bytes() != data:
-                print(f"{path.relative_to(HERE.parent)} is not what frames.py writes")
+                print(f"{path.relative_to(HERE.parent.parent)} is not what frames.py writes")
                 differ += 1
         else:
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 /* Every golden frame: decoded it says what its file says, and where the file is exact, encoding that
- * message again gives the same bytes. Arguments: the files. */
+ * message again gives the same bytes. Argument: the folder of the files. */
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -131,18 +132,26 @@ static void a_golden_frame_is_what_its_file_says(void **state) {
 }
 
 int main(int argc, char **argv) {
-	struct CMUnitTest *tests = calloc((size_t)argc, sizeof *tests);
+	char pattern[4096];
+	glob_t files;
 
-	for (int i = 1; i < argc; i++) {
-		const char *slash = strrchr(argv[i], '/');
-		tests[i - 1] = (struct CMUnitTest){.name = slash != NULL ? slash + 1 : argv[i],
+	(void)snprintf(pattern, sizeof pattern, "%s/*.json", argc > 1 ? argv[1] : ".");
+	if (glob(pattern, 0, NULL, &files) != 0) {
+		(void)fprintf(stderr, "%s: no golden frames\n", pattern);
+		return 1;
+	}
+
+	struct CMUnitTest *tests = calloc(files.gl_pathc, sizeof *tests);
+	for (size_t i = 0; i < files.gl_pathc; i++) {
+		tests[i] = (struct CMUnitTest){.name = strrchr(files.gl_pathv[i], '/') + 1,
 			.test_func = a_golden_frame_is_what_its_file_says,
 			.setup_func = open_golden,
 			.teardown_func = close_golden,
-			.initial_state = argv[i]};
+			.initial_state = files.gl_pathv[i]};
 	}
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	int failed = _cmocka_run_group_tests("golden frames", tests, (size_t)argc - 1, NULL, NULL);
+	int failed = _cmocka_run_group_tests("golden frames", tests, files.gl_pathc, NULL, NULL);
 	free(tests);
+	globfree(&files);
 	return failed;
 }
