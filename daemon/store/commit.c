@@ -116,7 +116,7 @@ static struct slot_ref read_slot(sqlite3_stmt *st, int column) {
 /* A row of one of the statements that ask for names; SQLITE_DONE when there is none. */
 static int ask(struct committer *c, enum statement statement, const char *id, int64_t n,
 	void (*take)(struct names *names, sqlite3_stmt *st), struct names *names) {
-	sqlite3_stmt *st = c->db->rows.statements[statement];
+	sqlite3_stmt *st = c->db->writer.statements[statement];
 	(void)(id != NULL ? sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC)
 			  : sqlite3_bind_int64(st, 1, n));
 	int rc = sqlite3_step(st);
@@ -320,7 +320,7 @@ static int put_mark(
 		run->next.mark_first = n - MARKS_KEPT + 1;
 	}
 	return judge(
-		c, rows_put_mark(&c->db->rows, run->next.n, n, mark,
+		c, writer_put_mark(&c->db->writer, run->next.n, n, mark,
 			   checksum(mark->state, mark->state_len, 0), run->next.mark_first - 1));
 }
 
@@ -329,16 +329,16 @@ static int put_changes(struct committer *c, struct committed_run *run, const str
 	for (const struct change *ch = cut->changes.first; err == 0 && ch != NULL; ch = ch->next) {
 		err = ch->kind == CHANGE_MARK
 			      ? put_mark(c, run, &ch->mark)
-			      : judge(c, rows_put_change(&c->db->rows, run->next.n, ch));
+			      : judge(c, writer_put_change(&c->db->writer, run->next.n, ch));
 	}
 	return err;
 }
 
 static int put_cut(struct committer *c, struct committed_run *run, const struct run_cut *cut) {
-	struct rows *rows = &c->db->rows;
-	int err = judge(c, rows_put_run(rows, &cut->row, &run->next.n));
+	struct writer *writer = &c->db->writer;
+	int err = judge(c, writer_put_run(writer, &cut->row, &run->next.n));
 	for (uint32_t i = 0; err == 0 && i < cut->n_streams; i++) {
-		err = judge(c, rows_put_stream(rows, run->next.n, &cut->streams[i]));
+		err = judge(c, writer_put_stream(writer, run->next.n, &cut->streams[i]));
 	}
 	if (err == 0) {
 		err = put_changes(c, run, cut);
@@ -346,7 +346,7 @@ static int put_cut(struct committer *c, struct committed_run *run, const struct 
 	if (err != 0) {
 		return err;
 	}
-	return judge(c, rows_put_state(rows, run->next.n,
+	return judge(c, writer_put_state(writer, run->next.n,
 				&(struct state_row){
 					.small = cut->small,
 					.small_len = cut->small_len,
@@ -370,27 +370,27 @@ static int reject(struct committer *c, struct committed_run *run) {
 	run->next = run->now;
 	run->next.rejected = true;
 
-	struct rows *rows = &c->db->rows;
-	int rc = rows_run(rows, STATEMENT_ROLLBACK_TO);
+	struct writer *writer = &c->db->writer;
+	int rc = writer_run(writer, STATEMENT_ROLLBACK_TO);
 	if (rc == SQLITE_OK && run->now.n != 0) {
-		rc = rows_stop_run(rows, run->now.n);
+		rc = writer_stop_run(writer, run->now.n);
 	}
 	if (rc == SQLITE_OK) {
-		rc = rows_put_event(rows, run->now.n, clock_wall(), "rejected", why);
+		rc = writer_put_event(writer, run->now.n, clock_wall(), "rejected", why);
 	}
 	return db_error(c->db->sql, rc);
 }
 
 static int put_run(struct committer *c, struct committed_run *run) {
-	struct rows *rows = &c->db->rows;
-	int err = db_error(c->db->sql, rows_run(rows, STATEMENT_SAVEPOINT));
+	struct writer *writer = &c->db->writer;
+	int err = db_error(c->db->sql, writer_run(writer, STATEMENT_SAVEPOINT));
 	for (const struct run_cut *cut = run->cuts; err == 0 && cut != NULL; cut = cut->next) {
 		err = put_cut(c, run, cut);
 	}
 	if (err == ROW_BLAMED) {
 		err = reject(c, run);
 	}
-	return err < 0 ? err : db_error(c->db->sql, rows_run(rows, STATEMENT_RELEASE));
+	return err < 0 ? err : db_error(c->db->sql, writer_run(writer, STATEMENT_RELEASE));
 }
 
 static int transact(struct committer *c) {

@@ -240,7 +240,7 @@ static int open_and_check(
 		rc = begin_epoch(db, version);
 	}
 	if (rc == SQLITE_OK) {
-		rc = rows_prepare(&db->rows, db->sql);
+		rc = writer_prepare(&db->writer, db->sql);
 	}
 	err = db_error(db->sql, rc);
 	return err < 0 ? say(db, err, ret_words) : 0;
@@ -256,7 +256,7 @@ int db_open(struct db *db, const char *path, const char *version, char ret_words
 }
 
 void db_abandon(struct db *db) {
-	rows_finish(&db->rows);
+	writer_finish(&db->writer);
 	(void)sqlite3_close_v2(db->sql);
 	free(db->path);
 	*db = (struct db){0};
@@ -290,7 +290,7 @@ bool db_is_damaged(const char *path) {
 
 /* Another daemon, or a file put in our place: neither may be written by us. */
 static int check_epoch(struct db *db) {
-	sqlite3_stmt *st = db->rows.statements[STATEMENT_EPOCH];
+	sqlite3_stmt *st = db->writer.statements[STATEMENT_EPOCH];
 	int rc = sqlite3_step(st);
 	bool ours = rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == db->epoch;
 	(void)sqlite3_reset(st);
@@ -301,21 +301,21 @@ int db_begin(struct db *db) {
 	if (!location_is_same(db->path, &db->opened)) {
 		return -ESTALE;
 	}
-	int err = db_error(db->sql, rows_run(&db->rows, STATEMENT_BEGIN));
+	int err = db_error(db->sql, writer_run(&db->writer, STATEMENT_BEGIN));
 	CRASH_POINT("after-begin");
 	return err == 0 ? check_epoch(db) : err;
 }
 
 int db_commit(struct db *db) {
 	CRASH_POINT("before-commit");
-	int err = db_error(db->sql, rows_run(&db->rows, STATEMENT_COMMIT));
+	int err = db_error(db->sql, writer_run(&db->writer, STATEMENT_COMMIT));
 	CRASH_POINT("after-commit");
 	return err;
 }
 
 void db_rollback(struct db *db) {
 	if (sqlite3_get_autocommit(db->sql) == 0) {
-		(void)rows_run(&db->rows, STATEMENT_ROLLBACK);
+		(void)writer_run(&db->writer, STATEMENT_ROLLBACK);
 	}
 }
 

@@ -16,13 +16,13 @@
 #include <sys/stat.h>
 
 #include "bounds.h"
-#include "rows.h"
+#include "writer.h"
 
 #define DB_WORDS_MAX 256
 
 struct db { /* stays where it is while open */
 	sqlite3 *sql;
-	struct rows rows;
+	struct writer writer;
 	char *path;
 	struct stat opened; /* which file that path led to */
 	uint8_t id[DB_ID_SIZE];

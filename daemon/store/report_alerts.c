@@ -17,16 +17,37 @@ static json_t *since_last_seen(const struct report_run *run) {
 	return json_incref(json_object_get(run->object, "last_seen"));
 }
 
+/* Where it began to be so: the core leaves an event. */
+static void since_not_finite(
+	struct report *r, const struct report_run *run, int64_t *step, json_t **ret_since) {
+	*ret_since = NULL;
+	sqlite3_stmt *st = report_query(r,
+		"SELECT step, time FROM events_data WHERE run = ? AND kind = 'nan' AND step IS NOT "
+		"NULL "
+		"ORDER BY n DESC LIMIT 1",
+		1, run->n);
+	while (report_next(r, &st)) {
+		*step = sqlite3_column_int64(st, 0);
+		*ret_since = report_time(sqlite3_column_double(st, 1));
+	}
+	if (*ret_since == NULL) {
+		*ret_since = since_last_seen(run);
+	}
+}
+
 /* A loss that is not a number in the newest step that has it. */
 static void alert_not_finite(struct report *r, const struct report_run *run, json_t *alerts) {
 	const char *name;
 	json_t *value;
 	json_object_foreach(json_object_get(run->object, "losses"), name, value) {
 		if (json_is_string(value)) {
+			int64_t step = run->step;
+			json_t *since;
+			since_not_finite(r, run, &step, &since);
 			add(r, alerts, "nan",
 				report_printf("%s %s at step %" PRId64, name,
-					json_string_value(value), run->step),
-				since_last_seen(run));
+					json_string_value(value), step),
+				since);
 			return;
 		}
 	}

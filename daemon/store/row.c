@@ -92,8 +92,8 @@ static int prepare_insert(sqlite3 *sql, const char *table, sqlite3_stmt **ret) {
 	return rc == SQLITE_OK ? final : rc;
 }
 
-int rows_prepare(struct rows *r, sqlite3 *sql) {
-	*r = (struct rows){.sql = sql};
+int writer_prepare(struct writer *r, sqlite3 *sql) {
+	*r = (struct writer){.sql = sql};
 	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
 		const char *text = statement_texts[i];
 		int rc = strchr(text, ' ') == NULL && strstr(text, "_data") != NULL
@@ -101,14 +101,14 @@ int rows_prepare(struct rows *r, sqlite3 *sql) {
 				 : sqlite3_prepare_v3(sql, text, -1, SQLITE_PREPARE_PERSISTENT,
 					   &r->statements[i], NULL);
 		if (rc != SQLITE_OK) {
-			rows_finish(r);
+			writer_finish(r);
 			return rc;
 		}
 	}
 	return SQLITE_OK;
 }
 
-void rows_finish(struct rows *r) {
+void writer_finish(struct writer *r) {
 	for (size_t i = 0; i < STATEMENT_COUNT; i++) {
 		(void)sqlite3_finalize(r->statements[i]);
 		r->statements[i] = NULL;
@@ -116,12 +116,12 @@ void rows_finish(struct rows *r) {
 	buf_finish(&r->json);
 }
 
-int rows_run(struct rows *r, enum statement statement) {
+int writer_run(struct writer *r, enum statement statement) {
 	struct row row = row_begin(r, statement);
 	return row_end(&row);
 }
 
-struct row row_begin(struct rows *r, enum statement statement) {
+struct row row_begin(struct writer *r, enum statement statement) {
 	return (struct row){.st = r->statements[statement], .rc = SQLITE_OK};
 }
 

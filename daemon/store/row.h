@@ -6,14 +6,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rows.h"
+#include "writer.h"
 
 struct row {
 	sqlite3_stmt *st;
 	int at, rc;
 };
 
-struct row row_begin(struct rows *r, enum statement statement);
+struct row row_begin(struct writer *r, enum statement statement);
 /* Steps and resets it: SQLITE_OK, or what went wrong. */
 int row_end(struct row *row);
 /* The first column of the first row instead: SQLITE_ROW, SQLITE_DONE without one, or an error. */
@@ -37,6 +37,6 @@ void row_keep(struct row *row, int rc);
 /* The SQLite code of a buffer's error. */
 int row_memory(int err);
 
-int rows_put_step(struct rows *r, int64_t run, const struct change_step *step);
-int rows_put_line(struct rows *r, int64_t run, const struct change_line *line);
-int rows_put_window(struct rows *r, int64_t run, const struct change_window *window);
+int writer_put_step(struct writer *r, int64_t run, const struct change_step *step);
+int writer_put_line(struct writer *r, int64_t run, const struct change_line *line);
+int writer_put_window(struct writer *r, int64_t run, const struct change_window *window);

@@ -187,7 +187,7 @@ SELECT
 	a.launch, -- one start of the training job
 	a.lap, -- how often that launch had gone back
 	a.step_first, a.time,
-	a.restored_from -- start, state (the trainer handed it over), mark, or none
+	a.restored_from -- start, continued, state (the trainer handed it over), mark, or none
 FROM attempts_data a JOIN runs_data r ON r.n = a.run;
 
 CREATE VIEW streams AS

@@ -97,7 +97,7 @@ static int reopen(struct store *s) {
 	}
 	int err = db_open(&s->db, s->path, s->version, s->words);
 	if (err == 0 && s->replaced) {
-		(void)rows_put_event(&s->db.rows, 0, clock_wall(), "replaced", s->aside_words);
+		(void)writer_put_event(&s->db.writer, 0, clock_wall(), "replaced", s->aside_words);
 	}
 	return err;
 }
@@ -468,7 +468,8 @@ static int open_parts(struct store *s, char ret_words[256]) {
 	}
 	slots_sweep_marks(&s->slots, is_mark_named, &s->db);
 	if (s->opening_words[0] != '\0') {
-		(void)rows_put_event(&s->db.rows, 0, clock_wall(), "replaced", s->opening_words);
+		(void)writer_put_event(
+			&s->db.writer, 0, clock_wall(), "replaced", s->opening_words);
 	}
 	return 0;
 }

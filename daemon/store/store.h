@@ -4,7 +4,7 @@
  * Group commit with one disk worker: `filling` takes cuts on the loop while `flushing` is written by
  * at most one queued work. No lock; ownership of the batch changes hands with `busy`.
  * The order on disk: each run's arrays into the slot the database does not name, fdatasync,
- * then one transaction with rows, applied seqs, small states, slot numbers and generations; the
+ * then one transaction with writer, applied seqs, small states, slot numbers and generations; the
  * callback after COMMIT is what an ack stands on. */
 #pragma once
 

@@ -109,7 +109,7 @@ static int json_put_extras(struct buf *json, const struct change_step *s) {
 	return err < 0 || json->len == 0 ? err : buf_append(json, "}", 1);
 }
 
-int rows_put_step(struct rows *r, int64_t run, const struct change_step *s) {
+int writer_put_step(struct writer *r, int64_t run, const struct change_step *s) {
 	struct buf non_finite = {0}, *extra = &r->json;
 	struct row row = row_begin(r, STATEMENT_STEP);
 	row_int(&row, run);

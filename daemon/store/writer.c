@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static int number_run(struct rows *r, const char *id, int64_t *n) {
+static int number_run(struct writer *r, const char *id, int64_t *n) {
 	struct row find = row_begin(r, STATEMENT_FIND_RUN);
 	row_text(&find, id);
 	int rc = row_read_int(&find, n);
@@ -81,7 +81,7 @@ static void put_run_progress(struct row *row, const struct run_row *run) {
 }
 
 /* The long texts; NULL ones are as they were. */
-static int put_run_about(struct rows *r, const struct run_row *run, int64_t n) {
+static int put_run_about(struct writer *r, const struct run_row *run, int64_t n) {
 	if (run->tags_json == NULL && run->notes == NULL && run->config_json == NULL &&
 		run->summary_json == NULL && run->args_json == NULL) {
 		return SQLITE_OK;
@@ -96,7 +96,7 @@ static int put_run_about(struct rows *r, const struct run_row *run, int64_t n) {
 	return row_end(&row);
 }
 
-int rows_put_run(struct rows *r, const struct run_row *run, int64_t *n) {
+int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n) {
 	if (*n == 0) {
 		int rc = number_run(r, run->id, n);
 		if (rc != SQLITE_OK) {
@@ -112,13 +112,13 @@ int rows_put_run(struct rows *r, const struct run_row *run, int64_t *n) {
 	return rc == SQLITE_OK ? put_run_about(r, run, *n) : rc;
 }
 
-int rows_stop_run(struct rows *r, int64_t run) {
+int writer_stop_run(struct writer *r, int64_t run) {
 	struct row row = row_begin(r, STATEMENT_STOP_RUN);
 	row_int(&row, run);
 	return row_end(&row);
 }
 
-int rows_put_stream(struct rows *r, int64_t run, const struct stream_row *stream) {
+int writer_put_stream(struct writer *r, int64_t run, const struct stream_row *stream) {
 	struct row row = row_begin(r, STATEMENT_STREAM);
 	row_int(&row, run);
 	row_blob(&row, stream->id, sizeof stream->id);
@@ -141,7 +141,7 @@ static void put_slot(struct row *row, const struct slot_ref *ref) {
 	row_int(row, (int64_t)ref->checksum);
 }
 
-int rows_put_state(struct rows *r, int64_t run, const struct state_row *state) {
+int writer_put_state(struct writer *r, int64_t run, const struct state_row *state) {
 	struct row row = row_begin(r, STATEMENT_STATE);
 	row_int(&row, run);
 	row_blob(&row, state->small, state->small_len);
@@ -151,7 +151,7 @@ int rows_put_state(struct rows *r, int64_t run, const struct state_row *state) {
 	return row_end(&row);
 }
 
-static int put_event(struct rows *r, int64_t run, const struct change_event *e) {
+static int put_event(struct writer *r, int64_t run, const struct change_event *e) {
 	struct row row = row_begin(r, STATEMENT_EVENT);
 	row_null(&row); /* n: the next */
 	row_uint_if(&row, run != 0, (uint64_t)run);
@@ -163,7 +163,8 @@ static int put_event(struct rows *r, int64_t run, const struct change_event *e) 
 	return row_end(&row);
 }
 
-int rows_put_event(struct rows *r, int64_t run, double time, const char *kind, const char *text) {
+int writer_put_event(
+	struct writer *r, int64_t run, double time, const char *kind, const char *text) {
 	return put_event(r, run,
 		&(struct change_event){
 			.attempt = ATTEMPT_NONE,
@@ -174,7 +175,7 @@ int rows_put_event(struct rows *r, int64_t run, double time, const char *kind, c
 		});
 }
 
-static int put_attempt(struct rows *r, int64_t run, const struct change_attempt *a) {
+static int put_attempt(struct writer *r, int64_t run, const struct change_attempt *a) {
 	struct row row = row_begin(r, STATEMENT_ATTEMPT);
 	row_int(&row, run);
 	row_int(&row, a->attempt);
@@ -186,7 +187,7 @@ static int put_attempt(struct rows *r, int64_t run, const struct change_attempt 
 	return row_end(&row);
 }
 
-int rows_put_mark(struct rows *r, int64_t run, int64_t n, const struct change_mark *mark,
+int writer_put_mark(struct writer *r, int64_t run, int64_t n, const struct change_mark *mark,
 	uint64_t checksum, int64_t forgotten) {
 	struct row forget = row_begin(r, STATEMENT_FORGET_MARKS);
 	row_int(&forget, run);
@@ -208,14 +209,14 @@ int rows_put_mark(struct rows *r, int64_t run, int64_t n, const struct change_ma
 	return row_end(&row);
 }
 
-int rows_put_change(struct rows *r, int64_t run, const struct change *change) {
+int writer_put_change(struct writer *r, int64_t run, const struct change *change) {
 	switch (change->kind) {
 	case CHANGE_STEP:
-		return rows_put_step(r, run, &change->step);
+		return writer_put_step(r, run, &change->step);
 	case CHANGE_LINE:
-		return rows_put_line(r, run, &change->line);
+		return writer_put_line(r, run, &change->line);
 	case CHANGE_WINDOW:
-		return rows_put_window(r, run, &change->window);
+		return writer_put_window(r, run, &change->window);
 	case CHANGE_EVENT:
 		return put_event(r, run, &change->event);
 	case CHANGE_ATTEMPT:

@@ -109,7 +109,7 @@ static void put_density(struct row *row, const struct buf *json, const struct wi
 }
 
 /* The partial window of a run that had ended and goes on. */
-static int drop_partial(struct rows *r, int64_t run, const struct change_window *w) {
+static int drop_partial(struct writer *r, int64_t run, const struct change_window *w) {
 	struct row row = row_begin(r, STATEMENT_DROP_PARTIAL);
 	row_int(&row, run);
 	row_int(&row, w->attempt);
@@ -118,7 +118,7 @@ static int drop_partial(struct rows *r, int64_t run, const struct change_window 
 	return row_end(&row);
 }
 
-int rows_put_window(struct rows *r, int64_t run, const struct change_window *w) {
+int writer_put_window(struct writer *r, int64_t run, const struct change_window *w) {
 	int rc = drop_partial(r, run, w);
 	if (rc != SQLITE_OK) {
 		return rc;

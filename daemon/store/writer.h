@@ -46,32 +46,33 @@ enum statement {
 	STATEMENT_COUNT
 };
 
-struct rows {
+struct writer {
 	sqlite3 *sql; /* borrowed */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
 	struct buf json; /* scratch */
 };
 
-int rows_prepare(struct rows *r, sqlite3 *sql);
-void rows_finish(struct rows *r);
+int writer_prepare(struct writer *r, sqlite3 *sql);
+void writer_finish(struct writer *r);
 
 /* A statement that returns no rows. */
-int rows_run(struct rows *r, enum statement statement);
+int writer_run(struct writer *r, enum statement statement);
 
 /* The run's number: *n is found or given when it is 0. */
-int rows_put_run(struct rows *r, const struct run_row *run, int64_t *n);
-int rows_stop_run(struct rows *r, int64_t run);
-int rows_put_stream(struct rows *r, int64_t run, const struct stream_row *stream);
+int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n);
+int writer_stop_run(struct writer *r, int64_t run);
+int writer_put_stream(struct writer *r, int64_t run, const struct stream_row *stream);
 
 /* Everything but CHANGE_MARK, which has a file. */
-int rows_put_change(struct rows *r, int64_t run, const struct change *change);
+int writer_put_change(struct writer *r, int64_t run, const struct change *change);
 
 /* A restore point under the number n, whose state is in a file; marks up to `forgotten` keep none. */
-int rows_put_mark(struct rows *r, int64_t run, int64_t n, const struct change_mark *mark,
+int writer_put_mark(struct writer *r, int64_t run, int64_t n, const struct change_mark *mark,
 	uint64_t checksum, int64_t forgotten);
 
 /* An event that no change brought; run 0: of the database. */
-int rows_put_event(struct rows *r, int64_t run, double time, const char *kind, const char *text);
+int writer_put_event(
+	struct writer *r, int64_t run, double time, const char *kind, const char *text);
 
 struct state_row {
 	const uint8_t *small;
@@ -79,4 +80,4 @@ struct state_row {
 	uint32_t d_sae;
 	struct slot_ref hot, base;
 };
-int rows_put_state(struct rows *r, int64_t run, const struct state_row *state);
+int writer_put_state(struct writer *r, int64_t run, const struct state_row *state);

@@ -12,7 +12,7 @@ enum value_code { /* history_data.kind */
 	CODE_TEXT
 };
 
-static int number_key(struct rows *r, const char *key, int64_t *ret) {
+static int number_key(struct writer *r, const char *key, int64_t *ret) {
 	struct row find = row_begin(r, STATEMENT_FIND_KEY);
 	row_text(&find, key);
 	int rc = row_read_int(&find, ret);
@@ -29,7 +29,7 @@ static int number_key(struct rows *r, const char *key, int64_t *ret) {
 }
 
 /* Values for a step whose line was closed already get numbers of their own, below zero. */
-static int number_late_line(struct rows *r, int64_t run, int64_t *ret) {
+static int number_late_line(struct writer *r, int64_t run, int64_t *ret) {
 	int64_t last = 0;
 	struct row row = row_begin(r, STATEMENT_LAST_LATE_LINE);
 	row_int(&row, run);
@@ -51,7 +51,7 @@ static void put_entry_key(struct row *row, int64_t run, const struct change_line
 	row_int(row, source);
 }
 
-static int put_histogram(struct rows *r, struct row *row, const struct histogram_view *h) {
+static int put_histogram(struct writer *r, struct row *row, const struct histogram_view *h) {
 	struct buf *json = &r->json;
 	buf_clear(json);
 	row_keep(row, row_memory(json_put_list(json, h->edges, h->n_bins + 1, json_put_number)));
@@ -86,7 +86,7 @@ static int put_value(struct row *row, const struct value *v) {
 	return row_end(row);
 }
 
-static int put_entry(struct rows *r, int64_t run, const struct change_line *line, int64_t number,
+static int put_entry(struct writer *r, int64_t run, const struct change_line *line, int64_t number,
 	const struct line_entry *entry) {
 	int64_t key = 0;
 	int rc = number_key(r, entry->key, &key);
@@ -100,7 +100,7 @@ static int put_entry(struct rows *r, int64_t run, const struct change_line *line
 			 : put_value(&row, &entry->value);
 }
 
-int rows_put_line(struct rows *r, int64_t run, const struct change_line *line) {
+int writer_put_line(struct writer *r, int64_t run, const struct change_line *line) {
 	int64_t number = line->line;
 	int rc = number == LINE_NONE ? number_late_line(r, run, &number) : SQLITE_OK;
 	if (rc != SQLITE_OK) {

@@ -1,0 +1,419 @@
+#include "report.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "commit.h"
+#include "cut.h"
+
+static struct db db;
+static struct slots slots;
+static struct committer committer;
+static char words[256];
+
+static int setup(void **state) {
+	(void)state;
+	place_create();
+	assert_int_equal(db_open(&db, path_of("m.db"), "0.1.0", words), 0);
+	assert_int_equal(slots_open(&slots, path_of("m.db")), 0);
+	committer_init(&committer, &db, &slots);
+	return 0;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	committer_finish(&committer);
+	slots_close(&slots);
+	db_close(&db);
+	place_remove();
+	return 0;
+}
+
+static void commit(struct run_cut *cut) {
+	struct batch batch;
+	batch_init(&batch);
+	batch_put(&batch, cut);
+	assert_int_equal(commit_batch(&committer, &batch), 0);
+	assert_null(batch.rejected);
+	batch_clear(&batch);
+}
+
+static int report_as(const char *part, uint32_t uid, json_t **ret) {
+	*ret = NULL;
+	return report_build(
+		db.sql, &(struct report_query){.run_part = part, .reader_uid = uid}, ret, words);
+}
+
+/* The one run that fits. */
+static json_t *report_run(const char *part) {
+	json_t *document;
+	assert_int_equal(report_as(part, 0, &document), REPORT_OK);
+	json_t *run = json_incref(json_array_get(json_object_get(document, "runs"), 0));
+	json_decref(document);
+	return run;
+}
+
+static json_t *at(json_t *object, const char *path) {
+	char keys[128];
+	snprintf(keys, sizeof keys, "%s", path);
+	char *rest = keys, *key;
+	while ((key = strsep(&rest, ".")) != NULL) {
+		object = json_object_get(object, key);
+	}
+	return object;
+}
+
+static const char *text_at(json_t *object, const char *path) {
+	return json_string_value(at(object, path));
+}
+
+static double number_at(json_t *object, const char *path) {
+	assert_true(json_is_number(at(object, path)));
+	return json_number_value(at(object, path));
+}
+
+static struct run_cut *trained_run(const char *id, uint32_t n_steps) {
+	struct run_cut *cut = cut_create(id, n_steps);
+	cut_attempt(cut, 1, 0);
+	for (uint32_t i = 0; i < n_steps; i++) {
+		struct change_step *s = cut_step(cut, i);
+		step_measure(s, METRIC_MSE_LOSS, 1.0 / (1 + i), false);
+		step_measure(s, METRIC_L0, 1000 - i, true);
+		if (i % 10 == 9) {
+			step_measure(s, METRIC_DEAD_FEATURES, i, true);
+		}
+	}
+	cut->row.total_training_steps = n_steps * 2;
+	cut->row.config_json = "{\"lr\": 0.0004, \"layers\": [8, 9]}";
+	return cut;
+}
+
+static void the_list_has_every_run_newest_activity_first(void **state) {
+	(void)state;
+	commit(trained_run("older", 10));
+	commit(trained_run("newer", 20));
+	json_t *document;
+	assert_int_equal(report_as(NULL, 0, &document), REPORT_OK);
+	assert_int_equal(json_integer_value(json_object_get(document, "schema")), 1);
+	json_t *runs = json_object_get(document, "runs");
+	assert_int_equal(json_array_size(runs), 2);
+	assert_string_equal(text_at(json_array_get(runs, 0), "id"), "newer");
+	assert_string_equal(text_at(json_array_get(runs, 1), "id"), "older");
+	assert_null(at(json_array_get(runs, 0), "curves"));
+	json_decref(document);
+
+	json_t *two = NULL;
+	assert_int_equal(
+		report_build(db.sql, &(struct report_query){.runs_max = 1}, &two, words), 0);
+	assert_int_equal(json_array_size(json_object_get(two, "runs")), 1);
+	json_decref(two);
+}
+
+static void a_database_without_runs_is_an_empty_list(void **state) {
+	(void)state;
+	json_t *document;
+	assert_int_equal(report_as(NULL, 0, &document), REPORT_OK);
+	assert_int_equal(json_array_size(json_object_get(document, "runs")), 0);
+	json_decref(document);
+}
+
+static void a_run_says_where_it_stands(void **state) {
+	(void)state;
+	commit(trained_run("run1", 100));
+	json_t *run = report_run("run1");
+	assert_string_equal(text_at(run, "state"), "running");
+	assert_string_equal(text_at(run, "started"), "2023-11-14T22:13:20.000Z");
+	assert_int_equal(number_at(run, "step"), 99);
+	assert_true(number_at(run, "losses.mse_loss") == 0.01);
+	assert_true(number_at(run, "metrics.l0") == 901);
+	assert_true(json_is_null(at(run, "losses.l1_loss")));
+	assert_int_equal(number_at(run, "sparsity.dead_features"), 99);
+	assert_true(fabs(number_at(run, "rate.steps_per_s") - 10) < 1e-6);
+	assert_true(fabs(number_at(run, "rate.tokens_per_s") - 40960) < 0.1);
+	assert_true(fabs(number_at(run, "eta_s") - 10) < 1e-6);
+	assert_true(number_at(at(run, "config"), "lr") == 0.0004);
+	assert_false(json_is_true(at(run, "resumed")));
+	assert_int_equal(json_array_size(at(run, "alerts")), 0);
+	assert_string_equal(text_at(run, "forward.state"), "off");
+	json_decref(run);
+}
+
+static void a_run_that_has_ended_has_no_time_to_go(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 100);
+	cut->row.state = "finished";
+	cut->row.has_exit_code = true;
+	cut->row.ended = cut->row.last_seen;
+	commit(cut);
+	json_t *run = report_run("run1");
+	assert_true(json_is_null(at(run, "eta_s")));
+	assert_int_equal(number_at(run, "exit_code"), 0);
+	assert_true(fabs(number_at(run, "duration_s") - 9.9) < 1e-6);
+	json_decref(run);
+}
+
+static void a_run_without_a_step_has_no_numbers(void **state) {
+	(void)state;
+	commit(cut_create("run1", 0));
+	json_t *run = report_run("run1");
+	assert_true(json_is_null(at(run, "step")));
+	assert_true(json_is_null(at(run, "losses.mse_loss")));
+	assert_true(json_is_null(at(run, "rate.steps_per_s")));
+	assert_true(json_is_null(at(run, "curves")));
+	assert_true(json_is_null(at(run, "sparsity.window")));
+	assert_true(json_is_null(at(run, "open_window")));
+	json_decref(run);
+}
+
+static void what_is_not_a_number_is_said_and_is_an_alert(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 10);
+	struct change_step *s = cut_step(cut, 10);
+	step_measure(s, METRIC_MSE_LOSS, NAN, false);
+	step_measure(s, METRIC_L0, INFINITY, true);
+	struct change_event *e = &changes_append(&cut->changes, CHANGE_EVENT)->event;
+	*e = (struct change_event){1, 8, 1700000001.5, "nan", "mse_loss is NaN"};
+	commit(cut);
+	json_t *run = report_run("run1");
+	assert_string_equal(text_at(run, "losses.mse_loss"), "NaN");
+	assert_string_equal(text_at(run, "metrics.l0"), "Infinity");
+	json_t *alert = json_array_get(at(run, "alerts"), 0);
+	assert_string_equal(text_at(alert, "kind"), "nan");
+	assert_string_equal(text_at(alert, "words"), "mse_loss NaN at step 8");
+	assert_string_equal(text_at(alert, "since"), "2023-11-14T22:13:21.500Z");
+	assert_string_equal(text_at(run, "curves.series.mse_loss.now"), "NaN");
+	assert_true(number_at(run, "curves.series.mse_loss.min") == 0.1);
+	json_decref(run);
+}
+
+static bool has_alert(json_t *run, const char *kind) {
+	size_t i;
+	json_t *alert;
+	json_array_foreach(at(run, "alerts"), i, alert) {
+		if (strcmp(text_at(alert, "kind"), kind) == 0) {
+			return text_at(alert, "words") != NULL;
+		}
+	}
+	return false;
+}
+
+static void whatever_went_wrong_is_an_alert(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 10);
+	cut->row.dropped = cut->row.late = cut->row.refused = cut->row.gap = 1;
+	cut->row.missing_steps = 12345;
+	cut->row.resumed = true;
+	cut->row.state = "stalled";
+	cut->row.waiting_for = "rank 1 (never connected)";
+	cut_event(cut, "disagree", "l0 is 3 as given, 4 as counted");
+	commit(cut);
+	static const char *const kinds[] = {"stalled", "waiting", "dropped", "late", "refused",
+		"lost", "missing", "disagree", "resumed"};
+	json_t *run = report_run("run1");
+	assert_int_equal(json_array_size(at(run, "alerts")), 9);
+	for (size_t i = 0; i < 9; i++) {
+		assert_true(has_alert(run, kinds[i]));
+	}
+	assert_int_equal(number_at(run, "client.lost"), 1);
+	json_decref(run);
+
+	cut = cut_create("run1", 2);
+	cut->row.state = "failed";
+	cut->row.has_exit_code = true;
+	cut->row.exit_code = 137;
+	commit(cut);
+	run = report_run("run1");
+	assert_string_equal(
+		text_at(json_array_get(at(run, "alerts"), 0), "words"), "exit code 137");
+	json_decref(run);
+}
+
+static void the_last_closed_window_is_the_sparsity(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 350);
+	cut_window(cut, 0, 0);
+	cut_window(cut, 1, 0);
+	cut_window(cut, 2, FLAW_LATE);
+	cut_window(cut, 3, FLAW_PARTIAL);
+	cut->row.state = "finished";
+	commit(cut);
+	json_t *run = report_run("run1");
+	assert_int_equal(number_at(run, "sparsity.window"), 2);
+	assert_false(json_is_true(at(run, "sparsity.complete")));
+	assert_string_equal(
+		json_string_value(json_array_get(at(run, "sparsity.flaws"), 0)), "late");
+	assert_int_equal(number_at(run, "sparsity.below_1e-5"), 5);
+	assert_int_equal(number_at(run, "sparsity.dead_features"), 349); /* of the last row */
+	assert_true(number_at(run, "metrics.mean_log10_feature_sparsity") == -3.5);
+	assert_true(number_at(run, "sparsity.quantiles.p90") == -1);
+	assert_int_equal(number_at(json_array_get(at(run, "sparsity.thresholds"), 0), "below"), 11);
+	assert_int_equal(json_array_size(at(run, "sparsity.histogram.counts")), 200);
+	assert_int_equal(number_at(run, "sparsity.histogram.zero"), 2);
+	assert_int_equal(json_array_size(at(run, "windows")), 3);
+	assert_int_equal(number_at(json_array_get(at(run, "windows"), 0), "window"), 0);
+	assert_int_equal(number_at(run, "partial_window.window"), 3);
+	assert_int_equal(number_at(run, "partial_window.dead_features"), 10);
+	assert_int_equal(number_at(run, "open_window.window"), 3);
+	assert_int_equal(number_at(run, "open_window.n_steps"), 51);
+	json_decref(run);
+}
+
+static void a_curve_is_thirty_two_means_with_its_extremes(void **state) {
+	(void)state;
+	commit(trained_run("run1", 640));
+	json_t *run = report_run("run1");
+	json_t *l0 = at(run, "curves.series.l0");
+	assert_int_equal(number_at(run, "curves.step_last"), 639);
+	assert_int_equal(json_array_size(at(l0, "values")), 32);
+	assert_true(json_number_value(json_array_get(at(l0, "values"), 0)) == 1000 - 9.5);
+	assert_true(json_number_value(json_array_get(at(l0, "values"), 31)) == 1000 - 629.5);
+	assert_true(number_at(l0, "min") == 361 && number_at(l0, "max") == 1000);
+	assert_true(json_is_null(at(run, "curves.series.fvu.min")));
+	json_decref(run);
+}
+
+static void where_a_run_went_back_the_curve_shows_the_newest_attempt(void **state) {
+	(void)state;
+	commit(trained_run("run1", 64));
+	struct run_cut *cut = cut_create("run1", 2);
+	cut_attempt(cut, 2, 32);
+	for (uint32_t i = 32; i < 64; i++) {
+		step_measure(cut_step(cut, i), METRIC_L0, 5, true);
+	}
+	commit(cut);
+	json_t *run = report_run("run1");
+	json_t *values = at(run, "curves.series.l0.values");
+	assert_true(json_number_value(json_array_get(values, 0)) == 999.5);
+	assert_true(json_number_value(json_array_get(values, 16)) == 5);
+	assert_true(json_number_value(json_array_get(values, 31)) == 5);
+	assert_int_equal(json_array_size(at(run, "attempts")), 2);
+	json_decref(run);
+}
+
+static void events_come_newest_first_and_not_without_end(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_create("run1", 1);
+	for (int i = 0; i < 30; i++) {
+		char *text = changes_alloc(&cut->changes, 16);
+		snprintf(text, 16, "event %d", i);
+		cut_event(cut, "resample", text);
+	}
+	commit(cut);
+	json_t *run = report_run("run1");
+	assert_int_equal(json_array_size(at(run, "events")), 20);
+	assert_string_equal(text_at(json_array_get(at(run, "events"), 0), "text"), "event 29");
+	json_decref(run);
+}
+
+static void a_part_of_an_id_or_a_name_is_enough_when_it_fits_one(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_create("clip8f3a", 1);
+	cut->row.name = "l9-x16";
+	commit(cut);
+	cut = cut_create("clip77a0", 1);
+	cut->row.name = "l9-x8";
+	commit(cut);
+	static const struct {
+		const char *part, *id;
+	} fits[] = {{"clip8f3a", "clip8f3a"}, {"8f3a", "clip8f3a"}, {"clip7", "clip77a0"},
+		{"l9-x8", "clip77a0"}, {"x16", "clip8f3a"}, {"p77", "clip77a0"}};
+	for (size_t i = 0; i < sizeof fits / sizeof fits[0]; i++) {
+		json_t *run = report_run(fits[i].part);
+		assert_string_equal(text_at(run, "id"), fits[i].id);
+		json_decref(run);
+	}
+	json_t *none;
+	assert_int_equal(report_as("clip", 0, &none), REPORT_NO_SUCH_RUN);
+	assert_non_null(strstr(words, "2 runs fit 'clip': "));
+	assert_int_equal(report_as("zzz", 0, &none), REPORT_NO_SUCH_RUN);
+	assert_string_equal(words, "no run fits 'zzz'");
+	assert_int_equal(report_as("%", 0, &none), REPORT_NO_SUCH_RUN);
+	assert_null(none);
+}
+
+static void a_private_run_is_shown_to_its_user_and_to_root(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_create("secret", 1);
+	cut->row.is_private = true;
+	commit(cut);
+	json_t *document;
+	static const uint32_t may[] = {0, 1000};
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(report_as("secret", may[i], &document), REPORT_OK);
+		json_decref(document);
+	}
+	assert_int_equal(report_as("secret", 1001, &document), REPORT_NO_SUCH_RUN);
+	assert_int_equal(report_as(NULL, 1001, &document), REPORT_OK);
+	assert_int_equal(json_array_size(json_object_get(document, "runs")), 0);
+	json_decref(document);
+}
+
+static void the_document_is_strict_json(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 50);
+	cut->row.name = "quote \" and \\ and \u00e9";
+	step_measure(cut_step(cut, 50), METRIC_MSE_LOSS, -INFINITY, false);
+	cut_window(cut, 0, 0);
+	commit(cut);
+	json_t *document;
+	assert_int_equal(report_as("run1", 0, &document), REPORT_OK);
+	char *text = json_dumps(document, 0);
+	assert_non_null(text);
+	json_t *again = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(again);
+	assert_true(json_equal(document, again));
+	json_decref(again);
+	json_decref(document);
+	free(text);
+}
+
+static void a_long_run_is_told_from_a_sample(void **state) {
+	(void)state;
+	for (uint32_t from = 0; from < 40000; from += 10000) {
+		struct run_cut *cut = cut_create("run1", from + 1);
+		for (uint32_t i = from; i < from + 10000; i++) {
+			step_measure(cut_step(cut, i), METRIC_L0, i, true);
+		}
+		commit(cut);
+	}
+	json_t *run = report_run("run1");
+	assert_true(json_is_true(at(run, "curves.sampled")));
+	json_t *values = at(run, "curves.series.l0.values");
+	assert_int_equal(json_array_size(values), 32);
+	assert_true(fabs(json_number_value(json_array_get(values, 16)) - 20624.5) < 20);
+	assert_true(number_at(run, "curves.series.l0.min") == 0);
+	assert_true(number_at(run, "curves.series.l0.max") == 39999);
+	json_decref(run);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+		T(the_list_has_every_run_newest_activity_first),
+		T(a_database_without_runs_is_an_empty_list),
+		T(a_run_says_where_it_stands),
+		T(a_run_that_has_ended_has_no_time_to_go),
+		T(a_run_without_a_step_has_no_numbers),
+		T(what_is_not_a_number_is_said_and_is_an_alert),
+		T(whatever_went_wrong_is_an_alert),
+		T(the_last_closed_window_is_the_sparsity),
+		T(a_curve_is_thirty_two_means_with_its_extremes),
+		T(where_a_run_went_back_the_curve_shows_the_newest_attempt),
+		T(events_come_newest_first_and_not_without_end),
+		T(a_part_of_an_id_or_a_name_is_enough_when_it_fits_one),
+		T(a_private_run_is_shown_to_its_user_and_to_root),
+		T(the_document_is_strict_json),
+		T(a_long_run_is_told_from_a_sample),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
