@@ -32,7 +32,7 @@ struct change_step {
 	uint32_t scalars_present;      /* the sufficient statistics, as merged */
 	double scalars[SCALAR_COUNT];
 	uint32_t n_extras;
-	const char *const *extra_names; /* owned by the run: outlives the change */
+	const char *const *extra_names;
 	uint64_t *extras_present;
 	double *extras;
 };
@@ -108,6 +108,7 @@ struct change_mark {
 	size_t state_len;
 };
 
+/* As long as its kind asks for: reach it by its pointer, never copy it whole. */
 struct change {
 	enum change_kind kind;
 	struct change *next; /* changes.first */
@@ -130,6 +131,8 @@ struct changes {
 
 void changes_init(struct changes *c);
 void changes_finish(struct changes *c);
+/* `to` gets all that `from` holds; `from` is empty after it. */
+void changes_move(struct changes *to, struct changes *from);
 
 /* A zeroed change of that kind at the end of the list; NULL when memory is short. */
 struct change *changes_append(struct changes *c, enum change_kind kind);

@@ -1,0 +1,285 @@
+#include "effects.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attempt.h"
+#include "fold.h"
+#include "registry_private.h"
+#include "settle.h"
+#include "text.h"
+
+enum apply_result apply_refuse(
+	struct apply_error *ret, enum error_code code, uint64_t seq, const char *format, ...) {
+	va_list args;
+
+	ret->code = code;
+	ret->seq = seq;
+	va_start(args, format);
+	(void)vsnprintf(ret->words, sizeof ret->words, format, args);
+	va_end(args);
+	return APPLY_REFUSED;
+}
+
+/* ---- LOG ---- */
+
+/* A line is closed for a stream that has passed its step: that depends on the stream alone, and not on
+ * how far the others are. */
+static bool line_is_closed(const struct stream *s, int64_t step) {
+	const struct run *run = s->run;
+
+	return s->at.lap < run->folded.lap || step < s->at.step ||
+	       step <= run->lines.closed_through;
+}
+
+/* Nothing moves the lines of a run on that only logs. What it logged first gives way. */
+static void make_room(struct run *run, uint32_t step, size_t size, double time) {
+	while (!lines_have_room(&run->lines, step, size) &&
+		lines_lowest(&run->lines) >= 0 && lines_lowest(&run->lines) < step &&
+		!run->broken) {
+		attempt_ensure(run, (uint32_t)lines_lowest(&run->lines), time);
+		if (lines_close_lowest(
+			    &run->lines, run->attempt, &run->changes, &run->summary) < 0) {
+			run_break(run);
+		}
+	}
+}
+
+static enum apply_result effect_log(
+	struct stream *s, const struct msg_log *log, struct apply_error *ret_error) {
+	struct run *run = s->run;
+	int64_t step = log->has_step ? (int64_t)log->step : s->at.step < 0 ? 0 : s->at.step;
+	struct line_part *part = line_part_of_log(log, s->rank);
+	if (part == NULL) {
+		run_break(run);
+		return APPLY_TAKEN;
+	}
+
+	if (line_is_closed(s, step)) {
+		attempt_ensure(run, (uint32_t)step, log->time);
+		if (line_part_emit_loose(
+			    part, (uint32_t)step, run->attempt, &run->changes) < 0) {
+			run_break(run);
+		}
+		return APPLY_TAKEN;
+	}
+	if (!run->settled) {
+		make_room(run, (uint32_t)step, part->size, log->time);
+	}
+	if (!lines_have_room(&run->lines, (uint32_t)step, part->size)) {
+		free(part);
+		return apply_refuse(ret_error, ERROR_NO_ROOM, log->seq,
+			"too much is logged ahead of step %lld: %u lines, %zu bytes",
+			(long long)s->at.step, run->lines.count, run->lines.bytes);
+	}
+	if (lines_add(&run->lines, (uint32_t)step, part) < 0) {
+		run_break(run);
+	}
+	return APPLY_TAKEN;
+}
+
+/* ---- EVENT, MARK, UPDATE ---- */
+
+static void effect_event(struct run *run, const struct msg_event *event) {
+	struct change *change = changes_append(&run->changes, CHANGE_EVENT);
+	char *kind = changes_text(&run->changes, event->kind);
+	char *text = changes_text(&run->changes, event->text);
+	if (change == NULL || kind == NULL || text == NULL) {
+		run_break(run);
+		return;
+	}
+	change->event = (struct change_event){
+		.attempt = run->begun ? run->attempt : ATTEMPT_NONE,
+		.step = event->has_step ? event->step : STEP_NONE,
+		.time = event->time,
+		.kind = kind,
+		.text = text,
+	};
+}
+
+static bool is_marked(const struct run *run, uint32_t step) {
+	const struct known_mark *newest = &run->marks[run->n_marks - 1];
+
+	return run->n_marks > 0 && newest->attempt == run->attempt && newest->step == step;
+}
+
+static void effect_mark(struct run *run, const struct msg_mark *mark) {
+	const struct position *p = &run->position;
+	if (!run->settled || !p->has_step || p->step != mark->step) {
+		run_event(run, mark->step, mark->time, "mark",
+			"a checkpoint of step %u makes no restore point: the run stands after step "
+			"%lld",
+			mark->step, p->has_step ? (long long)p->step : -1);
+		return;
+	}
+	if (is_marked(run, mark->step)) {
+		return; /* another rank's word of the same checkpoint */
+	}
+	uint8_t *state;
+	size_t len;
+	struct change *change = changes_append(&run->changes, CHANGE_MARK);
+	char *text = changes_text(&run->changes, mark->text);
+	if (change == NULL || text == NULL || state_write(run, &state, &len) < 0) {
+		run_break(run);
+		return;
+	}
+	uint8_t *copy = changes_alloc(&run->changes, len);
+	if (copy != NULL) {
+		memcpy(copy, state, len);
+	} else {
+		run_break(run);
+	}
+	free(state);
+	change->mark = (struct change_mark){
+		.attempt = run->attempt,
+		.step = mark->step,
+		.time = mark->time,
+		.text = text,
+		.state = copy,
+		.state_len = len,
+	};
+	attempt_remember_mark(run);
+}
+
+static void effect_update(struct run *run, const struct msg_update *update) {
+	struct facts *f = &run->facts;
+
+	if (facts_set(f, FACT_NAME, update->name) < 0 ||
+		facts_set(f, FACT_NOTES, update->notes) < 0 ||
+		facts_set(f, FACT_CONFIG, update->config) < 0 ||
+		(update->has_tags && facts_set_list(f, FACT_TAGS, &update->tags) < 0) ||
+		(update->summary.data != NULL &&
+			summary_overlay(&run->summary, update->summary) < 0)) {
+		run_break(run);
+	}
+}
+
+/* ---- FINISH ---- */
+
+static const char *stream_end_state(const struct run *run, const struct stream *s) {
+	if (s->state[0] != '\0') {
+		return s->state;
+	}
+	if (s->exit_code != 0) {
+		return "failed";
+	}
+	return run->stopped || run->stop_reason != NULL ? "stopped" : "finished";
+}
+
+/* What the run is when its ranks ended in different ways: the worst of them. */
+static const char *worse(const char *a, const char *b) {
+	static const char *const worst_first[] = {"failed", "crashed", "preempted", "stopped"};
+
+	for (size_t i = 0; i < sizeof worst_first / sizeof worst_first[0]; i++) {
+		if (strcmp(a, worst_first[i]) == 0 || strcmp(b, worst_first[i]) == 0) {
+			return worst_first[i];
+		}
+	}
+	return "finished";
+}
+
+static void run_end(struct run *run, double time, struct instant now) {
+	const char *state = "finished";
+	int32_t exit_code = 0;
+	bool any = false;
+
+	for (uint32_t rank = 0; rank < run->world_size; rank++) {
+		const struct stream *s = run->ranks[rank];
+		if (s != NULL && s->finished) {
+			state = worse(state, stream_end_state(run, s));
+			exit_code = exit_code != 0 ? exit_code : s->exit_code;
+			any = true;
+		} else if ((run->gone_ranks >> rank & 1) != 0) {
+			state = worse(state, "crashed");
+		} else {
+			return;
+		}
+	}
+	if (!any || run->ended) {
+		return;
+	}
+	run->ended = true;
+	run->end_state = state;
+	run->has_exit_code = true;
+	run->exit_code = exit_code;
+	run->ended_at = isfinite(time) && time > 0 ? time : now.wall;
+	lines_close_all(run, time);
+	if (run->settled) {
+		fold_partial_window(run, &(struct frame_time){time, run->pace.last_elapsed_s});
+	}
+	run->dirty = true;
+}
+
+void run_check_end(struct run *run, struct instant now) {
+	run_end(run, now.wall, now);
+}
+
+static void effect_finish(
+	struct stream *s, const struct msg_finish *finish, struct instant now) {
+	s->finished = true;
+	s->exit_code = finish->exit_code;
+	(void)snprintf(s->state, sizeof s->state, "%.*s", (int)finish->state.len,
+		finish->state.data != NULL ? finish->state.data : "");
+	run_end(s->run, finish->time, now);
+}
+
+/* ---- all of them ---- */
+
+static void effect_dropped(struct stream *s, struct place place) {
+	if (place.step >= 0 && place_compare(place, s->at) > 0) {
+		s->at = place;
+		s->at_stepped = true;
+	}
+}
+
+enum apply_result effect_message(struct stream *s, enum message_type type, const void *body,
+	struct place place, struct instant now, struct apply_error *ret_error) {
+	struct run *run = s->run;
+
+	run->dirty = true;
+	switch (type) {
+	case MSG_LOG:
+		return effect_log(s, body, ret_error);
+	case MSG_EVENT:
+		effect_event(run, body);
+		break;
+	case MSG_MARK:
+		effect_mark(run, body);
+		break;
+	case MSG_UPDATE:
+		effect_update(run, body);
+		break;
+	case MSG_DROPPED:
+		effect_dropped(s, place);
+		break;
+	case MSG_FINISH:
+		effect_finish(s, body, now);
+		break;
+	default:
+		break;
+	}
+	return APPLY_TAKEN;
+}
+
+void effect_held(struct stream *s, struct held *item, struct instant now) {
+	struct apply_error error;
+
+	if (effect_message(s, item->type, &item->log, item->place, now, &error) == APPLY_REFUSED) {
+		item->end = SEQ_REFUSED;
+		registry_notify_error(s->run->registry, s, &error);
+	}
+}
+
+void effect_ended(struct stream *s, struct place place, enum seq_end end) {
+	if (place.step < 0) {
+		return;
+	}
+	run_blame(s->run, place, end == SEQ_LATE ? FLAW_LATE : FLAW_REFUSED);
+	if (place_compare(place, s->at) > 0) {
+		s->at = place;
+		s->at_stepped = true;
+	}
+}

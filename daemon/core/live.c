@@ -1,0 +1,114 @@
+/* What only a running daemon knows of a run: its pace, its connections, what it waits for. */
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "registry_private.h"
+#include "run.h"
+#include "settle.h"
+#include "stream.h"
+
+static bool is_crashed(const struct run *run) {
+	bool any = false;
+
+	for (uint32_t rank = 0; rank < run->world_size; rank++) {
+		const struct stream *s = run->ranks[rank];
+		if (s == NULL || s->finished) {
+			continue;
+		}
+		bool is_gone = (run->gone_ranks >> rank & 1) != 0;
+		if (s->connected || !(s->dead || is_gone)) {
+			return false;
+		}
+		any = true;
+	}
+	return any;
+}
+
+static bool is_stalled(const struct run *run, uint64_t now_ms) {
+	const struct registry_options *o = &run->registry->options;
+	if (!run->has_last_ms) {
+		return false;
+	}
+	double usual_ms = run->pace.step_s * 1000 * (double)o->stall_factor_pct / 100;
+	double silent_ms = (double)(now_ms - run->last_ms);
+	return silent_ms > usual_ms && silent_ms > (double)o->stall_min_ms;
+}
+
+const char *run_state(const struct run *run, struct instant now) {
+	if (run->ended) {
+		return run->end_state;
+	}
+	if (is_crashed(run)) {
+		return "crashed";
+	}
+	if (run->stopped) {
+		return "stopped";
+	}
+	return is_stalled(run, now.mono_ms) ? "stalled" : "running";
+}
+
+static const char *why_absent(const struct stream *s) {
+	if (s == NULL) {
+		return "never connected";
+	}
+	if (s->connected) {
+		return "connected";
+	}
+	return s->dead ? "its process is dead" : "not connected";
+}
+
+bool run_waits(const struct run *run, char *out, size_t size) {
+	out[0] = '\0';
+	if (run->mark_wait.waiting) {
+		(void)snprintf(out, size, "the restore point of step %u", run->mark_wait.mark.step);
+		return true;
+	}
+	const struct pending *p = assembly_lowest((struct assembly *)&run->assembly);
+	for (uint32_t rank = 0; p != NULL && rank < run->world_size; rank++) {
+		if ((p->have >> rank & 1) == 0 && !rank_has_passed(run, rank, p->place)) {
+			(void)snprintf(out, size, "rank %u at step %lld (%s)", rank,
+				(long long)p->place.step, why_absent(run->ranks[rank]));
+			return true;
+		}
+	}
+	return false;
+}
+
+static double window_fill(const struct window *w) {
+	return w->length > 0 ? (double)w->n_steps / window_steps_expected(w) : 0;
+}
+
+void run_live(const struct run *run, struct instant now, struct run_live *ret) {
+	const struct pace *pace = &run->pace;
+
+	*ret = (struct run_live){
+		.state = run_state(run, now),
+		.step = run->position.has_step ? run->position.step : STEP_NONE,
+		.world_size = run->world_size,
+		.last_step_age_s = run->has_last_ms ? (double)(now.mono_ms - run->last_ms) / 1000 : -1,
+		.steps_per_s = pace->step_s > 0 ? 1 / pace->step_s : 0,
+		.rows_per_s = pace->step_s > 0 ? pace->rows / pace->step_s : 0,
+		.window_fill = window_fill(&run->position.window),
+		.bytes = run_bytes(run),
+	};
+	list_for_each(link, &run->streams) {
+		ret->streams_connected += container_of(link, struct stream, link)->connected;
+	}
+	(void)run_waits(run, ret->waiting_for, sizeof ret->waiting_for);
+}
+
+void run_stop(struct registry *r, struct run *run, const char *reason) {
+	char *copy = strdup(reason);
+	if (copy == NULL) {
+		return; /* asked again, or not at all: a stop is advice */
+	}
+	free(run->stop_reason);
+	run->stop_reason = copy;
+	run->dirty = true;
+	for (uint32_t rank = 0; rank < run->world_size; rank++) {
+		if (run->ranks[rank] != NULL && run->ranks[rank]->connected) {
+			registry_notify_stop(r, run->ranks[rank], reason);
+		}
+	}
+}

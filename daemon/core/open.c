@@ -1,0 +1,522 @@
+/* OPEN: who may feed which run, from where. All that can be refused is refused before anything
+ * changes. */
+#include "registry.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "attempt.h"
+#include "format.h"
+#include "jsontext.h"
+#include "presence.h"
+#include "registry_private.h"
+#include "run.h"
+#include "settle.h"
+#include "stream.h"
+#include "text.h"
+
+#define BUSY_RETRY_MS 1000u /* the older launch's sockets are drained in less */
+
+#define OUTBOX_RECOMMENDED (64u << 20)
+#define OUTBOX_FRAMES      16u
+
+struct opening {
+	struct registry *registry;
+	const struct msg_open *open;
+	const struct peer_identity *peer;
+	const uint8_t *db_id;
+	struct instant now;
+	struct refusal *refusal;
+
+	struct run *run;       /* NULL: new */
+	struct stream *stream; /* NULL: new */
+	const struct profile *profile;
+	bool same_launch;
+};
+
+static bool refuse(const struct opening *in, enum refusal_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Always false, for returning it. */
+static bool refuse(const struct opening *in, enum refusal_code code, const char *format, ...) {
+	struct refusal *r = in->refusal;
+	va_list args;
+
+	*r = (struct refusal){.code = code};
+	va_start(args, format);
+	(void)vsnprintf(r->words, sizeof r->words, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool refuse_for_now(const struct opening *in, enum refusal_code code, const char *words) {
+	(void)refuse(in, code, "%s", words);
+	in->refusal->has_retry = true;
+	in->refusal->retry_after_ms = BUSY_RETRY_MS;
+	return false;
+}
+
+/* ---- what the message says of itself ---- */
+
+static bool check_numbers(const struct opening *in) {
+	const struct msg_open *o = in->open;
+
+	if (o->d_sae > D_SAE_MAX) {
+		(void)refuse(in, REFUSE_BAD_FIELD, "d_sae is %u, and may be at most %u", o->d_sae,
+			D_SAE_MAX);
+		in->refusal->has_limit = true;
+		in->refusal->limit = D_SAE_MAX;
+		return false;
+	}
+	if (o->wandb_log_frequency == 0) {
+		return refuse(in, REFUSE_BAD_FIELD, "wandb_log_frequency is 0; it must be 1 or more");
+	}
+	if (o->feature_sampling_window < 2) {
+		return refuse(in, REFUSE_BAD_FIELD,
+			"feature_sampling_window is %u; it must be 2 or more, because its first "
+			"window has one step less",
+			o->feature_sampling_window);
+	}
+	if (o->world_size == 0 || o->world_size > RANKS_MAX) {
+		return refuse(in, REFUSE_BAD_FIELD, "world_size is %u; it must be 1 to %u",
+			o->world_size, RANKS_MAX);
+	}
+	if (o->rank >= o->world_size) {
+		return refuse(in, REFUSE_BAD_FIELD, "rank is %u of %u ranks", o->rank,
+			o->world_size);
+	}
+	return true;
+}
+
+static bool check_texts(struct opening *in) {
+	const struct msg_open *o = in->open;
+	char quote[TEXT_QUOTE_SIZE];
+
+	if (o->run.len == 0 || o->run.len > RUN_ID_MAX) {
+		return refuse(in, REFUSE_BAD_FIELD, "run is not an id of 1 to %u characters",
+			RUN_ID_MAX);
+	}
+	if (o->launch.len == 0 || o->launch.len > LAUNCH_ID_MAX) {
+		return refuse(in, REFUSE_BAD_FIELD, "launch is not an id of 1 to %u bytes",
+			LAUNCH_ID_MAX);
+	}
+	if (o->key_suffix.len > NAME_MAX_BYTES) {
+		return refuse(in, REFUSE_BAD_FIELD, "key_suffix is longer than %u bytes",
+			NAME_MAX_BYTES);
+	}
+	in->profile = profile_find(o->profile);
+	if (in->profile == NULL) {
+		return refuse(in, REFUSE_BAD_FIELD, "there is no profile \"%s\"",
+			text_quote(o->profile, quote));
+	}
+	if (o->config.data != NULL && !json_is_object(o->config)) {
+		return refuse(in, REFUSE_BAD_FIELD, "config is not a JSON object");
+	}
+	return true;
+}
+
+/* ---- what it says against what is known ---- */
+
+static bool check_resume(const struct opening *in) {
+	const struct text resume = in->open->resume;
+	bool existed = in->run != NULL && (!in->same_launch || in->run->resumed);
+
+	if (text_is(resume, "never") && existed) {
+		return refuse(in, REFUSE_RESUME, "run %s exists, and resume is never", in->run->id);
+	}
+	if (text_is(resume, "must") && !existed && !in->same_launch) {
+		return refuse(in, REFUSE_RESUME, "there is no run %.*s to resume",
+			(int)in->open->run.len, in->open->run.data);
+	}
+	return true;
+}
+
+static bool check_mismatch(const struct opening *in) {
+	const struct msg_open *o = in->open;
+	const struct run *run = in->run;
+	const struct run_config *c = &run->config;
+
+	const struct {
+		const char *name;
+		uint64_t is, was;
+	} of_launch[] = {
+		{"world_size", o->world_size, run->world_size},
+		{"wandb_log_frequency", o->wandb_log_frequency, c->log_every},
+		{"feature_sampling_window", o->feature_sampling_window, c->window_steps},
+		{"dead_feature_window", o->dead_feature_window, c->dead_window},
+	};
+
+	if (o->d_sae != run->d_sae) {
+		return refuse(in, REFUSE_MISMATCH, "d_sae is %u, and run %s has %u", o->d_sae,
+			run->id, run->d_sae);
+	}
+	if (!in->same_launch) {
+		return true;
+	}
+	for (size_t i = 0; i < sizeof of_launch / sizeof of_launch[0]; i++) {
+		if (of_launch[i].is != of_launch[i].was) {
+			return refuse(in, REFUSE_MISMATCH,
+				"%s is %llu, and this launch's other ranks gave %llu",
+				of_launch[i].name, (unsigned long long)of_launch[i].is,
+				(unsigned long long)of_launch[i].was);
+		}
+	}
+	if (in->profile != c->profile) {
+		return refuse(in, REFUSE_MISMATCH,
+			"the profile is %s, and this launch's other ranks gave %s",
+			in->profile->name, c->profile->name);
+	}
+	return true;
+}
+
+/* Every name without a meaning keeps its place in the run for good. */
+static bool check_scalars(const struct opening *in) {
+	const struct extras *extras = &in->run->extras;
+	uint32_t n_new = 0;
+
+	for (uint32_t i = 0; i < in->open->n_scalars; i++) {
+		struct text name = in->open->scalars[i];
+		n_new += scalar_find(name) < 0 && extras_find(extras, name) < 0;
+	}
+	if (extras->count + n_new > SCALARS_MAX) {
+		return refuse(in, REFUSE_BAD_FIELD,
+			"with these scalars the run would have %u names of its own, and may have %u",
+			extras->count + n_new, SCALARS_MAX);
+	}
+	return true;
+}
+
+static bool has_live_streams(const struct run *run) {
+	list_for_each(link, &run->streams) {
+		if (container_of(link, struct stream, link)->connected) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool check_launch(const struct opening *in) {
+	const struct run *run = in->run;
+	const struct stream *s = in->stream;
+
+	if (in->same_launch) {
+		const struct stream *other = run->ranks[in->open->rank];
+		if (other != NULL && other != s && other->connected) {
+			return refuse(in, REFUSE_RANK_TAKEN,
+				"another stream of this launch is rank %u of run %s", other->rank,
+				run->id);
+		}
+		return true;
+	}
+	/* Its last ACK may have been lost; nothing more can come of it. */
+	if (s != NULL && s->finished) {
+		return true;
+	}
+	if (s != NULL || launch_is_over(run, in->open->launch)) {
+		return refuse(in, REFUSE_RUN_BUSY, "run %s was taken over by a later launch", run->id);
+	}
+	if (has_live_streams(run)) {
+		return refuse_for_now(in, REFUSE_RUN_BUSY,
+			"an older launch of this run still has a live connection");
+	}
+	return true;
+}
+
+static bool check_run(const struct opening *in) {
+	const struct run *run = in->run;
+
+	if (in->stream != NULL && in->stream->run != run) {
+		return refuse(in, REFUSE_BAD_FIELD, "this stream belongs to run %s",
+			in->stream->run->id);
+	}
+	if (run == NULL) {
+		return check_resume(in);
+	}
+	if (run->uid != in->peer->uid && in->peer->uid != 0) {
+		return refuse(in, REFUSE_NOT_PERMITTED, "run %s belongs to another user", run->id);
+	}
+	if (run->broken) {
+		return refuse_for_now(in, REFUSE_STORAGE, "memory is short");
+	}
+	if (in->stream != NULL && (in->stream->rank != in->open->rank ||
+					  strlen(in->stream->launch) != in->open->launch.len ||
+					  memcmp(in->stream->launch, in->open->launch.data,
+						  in->open->launch.len) != 0)) {
+		return refuse(in, REFUSE_BAD_FIELD, "this stream was rank %u of another launch",
+			in->stream->rank);
+	}
+	return check_resume(in) && check_mismatch(in) && check_scalars(in) && check_launch(in);
+}
+
+/* ---- memory ---- */
+
+static void budget_words(const struct opening *in, uint64_t need, uint64_t held) {
+	const struct msg_open *o = in->open;
+	char needs[FORMAT_MAX], holds[FORMAT_MAX], may[FORMAT_MAX], part[FORMAT_MAX];
+	char ranks[128] = "";
+
+	if (o->world_size > 1) {
+		(void)snprintf(ranks, sizeof ranks,
+			" + %u pending steps × (d_sae × 8 bytes + %u ranks × %s)", PENDING_SLOTS,
+			o->world_size, format_bytes(part, sizeof(struct rank_part)));
+	}
+	(void)refuse(in, REFUSE_BUDGET,
+		"d_sae %u × %u bytes%s = %s; user %u holds %s of %s", o->d_sae, RUN_FEATURE_BYTES,
+		ranks, format_bytes(needs, (double)need), in->peer->uid,
+		format_bytes(holds, (double)held),
+		format_bytes(may, (double)in->registry->options.user_budget));
+	in->refusal->has_limit = true;
+	in->refusal->limit = in->registry->options.user_budget;
+}
+
+/* Charges the run's user with what it may come to hold. A later launch may need more, or less. */
+static bool charge(const struct opening *in, struct run *run) {
+	uint64_t need = run_bytes_needed(in->open->d_sae, in->open->world_size);
+	uint64_t others = run->account->bytes - run->charged;
+
+	if (need > run->charged && others + need > in->registry->options.user_budget) {
+		budget_words(in, need, others);
+		return false;
+	}
+	run->account->bytes = others + need;
+	run->charged = need;
+	return true;
+}
+
+/* ---- taking it in ---- */
+
+/* Where its scalars go. */
+static int map_scalars(struct stream *s, const struct msg_open *open) {
+	for (uint32_t i = 0; i < open->n_scalars; i++) {
+		int known = scalar_find(open->scalars[i]);
+		int extra = known < 0 ? extras_position(&s->run->extras, open->scalars[i]) : 0;
+		if (extra < 0) {
+			return extra;
+		}
+		s->target[i] = (uint16_t)(known >= 0 ? known : SCALAR_COUNT + extra);
+	}
+	s->n_scalars = open->n_scalars;
+	return 0;
+}
+
+/* The streams of past launches are kept for their last ACK; the oldest make room. */
+static void forget_old_streams(struct registry *r, struct run *run) {
+	uint32_t count = 0;
+	list_for_each(link, &run->streams) {
+		count++;
+	}
+	list_for_each(link, &run->streams) {
+		struct stream *s = container_of(link, struct stream, link);
+		if (count < STREAMS_REMEMBERED) {
+			return;
+		}
+		if (run->ranks[s->rank] != s && !s->connected && s->durable == s->applied) {
+			registry_drop_stream(r, s);
+			count--;
+		}
+	}
+}
+
+/* What this database lacks below the first seq that the client still holds (R6). */
+static int close_gap(const struct opening *in, struct stream *s) {
+	uint64_t first = in->open->first_seq;
+	if (first <= s->received + 1) {
+		return 0;
+	}
+	uint64_t from = s->received + 1;
+	int err = stream_end_seqs(s, first - 1, (struct place){0, -1}, SEQ_GAP, in->now);
+	if (err < 0) {
+		return err;
+	}
+	bool is_ours = in->open->has_db_id && memcmp(in->open->db_id, in->db_id, DB_ID_SIZE) == 0;
+	run_event(s->run, s->at.step, in->now.wall, "gap",
+		"rank %u: messages %llu to %llu were acknowledged by %s and are not here", s->rank,
+		(unsigned long long)from, (unsigned long long)(first - 1),
+		is_ours ? "this database, before it was put back," : "another database");
+	return 0;
+}
+
+/* A rank whose process was replaced goes on where the old one stood: going back is a lap. */
+static void take_rank(struct run *run, struct stream *s) {
+	const struct stream *before = run->ranks[s->rank];
+	if (before != NULL && before != s) {
+		s->at = before->at;
+		s->at_stepped = before->at_stepped;
+		s->reached = before->reached;
+		s->reached_stepped = before->reached_stepped;
+	}
+	run->ranks[s->rank] = s;
+	run->ended = run->ended && s->finished;
+}
+
+static void connect(const struct opening *in, struct stream *s) {
+	struct run *run = s->run;
+
+	s->connected = true;
+	s->dead = false;
+	s->blocked = false;
+	s->dirty |= s->pid != in->peer->pid;
+	s->pid = in->peer->pid;
+	run->last_seen = in->now.wall;
+	run->dirty = true;
+	if (run->ranks[s->rank] == s) {
+		run->pid = s->rank == 0 ? s->pid : run->pid;
+		presence_update(run, in->now);
+		if (run->stop_reason != NULL && !s->finished) {
+			registry_notify_stop(in->registry, s, run->stop_reason);
+		}
+	}
+}
+
+static int new_stream(const struct opening *in, struct run *run, struct stream **ret) {
+	struct stream *s = stream_create(run, in->open->stream, in->open->launch, in->open->rank);
+	int err = s != NULL ? map_scalars(s, in->open) : -ENOMEM;
+	if (err < 0) {
+		stream_destroy(s);
+		return err;
+	}
+	forget_old_streams(in->registry, run);
+	registry_add_stream(in->registry, s);
+	s->dirty = true;
+	*ret = s;
+	return 0;
+}
+
+/* The launch's first rank speaks for it until rank 0 does. */
+static int take_config(const struct opening *in, struct run *run) {
+	int err = run_configure(run, in->open);
+	if (err == 0) {
+		err = facts_set_open(&run->facts, in->open);
+	}
+	if (err == 0 && run->facts.text[FACT_NAME] == NULL) {
+		err = facts_set(&run->facts, FACT_NAME, in->open->run);
+	}
+	if (err == 0 && run->facts.started == 0) {
+		run->facts.started = in->now.wall;
+	}
+	return err;
+}
+
+static int take_launch(const struct opening *in, struct run *run, bool existed) {
+	bool is_new = !in->same_launch;
+	int err = is_new ? launch_begin(run, in->open->launch, in->open->world_size, existed,
+				   in->now)
+			 : 0;
+	if (err == 0 && (is_new || (in->open->rank == 0 && in->stream == NULL && !run->settled))) {
+		err = take_config(in, run);
+	}
+	return err;
+}
+
+static int take_stream(const struct opening *in, struct run *run, struct stream **ret) {
+	struct stream *s = in->stream;
+	int err = s == NULL ? new_stream(in, run, &s) : map_scalars(s, in->open);
+	if (err < 0) {
+		return err;
+	}
+	if (in->stream == NULL || run->ranks[s->rank] == NULL || in->same_launch) {
+		take_rank(run, s);
+	}
+	err = close_gap(in, s);
+	if (err < 0) {
+		return err;
+	}
+	connect(in, s);
+	*ret = s;
+	return 0;
+}
+
+/* ---- the answer ---- */
+
+static void answer(const struct stream *s, struct msg_opened *ret) {
+	const struct run *run = s->run;
+	const char *name = run->facts.text[FACT_NAME];
+	uint64_t frames = OUTBOX_FRAMES * (4ull * run->d_sae + 4096);
+
+	*ret = (struct msg_opened){
+		.durable = s->durable,
+		.wanted = s->received + 1,
+		.has_last_step = run->position.has_step,
+		.last_step = run->position.step,
+		.attempt = run->begun ? run->attempt : run->attempt + 1,
+		.resumed = run->resumed,
+		.outbox_bytes = frames > OUTBOX_RECOMMENDED ? frames : OUTBOX_RECOMMENDED,
+		.name = text_of(name, strlen(name)),
+	};
+}
+
+static bool is_past_stream(const struct opening *in) {
+	return in->run != NULL && !in->same_launch && in->stream != NULL;
+}
+
+static int open_past_stream(struct opening *in, struct stream **ret) {
+	connect(in, in->stream);
+	*ret = in->stream;
+	return 0;
+}
+
+static int open_run(struct opening *in, struct stream **ret) {
+	struct run *run = in->run;
+	bool existed = run != NULL;
+
+	if (!existed) {
+		run = run_create(in->registry, in->open->run, in->peer->uid, in->open->d_sae);
+		if (run == NULL) {
+			return -ENOMEM;
+		}
+		registry_add_run(in->registry, run);
+	}
+	int err = charge(in, run) ? take_launch(in, run, existed) : 1;
+	if (err == 0) {
+		err = take_stream(in, run, ret);
+	}
+	if (err != 0 && !existed) {
+		registry_forget(in->registry, run);
+	} else if (err < 0) {
+		run_break(run);
+	}
+	return err;
+}
+
+int registry_open(struct registry *r, const struct msg_open *open, const struct peer_identity *peer,
+	const uint8_t db_id[DB_ID_SIZE], struct instant now, struct stream **ret_stream,
+	struct msg_opened *ret_opened, struct refusal *ret_refusal) {
+	struct opening in = {
+		.registry = r,
+		.open = open,
+		.peer = peer,
+		.db_id = db_id,
+		.now = now,
+		.refusal = ret_refusal,
+	};
+	char id[RUN_ID_MAX + 1];
+
+	if (!check_numbers(&in) || !check_texts(&in)) {
+		return 1;
+	}
+	(void)snprintf(id, sizeof id, "%.*s", (int)open->run.len, open->run.data);
+	in.run = registry_find(r, id);
+	in.stream = registry_find_stream(r, open->stream);
+	in.same_launch = in.run != NULL && in.run->launch != NULL &&
+			 strlen(in.run->launch) == open->launch.len &&
+			 memcmp(in.run->launch, open->launch.data, open->launch.len) == 0;
+	if (!check_run(&in)) {
+		return 1;
+	}
+
+	struct stream *s;
+	int err = is_past_stream(&in) ? open_past_stream(&in, &s) : open_run(&in, &s);
+	if (err != 0) {
+		return err;
+	}
+	if (s->run->broken) {
+		s->connected = false;
+		return -ENOMEM;
+	}
+	*ret_stream = s;
+	answer(s, ret_opened);
+	return 0;
+}

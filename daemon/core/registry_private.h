@@ -1,0 +1,47 @@
+/* What the registry keeps beside its runs. Private to the core. */
+#pragma once
+
+#include "list.h"
+#include "registry.h"
+
+#define ID_BUCKETS 256u
+
+/* Bytes are charged to the user whose runs take them. */
+struct account {
+	struct account *next; /* registry.accounts */
+	uint32_t uid;
+	uint64_t bytes;
+};
+
+struct queued_notice {
+	struct queued_notice *next;
+	struct notice notice;
+};
+
+struct registry {
+	struct registry_options options;
+	struct list runs;
+	struct run *runs_by_id[ID_BUCKETS];
+	struct stream *streams_by_id[ID_BUCKETS];
+	struct account *accounts;
+	struct queued_notice *notices, **notices_tail;
+	struct list unblocked;   /* stream.unblocked_link */
+	uint32_t marks_unasked; /* runs that wait for a restore point nobody was asked for yet */
+
+	/* Workspaces: larger than a stack frame should be, or worth keeping. */
+	struct density_scratch *density_scratch;
+	struct density_summary density;
+	struct scalars scalars;
+};
+
+/* NULL when memory is short. */
+struct account *registry_account(struct registry *r, uint32_t uid);
+
+void registry_add_run(struct registry *r, struct run *run);
+void registry_add_stream(struct registry *r, struct stream *s);
+/* Off every list and queue, then destroyed. */
+void registry_drop_stream(struct registry *r, struct stream *s);
+
+/* Short of memory a notice is lost: the seq is acked all the same. */
+void registry_notify_error(struct registry *r, struct stream *s, const struct apply_error *error);
+void registry_notify_stop(struct registry *r, struct stream *s, const char *reason);

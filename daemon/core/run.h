@@ -1,0 +1,171 @@
+/* A training run, and all that is kept of it between two messages. Private to the core.
+ *
+ *   config      the numbers that decide its rows
+ *   facts       what it says of itself in words
+ *   launch      the start of the job whose streams feed it, rank by rank
+ *   attempt     a launch's or lap's part of its history
+ *   position    the step it stands after, and the state of that step: firing, window, schedule
+ *   lines       what is logged and not closed
+ *   changes     rows that wait for a cut */
+#pragma once
+
+#include "assembly.h"
+#include "extras.h"
+#include "facts.h"
+#include "firing.h"
+#include "lines.h"
+#include "list.h"
+#include "pack.h"
+#include "place.h"
+#include "profile.h"
+#include "registry.h"
+#include "schedule.h"
+#include "summary.h"
+#include "window.h"
+
+#define LAUNCHES_REMEMBERED 16u  /* ended ones, so that a straggler does not pass for a new one */
+#define STREAMS_REMEMBERED  128u /* with those of the launch, at most 64 */
+#define RUN_FEATURE_BYTES   16u /* struct firing */
+#define DISAGREE_EVERY      1000u /* steps between two events about one metric */
+
+struct run_config {
+	const struct profile *profile;
+	char key_suffix[NAME_MAX_BYTES + 1];
+	enum architecture architecture;
+	uint32_t log_every, window_steps, dead_window;
+	uint64_t batch;   /* 0: the rows of its first step, not seen yet */
+	uint64_t context; /* at least 1 */
+	uint64_t total_tokens, total_steps; /* 0: not known */
+	uint32_t n_thresholds;
+	double thresholds[THRESHOLDS_MAX];
+	double min_l0, min_explained_variance; /* 0: not given, and off, as the reference has it */
+};
+
+/* The step a run stands after, and what it knows at that moment. This is what a state holds. */
+struct position {
+	bool has_step;
+	uint32_t step;
+	uint64_t exact_from;   /* from this step on the dead counts are exact again after a resume */
+	struct window window;
+	struct schedule schedule; /* also the true count of tokens */
+};
+
+struct known_mark {
+	uint32_t attempt, step;
+};
+
+struct mark_wait {
+	bool waiting, asked;
+	struct known_mark mark;
+	struct place place; /* of the step that begins the attempt … */
+	double time;        /* … and its time */
+};
+
+/* How fast steps come: exponential means over about the last twenty. */
+struct pace {
+	double step_s, rows; /* 0: not known */
+	double last_elapsed_s;
+	bool has_last;
+};
+
+struct run {
+	struct list link;       /* registry.runs */
+	struct run *next_by_id; /* id_table */
+	struct registry *registry;
+	struct account *account;
+	uint64_t charged;
+	char id[RUN_ID_MAX + 1];
+	void *user;
+	uint32_t uid;
+	int32_t pid; /* of rank 0 */
+
+	uint32_t d_sae, d_in; /* 0: without features; not given */
+	struct run_config config;
+	char *keys[METRIC_COUNT]; /* suffixed; NULL where the profile logs none */
+	struct facts facts;
+	struct extras extras;
+
+	char *launch;
+	char *ended_launches[LAUNCHES_REMEMBERED]; /* a ring */
+	uint32_t n_ended_launches;
+	uint32_t world_size;
+	bool resumed; /* existed before this launch */
+	struct list streams;
+	struct stream *ranks[RANKS_MAX]; /* this launch's, NULL: never opened */
+	uint64_t gone_ranks;             /* bit a rank: nothing more is waited for */
+	uint64_t waiting_since_ms;       /* mono: since when ranks may open */
+	struct assembly assembly;
+
+	uint32_t attempt; /* of the newest one; 0: none yet */
+	bool begun;       /* this launch's attempt has: its row is written … */
+	bool settled;     /* … and its state was decided (with its first step or restored) */
+	struct place folded; /* the newest step of this launch */
+	bool restored;       /* the lap began with a state and has no step yet */
+	struct known_mark marks[MARKS_KEPT]; /* oldest first */
+	uint32_t n_marks;
+	struct mark_wait mark_wait;
+
+	struct position position;
+	struct firing firing;
+	struct lines lines;
+	struct summary summary;
+	uint32_t disagree_next[METRIC_COUNT];      /* steps before which no further event is due */
+	uint32_t rank_disagree_next[SCALAR_COUNT];
+	uint32_t not_finite_next[METRIC_COUNT];
+
+	char *stop_reason; /* NULL: nobody asked it to stop */
+	bool stopped;            /* by its own thresholds: it logs nothing more */
+	bool ended;              /* every rank has finished or is gone */
+	const char *end_state;
+	bool has_exit_code;
+	int32_t exit_code;
+	double last_seen, ended_at;
+	uint64_t n_training_tokens; /* as the profile counts them, at the newest step */
+	uint64_t messages, dropped, late, refused, gap, missing_steps;
+	struct pace pace;
+	bool has_last_ms;
+	uint64_t last_ms; /* mono: when it last folded a step */
+	const char *shown_state;
+
+	struct changes changes;
+	const char *const *change_names; /* the extras' names, in the changes' arena */
+	uint32_t n_change_names;
+	bool dirty, broken;
+	bool arrays_changed, base_changed;
+	uint64_t arrays_generation;
+	uint32_t cuts_in_flight;
+};
+
+/* A run without launch or streams; NULL when memory is short. */
+struct run *run_create(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae);
+/* The same without its arrays. */
+struct run *run_create_bare(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae);
+void run_destroy(struct run *run);
+
+/* Bytes it may come to hold with so many ranks, without what is bounded by the changes' limit. */
+uint64_t run_bytes_needed(uint32_t d_sae, uint32_t world_size);
+
+/* Takes from an OPEN what decides its rows. 0 or -ENOMEM. */
+int run_configure(struct run *run, const struct msg_open *open);
+/* How many steps it will have: given, or by its tokens; 0: not known. */
+uint64_t run_total_steps(const struct run *run);
+/* Its keys, by profile and suffix. 0 or -ENOMEM. */
+int run_make_keys(struct run *run);
+
+/* Leaves an event; of its attempt, if that has begun. */
+void run_event(struct run *run, int64_t step, double time, const char *kind, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* The names of its extras, in the changes' arena; NULL when memory is short. */
+const char *const *run_change_names(struct run *run);
+
+/* Memory ran short where nothing can be taken back. */
+void run_break(struct run *run);
+
+/* The words `status` shows: running, stalled, … */
+const char *run_state(const struct run *run, struct instant now);
+/* What its lowest pending step waits for: false when nothing does. */
+bool run_waits(const struct run *run, char *out, size_t size);
+
+/* Bytes held for it now. */
+uint64_t run_bytes(const struct run *run);
