@@ -59,9 +59,6 @@ static void page_put_glyph(struct page *p, enum style style, const struct glyph 
 		p->blanks++;
 		return;
 	}
-	if (p->blanks > 0) {
-		page_set_style(p, STYLE_PLAIN);
-	}
 	for (; p->blanks > 0; p->blanks--) {
 		page_write(p, " ");
 	}

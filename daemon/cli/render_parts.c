@@ -147,3 +147,16 @@ void render_alerts(const json_t *run, unsigned name_width, struct page *page) {
 		render_alert(run, json_array_get(alerts, i), name_width, page);
 	}
 }
+
+static void render_note(enum style style, const char *words, struct page *page) {
+	if (words) {
+		page_put(page, style, "! ");
+		page_put_cut(page, style, words, page_room(page));
+		page_end_line(page);
+	}
+}
+
+void render_daemon_notes(const json_t *document, struct page *page) {
+	render_note(STYLE_BAD, document_text(document, "daemon.trouble"), page);
+	render_note(STYLE_WARN, document_text(document, "daemon.cadence"), page);
+}

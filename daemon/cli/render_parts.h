@@ -30,3 +30,6 @@ bool run_progress(const json_t *run, double *ret);
 
 /* One line an alert, all of one run's; `name_width` columns are kept for the run's name, none when 0. */
 void render_alerts(const json_t *run, unsigned name_width, struct page *page);
+
+/* What is the matter with the daemon itself: commits that fail, or wait for the disk's budget. */
+void render_daemon_notes(const json_t *document, struct page *page);

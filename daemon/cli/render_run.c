@@ -326,13 +326,7 @@ static void render_legend(const json_t *run, struct page *page) {
 }
 
 void render_run(const json_t *document, const json_t *run, struct page *page) {
-	const char *trouble = document_text(document, "daemon.trouble");
-
-	if (trouble) {
-		page_put(page, STYLE_BAD, "! ");
-		page_put_cut(page, STYLE_BAD, trouble, page_room(page));
-		page_end_line(page);
-	}
+	render_daemon_notes(document, page);
 	render_head(run, page);
 	render_steps(run, page);
 	render_tokens(run, page);

@@ -330,16 +330,6 @@ static void render_title(const json_t *document, struct page *page) {
 	page_end_line(page);
 }
 
-static void render_trouble(const json_t *document, struct page *page) {
-	const char *trouble = document_text(document, "daemon.trouble");
-
-	if (trouble) {
-		page_put(page, STYLE_BAD, "! ");
-		page_put_cut(page, STYLE_BAD, trouble, page_room(page));
-		page_end_line(page);
-	}
-}
-
 static void render_no_runs(struct page *page) {
 	static const char *const lines[] = {
 		"No runs yet. In your trainer:",
@@ -389,7 +379,7 @@ void render_runs(
 
 	if (screen && document_at(document, "daemon")) {
 		render_title(document, page);
-		render_trouble(document, page);
+		render_daemon_notes(document, page);
 	}
 	if (screen && json_array_size(runs) == 0) {
 		render_no_runs(page);
