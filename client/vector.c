@@ -340,9 +340,9 @@ struct survey vector_read(
 static double number_at(const struct vector *v, size_t i) {
 	switch (v->type) {
 	case SAEM_I32:
-		return ((const int32_t __attribute__((aligned(1))) *)v->data)[i];
+		return (int32_t)((const any_u32 *)v->data)[i];
 	case SAEM_I64:
-		return (double)((const int64_t __attribute__((aligned(1))) *)v->data)[i];
+		return (double)(int64_t)((const any_u64 *)v->data)[i];
 	case SAEM_U64:
 		return (double)((const any_u64 *)v->data)[i];
 	case SAEM_F32:
