@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,18 @@ static void every_verdict_has_words(void **state) {
 	}
 }
 
+static void words_name_the_limits_that_are_kept(void **state) {
+	(void)state;
+	char number[16];
+
+	(void)snprintf(number, sizeof number, "%u", HEADER_DEPTH_MAX);
+	assert_non_null(strstr(scan_words(SCAN_TOO_DEEP), number));
+	(void)snprintf(number, sizeof number, "%u", HEADER_ITEMS_MAX);
+	assert_non_null(strstr(scan_words(SCAN_TOO_MANY), number));
+	(void)snprintf(number, sizeof number, "%u", HEADER_BYTES_MAX);
+	assert_non_null(strstr(scan_words(SCAN_TOO_LONG), number));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_of_value_is_measured_by_its_own_length),
@@ -159,6 +172,7 @@ int main(void) {
 		cmocka_unit_test(bytes_behind_the_value_are_refused),
 		cmocka_unit_test(ext_values_and_the_unused_byte_are_refused),
 		cmocka_unit_test(every_verdict_has_words),
+		cmocka_unit_test(words_name_the_limits_that_are_kept),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
