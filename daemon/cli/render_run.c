@@ -11,9 +11,10 @@
 #include "render.h"
 #include "render_parts.h"
 
-#define LABEL_WIDTH  11u /* `  config   ` */
-#define BAR_WIDTH    20u
-#define EVENTS_SHOWN 5u
+#define LABEL_WIDTH    11u /* `  config   ` */
+#define BAR_WIDTH      20u
+#define EVENTS_SHOWN   5u
+#define ATTEMPTS_SHOWN 3u
 
 void render_label(const char *label, struct page *page) {
 	page_tab(page, 2);
@@ -221,25 +222,38 @@ static void render_ranks(const json_t *run, struct page *page) {
 	page_end_line(page);
 }
 
+/* Where an attempt's state came from, and whether that leaves its first windows inexact. */
+static void render_restored_from(const char *from, struct page *page) {
+	static const struct {
+		const char *from, *words;
+		enum style style;
+	} origins[] = {
+		{"continued", "went on where it was", STYLE_PLAIN},
+		{"state", "with the state of the trainer's checkpoint", STYLE_PLAIN},
+		{"mark", "with the state of its mark", STYLE_PLAIN},
+		{"none", "without the state of what was before", STYLE_WARN},
+	};
+
+	for (size_t i = 0; from && i < sizeof(origins) / sizeof(origins[0]); i++) {
+		if (strcmp(origins[i].from, from) == 0) {
+			render_fact(page, origins[i].style, "%s", origins[i].words);
+		}
+	}
+}
+
 static void render_attempts(const json_t *run, struct page *page) {
 	const json_t *attempts = document_at(run, "attempts");
 	size_t n = json_array_size(attempts);
 	char step[FORMAT_MAX];
 
 	/* The first attempt of a run that was never resumed says nothing. */
-	for (size_t i = n > 3 ? n - 3 : 0; n > 1 && i < n; i++) {
+	for (size_t i = n > ATTEMPTS_SHOWN ? n - ATTEMPTS_SHOWN : 0; n > 1 && i < n; i++) {
 		const json_t *one = json_array_get(attempts, i);
-		const char *from = document_text(one, "restored_from");
 		render_label("attempt", page);
 		render_fact(page, STYLE_PLAIN, "%.0f", document_count(one, "attempt"));
 		render_fact(page, STYLE_PLAIN, "from step %s",
 			figure_grouped(step, document_count(one, "step_first")));
-		if (from && strcmp(from, "none") == 0) {
-			render_fact(page, STYLE_WARN, "without the state of what was before");
-		} else if (from && strcmp(from, "start") != 0) {
-			render_fact(page, STYLE_PLAIN, "restored from the %s",
-				strcmp(from, "state") == 0 ? "trainer's checkpoint" : from);
-		}
+		render_restored_from(document_text(one, "restored_from"), page);
 		page_end_line(page);
 	}
 }
