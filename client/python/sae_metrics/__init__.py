@@ -1,0 +1,145 @@
+"""sae_metrics: push a sparse autoencoder's raw training statistics to sae-metricsd, and forget about them.
+
+    import sae_metrics
+
+    run = sae_metrics.init(project="clip-b32", name="l9-x16", config=cfg, d_sae=24576, train_batch_size=4096)
+    for step, x in enumerate(batches):
+        ...
+        run.log_activations(step, feature_acts=acts, sae_in=x, sae_out=y,
+                            losses=dict(mse_loss=mse, l1_loss=l1, overall_loss=loss), optimizer=opt)
+    run.finish()
+
+A log call costs a memory copy. The daemon computes the metrics exactly as the reference trainers do, keeps them in one
+SQLite file, and shows them: ``sae-metricsd status``. No daemon at all is one line on stderr, not an error.
+
+Environment: ``SAE_METRICS_SOCKET`` (where the daemon is), ``SAE_METRICS=off`` (all of this does nothing),
+``SAE_METRICS_QUIET=1`` (nothing on stderr), ``SAE_METRICS_STRICT=1`` (what goes wrong raises `Error`, for tests),
+``SAE_METRICS_LIBRARY`` (the path of libsae-metrics.so.0).
+"""
+
+from . import native as _native
+from .errors import Error, complain as _complain, say as _say, switched_off as _switched_off
+from .many import RunGroup
+from .options import KNOWN_SCALARS, Settings as _Settings
+from .run import Run, Stats
+
+__version__ = "0.1.0"
+__all__ = ["Error", "KNOWN_SCALARS", "Run", "RunGroup", "Stats", "init", "init_many"]
+
+
+def init(
+    project=None,
+    name=None,
+    *,
+    id=None,
+    group=None,
+    tags=None,
+    notes=None,
+    job_type=None,
+    entity=None,
+    config=None,
+    profile=None,
+    architecture=None,
+    key_suffix=None,
+    d_sae=None,
+    d_in=None,
+    wandb_log_frequency=None,
+    feature_sampling_window=None,
+    dead_feature_window=None,
+    train_batch_size=None,
+    context_size=None,
+    total_training_tokens=None,
+    total_training_steps=None,
+    num_images=None,
+    num_epochs=None,
+    tokens_per_image=None,
+    thresholds=None,
+    min_l0=None,
+    min_explained_variance=None,
+    l1_coefficient=None,
+    lp_norm=None,
+    scalars=None,
+    log_to_wandb=None,
+    private=None,
+    resume=None,
+    rank=None,
+    world_size=None,
+    launch=None,
+    outbox_bytes=None,
+    when_full="drop_newest",
+    socket=None,
+    source=None,
+):
+    """Begins a run and returns at once, daemon or no daemon. Raises only TypeError and ValueError, for wrong arguments.
+
+    project, name, id, group, tags, notes, job_type, entity: as in wandb.init. The id is 1 ... 64 of [A-Za-z0-9_-];
+    by default 8 random ones of [a-z0-9].
+
+    config: a dict, a dataclass or an object. Kept with the run; and what below is marked * defaults from its entry or
+    attribute of the same name.
+
+    profile: whose metrics, under whose names: "prisma" (ViT-Prisma; the default), "saelens" or "native".
+    architecture *: "standard" (default), "gated" (adds the auxiliary loss), "topk", ... key_suffix: appended to keys.
+    d_sae *: number of features. Needed for counts. d_in *: width of the input.
+
+    wandb_log_frequency * (10): every how many steps a row of metrics is logged.
+    feature_sampling_window * (1000): steps over which a feature's density is taken, 2 or more.
+    dead_feature_window * (5000): a feature silent for more steps than that is dead.
+    train_batch_size *, context_size *: rows (tokens) of a batch; tokens of an image or context.
+    total_training_tokens *, or total_training_steps *, or num_images *, num_epochs * and tokens_per_image *: how much
+    there is to do, for progress and time left.
+    thresholds: up to 16 further densities (0 ... 1] to count features below.
+    min_l0 *, min_explained_variance *: the run is asked to stop when both are undercut on a logged row; 0: no bound.
+    l1_coefficient *, lp_norm * (1): defaults of `Run.log_activations`.
+    scalars: names of your own numbers, to be kept with every step given to `Run.log_step`.
+
+    log_to_wandb * (False): whether the daemon forwards this run to W&B. private: other users may not read it.
+    resume: "allow" (default: a run of that id goes on), "never", "must".
+    rank, world_size: one process a run by default, whatever the environment says. With several on this host give each
+    its rank, and all of them the same id and launch: any text that is another one at each start (both have defaults
+    under torchrun and Slurm).
+
+    outbox_bytes: what may wait here for the daemon (64 MiB or 16 steps, whichever is more; touched only when used).
+    when_full: "drop_newest" (default), "drop_oldest", or for how many seconds a log call waits for room.
+    socket: the daemon's; by default $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/sae-metricsd/socket or
+    /run/sae-metricsd/socket. source: what pushes, as information.
+    """
+    settings = _Settings(dict(locals()))
+    run = Run(settings, _library())
+    if run._handle is not None:
+        _announce(run, settings)
+    return run
+
+
+def init_many(names, *, group=None, each=None, **shared):
+    """Several runs at once: ``init_many(["l1-1e-4", "l1-4e-4"], group="sweep", each=[{"config": a}, {"config": b}], ...)``.
+
+    names: one a run. each: further arguments of `init`, a dict a run. shared: arguments of `init` for all of them.
+    Returns a `RunGroup`, whose log calls take arrays with a leading axis of runs.
+    """
+    names = list(names)
+    each = [{}] * len(names) if each is None else list(each)
+    if len(each) != len(names):
+        raise ValueError("init_many: %d names, but each has %d dicts" % (len(names), len(each)))
+    for only in ("name", "id"):
+        if only in shared:
+            raise TypeError("init_many: %s is each run's own: give it in names or each" % only)
+    return RunGroup(init(name=name, group=group, **{**shared, **own}) for name, own in zip(names, each))
+
+
+def _library():
+    """libsae-metrics, or None: then runs are inert."""
+    if _switched_off():
+        return None
+    try:
+        return _native.load()
+    except OSError as problem:
+        _complain("%s: nothing is logged" % problem)
+        return None
+
+
+def _announce(run, settings):
+    facts = ["project %s" % settings.project] if settings.project else []
+    facts += ["d_sae %d" % settings.d_sae] if settings.d_sae else []
+    label = run.id if run.name == run.id else "%s-%s" % (run.name, run.id)
+    _say("run %s%s; watch it with  sae-metricsd status %s" % (label, "  (%s)" % ", ".join(facts) if facts else "", run.id))

@@ -1,0 +1,609 @@
+"""A run: what ``init`` returns."""
+
+import collections
+import ctypes
+import operator
+import os
+import random
+import string
+import threading
+import time
+import weakref
+from array import array
+
+from . import native, values
+from .errors import complain, is_quiet, is_strict, say
+from .options import KNOWN_SCALARS
+
+ANSWER_WAIT_S = 2.0  # for a daemon's first words about a run that may exist already
+STATES = (None, "finished", "failed", "preempted", "stopped")
+
+Stats = collections.namedtuple(
+    "Stats",
+    "messages acked dropped refused outbox_bytes outbox_bytes_max outbox_frames bytes_sent connects connected words",
+)
+Stats.__doc__ = """What became of a run's messages.
+
+messages: given so far (a log call is one). acked: of them, on the daemon's disk. dropped: had no room. refused: the
+daemon would not have them. outbox_bytes, outbox_frames: kept until acked; outbox_bytes_max: the most there were.
+bytes_sent, connects, connected: of the connection. words: the last trouble, "" when there was none."""
+
+
+class Run:
+    """One training run. Log calls copy what they are given and return; nothing here waits for the daemon except
+    ``flush``, ``finish`` and ``state_dict``, which have a deadline.
+
+    Log calls return None. They raise TypeError and ValueError for arguments of a wrong type or shape, and nothing
+    else. Any thread may call; the steps of one run should come from one thread. In a forked child every method does
+    nothing.
+    """
+
+    def __init__(self, settings, library):
+        self._settings = settings
+        self._library = library
+        self._handle = None  # None: inert (switched off, no library, finished, or a forked child's)
+        self._lock = threading.Lock()  # the handle and the scratch below; never held while waiting
+        self._waiting = threading.Lock()  # one waiting call at a time, so that none outlives the handle
+        self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "")
+        self._opened = (None, False, None)  # last_step, resumed, attempt
+        self._answered = False
+        self._id = settings.id or "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=8))
+        self._name = settings.name or self._id
+        self._workspace = None
+        self._said = set()
+        _runs.add(self)
+        if library is not None:
+            self._prepare()
+            self._open()
+
+    def _prepare(self):
+        """The C structures of a log call, made once."""
+        names = self._settings.scalars
+        self._positions = {name: position for position, name in enumerate(names)}
+        self._n_scalars = len(names)
+        self._numbers, self._has, self._none = array("d", bytes(8 * len(names))), bytearray(len(names)), bytes(len(names))
+        self._numbers_at, self._has_at = _address(self._numbers), _address(self._has)
+        self._fired, self._positive = native.Counts(), native.Counts()
+        self._fired_at, self._positive_at = ctypes.addressof(self._fired), ctypes.addressof(self._positive)
+        waits = self._settings.when_full == native.WAIT
+        self._log_step = self._library.log_step_waiting if waits else self._library.log_step
+        self._log = self._library.log_waiting if waits else self._library.log
+
+    def _open(self):
+        options, _keep = self._settings.as_options()
+        options.quiet = is_quiet()
+        handle, why = ctypes.c_void_p(), ctypes.c_char_p()
+        result = self._library.open(ctypes.byref(options), ctypes.byref(handle), ctypes.byref(why))
+        if result == -22:  # EINVAL
+            raise ValueError((why.value or b"an argument is out of its range").decode())
+        if result < 0:
+            complain("no run: %s" % os.strerror(-result))
+            return
+        self._handle = handle.value
+        self._id = self._library.id(self._handle).decode()
+        self._name = (self._library.name(self._handle) or b"").decode() or self._id
+
+    # ---- what it is ----
+
+    @property
+    def id(self):
+        """8 of [a-z0-9], or what ``init`` was given; a unique part of it is enough for ``sae-metricsd status``."""
+        return self._id
+
+    @property
+    def name(self):
+        return self._name
+
+    @property
+    def url(self):
+        """The run's page on W&B, or None while it has none."""
+        return None
+
+    @property
+    def config(self):
+        """What ``init`` was given."""
+        return self._settings.config
+
+    @property
+    def last_step(self):
+        """The last step the daemon had of this run when it was opened, or None. See `resumed`."""
+        return self._first_answer()[0]
+
+    @property
+    def resumed(self):
+        """Whether the run existed before. Where ``init`` was given an id, the first look waits up to 2 s for the daemon."""
+        return self._first_answer()[1]
+
+    @property
+    def attempt(self):
+        """From 1; each start and each step back makes a new one. None while no daemon has said."""
+        return self._first_answer()[2]
+
+    def _first_answer(self):
+        deadline = time.monotonic() + (ANSWER_WAIT_S if self._settings.id and not self._answered else 0)
+        while self._opened[2] is None:
+            with self._lock:
+                if self._handle is None:
+                    break
+                self._stats_now()
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(0.002)
+        self._answered = True
+        return self._opened
+
+    # ---- logging ----
+
+    def log_step(self, step, fired=None, n_rows=None, positive=None, **scalars):
+        """One training step: how often each feature fired, and the step's numbers.
+
+        step      the trainer's own, from 0
+        fired     [d_sae], on how many of the batch's rows (tokens) each feature was nonzero: numpy array of any
+                  integer, float or bool type, anything with the buffer protocol, or a list. Contiguous ones are not
+                  copied on the way
+        n_rows    rows in this batch; default train_batch_size
+        positive  [d_sae], on how many rows each feature was above 0, where activations can be negative
+        scalars   any number by name. These have a meaning (and are computed from the sums where not given):
+                  mse_loss, l1_loss, ghost_grad_loss, overall_loss, aux_reconstruction_loss, explained_variance,
+                  explained_variance_std, l0 as the trainer logs them; l1_coefficient; current_learning_rate (the one
+                  this step uses); the sums of `sae_metrics.statistics`: l2_sum, tv_sum, mse_num, mse_den, ev_count,
+                  ev_mean, ev_m2, lp_sum, aux_sum, n_nan_acts. NaN and infinities are values; None is "not given".
+                  Names given to ``init(scalars=[...])`` are kept with every step; any other name goes the way of
+                  ``log({name: number}, step)``.
+        """
+        if self._handle is None:
+            return self._unheard()
+        step = _check_step(step)
+        if n_rows is None:
+            n_rows = self._settings.train_batch_size or (1 if fired is None else None)
+        n_rows = _check_n_rows(n_rows)
+        further = None
+        with self._lock:
+            if self._handle is None:
+                return None
+            keep = self._lend(fired, positive)
+            has, numbers, positions = self._has, self._numbers, self._positions
+            has[:] = self._none
+            for name, value in scalars.items():
+                if value is None:
+                    continue
+                position = positions.get(name)
+                if position is None:
+                    further = further or {}
+                    further[name] = value
+                    continue
+                try:
+                    numbers[position] = value
+                except TypeError:
+                    raise TypeError("log_step: %s: expected a number, got %s" % (name, type(value).__name__)) from None
+                has[position] = 1
+            result = self._log_step(
+                self._handle,
+                step,
+                n_rows,
+                None if fired is None else self._fired_at,
+                None if positive is None else self._positive_at,
+                self._numbers_at,
+                self._has_at,
+                self._n_scalars,
+            )
+            del keep
+            if result < 0:
+                self._library.skip(self._handle, step)
+        if result > native.AWAY or result < 0:
+            self._trouble(result, "step %d" % step)
+        if further:
+            self.log(further, step)
+        return None
+
+    def log_activations(
+        self,
+        step,
+        feature_acts,
+        sae_in=None,
+        sae_out=None,
+        losses=None,
+        *,
+        optimizer=None,
+        lr=None,
+        l1_coefficient=None,
+        lp_norm=None,
+        target=None,
+        **scalars,
+    ):
+        """One training step from what the trainer holds; the counts and sums are taken here, with numpy.
+
+        feature_acts     [rows, d_sae] after the activation function; more leading axes are rows too
+        sae_in, sae_out  [rows, d_in], both or neither
+        target           [rows, d_out]: what a transcoder's sae_out is to equal, instead of sae_in
+        losses           dict of the trainer's own: mse_loss, l1_loss, overall_loss, ghost_grad_loss, ...
+        optimizer, lr    where the learning rate of this step is: optimizer.param_groups[0]["lr"], or a number
+        l1_coefficient   default: the config's; lp_norm: default the config's, else 1
+        scalars          as in `log_step`
+
+        Call it before the optimizer's step and the scheduler's, so that lr is the one this step uses.
+        """
+        statistics = self._statistics()
+        if statistics is None:
+            return None
+        acts = statistics.rows_of(feature_acts, "feature_acts")
+        fired, positive, n_nan = statistics.count_fired(acts, self._workspace)
+        sums = {"n_nan_acts": n_nan} if n_nan else {}
+        if "l1_loss" not in (losses or ()) and "l1_loss" not in scalars:
+            sums["lp_sum"] = statistics.lp_sum(acts, self._lp_norm(lp_norm), self._workspace)
+        self._add_reconstruction(sums, len(acts), sae_in, sae_out, target)
+        self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
+        return self.log_step(step, fired=fired, n_rows=len(acts), positive=positive, **sums)
+
+    def log_topk(
+        self,
+        step,
+        indices,
+        values=None,
+        sae_in=None,
+        sae_out=None,
+        losses=None,
+        *,
+        optimizer=None,
+        lr=None,
+        l1_coefficient=None,
+        target=None,
+        **scalars,
+    ):
+        """One training step of a top-k SAE, never made dense.
+
+        indices  [rows, k] of integers, each row's selected features
+        values   [rows, k], their activations: one selected with value 0 did not fire. Without them all did
+
+        The rest as in `log_activations`. l1_loss is 0 unless given, as ViT-Prisma logs it for top-k.
+        """
+        statistics = self._statistics()
+        if statistics is None:
+            return None
+        indices = statistics.rows_of(indices, "indices")
+        fired, positive, n_nan = statistics.count_topk(indices, values, self._d_sae("indices"))
+        sums = {"n_nan_acts": n_nan} if n_nan else {}
+        if self._settings.profile in (None, "prisma"):
+            sums["l1_loss"] = 0.0
+        self._add_reconstruction(sums, len(indices), sae_in, sae_out, target)
+        self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
+        return self.log_step(step, fired=fired, n_rows=len(indices), positive=positive, **sums)
+
+    def log(self, values_by_name, step=None):
+        """Anything else: ``run.log({"eval/ce_loss_score": 0.97}, step=step)``.
+
+        Values are numbers, truth values, texts, one-number arrays and tensors, and histograms: (counts, edges) with
+        one edge more than counts, or an object with `histogram` and `bins` (as wandb.Histogram). Nested dicts are
+        joined with ".". None is left out. Without a step they belong to the step the run is at.
+        """
+        if self._handle is None:
+            return self._unheard()
+        pairs = values.flatten(values_by_name)
+        array, keep = values.to_native(pairs)
+        at = native.NO_STEP if step is None else _check_step(step)
+        for first in range(0, len(array), native.LOG_ENTRIES_MAX):
+            count = min(native.LOG_ENTRIES_MAX, len(array) - first)
+            part = ctypes.cast(ctypes.byref(array, first * ctypes.sizeof(native.Value)), ctypes.POINTER(native.Value))
+            self._call("log", self._log, at, part, count)
+        del keep
+        return None
+
+    def event(self, kind, text="", step=None):
+        """Notes that something happened, e.g. ``run.event("resample", "312 features", step)``."""
+        at = native.NO_STEP if step is None else _check_step(step)
+        return self._call_text("event", "event", at, _encode(kind, "event: kind"), _encode(text, "event: text"))
+
+    def mark(self, step, text=""):
+        """The trainer wrote a checkpoint after `step`: the daemon keeps the run's state of that moment (the last
+        three), so that the run can go on from there exactly."""
+        return self._call_text("mark", "mark", _check_step(step), _encode(text, "mark: text"))
+
+    def skip(self, step):
+        """A step there are no statistics of: the windows it belongs to are marked incomplete."""
+        return self._call_text("skip", "skip", _check_step(step))
+
+    # ---- the trainer's checkpoint ----
+
+    def state_dict(self, timeout=5.0):
+        """The run's state after everything logged so far, for the trainer's own checkpoint.
+
+        A dict with "run", "step" (the last step it holds, None before any) and "state" (bytes). Waits up to `timeout`
+        seconds for the daemon; without its answer "state" is None, and a run that goes on from it is marked resumed.
+        """
+        result = {"run": self._id, "step": None, "state": None}
+        with self._waiting:
+            handle = self._handle
+            if handle is None:
+                self._unheard()
+                return result
+            state, length, step = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_int64()
+            answer = self._library.state(
+                handle, _milliseconds(timeout), ctypes.byref(state), ctypes.byref(length), ctypes.byref(step)
+            )
+            if answer in (native.QUEUED, native.AWAY) and state.value:
+                result["state"] = ctypes.string_at(state.value, length.value)
+                result["step"] = step.value if step.value >= 0 else None
+                self._library.free(state)
+        if result["state"] is None:
+            complain("run %s: the daemon gave no state within %g s: the checkpoint goes without" % (self._id, timeout))
+        return result
+
+    def load_state_dict(self, state):
+        """Goes on exactly from what `state_dict` gave, on any host. Before the first step. ValueError when damaged."""
+        if not isinstance(state, dict) or "state" not in state:
+            raise TypeError("load_state_dict: expected what state_dict gave, got %s" % type(state).__name__)
+        blob = state["state"]
+        if self._handle is None:
+            return self._unheard()
+        if blob is None:
+            return say("run %s: the checkpoint holds no state of the metrics: the run is marked resumed" % self._id)
+        blob = bytes(blob)
+        with self._lock:
+            result = self._library.restore(self._handle, blob, len(blob)) if self._handle else native.INERT
+        if result < 0:
+            raise ValueError("load_state_dict: %s" % (self.stats.words or "the state is damaged, or a step was logged"))
+        return self._trouble(result, "the state") if result > native.AWAY else None
+
+    # ---- how it goes ----
+
+    @property
+    def should_stop(self):
+        """True when somebody asked this run to stop; `stop_reason` says why."""
+        return self._stop()[0]
+
+    @property
+    def stop_reason(self):
+        """Why to stop, or None."""
+        return self._stop()[1]
+
+    def _stop(self):
+        with self._lock:
+            if self._handle is None:
+                return False, None
+            reason = ctypes.c_char_p()
+            stop = bool(self._library.should_stop(self._handle, ctypes.byref(reason)))
+            return stop, (reason.value or b"").decode("utf-8", "replace") if stop else None
+
+    @property
+    def stats(self):
+        """What became of the messages: a `Stats`."""
+        with self._lock:
+            return self._final_stats if self._handle is None else self._stats_now()
+
+    def _stats_now(self):
+        c = native.Stats()
+        c.size = ctypes.sizeof(c)
+        self._library.get_stats(self._handle, ctypes.byref(c))
+        if c.attempt:
+            self._opened = (c.last_step if c.last_step >= 0 else None, bool(c.resumed), c.attempt)
+        numbers = [getattr(c, field) for field in Stats._fields[:9]]
+        return Stats(*numbers, bool(c.connected), c.words.decode("utf-8", "replace"))
+
+    # ---- the end ----
+
+    def flush(self, timeout=5.0):
+        """Waits until everything logged so far is on the daemon's disk, or `timeout` seconds. True when it is."""
+        with self._waiting:
+            if self._handle is None:
+                self._unheard()
+                return False
+            result = self._library.flush(self._handle, _milliseconds(timeout))
+        if result == native.TIMEOUT:
+            complain("run %s: not everything was on the daemon's disk after %g s" % (self._id, timeout))
+        return result == native.QUEUED
+
+    def finish(self, exit_code=0, state=None, timeout=5.0):
+        """Ends the run and waits up to `timeout` seconds until the daemon has everything. May be called twice.
+
+        state: "finished", "failed", "preempted" or "stopped"; by default what exit_code says.
+        """
+        if state not in STATES:
+            raise ValueError("finish: state: expected one of %s, got %r" % (", ".join(map(str, STATES[1:])), state))
+        exit_code = operator.index(exit_code)
+        with self._waiting:
+            with self._lock:
+                handle, self._handle = self._handle, None
+            if handle is None:
+                return
+            text = None if state is None else state.encode()
+            result = self._library.finish(handle, exit_code, text, _milliseconds(timeout))
+            self._handle = handle
+            self._final_stats = self._stats_now()
+            self._handle = None
+            if result != native.TIMEOUT:  # else it still tries in the background, until the process ends
+                self._library.close(handle)
+        self._say_finished(result, state or ("finished" if exit_code == 0 else "failed"), timeout)
+
+    def _say_finished(self, result, state, timeout):
+        stats = self._final_stats
+        left = stats.messages - stats.acked
+        if result == native.QUEUED:
+            say("run %s %s: %s messages, %s dropped" % (self._id, state, _grouped(stats.messages), _grouped(stats.dropped)))
+        elif result == native.REFUSED:
+            complain("run %s %s; the daemon refused it: %s" % (self._id, state, stats.words))
+        else:
+            complain("run %s %s: %s messages were not on a daemon's disk after %g s" % (self._id, state, _grouped(left), timeout))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, exception, _traceback):
+        self.finish(exit_code=_exit_code_of(exception))
+
+    def __repr__(self):
+        return "<sae_metrics run %s%s>" % (self._id, "" if self._handle else " (inert)")
+
+    # ---- small parts ----
+
+    def _call(self, what, function, *arguments):
+        with self._lock:
+            if self._handle is None:
+                return
+            result = function(self._handle, *arguments)
+        if result > native.AWAY or result < 0:
+            self._trouble(result, what)
+
+    def _call_text(self, what, function, *arguments):
+        if self._handle is None:
+            return self._unheard()
+        return self._call(what, getattr(self._library, function), *arguments)
+
+    def _unheard(self):
+        """A call on an inert handle: nothing, except where a test asked to know of a finished run's."""
+        if is_strict() and self._library is not None and os.getpid() == _pid:
+            complain("run %s is finished" % self._id)
+
+    def _trouble(self, result, what):
+        """Says once what the library's answer means; always counted, never raised but for tests."""
+        if result == native.REFUSED:
+            sentence = "run %s: the daemon refused it: %s" % (self._id, self.stats.words)
+        elif result == native.DROPPED:
+            sentence = "run %s: no room in the outbox: %s was dropped (and counted)" % (self._id, what)
+        elif result == native.INERT:
+            return
+        else:
+            sentence = "run %s: %s was not taken: %s (such data is counted as dropped)" % (
+                self._id,
+                what,
+                self.stats.words or os.strerror(-result),
+            )
+        if is_strict():
+            complain(sentence)
+        elif result not in self._said:
+            self._said.add(result)
+            say(sentence)
+
+    def _lend(self, fired, positive):
+        if fired is None:
+            if positive is not None:
+                raise ValueError("log_step: positive counts without fired")
+            return None
+        length = self._d_sae("fired")
+        keep = native.lend(self._fired, "fired", fired, length)
+        if positive is None:
+            return keep
+        return keep, native.lend(self._positive, "positive", positive, length)
+
+    def _d_sae(self, what):
+        if self._settings.d_sae is None:
+            raise ValueError("%s: init was not told d_sae, the number of features" % what)
+        return self._settings.d_sae
+
+    def _statistics(self):
+        """The numpy half, loaded when first needed; None when inert."""
+        if self._handle is None:
+            return self._unheard()
+        try:
+            from . import statistics
+        except ImportError:
+            return complain("log_activations and log_topk need numpy")
+        if self._workspace is None:
+            self._workspace = statistics.Workspace()
+        return statistics
+
+    def _lp_norm(self, given):
+        if given is not None:
+            return given
+        return 1 if self._settings.lp_norm is None else self._settings.lp_norm
+
+    def _add_reconstruction(self, sums, n_rows, sae_in, sae_out, target):
+        from . import statistics
+
+        goal = sae_in if target is None else target
+        if goal is None and sae_out is None:
+            return
+        if goal is None or sae_out is None:
+            raise ValueError("sae_in (or target) and sae_out go together")
+        goal, out = statistics.rows_of(goal, "sae_in"), statistics.rows_of(sae_out, "sae_out")
+        if len(goal) != n_rows:
+            raise ValueError("sae_in has %d rows, the activations have %d" % (len(goal), n_rows))
+        sums.update(statistics.measure_reconstruction(goal, out))
+
+    def _add_given(self, sums, losses, optimizer, lr, l1_coefficient, scalars):
+        """What is given wins over what was computed."""
+        if optimizer is not None and lr is None:
+            lr = optimizer.param_groups[0]["lr"]
+        sums["current_learning_rate"] = lr
+        sums["l1_coefficient"] = self._settings.l1_coefficient if l1_coefficient is None else l1_coefficient
+        sums.update(losses or ())
+        sums.update(scalars)
+
+
+# ---- of all runs of the process ----
+#
+# A run that nobody finished is finished by the library when the process exits, with its exit status.
+
+_runs = weakref.WeakSet()
+_pid = os.getpid()
+
+
+def finish_all(runs, exit_code, state, timeout):
+    deadline = time.monotonic() + timeout
+    for run in runs:
+        run.finish(exit_code, state, max(0.0, deadline - time.monotonic()))
+
+
+def _make_inert_after_fork():
+    """In a child: a thread of the parent may have held any of the locks when it was forked, so there are new ones."""
+    for run in _runs:
+        run._handle = None
+        run._lock, run._waiting = threading.Lock(), threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_make_inert_after_fork)
+
+
+# ---- arguments ----
+
+
+def _check_step(step):
+    try:
+        step = operator.index(step)
+    except TypeError:
+        raise TypeError("step: expected a whole number, got %r (%s)" % (step, type(step).__name__)) from None
+    if not 0 <= step <= native.STEP_MAX:
+        raise ValueError("step: expected 0 ... %d, got %d" % (native.STEP_MAX, step))
+    return step
+
+
+def _check_n_rows(n_rows):
+    if n_rows is None:
+        raise ValueError("n_rows: how many rows had this batch? (init was not told train_batch_size)")
+    try:
+        n_rows = operator.index(n_rows)
+    except TypeError:
+        raise TypeError("n_rows: expected a whole number, got %r (%s)" % (n_rows, type(n_rows).__name__)) from None
+    if not 1 <= n_rows <= native.N_ROWS_MAX:
+        raise ValueError("n_rows: expected 1 ... %d, got %d" % (native.N_ROWS_MAX, n_rows))
+    return n_rows
+
+
+def _encode(text, what):
+    if not isinstance(text, str):
+        raise TypeError("%s: expected text, got %s" % (what, type(text).__name__))
+    return text.encode("utf-8", "replace").replace(b"\0", b"")
+
+
+def _address(buffer):
+    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+
+
+def _milliseconds(timeout):
+    return int(min(max(0.0, float(timeout)), 4000000.0) * 1000)
+
+
+def _exit_code_of(exception):
+    if exception is None:
+        return 0
+    if isinstance(exception, SystemExit):
+        code = exception.code
+        return 0 if code is None else code if isinstance(code, int) else 1
+    return 1
+
+
+def _grouped(number):
+    return "{:,}".format(number)
+
+
+__all__ = ["KNOWN_SCALARS", "Run", "Stats", "finish_all"]
