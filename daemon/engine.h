@@ -1,18 +1,22 @@
 /* The road, spelled out in one place: message → core → cut → commit → ack.
  *
- *   decide   a message is applied to the core
+ *   decide   a message is applied to the core            engine_peer.c
  *   cut      what changed is copied between two messages and handed to the store
- *   ack      what was committed is acknowledged
- *   answer   snapshots, stops, queries
+ *   ack      what was committed is acknowledged          engine_commit.c
+ *   answer   snapshots, stops, queries                   engine_peer.c, engine_query.c
+ *   runs     loaded, watched, forgotten                  engine_run.c
  *
  * One engine a daemon, on the loop's thread. It sees sessions only through the
  * callbacks that daemon.c wires. */
 #pragma once
 
-#include <uv.h>
-
-#include "session.h"
+#include "server.h"
 #include "store.h"
+
+/* Rows of one run that wait for their commit: above, nothing more is read for it. */
+#define ENGINE_RUN_HOLD_BYTES (16u << 20)
+/* The same for all runs. */
+#define ENGINE_HOLD_BYTES (256u << 20)
 
 struct engine;
 
@@ -22,14 +26,21 @@ struct engine_options {
 	const char *socket; /* for status */
 	const char *scope;  /* "system" or "user" */
 	struct registry_options registry;
-	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write: 4 MiB, 256 KiB */
-	uint64_t hold_bytes_max;                    /* uncommitted rows above this: stop reading */
+	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
+	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
 };
 
+/* Opens the database and loads the runs that had not ended. The options' strings are copied. 0, or -errno
+ * and one sentence. */
 int engine_open(uv_loop_t *loop, const struct engine_options *options, struct engine **ret,
-                char ret_words[256]);
-/* Last commit, last acks, then on_closed. */
+	char ret_words[256]);
+/* The server whose sessions it answers: wired before the first one comes. */
+void engine_serve(struct engine *e, struct server *server);
+
+/* Takes nothing more; on_ended follows the last commit and its acks (or the first trouble with it). */
+void engine_end(struct engine *e, void (*on_ended)(void *user), void *user);
+/* When no session is left. Commits nothing. */
 void engine_close(struct engine *e, void (*on_closed)(void *user), void *user);
 
-/* To be wired to every session the listener accepts. */
+/* To be wired to every session, with the engine as their user. */
 extern const struct session_callbacks engine_session_callbacks;

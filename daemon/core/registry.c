@@ -100,9 +100,13 @@ struct run *registry_next(struct registry *r, struct run *after) {
 	return run_at(r, after != NULL ? after->link.next : r->runs.next);
 }
 
+bool run_dirty(const struct run *run) {
+	return run->dirty && !run->broken;
+}
+
 struct run *registry_next_dirty(struct registry *r, struct run *after) {
 	struct run *run = registry_next(r, after);
-	while (run != NULL && (!run->dirty || run->broken)) {
+	while (run != NULL && !run_dirty(run)) {
 		run = registry_next(r, run);
 	}
 	return run;

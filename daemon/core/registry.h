@@ -224,6 +224,7 @@ struct run_cut {
 
 /* Runs with something to commit; NULL ends. */
 struct run *registry_next_dirty(struct registry *r, struct run *after);
+bool run_dirty(const struct run *run);
 /* Bytes the next cut of this run will hold, about. */
 size_t run_cut_size(const struct run *run);
 /* Of these, the rows waiting for a cut: what grows while no commit succeeds. */

@@ -3,9 +3,14 @@
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 struct process {
 	struct list link; /* processes.buckets[] */
@@ -142,4 +147,36 @@ void processes_close(struct processes *p, struct closing *closing) {
 	for (uint32_t i = 0; i < p->n_open; i++) {
 		closing_hold(closing);
 	}
+}
+
+/* The 22nd word of /proc/PID/stat: ticks since boot. The second is the program's name in parentheses,
+ * which may hold anything. */
+static bool read_start_ticks(pid_t pid, unsigned long long *ret) {
+	char path[64], line[1024];
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *file = fopen(path, "re");
+	if (file == NULL) {
+		return false;
+	}
+	size_t len = fread(line, 1, sizeof line - 1, file);
+	(void)fclose(file);
+	line[len] = '\0';
+
+	char *word = strrchr(line, ')');
+	for (int i = 2; i < 22 && word != NULL; i++) {
+		word = strchr(word + 1, ' ');
+	}
+	return word != NULL && sscanf(word, "%llu", ret) == 1;
+}
+
+double process_began(pid_t pid) {
+	unsigned long long ticks;
+	struct timespec since_boot;
+
+	if (pid <= 0 || !read_start_ticks(pid, &ticks) ||
+		clock_gettime(CLOCK_BOOTTIME, &since_boot) < 0) {
+		return 0;
+	}
+	double up = (double)since_boot.tv_sec + (double)since_boot.tv_nsec * 1e-9;
+	return clock_wall() - up + (double)ticks / (double)sysconf(_SC_CLK_TCK);
 }

@@ -30,3 +30,6 @@ void processes_close(struct processes *p, struct closing *closing);
 int process_watch(struct processes *p, pid_t pid, struct process_watch *w);
 /* Does nothing to a watch that is off. */
 void process_unwatch(struct process_watch *w);
+
+/* When the process began, in seconds since 1970, to a hundredth; 0 when there is none. */
+double process_began(pid_t pid);

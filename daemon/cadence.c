@@ -1,0 +1,41 @@
+#include "cadence.h"
+
+static uint64_t max_of(uint64_t a, uint64_t b) {
+	return a > b ? a : b;
+}
+
+static uint64_t min_of(uint64_t a, uint64_t b) {
+	return a < b ? a : b;
+}
+
+static uint64_t duration_ns(size_t bytes, uint64_t bytes_per_s) {
+	return (uint64_t)((double)bytes / (double)bytes_per_s * 1e9);
+}
+
+void cadence_init(struct cadence *c, uint64_t run_bytes_per_s, uint64_t host_bytes_per_s) {
+	*c = (struct cadence){
+		.run_bytes_per_s = run_bytes_per_s > 0 ? run_bytes_per_s : CADENCE_RUN_BYTES_PER_S,
+		.host_bytes_per_s =
+			host_bytes_per_s > 0 ? host_bytes_per_s : CADENCE_HOST_BYTES_PER_S,
+	};
+}
+
+uint64_t cadence_due_ns(const struct cadence *c, const struct pace *pace, bool urgent) {
+	if (urgent) {
+		return c->rest_ns;
+	}
+	return max_of(c->rest_ns, max_of(pace->due_ns, min_of(c->paid_ns, pace->latest_ns)));
+}
+
+void cadence_cut(struct cadence *c, struct pace *pace, size_t bytes, uint64_t now_ns) {
+	uint64_t interval = max_of(CADENCE_INTERVAL_MIN_NS, duration_ns(bytes, c->run_bytes_per_s));
+	interval = min_of(interval, CADENCE_INTERVAL_MAX_NS);
+
+	pace->due_ns = now_ns + interval;
+	pace->latest_ns = now_ns + CADENCE_STRETCH * interval;
+	c->paid_ns = max_of(c->paid_ns, now_ns) + duration_ns(bytes, c->host_bytes_per_s);
+}
+
+void cadence_committed(struct cadence *c, uint64_t begun_ns, uint64_t now_ns) {
+	c->rest_ns = begun_ns + CADENCE_REST_FACTOR * (now_ns - begun_ns);
+}

@@ -1,0 +1,42 @@
+/* When a run is committed: at once when it has been quiet, else as often as what is written allows. A disk is
+ * written for weeks: more commits than these buy nothing but latency. Pure: time is passed in.
+ *
+ * A commit of a run that wrote n bytes is followed by the next one after max(50 ms, n / run rate), at most 5 s. While all runs
+ * together are above the host's rate, each waits up to six times as long: 30 s for the largest. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CADENCE_RUN_BYTES_PER_S  (256u << 10)
+#define CADENCE_HOST_BYTES_PER_S (4u << 20)
+#define CADENCE_INTERVAL_MIN_NS  50000000ull
+#define CADENCE_INTERVAL_MAX_NS  5000000000ull
+#define CADENCE_STRETCH          6u
+/* Who asks for a commit sooner leaves the disk three quarters of its time. */
+#define CADENCE_REST_FACTOR 4u
+
+/* The host's. */
+struct cadence {
+	uint64_t run_bytes_per_s, host_bytes_per_s;
+	uint64_t paid_ns; /* when what was written is paid for by the host's rate */
+	uint64_t
+		rest_ns; /* no commit begins before: the last one's duration times four, since it began */
+};
+
+/* One run's. Zeroed: never committed, due at once. */
+struct pace {
+	uint64_t due_ns, latest_ns; /* the next commit: not before; at last */
+};
+
+/* The rates may be 0: as above. */
+void cadence_init(struct cadence *c, uint64_t run_bytes_per_s, uint64_t host_bytes_per_s);
+
+/* When a run with something to commit is to be committed; `urgent` when somebody waits for it. */
+uint64_t cadence_due_ns(const struct cadence *c, const struct pace *pace, bool urgent);
+
+/* A run's cut of so many bytes goes into a commit that begins now. */
+void cadence_cut(struct cadence *c, struct pace *pace, size_t bytes, uint64_t now_ns);
+/* The commit that began at begun_ns has ended. */
+void cadence_committed(struct cadence *c, uint64_t begun_ns, uint64_t now_ns);

@@ -1,0 +1,130 @@
+#include "daemon.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine.h"
+#include "listener.h"
+#include "log.h"
+#include "signals.h"
+
+#define SOCKET_MODE_SYSTEM 0660 /* members of the group may push */
+#define SOCKET_MODE_USER   0600
+#define DIRECTORY_MODE     0755
+#define DIRECTORY_MODE_OWN 0700
+
+#define RANK_GRACE_MS    120000u
+#define USER_BUDGET      (2ull << 30) /* of core state: 128 runs of a million features */
+#define STALL_FACTOR_PCT 2000u        /* 20 times the usual step */
+#define STALL_MIN_MS     60000u
+
+/* Taken down in the order of what each one needs: no new connections, the last commit with its
+ * acks, the connections, the database. */
+struct daemon {
+	uv_loop_t loop;
+	struct signals signals;
+	struct engine *engine;
+	struct server *server;
+	struct listener *listener;
+	struct closing closing;
+};
+
+static void on_nothing_left(void *user) {
+	(void)user;
+}
+
+static void on_engine_closed(void *user) {
+	struct daemon *d = user;
+	closing_init(&d->closing, on_nothing_left, d);
+	signals_close(&d->signals, &d->closing);
+	closing_release(&d->closing);
+}
+
+static void on_server_closed(void *user) {
+	struct daemon *d = user;
+	engine_close(d->engine, on_engine_closed, d);
+}
+
+static void on_engine_ended(void *user) {
+	struct daemon *d = user;
+	server_close(d->server, on_server_closed, d);
+}
+
+static void on_listener_closed(void *user) {
+	struct daemon *d = user;
+	engine_end(d->engine, on_engine_ended, d);
+}
+
+static void on_end(void *user, int signum) {
+	struct daemon *d = user;
+	log_info("%s: ending after the last commit", strsignal(signum));
+	listener_close(d->listener, on_listener_closed, d);
+}
+
+/* Each part that was built is taken down again when the next one fails. */
+static int open_parts(struct daemon *d, const struct daemon_options *options, char words[256]) {
+	struct engine_options engine = {
+		.database = options->database,
+		.version = SAE_METRICSD_VERSION,
+		.socket = options->socket,
+		.scope = options->is_system ? "system" : "user",
+		.registry =
+			{
+				.rank_grace_ms = RANK_GRACE_MS,
+				.user_budget = USER_BUDGET,
+				.stall_factor_pct = STALL_FACTOR_PCT,
+				.stall_min_ms = STALL_MIN_MS,
+			},
+	};
+	struct listener_options listener = {
+		.path = options->socket,
+		.mode = options->is_system ? SOCKET_MODE_SYSTEM : SOCKET_MODE_USER,
+		.directory_mode = options->is_system ? DIRECTORY_MODE : DIRECTORY_MODE_OWN,
+	};
+
+	int err = engine_open(&d->loop, &engine, &d->engine, words);
+	if (err < 0) {
+		on_engine_closed(d);
+		return err;
+	}
+	err = server_open(
+		&d->loop, &server_default_limits, &engine_session_callbacks, d->engine, &d->server);
+	if (err < 0) {
+		snprintf(words, 256, "the connections cannot be set up: %s", strerror(-err));
+		engine_close(d->engine, on_engine_closed, d);
+		return err;
+	}
+	engine_serve(d->engine, d->server);
+	err = listener_open(&d->loop, &listener, d->server, &d->listener, words);
+	if (err < 0) {
+		server_close(d->server, on_server_closed, d);
+	}
+	return err;
+}
+
+int daemon_run(const struct daemon_options *options) {
+	struct daemon d = {0};
+	char words[256] = "";
+
+	int err = uv_loop_init(&d.loop);
+	if (err == 0) {
+		err = signals_open(&d.signals, &d.loop, on_end, &d);
+	}
+	if (err < 0) {
+		log_error("the loop cannot be set up: %s", strerror(-err));
+		return err;
+	}
+	err = open_parts(&d, options, words);
+	if (err < 0) {
+		log_error("%s", words);
+	} else {
+		log_info("sae-metricsd %s: listening on %s, database %s, forward off",
+			SAE_METRICSD_VERSION, options->socket, options->database);
+	}
+	(void)uv_run(&d.loop, UV_RUN_DEFAULT);
+	int closed = uv_loop_close(&d.loop);
+	assert(closed == 0); /* every handle had an owner, and every owner has closed it */
+	(void)closed;
+	return err;
+}

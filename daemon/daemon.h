@@ -1,0 +1,13 @@
+/* The composition root of `serve`: builds the parts, joins them, takes them down in order. */
+#pragma once
+
+#include <stdbool.h>
+
+struct daemon_options {
+	const char *socket, *database;
+	bool is_system; /* the host's daemon, not a user's */
+};
+
+/* Serves until SIGTERM or SIGINT, then makes the last commit and sends the last acks. Returns 0, or
+ * -errno after saying on stderr what could not be done. */
+int daemon_run(const struct daemon_options *options);

@@ -1,0 +1,239 @@
+/* The cut, the commit, the ack: in that order, and none of them early. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "crash.h"
+#include "engine_private.h"
+#include "log.h"
+
+/* A commit takes so much, of the runs that have waited longest; of a run always all. */
+#define BATCH_BYTES_MAX (64u << 20)
+/* Short of memory for a cut: when to try again. */
+#define CUT_RETRY_NS 1000000000ull
+
+/* ---- what is due ---- */
+
+static void look_at(struct engine *e, const struct feed *feed) {
+	uint64_t due = cadence_due_ns(&e->cadence, &feed->pace, feed->urgent || e->ending);
+	if (due < e->earliest_ns) {
+		e->earliest_ns = due;
+	}
+}
+
+void feed_touch(struct engine *e, struct feed *feed) {
+	size_t uncut = run_uncut_bytes(feed->run);
+
+	e->uncut_bytes += uncut - feed->uncut_bytes;
+	feed->uncut_bytes = uncut;
+	if (!run_dirty(feed->run)) {
+		return;
+	}
+	if (uncut > e->run_hold_bytes / 2) {
+		feed->urgent = true;
+	}
+	if (!list_linked(&feed->dirty)) {
+		list_append(&e->dirty, &feed->dirty);
+	}
+	look_at(e, feed);
+}
+
+void feed_hurry(struct engine *e, struct feed *feed) {
+	feed->urgent = true;
+	if (list_linked(&feed->dirty)) {
+		look_at(e, feed);
+	}
+}
+
+bool engine_is_full(const struct engine *e, const struct feed *feed) {
+	return feed->uncut_bytes > e->run_hold_bytes || e->uncut_bytes > e->hold_bytes;
+}
+
+/* ---- the cut ---- */
+
+static void note_state(struct feed *feed, const struct run_cut *cut) {
+	const char *state = cut->row.state;
+	bool is_first = feed->shown_state[0] == '\0';
+	if (state == NULL || strcmp(feed->shown_state, state) == 0) {
+		return;
+	}
+	snprintf(feed->shown_state, sizeof feed->shown_state, "%s", state);
+	if (is_first) {
+		return; /* it was logged when it opened */
+	}
+	if (cut->row.step != STEP_NONE) {
+		log_info("run %s: %s, step %u", cut->run_id, state, cut->row.step);
+	} else {
+		log_info("run %s: %s", cut->run_id, state);
+	}
+}
+
+static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
+	size_t bytes = run_cut_size(feed->run);
+	struct run_cut *cut = run_cut(e->registry, feed->run, engine_now());
+	if (cut == NULL) {
+		feed->pace.due_ns = now_ns + CUT_RETRY_NS;
+		feed->urgent = false;
+		log_error("run %s: memory is short for its commit, retrying in 1 s",
+			run_id(feed->run));
+		return 0;
+	}
+	list_remove(&feed->dirty);
+	feed->urgent = false;
+	e->uncut_bytes -= feed->uncut_bytes;
+	feed->uncut_bytes = 0;
+	cadence_cut(&e->cadence, &feed->pace, bytes, now_ns);
+	for (struct stream *s = NULL; (s = run_next_stream(feed->run, s)) != NULL;) {
+		struct peer *peer = stream_user(s);
+		if (peer != NULL) {
+			peer->bytes_cut = session_bytes(peer->session);
+		}
+	}
+	note_state(feed, cut);
+	store_put(e->store, cut);
+	e->in_flight = true;
+	return bytes;
+}
+
+static void cut_what_is_due(struct engine *e, uint64_t now_ns) {
+	size_t bytes = 0;
+
+	e->earliest_ns = UINT64_MAX;
+	list_for_each(link, &e->dirty) {
+		struct feed *feed = container_of(link, struct feed, dirty);
+		bool urgent = feed->urgent || e->ending;
+		if (bytes < BATCH_BYTES_MAX &&
+			cadence_due_ns(&e->cadence, &feed->pace, urgent) <= now_ns) {
+			bytes += cut(e, feed, now_ns);
+		}
+		if (list_linked(&feed->dirty)) {
+			look_at(e, feed);
+		}
+	}
+}
+
+static void on_due(uv_timer_t *timer) {
+	engine_commit(timer->data);
+}
+
+static void wait_until(struct engine *e, uint64_t due_ns, uint64_t now_ns) {
+	uint64_t ms = (due_ns - now_ns + 999999u) / 1000000u;
+
+	uv_update_time(e->loop);
+	(void)uv_timer_start(&e->due, on_due, ms, 0);
+}
+
+void engine_commit(struct engine *e) {
+	if (e->in_flight || list_empty(&e->dirty)) {
+		return;
+	}
+	uint64_t now_ns = clock_mono_ns();
+	if (e->earliest_ns <= now_ns) {
+		cut_what_is_due(e, now_ns);
+	}
+	if (e->in_flight) {
+		e->begun_ns = now_ns;
+		CRASH_POINT("after-cut");
+		store_commit(e->store);
+	} else if (e->earliest_ns != UINT64_MAX) {
+		wait_until(e, e->earliest_ns, now_ns);
+	}
+}
+
+/* ---- the ack ---- */
+
+static void ack(struct engine *e, const struct run_cut *cut) {
+	for (uint32_t i = 0; i < cut->n_streams; i++) {
+		struct stream *stream = registry_find_stream(e->registry, cut->streams[i].id);
+		struct peer *peer = stream != NULL ? stream_user(stream) : NULL;
+		if (peer == NULL) {
+			continue;
+		}
+		session_ack(peer->session, stream_durable(stream));
+		CRASH_POINT("after-first-ack");
+	}
+}
+
+static void conclude_run(struct engine *e, const struct run_cut *cut) {
+	registry_committed(e->registry, cut);
+	ack(e, cut);
+	struct feed *feed = feed_of(cut->run);
+	feed_give_mark(e, feed);
+	engine_settle(e, feed);
+}
+
+static void resume_held(struct engine *e) {
+	if (e->n_held == 0 || e->uncut_bytes > e->hold_bytes) {
+		return;
+	}
+	list_for_each(link, &e->peers) {
+		peer_resume(container_of(link, struct peer, link));
+	}
+}
+
+static void on_committed(void *user, const struct run_cut *cuts, int status) {
+	struct engine *e = user;
+
+	e->in_flight = false;
+	if (e->on_closed != NULL) {
+		return;
+	}
+	if (status < 0) {
+		log_error("the outcome of a commit is not known: forgetting what is in memory; "
+			  "trainers send again what was not committed");
+		engine_forget_all(e);
+	} else {
+		cadence_committed(&e->cadence, e->begun_ns, clock_mono_ns());
+		e->earliest_ns = 0; /* look again at what waited */
+		for (const struct run_cut *cut = cuts; cut != NULL; cut = cut->next) {
+			conclude_run(e, cut);
+		}
+		resume_held(e);
+	}
+	engine_check_end(e);
+}
+
+static void on_trouble(void *user, const char *words) {
+	struct engine *e = user;
+
+	if (words == NULL) {
+		e->trouble[0] = '\0';
+		log_info("commits work again");
+		return;
+	}
+	snprintf(e->trouble, sizeof e->trouble, "%s", words);
+	log_error("%s", words);
+	if (e->ending) {
+		e->in_flight = false;
+		engine_check_end(e);
+	}
+}
+
+static void on_rejected(void *user, const struct run_cut *cut, const char *words) {
+	struct engine *e = user;
+
+	e->in_flight = false;
+	if (e->on_closed != NULL) {
+		return;
+	}
+	e->earliest_ns = 0;
+	log_error("run %s: stopped, nothing more of it is taken until the daemon is started "
+		  "again: %s",
+		cut->run_id, words);
+	struct rejected_run *rejected = calloc(1, sizeof *rejected);
+	if (rejected != NULL) {
+		memcpy(rejected->id, cut->run_id, sizeof rejected->id);
+		snprintf(rejected->words, sizeof rejected->words, "the run was stopped: %.200s",
+			words);
+		list_append(&e->rejected, &rejected->link);
+	}
+	feed_forget(e, feed_of(cut->run),
+		&(struct msg_refusal){.code = REFUSE_STORAGE, .words = text_from(words)});
+	engine_check_end(e);
+}
+
+const struct store_callbacks engine_store_callbacks = {
+	.on_committed = on_committed,
+	.on_trouble = on_trouble,
+	.on_rejected = on_rejected,
+};

@@ -1,0 +1,165 @@
+/* Inside of the engine: for engine*.c alone. */
+#pragma once
+
+#include <string.h>
+
+#include "cadence.h"
+#include "closing.h"
+#include "engine.h"
+#include "list.h"
+#include "process.h"
+
+/* Refusals that may help later: when to come again. */
+#define RETRY_SOON_MS  250u
+#define RETRY_LATER_MS 2000u
+
+struct query;
+
+/* A connection. */
+struct peer {
+	struct list link;    /* engine.peers */
+	struct list waiting; /* feed.waiting: for its flush or snapshot */
+	struct engine *engine;
+	struct session *session;
+	enum peer_role role;
+	struct stream
+		*stream;    /* NULL: not opened, taken over by another connection, or forgotten */
+	bool held;          /* its message waits until rows are committed */
+	bool process_ended; /* what it had sent is read first */
+	bool has_flush, has_snapshot, sending_state;
+	uint64_t flush_through;
+	struct msg_snapshot snapshot;
+	uint64_t bytes_cut;    /* of its session, when its run was last cut */
+	uint64_t outbox_bytes; /* as recommended to the client */
+	struct query *query;   /* being answered */
+};
+
+/* The engine's part of a run. */
+struct feed {
+	struct list link;  /* engine.feeds */
+	struct list dirty; /* engine.dirty */
+	struct list waiting;
+	struct list watches; /* run_watch.link */
+	struct run *run;
+	struct pace pace;
+	bool urgent;
+	bool exporting; /* a STATE of it is under way: one at a time, so that states never outweigh runs */
+	size_t uncut_bytes;
+	bool has_wanted_mark;
+	uint32_t wanted_attempt, wanted_step;
+	char shown_state[16]; /* as last logged */
+};
+
+/* The process behind a stream. The stream is found by its id: the core may have dropped it. */
+struct run_watch {
+	struct process_watch process;
+	struct list link; /* feed.watches */
+	struct engine *engine;
+	uint8_t stream[STREAM_ID_SIZE];
+	bool ended;
+};
+
+/* A run whose rows collided with what is stored: nothing more of it is taken. */
+struct rejected_run {
+	struct list link; /* engine.rejected */
+	char id[RUN_ID_MAX + 1];
+	char words[256];
+};
+
+struct engine {
+	uv_loop_t *loop;
+	char *socket, *database;
+	const char *version, *scope;
+	struct registry_options registry_options;
+	uint64_t run_hold_bytes, hold_bytes;
+	struct store *store;
+	struct registry *registry;
+	struct server *server;
+	struct processes processes;
+	struct list peers, feeds, rejected;
+
+	/* The cut. */
+	struct list dirty;
+	struct cadence cadence;
+	uv_prepare_t
+		before_wait; /* what this turn of the loop brought is cut before the next wait */
+	uv_timer_t due;
+	uint64_t earliest_ns; /* no run is due before */
+	bool in_flight;       /* cuts are with the store */
+	uint64_t begun_ns;
+	size_t uncut_bytes; /* of all feeds */
+	uint32_t n_held;
+	char trouble[512]; /* "" while commits succeed */
+
+	uv_timer_t tick;
+	double started, previous_end; /* previous_end: when the database was last written before */
+	uint64_t messages_at_tick;
+	double messages_per_s;
+	uint32_t refusals_logged, refusals_not_logged;
+
+	bool ending;
+	void (*on_ended)(void *user);
+	void *on_ended_user;
+	struct closing closing;
+	void (*on_closed)(void *user);
+	void *on_closed_user;
+};
+
+struct instant engine_now(void);
+
+static inline struct text text_from(const char *words) {
+	return text_of(words, strlen(words));
+}
+
+/* ---- engine.c ---- */
+
+/* After each call of the core: what it wants done is done, and what it changed is noted. `feed` may be NULL. */
+void engine_settle(struct engine *e, struct feed *feed);
+/* Everything in memory is forgotten, as if the daemon had been killed: what the store has is loaded anew. */
+void engine_forget_all(struct engine *e);
+/* The last words of the end, once nothing is left to commit. */
+void engine_check_end(struct engine *e);
+
+/* ---- engine_peer.c ---- */
+
+void peer_resume(struct peer *peer);
+/* Asks for a commit, or sends a state, if what it waits for has been applied. */
+void peer_answer(struct peer *peer);
+/* Its stream is another's or nobody's from now on. */
+void peer_detach(struct peer *peer);
+/* Its process has ended: closes it once everything it had sent is read. */
+void peer_drain(struct peer *peer);
+
+/* ---- engine_run.c ---- */
+
+struct feed *feed_of(const struct run *run);
+/* 0 or -ENOMEM. */
+int feed_create(struct engine *e, struct run *run);
+/* Loads a run from the database: 0, -ENOENT, or broken. */
+int engine_load(struct engine *e, const char *id);
+void feed_watch(struct engine *e, struct feed *feed, const struct stream *stream);
+/* The stream's connection has ended; if its process has, too, the core is told. */
+void feed_connection_ended(struct engine *e, struct feed *feed, struct stream *stream);
+/* The run, its streams and its connections. */
+void feed_forget(struct engine *e, struct feed *feed, const struct msg_refusal *refusal);
+void feed_finish_all(struct engine *e);
+/* Forgets those that need not be in memory. */
+void engine_evict(struct engine *e);
+void feed_give_mark(struct engine *e, struct feed *feed);
+const struct rejected_run *engine_find_rejected(const struct engine *e, const char *id);
+
+/* ---- engine_commit.c ---- */
+
+extern const struct store_callbacks engine_store_callbacks;
+/* Its run may have something to commit. */
+void feed_touch(struct engine *e, struct feed *feed);
+/* Somebody waits for its commit. */
+void feed_hurry(struct engine *e, struct feed *feed);
+bool engine_is_full(const struct engine *e, const struct feed *feed);
+void engine_commit(struct engine *e);
+
+/* ---- engine_query.c ---- */
+
+enum session_verdict peer_query(struct peer *peer, const struct msg_query *query);
+/* The peer is gone; its answer is dropped when it comes. */
+void query_abandon(struct query *query);

@@ -1,0 +1,278 @@
+/* QUERY: the store's report of what is committed, and over it what only the daemon knows. */
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "engine_private.h"
+#include "log.h"
+#include "report.h"
+#include "text.h"
+
+struct query {
+	struct engine *engine;
+	struct peer *peer; /* NULL: gone */
+	uint64_t token;
+};
+
+/* ---- what only the daemon knows ---- */
+
+static void set_number(json_t *object, const char *key, double value, bool is_known) {
+	json_object_set_new(
+		object, key, is_known && isfinite(value) ? json_real(value) : json_null());
+}
+
+static void set_text(json_t *object, const char *key, const char *text) {
+	json_object_set_new(object, key, text[0] != '\0' ? json_string(text) : json_null());
+}
+
+/* Its rate, and the time that is left at it. */
+static void lay_rate(json_t *run, const struct run_live *live) {
+	json_t *rate = json_object();
+	bool is_known = live->steps_per_s > 0;
+	set_number(rate, "tokens_per_s", live->rows_per_s, is_known);
+	set_number(rate, "steps_per_s", live->steps_per_s, is_known);
+	json_object_set_new(run, "rate", rate);
+
+	json_int_t total = json_integer_value(json_object_get(run, "total_training_steps"));
+	double left = (double)total - (double)live->step - 1;
+	set_number(run, "eta_s", left / live->steps_per_s,
+		is_known && total > 0 && left >= 0 && strcmp(live->state, "running") == 0);
+}
+
+/* The report's alerts of a state go by the committed one. */
+static void lay_alerts(json_t *run, const char *committed_state, const struct run_live *live) {
+	json_t *alerts = json_object_get(run, "alerts");
+	size_t i;
+	json_t *alert;
+
+	if (alerts == NULL ||
+		(committed_state != NULL && strcmp(committed_state, live->state) == 0)) {
+		return;
+	}
+	json_array_foreach(alerts, i, alert) {
+		const char *kind = json_string_value(json_object_get(alert, "kind"));
+		if (kind != NULL && committed_state != NULL && strcmp(kind, committed_state) == 0) {
+			json_array_remove(alerts, i);
+			break;
+		}
+	}
+	if (strcmp(live->state, "stalled") == 0) {
+		json_array_insert_new(alerts, 0,
+			json_pack("{s:s, s:o, s:O}", "kind", "stalled", "words",
+				json_sprintf("no step for %.0f s", live->last_step_age_s), "since",
+				json_object_get(run, "last_seen")));
+	}
+}
+
+static void lay_run(json_t *object, const struct run *run) {
+	struct run_live live;
+	run_live(run, engine_now(), &live);
+
+	const char *committed = json_string_value(json_object_get(object, "state"));
+	char committed_state[16] = "";
+	if (committed != NULL) {
+		snprintf(committed_state, sizeof committed_state, "%s", committed);
+	}
+	json_object_set_new(object, "state", json_string(live.state));
+	json_object_set_new(object, "streams_connected", json_integer(live.streams_connected));
+	set_text(object, "waiting_for", live.waiting_for);
+	json_object_set_new(object, "bytes", json_integer((json_int_t)live.bytes));
+	if (live.last_step_age_s >= 0) {
+		set_number(object, "last_step_age_s", live.last_step_age_s, true);
+	}
+	if (live.steps_per_s > 0) {
+		lay_rate(object, &live);
+	}
+	json_t *open_window = json_object_get(object, "open_window");
+	if (json_is_object(open_window)) {
+		set_number(open_window, "fill", live.window_fill, true);
+	}
+	lay_alerts(object, committed_state, &live);
+}
+
+static json_int_t file_bytes(const char *path, const char *suffix) {
+	char full[4096];
+	struct stat st;
+	snprintf(full, sizeof full, "%s%s", path, suffix);
+	return stat(full, &st) == 0 ? (json_int_t)st.st_size : 0;
+}
+
+static json_t *refusals(const struct server_stats *stats) {
+	static const char *const names[] = {
+		[REFUSE_VERSION] = "version",
+		[REFUSE_MALFORMED] = "malformed",
+		[REFUSE_TOO_LARGE] = "too_large",
+		[REFUSE_BAD_FIELD] = "bad_field",
+		[REFUSE_BUDGET] = "budget",
+		[REFUSE_RUN_BUSY] = "run_busy",
+		[REFUSE_RANK_TAKEN] = "rank_taken",
+		[REFUSE_MISMATCH] = "mismatch",
+		[REFUSE_RESUME] = "resume",
+		[REFUSE_OUT_OF_ORDER] = "out_of_order",
+		[REFUSE_SHUTTING_DOWN] = "shutting_down",
+		[REFUSE_TOO_MANY] = "too_many",
+		[REFUSE_NOT_PERMITTED] = "not_permitted",
+		[REFUSE_STORAGE] = "storage",
+	};
+	json_t *object = json_object();
+	for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
+		if (stats->refused[i] > 0) {
+			json_object_set_new(
+				object, names[i], json_integer((json_int_t)stats->refused[i]));
+		}
+	}
+	return object;
+}
+
+static void add_connections(const struct engine *e, json_t *daemon) {
+	const struct server_stats *stats = server_stats(e->server);
+
+	json_object_set_new(daemon, "connections", json_integer(stats->sessions));
+	json_object_set_new(daemon, "messages", json_integer((json_int_t)stats->messages));
+	json_object_set_new(daemon, "messages_per_s", json_real(e->messages_per_s));
+	json_object_set_new(daemon, "refused", refusals(stats));
+	json_object_set_new(daemon, "overdue", json_integer((json_int_t)stats->overdue));
+}
+
+static void add_database(const struct engine *e, json_t *daemon) {
+	json_int_t bytes = file_bytes(e->database, "") + file_bytes(e->database, "-wal");
+	const char *log_words = store_log_words(e->store);
+
+	json_object_set_new(daemon, "database", json_string(e->database));
+	json_object_set_new(daemon, "database_bytes", json_integer(bytes));
+	json_object_set_new(daemon, "commit_s", json_real(store_last_commit_s(e->store)));
+	json_object_set_new(daemon, "uncommitted_bytes",
+		json_integer((json_int_t)(e->uncut_bytes + store_held_bytes(e->store))));
+	json_object_set_new(daemon, "cadence",
+		e->cadence.paid_ns > clock_mono_ns()
+			? json_string("commits wait for the host's write budget")
+			: json_null());
+	set_text(daemon, "trouble",
+		e->trouble[0] != '\0' ? e->trouble
+		: log_words != NULL   ? log_words
+				      : "");
+}
+
+static json_t *daemon_facts(const struct engine *e) {
+	char host[256] = "";
+	(void)gethostname(host, sizeof host - 1);
+
+	json_t *daemon = json_pack("{s:s, s:s, s:b, s:s, s:i, s:f, s:s, s:{s:s, s:s, s:n}}",
+		"version", e->version, "scope", e->scope, "reachable", 1, "host", host, "pid",
+		(int)getpid(), "uptime_s", clock_wall() - e->started, "socket", e->socket,
+		"forward", "target", "none", "state", "off", "lag_s");
+	if (daemon != NULL) {
+		add_database(e, daemon);
+		add_connections(e, daemon);
+		json_object_set_new(
+			daemon, "bytes", json_integer((json_int_t)registry_bytes(e->registry)));
+	}
+	return daemon;
+}
+
+static void lay_over(struct engine *e, json_t *report) {
+	size_t i;
+	json_t *object;
+
+	json_object_set_new(report, "daemon", daemon_facts(e));
+	json_array_foreach(json_object_get(report, "runs"), i, object) {
+		const char *id = json_string_value(json_object_get(object, "id"));
+		struct run *run = id != NULL ? registry_find(e->registry, id) : NULL;
+		if (run != NULL) {
+			lay_run(object, run);
+		}
+	}
+}
+
+/* ---- the answer ---- */
+
+static void reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
+	const json_t *document) {
+	struct msg_reply reply = {.token = token, .code = code, .words = text_from(words)};
+	char *json = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+
+	if (json == NULL) {
+		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
+		return;
+	}
+	reply.json = (const uint8_t *)json;
+	reply.json_len = strlen(json);
+	if (reply.json_len > REPLY_PAYLOAD_MAX) {
+		free(json);
+		reply.json = NULL;
+		reply.json_len = 0;
+		reply.code = REFUSE_TOO_LARGE;
+		reply.words = text_from("the answer is too large; ask for one run");
+		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
+		return;
+	}
+	session_send_payload(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply},
+		(uint8_t *)json, reply.json_len);
+}
+
+static void on_report(void *user, json_t *report, int status, const char *words) {
+	struct query *query = user;
+	struct peer *peer = query->peer;
+	uint64_t token = query->token;
+
+	free(query);
+	if (peer == NULL) {
+		return;
+	}
+	peer->query = NULL;
+	if (status == REPORT_OK && report != NULL) {
+		lay_over(peer->engine, report);
+		reply(peer, token, REPLY_OK, "", report);
+	} else if (status == REPORT_NO_SUCH_RUN) {
+		reply(peer, token, REPLY_NO_SUCH_RUN, words, NULL);
+	} else {
+		reply(peer, token, REFUSE_STORAGE,
+			words != NULL && words[0] != '\0' ? words
+							  : "the database cannot be read now",
+			NULL);
+	}
+	session_resume(peer->session);
+}
+
+void query_abandon(struct query *query) {
+	query->peer = NULL;
+}
+
+static enum session_verdict ask_store(struct peer *peer, const struct msg_query *query) {
+	char part[256];
+	struct query *asked = calloc(1, sizeof *asked);
+	if (asked == NULL) {
+		return SESSION_CLOSE;
+	}
+	*asked = (struct query){.engine = peer->engine, .peer = peer, .token = query->token};
+	snprintf(part, sizeof part, "%.*s", (int)query->run.len,
+		query->run.data != NULL ? query->run.data : "");
+	int err = store_report(peer->engine->store, query->run.len > 0 ? part : NULL,
+		session_uid(peer->session), on_report, asked);
+	if (err < 0) {
+		free(asked);
+		return SESSION_CLOSE;
+	}
+	peer->query = asked;
+	return SESSION_READ_ON;
+}
+
+enum session_verdict peer_query(struct peer *peer, const struct msg_query *query) {
+	if (peer->query != NULL || session_sending_payload(peer->session)) {
+		return SESSION_LATER; /* one question at a time */
+	}
+	if (text_is(query->what, "status")) {
+		return ask_store(peer, query);
+	}
+	if (text_is(query->what, "ping")) {
+		reply(peer, query->token, REPLY_OK, "", NULL);
+		return SESSION_READ_ON;
+	}
+	reply(peer, query->token, REPLY_UNKNOWN_QUERY,
+		"this daemon knows the queries status and ping", NULL);
+	return SESSION_READ_ON;
+}

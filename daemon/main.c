@@ -1,0 +1,59 @@
+/* sae-metricsd COMMAND …: the table of commands, and help. */
+#include <stdio.h>
+#include <string.h>
+
+#include "serve.h"
+#include "subcommand.h"
+
+static const struct subcommand *const subcommands[] = {
+	&subcommand_serve,
+	&subcommand_status,
+};
+#define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
+
+static void print_help(FILE *out) {
+	fputs("usage: sae-metricsd COMMAND [options]\n\n"
+	      "Exact training metrics of sparse autoencoders: kept, counted once, shown.\n\n",
+		out);
+	for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
+		fprintf(out, "  %-8s %s\n", subcommands[i]->name, subcommands[i]->summary);
+	}
+	fputs("\n`sae-metricsd COMMAND --help` explains one; `sae-metricsd --version` says which "
+	      "this is.\n",
+		out);
+}
+
+static const struct subcommand *find(const char *name) {
+	for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
+		if (strcmp(subcommands[i]->name, name) == 0) {
+			return subcommands[i];
+		}
+	}
+	return NULL;
+}
+
+int main(int argc, char **argv) {
+	if (argc < 2) {
+		print_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+		strcmp(argv[1], "help") == 0) {
+		print_help(stdout);
+		return EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		puts("sae-metricsd " SAE_METRICSD_VERSION);
+		return EXIT_OK;
+	}
+	const struct subcommand *command = find(argv[1]);
+	if (command == NULL) {
+		fprintf(stderr, "sae-metricsd: no command \"%s\"; there are:", argv[1]);
+		for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
+			fprintf(stderr, " %s", subcommands[i]->name);
+		}
+		fputc('\n', stderr);
+		return EXIT_USAGE;
+	}
+	return command->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,7 @@
+/* `sae-metricsd serve`: defaults and flags, then daemon_run. Beside the other subcommands' files
+ * only in spirit: it must see the daemon, which cli/ may not. */
+#pragma once
+
+#include "subcommand.h"
+
+extern const struct subcommand subcommand_serve;
