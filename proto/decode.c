@@ -1,7 +1,6 @@
 #include "decode.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "answer.h"
 #include "decode_message.h"
@@ -28,10 +27,6 @@ void decoder_destroy(struct decoder *d) {
 		msgpack_zone_destroy(&d->arena);
 		free(d);
 	}
-}
-
-static bool read_time(struct fields *f, uint32_t i, double *ret) {
-	return read_finite(f, fields_at(f, i), "time", ret);
 }
 
 static bool decode_hello(struct fields *f, struct message *ret) {
@@ -61,188 +56,10 @@ static bool decode_hello(struct fields *f, struct message *ret) {
 	       read_optional_text(f, map_at(map, "host"), &host, &m->host);
 }
 
-static bool read_scalars(struct fields *f, const msgpack_object *list, struct msg_step *m) {
-	if (list == NULL || list->type != MSGPACK_OBJECT_ARRAY) {
-		return fail_kind(f, ERROR_BAD_VALUE, "scalars", list, "a list of floats and nils");
-	}
-	m->n_scalars = list->via.array.size;
-	if (m->n_scalars > SCALARS_MAX) {
-		return decode_fail(f->err, ERROR_BAD_VALUE,
-			"scalars has %u elements; expected at most %u", m->n_scalars, SCALARS_MAX);
-	}
-	memset(m->present, 0, sizeof m->present);
-	for (uint32_t i = 0; i < m->n_scalars; i++) {
-		const msgpack_object *o = &list->via.array.ptr[i];
-		if (number_of(o, &m->scalars[i])) {
-			m->present[i / 64] |= 1ull << (i % 64);
-		} else if (o->type == MSGPACK_OBJECT_NIL) {
-			m->scalars[i] = 0;
-		} else {
-			return fail_kind(f, ERROR_BAD_VALUE, "a scalar", o, "a float or nil");
-		}
-	}
-	return true;
-}
-
-/* One vector of the payload: its form, its length, and where it lies. */
-static bool read_counts(struct fields *f, uint32_t i, size_t *offset, struct counts *ret) {
-	static const struct number_field form = {
-		"form", COUNTS_NONE, COUNTS_PAIRS32, ERROR_BAD_COUNTS, NULL};
-	static const struct number_field n_entries = {
-		"n_entries", 0, D_SAE_MAX, ERROR_BAD_COUNTS, NULL};
-	uint32_t number = COUNTS_NONE;
-
-	*ret = (struct counts){.form = COUNTS_NONE};
-	if (!read_optional_u32(f, fields_at(f, i), &form, &number)) {
-		return false;
-	}
-	if (number == COUNTS_NONE) {
-		return true;
-	}
-	ret->form = number;
-	if (!read_u32(f, fields_at(f, i + 1), &n_entries, &ret->n_entries)) {
-		return false;
-	}
-	ret->len = counts_size(ret->form, ret->n_entries, ret->n_entries);
-	ret->data = f->frame->payload + *offset;
-	*offset += ret->len;
-	return *offset <= f->frame->payload_len ||
-	       decode_fail(f->err, ERROR_BAD_COUNTS,
-		       "the payload has %u bytes; expected %zu of counts", f->frame->payload_len,
-		       *offset);
-}
-
-static bool read_all_counts(struct fields *f, struct msg_step *m) {
-	size_t offset = 0;
-
-	if (!read_counts(f, 7, &offset, &m->nonzero) || !read_counts(f, 9, &offset, &m->positive)) {
-		return false;
-	}
-	if (offset != f->frame->payload_len) {
-		return decode_fail(f->err, ERROR_BAD_COUNTS,
-			"the payload has %u bytes; expected %zu of counts", f->frame->payload_len,
-			offset);
-	}
-	return m->positive.form == COUNTS_NONE || m->nonzero.form != COUNTS_NONE ||
-	       decode_fail(f->err, ERROR_BAD_COUNTS,
-		       "positive counts are given; expected the nonzero ones beside them");
-}
-
-static bool decode_step(struct fields *f, struct message *ret) {
-	static const struct number_field n_rows = {"n_rows", 1, UINT32_MAX, ERROR_BAD_COUNTS, NULL};
-	struct msg_step *m = &ret->step;
-
-	m->seq = f->err->seq;
-	return read_step(f, fields_at(f, 2), &m->step) && read_time(f, 3, &m->time) &&
-	       read_finite(f, fields_at(f, 4), "elapsed_s", &m->elapsed_s) &&
-	       read_u32(f, fields_at(f, 5), &n_rows, &m->n_rows) &&
-	       read_scalars(f, fields_at(f, 6), m) && read_all_counts(f, m);
-}
-
-static bool decode_event(struct fields *f, struct message *ret) {
-	static const struct text_field kind = {"kind", 1, EVENT_KIND_MAX, true, 0};
-	static const struct text_field text = {"text", 0, FIELD_MAX_BYTES, false, 0};
-	struct msg_event *m = &ret->event;
-
-	m->seq = f->err->seq;
-	return read_optional_step(f, fields_at(f, 2), &m->has_step, &m->step) &&
-	       read_time(f, 3, &m->time) && read_text(f, fields_at(f, 4), &kind, &m->kind) &&
-	       read_optional_text(f, fields_at(f, 5), &text, &m->text);
-}
-
-static bool decode_mark(struct fields *f, struct message *ret) {
-	static const struct text_field text = {"text", 0, FIELD_MAX_BYTES, false, 0};
-	struct msg_mark *m = &ret->mark;
-
-	m->seq = f->err->seq;
-	return read_step(f, fields_at(f, 2), &m->step) && read_time(f, 3, &m->time) &&
-	       read_optional_text(f, fields_at(f, 4), &text, &m->text);
-}
-
-static bool decode_restore(struct fields *f, struct message *ret) {
-	struct msg_restore *m = &ret->restore;
-
-	m->seq = f->err->seq;
-	m->state = f->frame->payload;
-	m->state_len = f->frame->payload_len;
-	return read_step(f, fields_at(f, 2), &m->step) && read_time(f, 3, &m->time);
-}
-
-static bool read_tags(struct fields *f, const msgpack_object *o, struct msg_update *m) {
-	static const struct text_field tag = {"tags", 1, KEY_MAX_BYTES, true, 0};
-
-	m->has_tags = o != NULL;
-	m->tags.count = 0;
-	return o == NULL || read_texts(f, o, &tag, LIST_MAX, false, m->tags.items, &m->tags.count);
-}
-
-static bool decode_update(struct fields *f, struct message *ret) {
-	static const struct text_field name = {"name", 0, FIELD_MAX_BYTES, true, 0};
-	static const struct text_field notes = {"notes", 0, TEXT_MAX_BYTES, false, 0};
-	static const struct text_field config = {"config", 0, HEADER_BYTES_MAX, false, 0};
-	static const struct text_field summary = {"summary", 0, HEADER_BYTES_MAX, false, 0};
-	struct msg_update *m = &ret->update;
-	const msgpack_object *map = fields_at(f, 2);
-
-	m->seq = f->err->seq;
-	return check_map(f, map) && read_optional_text(f, map_at(map, "name"), &name, &m->name) &&
-	       read_optional_text(f, map_at(map, "notes"), &notes, &m->notes) &&
-	       read_tags(f, map_at(map, "tags"), m) &&
-	       read_optional_text(f, map_at(map, "config"), &config, &m->config) &&
-	       read_optional_text(f, map_at(map, "summary"), &summary, &m->summary);
-}
-
-static bool decode_dropped(struct fields *f, struct message *ret) {
-	struct msg_dropped *m = &ret->dropped;
-	bool has_first, has_last;
-
-	m->seq = f->err->seq;
-	const struct number_field count = {"count", 1, SEQ_MAX - m->seq + 1, 0, NULL};
-	if (!read_uint(f, fields_at(f, 2), &count, &m->count)) {
-		return false;
-	}
-	const struct number_field n_steps = {"n_steps", 0, m->count, 0, NULL};
-	if (!read_uint(f, fields_at(f, 3), &n_steps, &m->n_steps) ||
-		!read_optional_step(f, fields_at(f, 4), &has_first, &m->step_first) ||
-		!read_optional_step(f, fields_at(f, 5), &has_last, &m->step_last)) {
-		return false;
-	}
-	m->has_steps = has_first;
-	return (has_first == has_last && has_first == (m->n_steps > 0) &&
-		       m->step_first <= m->step_last) ||
-	       decode_fail(f->err, f->code,
-		       "step_first and step_last do not fit n_steps or each other");
-}
-
 static bool decode_flush(struct fields *f, struct message *ret) {
 	static const struct number_field through_seq = {"through_seq", 0, SEQ_MAX, 0, NULL};
 
 	return read_uint(f, fields_at(f, 1), &through_seq, &ret->flush.through_seq);
-}
-
-static bool read_exit_code(struct fields *f, const msgpack_object *o, int32_t *ret) {
-	if (o != NULL && o->type == MSGPACK_OBJECT_POSITIVE_INTEGER && o->via.u64 <= INT32_MAX) {
-		*ret = (int32_t)o->via.u64;
-		return true;
-	}
-	if (o != NULL && o->type == MSGPACK_OBJECT_NEGATIVE_INTEGER && o->via.i64 >= INT32_MIN) {
-		*ret = (int32_t)o->via.i64;
-		return true;
-	}
-	return fail_kind(f, 0, "exit_code", o, "an integer of 32 bits");
-}
-
-static bool decode_finish(struct fields *f, struct message *ret) {
-	static const char *const states[] = {"finished", "failed", "preempted", "stopped", NULL};
-	static const struct text_field state = {"state", 0, NAME_MAX_BYTES, true, 0};
-	struct msg_finish *m = &ret->finish;
-
-	m->seq = f->err->seq;
-	return read_exit_code(f, fields_at(f, 2), &m->exit_code) &&
-	       read_optional_text(f, fields_at(f, 3), &state, &m->state) &&
-	       check_choice(
-		       f, "state", m->state, states, "finished, failed, preempted or stopped") &&
-	       read_time(f, 4, &m->time);
 }
 
 static bool decode_snapshot(struct fields *f, struct message *ret) {
