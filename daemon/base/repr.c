@@ -93,7 +93,10 @@ static void write_fixed(char out[REPR_MAX], const struct decimal *d) {
 
 char *repr_double(char out[REPR_MAX], double value) {
 	if (!isfinite(value)) {
-		strcpy(out, isnan(value) ? "NaN" : value > 0 ? "Infinity" : "-Infinity");
+		snprintf(out, REPR_MAX, "%s",
+			isnan(value) ? "NaN"
+			: value > 0  ? "Infinity"
+				     : "-Infinity");
 		return out;
 	}
 

@@ -22,4 +22,4 @@ struct report_query {
 
 /* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's
  * histograms, thresholds, events. Negative errno when the database cannot be read. */
-int report_build(sqlite3 *db, const struct report_query *query, json_t **ret, char ret_words[256]);
+int report_build(sqlite3 *sql, const struct report_query *query, json_t **ret, char ret_words[256]);

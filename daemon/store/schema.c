@@ -22,7 +22,7 @@ static int read_int(sqlite3 *db, const char *sql, int *ret) {
 }
 
 enum schema_state schema_inspect(sqlite3 *db, int *ret_version) {
-	int application_id, version, n_tables;
+	int application_id = 0, version = 0, n_tables = 0;
 	if (read_int(db, "PRAGMA application_id", &application_id) != SQLITE_OK ||
 		read_int(db, "PRAGMA user_version", &version) != SQLITE_OK ||
 		read_int(db, "SELECT count(*) FROM sqlite_schema", &n_tables) != SQLITE_OK) {

@@ -41,6 +41,7 @@ static int sync_is_faulty(int fd) {
 }
 
 /* In place of libc's, for this program and the libraries it loads. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 __attribute__((visibility("default"))) int fdatasync(int fd) {
 	if (sync_errno != 0 && sync_is_faulty(fd)) {
 		errno = sync_errno;

@@ -47,19 +47,18 @@ static int teardown(void **state) {
 }
 
 /* Commits cuts (NULL ends) and destroys them. */
-static int commit(struct run_cut *cut, ...) {
+static int commit_all(struct run_cut *const *cuts) {
 	struct batch batch;
 	batch_init(&batch);
-	va_list more;
-	va_start(more, cut);
-	for (; cut != NULL; cut = va_arg(more, struct run_cut *)) {
-		batch_put(&batch, cut);
+	for (; *cuts != NULL; cuts++) {
+		batch_put(&batch, *cuts);
 	}
-	va_end(more);
 	int err = commit_batch(&committer, &batch);
 	batch_clear(&batch);
 	return err;
 }
+
+#define commit(...) commit_all((struct run_cut *[]){__VA_ARGS__})
 
 static const char *ask(const char *sql) {
 	return sql_text(path, sql);

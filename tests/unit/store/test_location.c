@@ -18,6 +18,7 @@
 static long pretended_type; /* 0: what there is */
 
 /* In place of libc's, for this program. */
+/* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 __attribute__((visibility("default"))) int statfs(const char *path, struct statfs *ret) {
 	(void)path;
 	memset(ret, 0, sizeof *ret);
