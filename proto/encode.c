@@ -2,7 +2,7 @@
 
 #include "frame.h"
 #include "open_fields.h"
-#include "writer.h"
+#include "emit.h"
 
 static void put_begin(struct writer *w, uint32_t count, enum message_type type) {
 	put_array(w, count);

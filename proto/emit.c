@@ -1,4 +1,4 @@
-#include "writer.h"
+#include "emit.h"
 
 #include <endian.h>
 #include <string.h>
