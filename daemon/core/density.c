@@ -209,31 +209,32 @@ static void fill_fixed_bins(const struct tally *t, uint64_t n_rows, struct densi
 	}
 }
 
-/* The k-th smallest count of the features that fired. */
-static uint32_t order_statistic(const struct tally *t, uint32_t k) {
-	uint32_t i = t->n > 0 && t->count[0] == 0 ? 1 : 0;
+/* The k-th smallest density of the features that fired, and the one after it (or the same,
+ * when it is the last), as log10. */
+static void order_statistics(const struct tally *t, uint64_t n_rows, uint32_t k, double ret[2]) {
+	uint32_t i = t->count[0] == 0 ? 1 : 0;
 
 	while (k >= t->features[i]) {
 		k -= t->features[i++];
 	}
-	return t->count[i];
+	uint32_t next = k + 1 < t->features[i] || i + 1 == t->n ? i : i + 1;
+	ret[0] = log10((double)t->count[i] / (double)n_rows);
+	ret[1] = log10((double)t->count[next] / (double)n_rows);
 }
 
 static void fill_quantiles(const struct tally *t, uint64_t n_rows, struct density_summary *d) {
 	static const double shares[DENSITY_QUANTILES] = {0.1, 0.25, 0.5, 0.75, 0.9};
-	uint32_t n = d->n_quantile_features;
 
 	for (uint32_t q = 0; q < DENSITY_QUANTILES; q++) {
-		if (n == 0 || n_rows == 0) {
+		double around[2];
+		if (d->n_quantile_features == 0 || n_rows == 0) {
 			d->quantiles[q] = (double)NAN;
 			continue;
 		}
-		double position = shares[q] * (n - 1);
+		double position = shares[q] * (d->n_quantile_features - 1);
 		uint32_t k = (uint32_t)position;
-		double low = log10((double)order_statistic(t, k) / (double)n_rows);
-		double high =
-			k + 1 < n ? log10((double)order_statistic(t, k + 1) / (double)n_rows) : low;
-		d->quantiles[q] = low + (high - low) * (position - k);
+		order_statistics(t, n_rows, k, around);
+		d->quantiles[q] = around[0] + (around[1] - around[0]) * (position - k);
 	}
 }
 
@@ -283,12 +284,9 @@ static void fill_edges(double lo, double hi, float edges[WANDB_BINS + 1]) {
 	edges[WANDB_BINS] = (float)hi;
 }
 
-/* Bins are open on the right, the last one closed. A first guess by multiplication is put
- * right by comparing with the edges, so that rounding decides nothing. */
-static uint32_t find_bin(float value, const float edges[WANDB_BINS + 1], double bins_per_unit) {
-	double guess = ((double)value - (double)edges[0]) * bins_per_unit;
-	uint32_t bin = guess < WANDB_BINS - 1 ? (uint32_t)guess : WANDB_BINS - 1;
-
+/* Bins are open on the right, the last one closed. Looks from the bin of the value before:
+ * ours come in ascending order. */
+static uint32_t find_bin(float value, const float edges[WANDB_BINS + 1], uint32_t bin) {
 	while (bin > 0 && value < edges[bin]) {
 		bin--;
 	}
@@ -314,9 +312,9 @@ bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
 	}
 	fill_edges((double)lo, (double)hi, edges);
 	memset(counts, 0, WANDB_BINS * sizeof(*counts));
-	double bins_per_unit = WANDB_BINS / ((double)edges[WANDB_BINS] - (double)edges[0]);
-	for (uint32_t i = 0; i < n; i++) {
-		counts[find_bin(values[i], edges, bins_per_unit)] += weights ? weights[i] : 1;
+	for (uint32_t i = 0, bin = 0; i < n; i++) {
+		bin = find_bin(values[i], edges, bin);
+		counts[bin] += weights ? weights[i] : 1;
 	}
 	return true;
 }

@@ -283,7 +283,8 @@ static void check_metrics_row(
 				    : firing_count_dead(&r->firing, step, r->dead_window));
 	check_value(r, step, row, METRIC_N_TRAINING_TOKENS, (double)tokens);
 	if (p->keys[METRIC_N_TRAINING_IMAGES]) {
-		check_value(r, step, row, METRIC_N_TRAINING_IMAGES, (double)(tokens / r->context));
+		uint64_t images = tokens / r->context;
+		check_value(r, step, row, METRIC_N_TRAINING_IMAGES, (double)images);
 	}
 	/* … and nothing of the reference's row is left out. */
 	assert_int_equal(r->values_checked - before, json_object_size(row));
@@ -308,7 +309,7 @@ static void replay_step(struct replay *r, const json_t *json, bool stops) {
 	bool closes = (step + 1) % r->window == 0;
 	bool logs = (step + 1) % r->frequency == 0;
 	uint32_t *nonzero = calloc(r->d_sae, 4), *positive = calloc(r->d_sae, 4);
-	struct scalars scalars;
+	struct scalars scalars = {0};
 	struct fold_sums sums;
 	struct measures m;
 
