@@ -103,8 +103,7 @@ void render_curves(const json_t *run, struct page *page) {
 		return;
 	}
 	page_end_line(page);
-	snprintf(heading, sizeof(heading), "%s steps",
-		format_grouped(steps, (uint64_t)fmax(last - first + 1, 0)));
+	snprintf(heading, sizeof(heading), "%s steps", figure_grouped(steps, last - first + 1));
 	render_series_heading(heading, page);
 	for (size_t i = 0; i < sizeof(curves) / sizeof(curves[0]); i++) {
 		render_curve(all, &curves[i], page);

@@ -61,6 +61,11 @@ char *figure_step(char *out, double value) {
 	return format_count(out, value, 5);
 }
 
+char *figure_grouped(char *out, double value) {
+	return value >= 0 && value < 1e19 ? format_grouped(out, (uint64_t)value)
+					  : format_general(out, value);
+}
+
 char *figure_ratio(char *out, double value) {
 	if (!isfinite(value) || fabs(value) >= 100) {
 		return format_general(out, value);

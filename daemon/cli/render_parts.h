@@ -21,9 +21,10 @@ typedef char *(*number_format)(char *out, double value);
 enum style figure_text(
 	const json_t *object, const char *path, number_format format, char *out, size_t size);
 
-char *figure_count(char *out, double value); /* 2670, 11.2k */
-char *figure_step(char *out, double value);  /* 41200, 317k */
-char *figure_ratio(char *out, double value); /* 0.883 */
+char *figure_count(char *out, double value);   /* 2670, 11.2k */
+char *figure_step(char *out, double value);    /* 41200, 317k */
+char *figure_grouped(char *out, double value); /* 41,200 */
+char *figure_ratio(char *out, double value);   /* 0.883 */
 
 /* How far the run is, 0 … 1 or a bit above; false when there is no total. */
 bool run_progress(const json_t *run, double *ret);

@@ -1,67 +1,19 @@
 #include "render_run.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
+#include "fact_line.h"
 #include "format.h"
 #include "plot.h"
 #include "render.h"
 #include "render_parts.h"
 
-#define LABEL_WIDTH    11u /* `  config   ` */
 #define BAR_WIDTH      20u
 #define EVENTS_SHOWN   5u
 #define ATTEMPTS_SHOWN 3u
-
-void render_label(const char *label, struct page *page) {
-	page_tab(page, 2);
-	page_put(page, STYLE_DIM, label);
-	page_tab(page, LABEL_WIDTH);
-}
-
-void render_fact(struct page *page, enum style style, const char *format, ...) {
-	char text[512];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-
-	bool first = page->column <= LABEL_WIDTH;
-	unsigned needed = glyph_columns(text, page->look.utf8);
-	if (!first && page->look.width > 0 && page->column + 3 + needed > page->look.width) {
-		page_end_line(page);
-		page_tab(page, LABEL_WIDTH);
-	} else if (!first) {
-		page_put(page, STYLE_PLAIN, "   ");
-	}
-	page_put_cut(page, style, text, page_room(page));
-}
-
-static void fact_text(const json_t *run, const char *label, const char *path, struct page *page) {
-	const char *value = document_text(run, path);
-
-	if (value && value[0]) {
-		render_fact(page, STYLE_PLAIN, "%s %s", label, value);
-	}
-}
-
-static void fact_number(const json_t *run, const char *label, const char *path,
-	number_format format, struct page *page) {
-	char text[FORMAT_MAX];
-	double value;
-
-	if (document_number(run, path, &value)) {
-		render_fact(page, STYLE_PLAIN, "%s %s", label, format(text, value));
-	}
-}
-
-static char *figure_grouped(char *out, double value) {
-	return value >= 0 ? format_grouped(out, (uint64_t)value) : format_general(out, value);
-}
 
 static char *figure_plain(char *out, double value) {
 	snprintf(out, FORMAT_MAX, "%.0f", value);
@@ -104,7 +56,7 @@ static void render_head(const json_t *run, struct page *page) {
 	render_state(run, page);
 	page_end_line(page);
 
-	render_label("run", page);
+	facts_label("run", page);
 	fact_text(run, "id", "id", page);
 	fact_text(run, "project", "project", page);
 	fact_text(run, "group", "group", page);
@@ -126,7 +78,7 @@ static void render_eta(const json_t *run, struct page *page) {
 	time_t at = (time_t)(page->look.now + eta);
 	localtime_r(&at, &tm);
 	strftime(clock, sizeof(clock), eta < 86400 ? "%H:%M" : "%Y-%m-%d %H:%M", &tm);
-	render_fact(page, STYLE_PLAIN, "ETA %s %s", format_duration(duration, eta), clock);
+	fact_put(page, STYLE_PLAIN, "ETA %s %s", format_duration(duration, eta), clock);
 }
 
 static void render_of(const json_t *run, const char *path, const char *total_path,
@@ -136,16 +88,16 @@ static void render_of(const json_t *run, const char *path, const char *total_pat
 
 	figure_text(run, path, format, done, sizeof(done));
 	if (document_number(run, total_path, &value)) {
-		render_fact(page, STYLE_PLAIN, "%s of %s", done, format(total, value));
+		fact_put(page, STYLE_PLAIN, "%s of %s", done, format(total, value));
 	} else {
-		render_fact(page, STYLE_PLAIN, "%s", done);
+		fact_put(page, STYLE_PLAIN, "%s", done);
 	}
 }
 
 static void render_steps(const json_t *run, struct page *page) {
 	double progress;
 
-	render_label("step", page);
+	facts_label("step", page);
 	render_of(run, "step", "total_training_steps", figure_grouped, page);
 	if (run_progress(run, &progress)) {
 		page_put(page, STYLE_PLAIN, "   ");
@@ -162,13 +114,13 @@ static void render_tokens(const json_t *run, struct page *page) {
 	char text[FORMAT_MAX];
 	double rate;
 
-	render_label("tokens", page);
+	facts_label("tokens", page);
 	render_of(run, "n_training_tokens", "total_training_tokens", figure_count, page);
 	if (document_number(run, "rate.tokens_per_s", &rate)) {
-		render_fact(page, STYLE_PLAIN, "%s tok/s", figure_count(text, rate));
+		fact_put(page, STYLE_PLAIN, "%s tok/s", figure_count(text, rate));
 	}
 	if (document_number(run, "rate.steps_per_s", &rate)) {
-		render_fact(page, STYLE_PLAIN, "%s step/s", format_significant(text, rate));
+		fact_put(page, STYLE_PLAIN, "%s step/s", format_significant(text, rate));
 	}
 	fact_number(run, "images", "n_training_images", figure_count, page);
 	page_end_line(page);
@@ -181,21 +133,21 @@ static void render_config(const json_t *run, struct page *page) {
 	if (!document_at(run, "profile")) {
 		return;
 	}
-	render_label("config", page);
+	facts_label("config", page);
 	if (d_in > 0) {
-		render_fact(page, STYLE_PLAIN, "d_in %.0f", d_in);
+		fact_put(page, STYLE_PLAIN, "d_in %.0f", d_in);
 	}
 	if (d_sae > 0 && d_in > 0 && fmod(d_sae, d_in) == 0) {
-		render_fact(page, STYLE_PLAIN, "d_sae %.0f (x%.0f)", d_sae, d_sae / d_in);
+		fact_put(page, STYLE_PLAIN, "d_sae %.0f (x%.0f)", d_sae, d_sae / d_in);
 	} else if (d_sae > 0) {
-		render_fact(page, STYLE_PLAIN, "d_sae %.0f", d_sae);
+		fact_put(page, STYLE_PLAIN, "d_sae %.0f", d_sae);
 	}
 	fact_number(run, "l1", "details.l1_coefficient", format_general, page);
 	fact_number(run, "lr", "details.current_learning_rate", format_general, page);
 	fact_number(run, "batch", "train_batch_size", figure_step, page);
 	fact_text(run, "profile", "profile", page);
 	if (architecture && strcmp(architecture, "standard") != 0) {
-		render_fact(page, STYLE_PLAIN, "%s", architecture);
+		fact_put(page, STYLE_PLAIN, "%s", architecture);
 	}
 	fact_number(run, "window", "feature_sampling_window", figure_step, page);
 	fact_number(run, "dead after", "dead_feature_window", figure_step, page);
@@ -210,14 +162,14 @@ static void render_ranks(const json_t *run, struct page *page) {
 	if (ranks < 2 && !waiting) {
 		return;
 	}
-	render_label("ranks", page);
+	facts_label("ranks", page);
 	if (document_number(run, "streams_connected", &connected)) {
-		render_fact(page, STYLE_PLAIN, "%.0f of %.0f connected", connected, ranks);
+		fact_put(page, STYLE_PLAIN, "%.0f of %.0f connected", connected, ranks);
 	} else {
-		render_fact(page, STYLE_PLAIN, "%.0f", ranks);
+		fact_put(page, STYLE_PLAIN, "%.0f", ranks);
 	}
 	if (waiting) {
-		render_fact(page, STYLE_WARN, "waiting for %s", waiting);
+		fact_put(page, STYLE_WARN, "waiting for %s", waiting);
 	}
 	page_end_line(page);
 }
@@ -236,7 +188,7 @@ static void render_restored_from(const char *from, struct page *page) {
 
 	for (size_t i = 0; from && i < sizeof(origins) / sizeof(origins[0]); i++) {
 		if (strcmp(origins[i].from, from) == 0) {
-			render_fact(page, origins[i].style, "%s", origins[i].words);
+			fact_put(page, origins[i].style, "%s", origins[i].words);
 		}
 	}
 }
@@ -249,9 +201,9 @@ static void render_attempts(const json_t *run, struct page *page) {
 	/* The first attempt of a run that was never resumed says nothing. */
 	for (size_t i = n > ATTEMPTS_SHOWN ? n - ATTEMPTS_SHOWN : 0; n > 1 && i < n; i++) {
 		const json_t *one = json_array_get(attempts, i);
-		render_label("attempt", page);
-		render_fact(page, STYLE_PLAIN, "%.0f", document_count(one, "attempt"));
-		render_fact(page, STYLE_PLAIN, "from step %s",
+		facts_label("attempt", page);
+		fact_put(page, STYLE_PLAIN, "%.0f", document_count(one, "attempt"));
+		fact_put(page, STYLE_PLAIN, "from step %s",
 			figure_grouped(step, document_count(one, "step_first")));
 		render_restored_from(document_text(one, "restored_from"), page);
 		page_end_line(page);
@@ -268,20 +220,20 @@ static void render_traffic(const json_t *run, struct page *page) {
 	char text[FORMAT_MAX];
 
 	page_end_line(page);
-	render_label("forward", page);
+	facts_label("forward", page);
 	if (!state || strcmp(state, "off") == 0) {
-		render_fact(page, STYLE_PLAIN, "off (local only)");
+		fact_put(page, STYLE_PLAIN, "off (local only)");
 	} else {
-		render_fact(page, STYLE_PLAIN, "%s%s%s", target ? target : "", target ? ": " : "",
+		fact_put(page, STYLE_PLAIN, "%s%s%s", target ? target : "", target ? ": " : "",
 			state);
 	}
 	fact_number(run, "messages", "client.messages", figure_grouped, page);
-	render_fact(page, dropped > 0 ? STYLE_BAD : STYLE_PLAIN, "dropped %s",
+	fact_put(page, dropped > 0 ? STYLE_BAD : STYLE_PLAIN, "dropped %s",
 		figure_grouped(text, dropped));
 	for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
 		double count = document_count(run, losses[i][1]);
 		if (count > 0) {
-			render_fact(page, STYLE_BAD, "%s %s", losses[i][0],
+			fact_put(page, STYLE_BAD, "%s %s", losses[i][0],
 				figure_grouped(text, count));
 		}
 	}
@@ -298,7 +250,7 @@ static void render_events(const json_t *run, struct page *page) {
 		const json_t *event = json_array_get(events, i);
 		const char *kind = document_text(event, "kind");
 		const char *text = document_text(event, "text");
-		render_label(i == 0 ? "events" : "", page);
+		facts_label(i == 0 ? "events" : "", page);
 		if (document_time(event, "time", &time)) {
 			page_put_right(page, STYLE_DIM, format_age(age, page->look.now - time), 4);
 			page_put(page, STYLE_DIM, " ago  ");

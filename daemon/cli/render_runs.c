@@ -5,209 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "format.h"
 #include "render_parts.h"
-#include "table.h"
+#include "run_columns.h"
 
 /* More alerts than this are counted, not printed: the table must stay in sight. */
 #define ALERT_LINES_MAX 12u
-
-/* A row of the table while its cells are made. */
-struct row {
-	const json_t *run;
-	const struct look *look;
-	bool name_shared; /* another run listed has the same name */
-};
-
-/* Writes a cell's text; what stays empty is shown as `-`. */
-typedef enum style (*cell_fill)(const struct row *row, struct buf *text);
-
-static enum style fill_figure(
-	const struct row *row, const char *path, number_format format, struct buf *text) {
-	char figure[FORMAT_MAX];
-	enum style style = figure_text(row->run, path, format, figure, sizeof(figure));
-
-	(void)buf_printf(text, "%s", figure);
-	return style;
-}
-
-static enum style fill_text(const struct row *row, const char *path, struct buf *text) {
-	const char *value = document_text(row->run, path);
-
-	(void)buf_printf(text, "%s", value ? value : "");
-	return STYLE_PLAIN;
-}
-
-static enum style fill_mark(const struct row *row, struct buf *text) {
-	const struct state_look *state = state_look_of(row->run);
-
-	(void)buf_printf(text, "%s", state_glyph(state, row->look));
-	return state->style;
-}
-
-static enum style fill_state(const struct row *row, struct buf *text) {
-	const struct state_look *state = state_look_of(row->run);
-
-	(void)buf_printf(text, "%s", state->state);
-	return state->style;
-}
-
-static enum style fill_run(const struct row *row, struct buf *text) {
-	const char *id = document_text(row->run, "id");
-
-	(void)buf_printf(text, "%s", run_label(row->run));
-	if (row->name_shared && id) {
-		(void)buf_printf(text, "-%s", id);
-	}
-	return STYLE_NAME;
-}
-
-static enum style fill_id(const struct row *row, struct buf *text) {
-	return fill_text(row, "id", text);
-}
-
-static enum style fill_project(const struct row *row, struct buf *text) {
-	return fill_text(row, "project", text);
-}
-
-static enum style fill_user(const struct row *row, struct buf *text) {
-	return fill_text(row, "user", text);
-}
-
-static enum style fill_step(const struct row *row, struct buf *text) {
-	return fill_figure(row, "step", figure_step, text);
-}
-
-static enum style fill_progress(const struct row *row, struct buf *text) {
-	double progress;
-
-	/* 100% is only what has arrived. */
-	if (run_progress(row->run, &progress)) {
-		double percent = round(100 * progress);
-		(void)buf_printf(text, "%.0f%%", progress < 1 ? fmin(percent, 99) : percent);
-	}
-	return STYLE_PLAIN;
-}
-
-static enum style fill_tokens(const struct row *row, struct buf *text) {
-	return fill_figure(row, "n_training_tokens", figure_count, text);
-}
-
-static enum style fill_rate(const struct row *row, struct buf *text) {
-	return fill_figure(row, "rate.tokens_per_s", figure_count, text);
-}
-
-static enum style fill_eta(const struct row *row, struct buf *text) {
-	return fill_figure(row, "eta_s", format_duration, text);
-}
-
-static enum style fill_mse(const struct row *row, struct buf *text) {
-	return fill_figure(row, "losses.mse_loss", format_general, text);
-}
-
-static enum style fill_l0(const struct row *row, struct buf *text) {
-	return fill_figure(row, "metrics.l0", format_significant, text);
-}
-
-static enum style fill_ev(const struct row *row, struct buf *text) {
-	return fill_figure(row, "metrics.explained_variance", figure_ratio, text);
-}
-
-static enum style fill_dead(const struct row *row, struct buf *text) {
-	return fill_figure(row, "sparsity.dead_features", figure_count, text);
-}
-
-static enum style fill_below_5(const struct row *row, struct buf *text) {
-	return fill_figure(row, "sparsity.below_1e-5", figure_count, text);
-}
-
-static enum style fill_below_6(const struct row *row, struct buf *text) {
-	return fill_figure(row, "sparsity.below_1e-6", figure_count, text);
-}
-
-static enum style fill_window(const struct row *row, struct buf *text) {
-	double fill;
-
-	if (document_number(row->run, "open_window.fill", &fill)) {
-		(void)buf_printf(text, "%.0f%%", floor(100 * fill + 1e-9));
-	}
-	return STYLE_PLAIN;
-}
-
-static enum style fill_lr(const struct row *row, struct buf *text) {
-	return fill_figure(row, "details.current_learning_rate", format_general, text);
-}
-
-static enum style fill_forward(const struct row *row, struct buf *text) {
-	const char *state = document_text(row->run, "forward.state");
-	char lag[FORMAT_MAX];
-	double lag_s;
-
-	(void)buf_printf(text, "%s", state ? state : "");
-	if (row->look->screen && document_number(row->run, "forward.lag_s", &lag_s)) {
-		(void)buf_printf(text, " %s", format_age(lag, lag_s));
-	}
-	return state && strcmp(state, "pending") == 0 ? STYLE_WARN : STYLE_PLAIN;
-}
-
-static enum style fill_alerts(const struct row *row, struct buf *text) {
-	const json_t *alerts = document_at(row->run, "alerts");
-
-	for (size_t i = 0; i < json_array_size(alerts); i++) {
-		const char *words = document_text(json_array_get(alerts, i), "words");
-		(void)buf_printf(text, "%s%s", i > 0 ? "; " : "", words ? words : "?");
-	}
-	return STYLE_BAD;
-}
-
-enum shown_on { ON_BOTH = 0, ON_SCREEN, ON_PIPE };
-
-/* All columns in their order. `drop`: what is left out first on a narrow screen. */
-static const struct run_column {
-	struct table_column table;
-	enum shown_on on;
-	cell_fill fill;
-} run_columns[] = {
-	{{"", true, 0, 0}, ON_SCREEN, fill_mark},
-	{{"RUN", true, 0, 24}, ON_BOTH, fill_run},
-	{{"ID", true, 11, 0}, ON_BOTH, fill_id},
-	{{"STATE", true, 0, 0}, ON_PIPE, fill_state},
-	{{"PROJECT", true, 14, 0}, ON_PIPE, fill_project},
-	{{"USER", true, 10, 0}, ON_BOTH, fill_user},
-	{{"STEP", false, 0, 0}, ON_BOTH, fill_step},
-	{{"PROG", false, 1, 0}, ON_BOTH, fill_progress},
-	{{"TOKENS", false, 6, 0}, ON_BOTH, fill_tokens},
-	{{"TOK/S", false, 4, 0}, ON_BOTH, fill_rate},
-	{{"ETA", false, 2, 0}, ON_BOTH, fill_eta},
-	{{"MSE", false, 8, 0}, ON_BOTH, fill_mse},
-	{{"L0", false, 0, 0}, ON_BOTH, fill_l0},
-	{{"EV", false, 0, 0}, ON_BOTH, fill_ev},
-	{{"DEAD", false, 0, 0}, ON_BOTH, fill_dead},
-	{{"<1e-5", false, 3, 0}, ON_BOTH, fill_below_5},
-	{{"<1e-6", false, 7, 0}, ON_BOTH, fill_below_6},
-	{{"WIN", false, 12, 0}, ON_BOTH, fill_window},
-	{{"LR", false, 13, 0}, ON_BOTH, fill_lr},
-	{{"FWD", true, 5, 0}, ON_BOTH, fill_forward},
-	{{"ALERTS", true, 0, 0}, ON_PIPE, fill_alerts},
-};
-
-#define N_COLUMNS (sizeof(run_columns) / sizeof(run_columns[0]))
-
-int render_column_find(const char *title) {
-	for (size_t i = 0; i < N_COLUMNS; i++) {
-		const char *own = run_columns[i].table.title;
-		if (own[0] && strcasecmp(own, title) == 0) {
-			return (int)i;
-		}
-	}
-	return -1;
-}
-
-const char *render_column_title(unsigned column) {
-	return column < N_COLUMNS ? run_columns[column].table.title : NULL;
-}
 
 /* The columns of this page, in `ret`, which has room for all; columns asked for stay. */
 static size_t choose_columns(const struct render_runs_options *options, const struct look *look,
@@ -217,7 +21,7 @@ static size_t choose_columns(const struct render_runs_options *options, const st
 	for (size_t i = 0; i < options->n_columns && n < cap; i++) {
 		ret[n++] = options->columns[i];
 	}
-	for (unsigned i = 0; options->n_columns == 0 && i < N_COLUMNS; i++) {
+	for (unsigned i = 0; options->n_columns == 0 && i < RUN_COLUMNS; i++) {
 		enum shown_on elsewhere = look->screen ? ON_PIPE : ON_SCREEN;
 		if (run_columns[i].on != elsewhere) {
 			ret[n++] = i;
@@ -237,8 +41,8 @@ static bool name_shared(const json_t *runs, size_t index) {
 	return false;
 }
 
-static int add_run(
-	struct table *t, const struct row *row, const unsigned *columns, size_t n_columns) {
+static int add_run(struct table *t, const struct run_row_view *row, const unsigned *columns,
+	size_t n_columns) {
 	bool dim = strcmp(state_look_of(row->run)->state, "finished") == 0;
 	struct buf text = {0};
 	int err = table_add_row(t);
@@ -257,7 +61,7 @@ static int add_run(
 
 static int draw_table(
 	const json_t *runs, const struct render_runs_options *options, struct page *page) {
-	size_t cap = options->n_columns > N_COLUMNS ? options->n_columns : N_COLUMNS;
+	size_t cap = options->n_columns > RUN_COLUMNS ? options->n_columns : RUN_COLUMNS;
 	unsigned *columns = calloc(cap, sizeof(*columns));
 	struct table_column *heads = calloc(cap, sizeof(*heads));
 	int err = columns && heads ? 0 : -ENOMEM;
@@ -272,7 +76,7 @@ static int draw_table(
 		t = table_create(heads, n);
 		err = t ? 0 : -ENOMEM;
 		for (size_t i = 0; i < json_array_size(runs) && err == 0; i++) {
-			struct row row = {
+			struct run_row_view row = {
 				json_array_get(runs, i), &page->look, name_shared(runs, i)};
 			err = add_run(t, &row, columns, n);
 		}
