@@ -332,7 +332,9 @@ static enum session_verdict conclude(struct peer *peer, struct feed *feed, enum 
 	return SESSION_READ_ON;
 }
 
-static enum session_verdict apply(struct peer *peer, const struct message *m, uint64_t bad_seq) {
+/* `m` is the message, or NULL and `bad` says why there is none. */
+static enum session_verdict apply(
+	struct peer *peer, const struct message *m, const struct decode_error *bad) {
 	struct engine *e = peer->engine;
 	struct apply_error error = {0};
 
@@ -348,7 +350,12 @@ static enum session_verdict apply(struct peer *peer, const struct message *m, ui
 	}
 	enum apply_result result =
 		m != NULL ? registry_apply(e->registry, peer->stream, m, engine_now(), &error)
-			  : registry_apply_bad(e->registry, peer->stream, bad_seq, engine_now());
+			  : registry_apply_bad(e->registry, peer->stream, bad->seq, engine_now());
+	if (m == NULL) {
+		error.code = (enum error_code)bad->code;
+		error.seq = bad->seq;
+		memcpy(error.words, bad->words, sizeof bad->words);
+	}
 	if (m != NULL && m->type == MSG_FINISH) {
 		feed_hurry(e, feed);
 	} else if (presses(peer)) {
@@ -478,7 +485,7 @@ static enum session_verdict on_message(void *user, struct session *s, const stru
 	case MSG_UPDATE:
 	case MSG_DROPPED:
 	case MSG_FINISH:
-		return apply(peer, m, 0);
+		return apply(peer, m, NULL);
 	case MSG_FLUSH:
 		return flush(peer, &m->flush);
 	case MSG_SNAPSHOT:
@@ -497,15 +504,7 @@ static enum session_verdict on_bad_message(
 	struct peer *peer = session_user(s);
 	(void)user;
 
-	uint64_t wanted = peer->stream != NULL ? stream_received(peer->stream) + 1 : 0;
-	enum session_verdict verdict = apply(peer, NULL, error->seq);
-	if (verdict == SESSION_READ_ON && error->seq == wanted) {
-		struct apply_error answer = {
-			.code = (enum error_code)error->code, .seq = error->seq};
-		memcpy(answer.words, error->words, sizeof error->words);
-		send_error(peer, &answer);
-	}
-	return verdict;
+	return apply(peer, NULL, error);
 }
 
 const struct session_callbacks engine_session_callbacks = {

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -272,7 +273,9 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 		reply(peer, query->token, REPLY_OK, "", NULL);
 		return SESSION_READ_ON;
 	}
-	reply(peer, query->token, REPLY_UNKNOWN_QUERY,
-		"this daemon knows the queries status and ping", NULL);
+	char words[128];
+	snprintf(words, sizeof words, "no query \"%.*s\"; this daemon knows status and ping",
+		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
+	reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;
 }

@@ -90,6 +90,18 @@ static void refuse_payload(struct session *s) {
 				  .words = text_of(words, strlen(words))});
 }
 
+static void refuse_header(struct session *s, uint32_t header_len) {
+	if (header_len == 0) {
+		refuse_in_words(s, REFUSE_MALFORMED, "this is not a frame of this protocol");
+		return;
+	}
+	static const char words[] = "the announced header is longer than any of this protocol";
+	session_refuse(s, &(struct msg_refusal){.code = REFUSE_TOO_LARGE,
+				  .has_limit = true,
+				  .limit = HEADER_LEN_MAX,
+				  .words = text_of(words, sizeof words - 1)});
+}
+
 static enum session_verdict offer_message(struct session *s, const struct message *m) {
 	struct server *server = s->server;
 
@@ -148,8 +160,7 @@ static size_t offer_all(struct session *s, const uint8_t *data, size_t len, size
 			*ret_partial = frame.total_len > 0 ? frame.total_len : FRAME_PREFIX_SIZE;
 			return at;
 		case FRAME_HEADER_INVALID:
-			refuse_in_words(
-				s, REFUSE_MALFORMED, "this is not a frame of this protocol");
+			refuse_header(s, frame.header_len);
 			return at;
 		case FRAME_PAYLOAD_TOO_LARGE:
 			refuse_payload(s);
