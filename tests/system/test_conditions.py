@@ -27,6 +27,16 @@ def push(handle, run, steps):
     return sorted(took)
 
 
+def fill(path):
+    """Takes every byte the file system has left."""
+    file = os.open(path, os.O_CREAT | os.O_WRONLY)
+    try:
+        while True:
+            os.write(file, bytes(4096))
+    except OSError:
+        os.close(file)
+
+
 class Conditions(unittest.TestCase):
     def complete(self, daemon, run, handle):
         handle.finish(timeout=60)
@@ -79,13 +89,7 @@ class Conditions(unittest.TestCase):
                 workload.log_step(handle, "fulldisk", 0, 0)
                 handle.flush(20)
                 filler = os.path.join(directory, "filler")
-                with open(filler, "wb") as file:
-                    try:
-                        while True:
-                            file.write(bytes(4096))
-                            file.flush()
-                    except OSError:
-                        pass
+                fill(filler)
                 took = push(handle, "fulldisk", range(1, STEPS))
                 print(f"# full disk: p50 {took[STEPS // 2] * 1e6:.1f} us, p99 {took[STEPS * 98 // 100] * 1e6:.1f} us")
                 handle.flush(1.0)
