@@ -18,7 +18,7 @@ Environment: ``SAE_METRICS_SOCKET`` (where the daemon is), ``SAE_METRICS=off`` (
 """
 
 from . import native as _native
-from .errors import Error, complain as _complain, say as _say, switched_off as _switched_off
+from .errors import Error, complain as _complain, switched_off as _switched_off
 from .many import RunGroup
 from .options import KNOWN_SCALARS, Settings as _Settings
 from .run import Run, Stats
@@ -104,11 +104,7 @@ def init(
     socket: the daemon's; by default $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/sae-metricsd/socket or
     /run/sae-metricsd/socket. source: what pushes, as information.
     """
-    settings = _Settings(dict(locals()))
-    run = Run(settings, _library())
-    if run._handle is not None:
-        _announce(run, settings)
-    return run
+    return Run(_Settings(dict(locals())), _library())
 
 
 def init_many(names, *, group=None, each=None, **shared):
@@ -137,9 +133,3 @@ def _library():
         _complain("%s: nothing is logged" % problem)
         return None
 
-
-def _announce(run, settings):
-    facts = ["project %s" % settings.project] if settings.project else []
-    facts += ["d_sae %d" % settings.d_sae] if settings.d_sae else []
-    label = run.id if run.name == run.id else "%s-%s" % (run.name, run.id)
-    _say("run %s%s; watch it with  sae-metricsd status %s" % (label, "  (%s)" % ", ".join(facts) if facts else "", run.id))

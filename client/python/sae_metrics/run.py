@@ -415,14 +415,13 @@ class Run:
         self._say_finished(result, state or ("finished" if exit_code == 0 else "failed"), timeout)
 
     def _say_finished(self, result, state, timeout):
+        """The library itself says what was refused, dropped or not delivered."""
         stats = self._final_stats
-        left = stats.messages - stats.acked
         if result == native.QUEUED:
-            say("run %s %s: %s messages, %s dropped" % (self._id, state, _grouped(stats.messages), _grouped(stats.dropped)))
-        elif result == native.REFUSED:
-            complain("run %s %s; the daemon refused it: %s" % (self._id, state, stats.words))
-        else:
-            complain("run %s %s: %s messages were not on a daemon's disk after %g s" % (self._id, state, _grouped(left), timeout))
+            say("run %s %s: %s messages, %s dropped" % (self._label(), state, format(stats.messages, ","), stats.dropped))
+        elif is_strict():
+            left = stats.messages - stats.acked
+            complain("run %s: %d messages were not on the daemon's disk after %g s (%s)" % (self._id, left, timeout, stats.words))
 
     def __enter__(self):
         return self
@@ -434,6 +433,9 @@ class Run:
         return "<sae_metrics run %s%s>" % (self._id, "" if self._handle else " (inert)")
 
     # ---- small parts ----
+
+    def _label(self):
+        return self._id if self._name == self._id else "%s-%s" % (self._name, self._id)
 
     def _call(self, what, function, *arguments):
         with self._lock:
@@ -455,18 +457,13 @@ class Run:
 
     def _trouble(self, result, what):
         """Says once what the library's answer means; always counted, never raised but for tests."""
-        if result == native.REFUSED:
-            sentence = "run %s: the daemon refused it: %s" % (self._id, self.stats.words)
-        elif result == native.DROPPED:
-            sentence = "run %s: no room in the outbox: %s was dropped (and counted)" % (self._id, what)
-        elif result == native.INERT:
-            return
+        if result == native.INERT or (result == native.REFUSED and not is_strict()):
+            return  # the library itself has said why the daemon refuses this run
+        if result == native.DROPPED:
+            sentence = "run %s: no room in the outbox: %s was dropped; drops are counted" % (self._id, what)
         else:
-            sentence = "run %s: %s was not taken: %s (such data is counted as dropped)" % (
-                self._id,
-                what,
-                self.stats.words or os.strerror(-result),
-            )
+            why = self.stats.words or os.strerror(max(0, -result))
+            sentence = "run %s: %s was not taken: %s; such data is counted as dropped" % (self._id, what, why)
         if is_strict():
             complain(sentence)
         elif result not in self._said:
@@ -600,10 +597,6 @@ def _exit_code_of(exception):
         code = exception.code
         return 0 if code is None else code if isinstance(code, int) else 1
     return 1
-
-
-def _grouped(number):
-    return "{:,}".format(number)
 
 
 __all__ = ["KNOWN_SCALARS", "Run", "Stats", "finish_all"]

@@ -13,6 +13,7 @@ import unittest
 from unittest import mock
 
 import sae_metrics
+import tap
 from sae_metrics import native
 
 LAYOUT = os.environ.get("SAE_METRICS_LAYOUT")
@@ -153,17 +154,6 @@ class NoDaemonTest(unittest.TestCase):
         for end, code in (("pass", 0), ("sys.exit(3)", 3), ("raise ValueError", 1)):
             self.assertEqual(self.python(begin + end).returncode, code, end)
 
-    def test_it_says_what_runs_once_and_nothing_when_quiet(self):
-        program = """
-            import sae_metrics
-            run = sae_metrics.init(project="clip", name="x16", id="abcd1234", d_sae=4)
-            run.finish(timeout=0)
-            """
-        self.assertEqual(self.python(program).stderr, "")
-        said = self.python(program, SAE_METRICS_QUIET="").stderr
-        self.assertEqual(said.count("run x16-abcd1234  (project clip, d_sae 4)"), 1)
-        self.assertIn("sae-metricsd status abcd1234", said)
-
     def test_it_can_be_imported_without_numpy(self):
         done = self.python(
             """
@@ -181,4 +171,4 @@ class NoDaemonTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tap.main()

@@ -9,6 +9,7 @@ import unittest
 from unittest import mock
 
 import sae_metrics
+import tap
 from fake_library import FakeLibrary
 from sae_metrics import native
 
@@ -570,4 +571,4 @@ class ManyTest(RunTest):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tap.main()

@@ -1,14 +1,18 @@
 """The sums of sae_metrics.statistics against values worked out by hand."""
 
 import math
+import sys
 import unittest
+
+import tap
 
 try:
     import numpy as np
 
     from sae_metrics import statistics
 except ImportError:
-    raise unittest.SkipTest("no numpy")
+    print("1..0 # SKIP no numpy")
+    sys.exit(0)
 
 
 def acts_of(*rows):
@@ -165,4 +169,4 @@ class ReconstructionTest(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    tap.main()
