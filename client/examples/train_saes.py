@@ -26,20 +26,19 @@ PATCH = 8
 L1_COEFFICIENTS = (0.001, 0.003, 0.01)
 LOG_EVERY = 10
 DEAD_WINDOW = 300
-OUTAGE = "the halfway command"
 F32 = np.float32
 
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--d-sae", type=int, default=2048)
     parser.add_argument("--d-in", type=int, default=48, help="whitened components kept of a patch's %d numbers" % (3 * PATCH**2))
     parser.add_argument("--batch", type=int, default=256, help="patches a step")
     parser.add_argument("--window", type=int, default=100, help="steps of a sparsity window")
     parser.add_argument("--learning-rate", type=float, default=5e-3)
     parser.add_argument("--db", help="the daemon's database: compare with it at the end")
-    parser.add_argument("--halfway", metavar="COMMAND", help="run once, in the background, when half of the steps are done")
+    parser.add_argument("--outage", metavar="COMMAND", help="run half way: it takes the daemon away and brings it back")
     parser.add_argument("--seed", type=int, default=0)
     return parser.parse_args()
 
@@ -86,6 +85,7 @@ class SAE:
         # Each feature begins with a threshold of its own, so that rare and common ones are there from the start.
         self.b_enc = -rng.uniform(1, 7, d_sae).astype(F32)
         self.b_dec = np.zeros(d_in, F32)
+        self.zeros, self.ones = np.zeros(d_sae, F32), np.ones(d_sae, F32)
         self.names = ("W_enc", "W_dec", "b_enc", "b_dec")
         self.moments = {name: (np.zeros_like(getattr(self, name)), np.zeros_like(getattr(self, name))) for name in self.names}
 
@@ -93,14 +93,14 @@ class SAE:
         self.centred = x - self.b_dec
         acts = self.centred @ self.W_enc
         acts += self.b_enc
-        np.maximum(acts, 0, out=acts)
+        np.maximum(acts, self.zeros, out=acts)
         out = acts @ self.W_dec
         out += self.b_dec
 
         self.error = out - x
         self.norm = np.linalg.norm(x - x.mean(0), axis=1, keepdims=True)
         mse = float((self.error**2 / self.norm).mean())
-        l1 = float(acts.sum(1).mean())
+        l1 = float((acts @ self.ones).mean())
         return acts, out, {"mse_loss": mse, "l1_loss": l1, "overall_loss": mse + self.l1_coefficient * l1}
 
     def backward(self, acts):
@@ -242,31 +242,39 @@ class Progress:
         if self.tty:
             filled = 24 * done // self.steps
             left = (time.monotonic() - self.begun) / done * (self.steps - done)
-            line = "%s%s %d/%d  %s  %2.0f s left" % ("█" * filled, "░" * (24 - filled), done, self.steps, text, left)
+            line = "%s%s %d/%d  %s  %.0f s left" % ("█" * filled, "░" * (24 - filled), done, self.steps, text, left)
             sys.stdout.write("\r\x1b[K" + line + ("\n" if done == self.steps else ""))
+            sys.stdout.flush()
         elif done % max(1, self.steps // 10) == 0:
-            print("step %d of %d: %s" % (done, self.steps, text))
-        sys.stdout.flush()
+            print("step %d of %d: %s" % (done, self.steps, text), flush=True)
+
+    def note(self, text):
+        print(("\r\x1b[K" if self.tty else "") + text, flush=True)
 
 
 class Outage:
-    """Runs the user's command once, and says of each step whether it came before, during or after it."""
+    """Runs the user's command half way, and says of each step whether it came before, during or after it."""
 
-    def __init__(self, command, at):
-        self.command, self.at, self.process = command, at, None
+    NOTES = {"during": "the daemon is killed, training goes on", "after": "the daemon is back"}
 
-    def phase(self, step):
-        if self.command is None:
-            return "all the way"
-        if step < self.at:
-            return "before %s" % OUTAGE
-        if self.process is None:
-            self.process = subprocess.Popen(self.command, shell=True)
-        return ("during %s" if self.process.poll() is None else "after %s") % OUTAGE
+    def __init__(self, command, at, progress):
+        self.command, self.at, self.progress = command, at, progress
+        self.process, self.phase = None, "before" if command else "all the way"
+
+    def phase_of(self, step):
+        phase = self.phase
+        if phase == "before" and step == self.at:
+            self.process, phase = subprocess.Popen(self.command, shell=True), "during"
+        elif phase == "during" and self.process.poll() is not None:
+            phase = "after"
+        if phase != self.phase:
+            self.progress.note("step %d: %s" % (step, self.NOTES[phase]))
+            self.phase = phase
+        return phase
 
 
 class Clock:
-    """How long steps took, and how much of it was pushing; by phase."""
+    """How long a step of one SAE took, and how much of it was pushing; by phase."""
 
     def __init__(self):
         self.steps = {}
@@ -274,13 +282,15 @@ class Clock:
     def add(self, phase, seconds, pushing):
         self.steps.setdefault(phase, []).append((1e3 * seconds, 1e3 * pushing))
 
-    def report(self):
+    def report(self, handing_over):
         for phase, steps in self.steps.items():
-            took = np.array(steps)[:, 0]
-            p50, p99 = np.quantile(took, [0.5, 0.99])
-            print("%-28s %4d steps, p50 %.1f ms, p99 %.1f ms" % (phase, len(took), p50, p99))
-        took, pushing = np.concatenate(list(self.steps.values())).sum(0)
-        print("pushing cost %.2f %% of the step time, counting and summing included" % (100 * pushing / took))
+            p50, p99 = np.quantile(np.array(steps)[:, 0], [0.5, 0.99])
+            print("%-11s %4d steps: p50 %5.1f ms, p99 %5.1f ms" % (phase, len(steps), p50, p99))
+        steps = np.concatenate(list(self.steps.values()))
+        took, pushing = steps.mean(axis=0)
+        shares = 100 * pushing / took, 100 * 1e3 * handing_over / len(steps) / took
+        print("pushing cost %.1f %% of the step time (%.2f of %.1f ms)" % (shares[0], pushing, took), end="")
+        print(": handing over %.1f %%, the rest counting and summing in numpy" % shares[1])
 
 
 def train(arguments):
@@ -302,14 +312,16 @@ def train(arguments):
         dead_feature_window=DEAD_WINDOW,
         total_training_tokens=arguments.steps * arguments.batch,
     )
+    for run in runs:
+        print("run %s  %s" % (run.id, run.name))
     clock, progress = Clock(), Progress(arguments.steps)
-    outage = Outage(arguments.halfway, arguments.steps // 2)
+    outage = Outage(arguments.outage, arguments.steps // 2, progress)
 
     with runs:
         for step in range(arguments.steps):
             learning_rate = arguments.learning_rate * min(1.0, (step + 1) / 50)
             x = patches.batch(arguments.batch)
-            phase = outage.phase(step)
+            phase = outage.phase_of(step)
             for sae, run, reference in zip(saes, runs, references):
                 begun = time.perf_counter()
                 acts, out, losses = sae.forward(x)
@@ -329,7 +341,7 @@ def train(arguments):
 def main():
     arguments = parse_arguments()
     runs, references, clock = train(arguments)
-    clock.report()
+    clock.report(sum(run.stats.seconds for run in runs))
     for run, reference in zip(runs, references):
         dead = np.count_nonzero(reference.since_fired > DEAD_WINDOW)
         changes = "%d newly dead and %d revived on the way" % (reference.newly_dead, reference.revived)

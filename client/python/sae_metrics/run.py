@@ -20,13 +20,14 @@ STATES = (None, "finished", "failed", "preempted", "stopped")
 
 Stats = collections.namedtuple(
     "Stats",
-    "messages acked dropped refused outbox_bytes outbox_bytes_max outbox_frames bytes_sent connects connected words",
+    "messages acked dropped refused outbox_bytes outbox_bytes_max outbox_frames bytes_sent connects connected words seconds",
 )
 Stats.__doc__ = """What became of a run's messages.
 
 messages: given so far (a log call is one). acked: of them, on the daemon's disk. dropped: had no room. refused: the
 daemon would not have them. outbox_bytes, outbox_frames: kept until acked; outbox_bytes_max: the most there were.
-bytes_sent, connects, connected: of the connection. words: the last trouble, "" when there was none."""
+bytes_sent, connects, connected: of the connection. words: the last trouble, "" when there was none. seconds: spent in
+`log_step` in all, the handing over of what `log_activations` and `log_topk` have counted included."""
 
 
 class Run:
@@ -44,13 +45,14 @@ class Run:
         self._handle = None  # None: inert (switched off, no library, finished, or a forked child's)
         self._lock = threading.Lock()  # the handle and the scratch below; never held while waiting
         self._waiting = threading.Lock()  # one waiting call at a time, so that none outlives the handle
-        self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "")
+        self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "", 0.0)
         self._opened = (None, False, None)  # last_step, resumed, attempt
         self._answered = False
         self._id = settings.id or "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=8))
         self._name = settings.name or self._id
         self._workspace = None
         self._said = set()
+        self._seconds = 0.0
         _runs.add(self)
         if library is not None:
             self._prepare()
@@ -153,6 +155,7 @@ class Run:
         """
         if self._handle is None:
             return self._unheard()
+        begun = time.perf_counter()
         step = _check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
@@ -190,6 +193,7 @@ class Run:
             del keep
             if result < 0:
                 self._library.skip(self._handle, step)
+            self._seconds += time.perf_counter() - begun
         if result > native.AWAY or result < 0:
             self._trouble(result, "step %d" % step)
         if further:
@@ -377,7 +381,7 @@ class Run:
         if c.attempt:
             self._opened = (c.last_step if c.last_step >= 0 else None, bool(c.resumed), c.attempt)
         numbers = [getattr(c, field) for field in Stats._fields[:9]]
-        return Stats(*numbers, bool(c.connected), c.words.decode("utf-8", "replace"))
+        return Stats(*numbers, bool(c.connected), c.words.decode("utf-8", "replace"), self._seconds)
 
     # ---- the end ----
 

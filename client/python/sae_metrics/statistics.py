@@ -62,7 +62,7 @@ def count_fired(acts, workspace=None):
     for block in _blocks(acts):
         mask = workspace.mask_like(block)
         _add_columns(positive, numpy.greater(block, 0, out=mask))
-        if numpy.greater_equal(block, 0, out=mask).all():
+        if block.min() >= 0:  # a NaN is not
             continue
         if negative is None:
             negative = numpy.zeros_like(positive)
@@ -102,23 +102,24 @@ def measure_reconstruction(target, out):
     """
     if target.shape != out.shape:
         raise ValueError("sae_out has shape %s where its target has %s" % (out.shape, target.shape))
+    total = numpy.add.reduce  # the plain loop: at a few hundred rows the convenience of .sum() costs as much
     x = target.astype(numpy.float64)
     residual = numpy.subtract(out, x)
     l2 = numpy.einsum("ij,ij->i", residual, residual)
-    x -= x.mean(axis=0)
+    x -= total(x, axis=0) / len(x)
     tv = numpy.einsum("ij,ij->i", x, x)
     with numpy.errstate(divide="ignore", invalid="ignore"):
         ev = 1.0 - l2 / tv
-        ev_mean = ev.mean()
+        ev_mean = total(ev) / len(ev)
         deviation = ev - ev_mean
         return {
-            "l2_sum": float(l2.sum()),
-            "tv_sum": float(tv.sum()),
-            "mse_num": float((l2 / numpy.sqrt(tv)).sum()),
+            "l2_sum": float(total(l2)),
+            "tv_sum": float(total(tv)),
+            "mse_num": float(total(l2 / numpy.sqrt(tv))),
             "mse_den": float(x.size),
-            "ev_count": float(ev.size),
+            "ev_count": float(len(ev)),
             "ev_mean": float(ev_mean),
-            "ev_m2": float(numpy.dot(deviation, deviation)),
+            "ev_m2": float(total(deviation * deviation)),
         }
 
 
