@@ -1,6 +1,9 @@
 """The sums of sae_metrics.statistics against values worked out by hand."""
 
+import json
 import math
+import os
+import pathlib
 import sys
 import unittest
 
@@ -166,6 +169,45 @@ class ReconstructionTest(unittest.TestCase):
     def test_shapes_that_do_not_fit_are_refused(self):
         with self.assertRaisesRegex(ValueError, r"sae_out has shape \(2, 3\) where its target has \(2, 2\)"):
             statistics.measure_reconstruction(self.X, np.zeros((2, 3), np.float32))
+
+
+@unittest.skipUnless(os.environ.get("SAE_METRICS_GOLDEN"), "no $SAE_METRICS_GOLDEN")
+class GoldenTest(unittest.TestCase):
+    """tests/golden/oracle: what runs with activations of all kinds are to push."""
+
+    def dense(self, vector, d_sae):
+        if vector is None or "indices" not in vector:
+            return vector and vector["counts"]
+        counts = [0] * d_sae
+        for index, count in zip(vector["indices"], vector["counts"]):
+            counts[index] = count
+        return counts
+
+    def check(self, run, rank):
+        raw = {name: np.array(rows, np.float32) for name, rows in rank["raw"].items()}
+        nonzero, positive, n_nan = statistics.count_fired(raw["feature_acts"])
+        self.assertEqual(nonzero.tolist(), self.dense(rank["nonzero"], run["d_sae"]))
+        expected = self.dense(rank["positive"], run["d_sae"])
+        if expected is not None or positive is not None:
+            self.assertEqual(positive.tolist(), expected)
+
+        sums = statistics.measure_reconstruction(raw["sae_in"], raw["sae_out"])
+        sums.update(lp_sum=statistics.lp_sum(raw["feature_acts"]), n_nan_acts=n_nan)
+        for name, value in zip(run["scalars"], rank["scalars"]):
+            if name in sums and value is not None:
+                np.testing.assert_allclose(sums[name], float(value), rtol=1e-12, err_msg=name)
+        return len(nonzero)
+
+    def test_the_counts_and_sums_of_every_golden_batch(self):
+        checked = 0
+        for path in sorted(pathlib.Path(os.environ["SAE_METRICS_GOLDEN"]).glob("*raw*.json")):
+            golden = json.loads(path.read_text())
+            if golden["open"]["world_size"] > 1:
+                continue  # its sums are centred on the mean over all ranks
+            for step in golden["steps"]:
+                with self.subTest(path.name, step=step["step"]):
+                    checked += self.check(golden["open"], step["ranks"][0])
+        self.assertGreater(checked, 0)
 
 
 if __name__ == "__main__":
