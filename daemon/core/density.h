@@ -12,16 +12,17 @@
 
 #include "bounds.h"
 
-#define WANDB_BINS         64u  /* wandb.Histogram's default */
-#define FIXED_BINS_DECADE  20u
-#define FIXED_BINS         200u /* [-10, 0), the last one closed at 0 */
-#define DENSITY_QUANTILES  5u   /* 0.1, 0.25, 0.5, 0.75, 0.9 */
+#define WANDB_BINS        64u /* wandb.Histogram's default */
+#define FIXED_BINS_DECADE 20u
+#define FIXED_BINS        200u /* [-10, 0), the last one closed at 0 */
+#define DENSITY_QUANTILES 5u   /* 0.1, 0.25, 0.5, 0.75, 0.9 */
 
 struct density_summary {
 	uint32_t d_sae;
 	uint64_t n_rows;
-	double mean_log10;    /* of v over all features; NaN when n_rows is 0 */
-	uint32_t below_1e_5, below_1e_6; /* strict: count × 10^5 < rows; a never-fired one is below */
+	double mean_log10; /* of v over all features; NaN when n_rows is 0 */
+	/* Strict: count × 10^5 < rows. One that never fired is below. */
+	uint32_t below_1e_5, below_1e_6;
 	uint32_t never_fired;
 	uint32_t above_1e_2, above_1e_1; /* dense features, strict */
 	uint32_t n_thresholds;
@@ -50,11 +51,11 @@ void density_scratch_destroy(struct density_scratch *s);
 /* Summarises counts[d_sae] over n_rows. thresholds are copied into the summary.
  * 0 or -ENOMEM. */
 int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
-                      const double *thresholds, uint32_t n_thresholds,
-                      struct density_scratch *scratch, struct density_summary *ret);
+	const double *thresholds, uint32_t n_thresholds, struct density_scratch *scratch,
+	struct density_summary *ret);
 
 /* wandb.Histogram of n floats: np.histogram(values, bins=64) as numpy < 2 rounds its edges.
  * weights[i] values are values[i]; NULL: one each. lo == hi widens by 0.5 on both sides.
  * false when a value is not finite or n is 0. */
 bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
-                     uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]);
+	uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]);

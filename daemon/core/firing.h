@@ -36,7 +36,7 @@ void firing_finish(struct firing *f);
  * COUNTS_NONE: the same as nonzero. With `fires_nonzero` a feature fires when it is nonzero
  * (SAELens), else when it is positive (Prisma); that decides `last` and `revived`. */
 void firing_fold(struct firing *f, const struct counts *nonzero, const struct counts *positive,
-                 bool fires_nonzero, uint32_t step, uint32_t dead_window, struct fold_sums *ret);
+	bool fires_nonzero, uint32_t step, uint32_t dead_window, struct fold_sums *ret);
 
 /* Adds a step's counts of one rank to a dense vector of sums (integer sums do not
  * depend on the order of ranks). */

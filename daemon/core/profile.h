@@ -58,7 +58,7 @@ enum architecture {
 
 struct profile {
 	const char *name;
-	bool close_before_fold;      /* a window closes before step n is folded, when (n+1) % W == 0 */
+	bool close_before_fold;      /* a window closes before step n is folded */
 	bool dead_before_fold;       /* dead features are counted before step n is folded */
 	bool tokens_before_step;     /* n_training_tokens does not include step n */
 	bool tokens_configured;      /* … and counts the configured batch, not the actual rows */
@@ -67,10 +67,10 @@ struct profile {
 	bool l0_nonzero;             /* l0 counts nonzero, not positive */
 	bool l1_with_coefficient;    /* l1_loss is logged coefficient × the lp norm */
 	bool mse_is_sum;             /* computed mse_loss: l2_sum / rows, else mse_num / mse_den */
-	bool ev_is_ratio_of_means;   /* explained_variance: 1 − l2_sum/tv_sum, else mean of ratios */
-	bool gated_only_aux;         /* the auxiliary loss is logged for architecture `gated` only */
+	bool ev_is_ratio_of_means;   /* 1 − l2_sum/tv_sum, else a mean of ratios */
+	bool gated_only_aux;         /* the auxiliary loss is logged for `gated` alone */
 	bool topk_has_aux;           /* the overall loss of `topk` includes it */
-	bool absent_losses_are_zero; /* a step with losses but no l1 or ghost loss logs 0 for it */
+	bool absent_losses_are_zero; /* a step with losses logs 0 for l1, ghost not given */
 	const char *keys[METRIC_COUNT];
 };
 

@@ -13,7 +13,8 @@
 
 #include <stdint.h>
 
-#define SCHEDULE_SEGMENTS 256u /* 4 KiB of a run's state; a short batch every epoch for 128 epochs */
+/* 4 KiB of a run's state; a short batch every epoch for 128 epochs. */
+#define SCHEDULE_SEGMENTS 256u
 
 struct schedule_segment {
 	uint32_t first, last; /* steps */
@@ -39,5 +40,5 @@ uint64_t schedule_tokens_since(const struct schedule *s, uint32_t last, uint32_t
 
 /* The mean over features of the rows since each last fired (firing.last), after step `now`.
  * Reads `last` once; made for metrics rows, not for every step. */
-double schedule_mean_tokens_since(const struct schedule *s, const uint32_t *last, uint32_t d_sae,
-                                  uint32_t now);
+double schedule_mean_tokens_since(
+	const struct schedule *s, const uint32_t *last, uint32_t d_sae, uint32_t now);

@@ -95,7 +95,8 @@ def measure_reconstruction(target, out):
     """What x and y say of each other, as a dict of
 
     * ``l2_sum``, ``tv_sum``: sums over rows of l2_b and tv_b;
-    * ``mse_num``, ``mse_den``: sum of l2_b / sqrt(tv_b), and rows x d: their ratio is ViT-Prisma's mse_loss;
+    * ``mse_num``, ``mse_den``: sum over rows and elements of (y - x)^2 / sqrt(tv_b), and rows x d: their ratio is
+      ViT-Prisma's mse_loss;
     * ``ev_count``, ``ev_mean``, ``ev_m2``: of 1 - l2_b / tv_b over rows: how many, mean, sum of squared deviations.
 
     A row that equals the batch's mean has tv_b = 0: infinities and NaNs are results like others.
@@ -112,10 +113,14 @@ def measure_reconstruction(target, out):
         ev = 1.0 - l2 / tv
         ev_mean = total(ev) / len(ev)
         deviation = ev - ev_mean
+        scaled = l2 / numpy.sqrt(tv)
+        # ViT-Prisma divides element by element: one without error in a row at the mean is 0 / 0.
+        at_mean = numpy.flatnonzero(tv == 0)
+        scaled[at_mean[(residual[at_mean] == 0).any(axis=1)]] = numpy.nan
         return {
             "l2_sum": float(total(l2)),
             "tv_sum": float(total(tv)),
-            "mse_num": float(total(l2 / numpy.sqrt(tv))),
+            "mse_num": float(total(scaled)),
             "mse_den": float(x.size),
             "ev_count": float(len(ev)),
             "ev_mean": float(ev_mean),

@@ -148,6 +148,14 @@ class ReconstructionTest(unittest.TestCase):
         self.assertTrue(math.isnan(sums["ev_m2"]))
         self.assertEqual(sums["tv_sum"], 2.0)
 
+    def test_the_mse_of_a_row_equal_to_the_mean_is_divided_element_by_element(self):
+        x = acts_of([0, 0], [1, 0], [-1, 0])
+        some, all_ = x.copy(), x.copy()
+        some[0] = [1, 0]  # 1 / 0 and 0 / 0
+        all_[0] = [1, 1]
+        self.assertTrue(math.isnan(statistics.measure_reconstruction(x, some)["mse_num"]))
+        self.assertEqual(statistics.measure_reconstruction(x, all_)["mse_num"], math.inf)
+
     def test_a_single_row_has_no_variance(self):
         sums = statistics.measure_reconstruction(acts_of([1, 2]), acts_of([1, 2]))
         self.assertTrue(math.isnan(sums["ev_mean"]))
