@@ -1,8 +1,6 @@
 #include "commit.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,179 +8,22 @@
 #include "checksum.h"
 #include "clock.h"
 
-/* What the database says of a run. */
-struct names {
-	int64_t n; /* 0: it does not know the run */
-	struct slot_ref hot, base;
-	int64_t mark_first, mark_last; /* restore points whose files are kept */
-	bool rejected;
-};
-
-struct committed_run {
-	char id[RUN_ID_MAX + 1]; /* first: it is the key of the tree */
-	struct names now, next;  /* committed; in the transaction at hand */
-	char *why;               /* why it is rejected */
-	struct committed_run *next_touched;
-	struct run_cut *cuts, **tail; /* of the batch at hand */
-};
-
-/* ---- batches ---- */
-
-void batch_init(struct batch *b) {
-	*b = (struct batch){0};
-	b->tail = &b->first;
-}
-
-static size_t cut_bytes(const struct run_cut *cut) {
-	size_t arrays = (cut->arrays_changed ? 2 * sizeof(uint32_t) : 0) +
-			(cut->base_changed ? sizeof(uint64_t) : 0);
-	return sizeof *cut + cut->changes.bytes + arrays * cut->d_sae;
-}
-
-void batch_put(struct batch *b, struct run_cut *cut) {
-	b->bytes += cut_bytes(cut);
-	cut->next = NULL;
-	*b->tail = cut;
-	b->tail = &cut->next;
-}
-
-void cuts_destroy(struct run_cut *first) {
-	while (first != NULL) {
-		struct run_cut *next = first->next;
-		run_cut_destroy(first);
-		first = next;
-	}
-}
-
-void batch_clear(struct batch *b) {
-	cuts_destroy(b->first);
-	cuts_destroy(b->rejected);
-	batch_init(b);
-}
-
-/* ---- what is known of the runs ---- */
-
-static int compare_ids(const void *a, const void *b) {
-	return strcmp(a, b);
-}
-
-static void run_destroy(void *node) {
-	struct committed_run *run = node;
-	assert(run->cuts == NULL);
-	free(run->why);
-	free(run);
-}
-
 void committer_init(struct committer *c, struct db *db, const struct slots *slots) {
 	*c = (struct committer){.db = db, .slots = slots};
 }
 
 void committer_finish(struct committer *c) {
-	tdestroy(c->runs, run_destroy);
-	c->runs = NULL;
-}
-
-static struct committed_run *find_run(const struct committer *c, const char *run_id) {
-	void *node = tfind(run_id, &c->runs, compare_ids);
-	return node == NULL ? NULL : *(struct committed_run **)node;
+	known_finish(&c->known);
 }
 
 const char *commit_why(const struct committer *c, const char *run_id) {
-	const struct committed_run *run = find_run(c, run_id);
+	const struct known_run *run = known_find(&c->known, run_id);
 	return run == NULL ? NULL : run->why;
-}
-
-static void renumber(const void *node, VISIT visit, int depth) {
-	(void)depth;
-	if (visit == postorder || visit == leaf) {
-		struct committed_run *run = *(struct committed_run *const *)node;
-		run->now.n = 0;
-		run->now.mark_first = run->now.mark_last + 1;
-	}
-}
-
-void committer_renumber(struct committer *c) {
-	twalk(c->runs, renumber);
-}
-
-static struct slot_ref read_slot(sqlite3_stmt *st, int column) {
-	return (struct slot_ref){
-		.slot = (uint32_t)sqlite3_column_int(st, column),
-		.generation = (uint64_t)sqlite3_column_int64(st, column + 1),
-		.checksum = (uint64_t)sqlite3_column_int64(st, column + 2),
-	};
-}
-
-/* A row of one of the statements that ask for names; SQLITE_DONE when there is none. */
-static int ask(struct committer *c, enum statement statement, const char *id, int64_t n,
-	void (*take)(struct names *names, sqlite3_stmt *st), struct names *names) {
-	sqlite3_stmt *st = c->db->writer.statements[statement];
-	(void)(id != NULL ? sqlite3_bind_text(st, 1, id, -1, SQLITE_STATIC)
-			  : sqlite3_bind_int64(st, 1, n));
-	int rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
-		take(names, st);
-	}
-	(void)sqlite3_reset(st);
-	(void)sqlite3_clear_bindings(st);
-	return db_error(c->db->sql, rc);
-}
-
-static void take_number(struct names *names, sqlite3_stmt *st) {
-	names->n = sqlite3_column_int64(st, 0);
-}
-
-static void take_slots(struct names *names, sqlite3_stmt *st) {
-	names->hot = read_slot(st, 0);
-	names->base = read_slot(st, 3);
-}
-
-static void take_marks(struct names *names, sqlite3_stmt *st) {
-	names->mark_first = sqlite3_column_int64(st, 0);
-	names->mark_last = sqlite3_column_int64(st, 1);
-}
-
-static int read_names(struct committer *c, const char *run_id, struct names *ret) {
-	struct names names = {.mark_first = 1};
-	int err = ask(c, STATEMENT_FIND_RUN, run_id, 0, take_number, &names);
-	if (err == 0 && names.n != 0) {
-		err = ask(c, STATEMENT_FIND_STATE, NULL, names.n, take_slots, &names);
-	}
-	if (err == 0 && names.n != 0) {
-		err = ask(c, STATEMENT_MARK_RANGE, NULL, names.n, take_marks, &names);
-	}
-	if (err == 0) {
-		*ret = names;
-	}
-	return err;
-}
-
-static int know_run(struct committer *c, const char *run_id, struct committed_run **ret) {
-	*ret = find_run(c, run_id);
-	if (*ret != NULL) {
-		return 0;
-	}
-	struct committed_run *run = calloc(1, sizeof *run);
-	if (run == NULL) {
-		return -ENOMEM;
-	}
-	snprintf(run->id, sizeof run->id, "%s", run_id);
-	run->tail = &run->cuts;
-	int err = read_names(c, run_id, &run->now);
-	if (err == 0 && tsearch(run, &c->runs, compare_ids) == NULL) {
-		err = -ENOMEM;
-	}
-	if (err < 0) {
-		free(run);
-		return err;
-	}
-	*ret = run;
-	return 0;
 }
 
 /* ---- a batch by runs, and back ---- */
 
-static void run_take_cut(struct committer *c, struct committed_run *run, struct run_cut *cut) {
+static void run_take_cut(struct committer *c, struct known_run *run, struct run_cut *cut) {
 	if (run->cuts == NULL) {
 		run->next = run->now;
 		run->next_touched = c->touched;
@@ -196,8 +37,8 @@ static void run_take_cut(struct committer *c, struct committed_run *run, struct 
 static int gather(struct committer *c, struct batch *batch) {
 	while (batch->first != NULL) {
 		struct run_cut *cut = batch->first;
-		struct committed_run *run;
-		int err = know_run(c, cut->run_id, &run);
+		struct known_run *run;
+		int err = known_get(&c->known, c->db, cut, &run);
 		if (err < 0) {
 			return err;
 		}
@@ -209,7 +50,7 @@ static int gather(struct committer *c, struct batch *batch) {
 }
 
 /* The run's cuts in front of a list. */
-static void give_back(struct committed_run *run, struct run_cut **list) {
+static void give_back(struct known_run *run, struct run_cut **list) {
 	*run->tail = *list;
 	*list = run->cuts;
 	run->cuts = NULL;
@@ -223,7 +64,7 @@ static void find_tail(struct batch *batch) {
 	}
 }
 
-static void forget_marks(struct committer *c, const struct committed_run *run) {
+static void forget_marks(struct committer *c, const struct known_run *run) {
 	for (int64_t n = run->now.mark_first; n < run->next.mark_first; n++) {
 		slots_remove_mark(c->slots, run->id, n);
 	}
@@ -232,7 +73,7 @@ static void forget_marks(struct committer *c, const struct committed_run *run) {
 /* What was planned becomes what is, or never was; the cuts go back where they belong. */
 static void settle(struct committer *c, struct batch *batch, bool committed) {
 	while (c->touched != NULL) {
-		struct committed_run *run = c->touched;
+		struct known_run *run = c->touched;
 		c->touched = run->next_touched;
 		if (committed) {
 			forget_marks(c, run);
@@ -254,7 +95,7 @@ static int slot_failed(struct committer *c, const char *run_id, int err) {
 	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG ? -ENOSPC : -EAGAIN;
 }
 
-static int write_hot(struct committer *c, struct committed_run *run, const struct run_cut *cut) {
+static int write_hot(struct committer *c, struct known_run *run, const struct run_cut *cut) {
 	struct slot_arrays arrays = {
 		.parts = {{cut->window, cut->d_sae * sizeof *cut->window},
 			{cut->last, cut->d_sae * sizeof *cut->last}},
@@ -264,7 +105,7 @@ static int write_hot(struct committer *c, struct committed_run *run, const struc
 		c->slots, run->id, SLOT_HOT, &run->now.hot, cut->d_sae, &arrays, &run->next.hot);
 }
 
-static int write_base(struct committer *c, struct committed_run *run, const struct run_cut *cut) {
+static int write_base(struct committer *c, struct known_run *run, const struct run_cut *cut) {
 	struct slot_arrays arrays = {
 		.parts = {{cut->base, cut->d_sae * sizeof *cut->base}},
 		.count = 1,
@@ -274,7 +115,7 @@ static int write_base(struct committer *c, struct committed_run *run, const stru
 }
 
 /* Of several cuts of a run the last arrays count: one slot is free to be written. */
-static int write_slots(struct committer *c, struct committed_run *run) {
+static int write_slots(struct committer *c, struct known_run *run) {
 	const struct run_cut *hot = NULL, *base = NULL;
 	for (const struct run_cut *cut = run->cuts; cut != NULL; cut = cut->next) {
 		hot = cut->d_sae > 0 && cut->arrays_changed ? cut : hot;
@@ -289,8 +130,7 @@ static int write_slots(struct committer *c, struct committed_run *run) {
 
 static int write_all_slots(struct committer *c) {
 	int err = 0;
-	for (struct committed_run *run = c->touched; err == 0 && run != NULL;
-		run = run->next_touched) {
+	for (struct known_run *run = c->touched; err == 0 && run != NULL; run = run->next_touched) {
 		if (!run->now.rejected) {
 			err = write_slots(c, run);
 		}
@@ -308,8 +148,7 @@ static int judge(struct committer *c, int rc) {
 	return db_blames_row(rc) ? ROW_BLAMED : db_error(c->db->sql, rc);
 }
 
-static int put_mark(
-	struct committer *c, struct committed_run *run, const struct change_mark *mark) {
+static int put_mark(struct committer *c, struct known_run *run, const struct change_mark *mark) {
 	int64_t n = run->next.mark_last + 1;
 	int err = slots_write_mark(c->slots, run->id, n, mark->state, mark->state_len);
 	if (err < 0) {
@@ -324,7 +163,7 @@ static int put_mark(
 			   checksum(mark->state, mark->state_len, 0), run->next.mark_first - 1));
 }
 
-static int put_changes(struct committer *c, struct committed_run *run, const struct run_cut *cut) {
+static int put_changes(struct committer *c, struct known_run *run, const struct run_cut *cut) {
 	int err = 0;
 	for (const struct change *ch = cut->changes.first; err == 0 && ch != NULL; ch = ch->next) {
 		err = ch->kind == CHANGE_MARK
@@ -334,9 +173,9 @@ static int put_changes(struct committer *c, struct committed_run *run, const str
 	return err;
 }
 
-static int put_cut(struct committer *c, struct committed_run *run, const struct run_cut *cut) {
+static int put_cut(struct committer *c, struct known_run *run, const struct run_cut *cut) {
 	struct writer *writer = &c->db->writer;
-	int err = judge(c, writer_put_run(writer, &cut->row, &run->next.n));
+	int err = judge(c, writer_put_run(writer, &cut->row, run->user, &run->next.n));
 	for (uint32_t i = 0; err == 0 && i < cut->n_streams; i++) {
 		err = judge(c, writer_put_stream(writer, run->next.n, &cut->streams[i]));
 	}
@@ -357,7 +196,7 @@ static int put_cut(struct committer *c, struct committed_run *run, const struct 
 }
 
 /* Undoes the run's part of the transaction and says so where users look. */
-static int reject(struct committer *c, struct committed_run *run) {
+static int reject(struct committer *c, struct known_run *run) {
 	char *why = NULL;
 	if (asprintf(&why,
 		    "its rows collide with what is stored (%s); nothing more of this run is "
@@ -381,7 +220,7 @@ static int reject(struct committer *c, struct committed_run *run) {
 	return db_error(c->db->sql, rc);
 }
 
-static int put_run(struct committer *c, struct committed_run *run) {
+static int put_run(struct committer *c, struct known_run *run) {
 	struct writer *writer = &c->db->writer;
 	int err = db_error(c->db->sql, writer_run(writer, STATEMENT_SAVEPOINT));
 	for (const struct run_cut *cut = run->cuts; err == 0 && cut != NULL; cut = cut->next) {
@@ -395,8 +234,7 @@ static int put_run(struct committer *c, struct committed_run *run) {
 
 static int transact(struct committer *c) {
 	int err = db_begin(c->db);
-	for (struct committed_run *run = c->touched; err == 0 && run != NULL;
-		run = run->next_touched) {
+	for (struct known_run *run = c->touched; err == 0 && run != NULL; run = run->next_touched) {
 		if (!run->now.rejected) {
 			err = put_run(c, run);
 		}

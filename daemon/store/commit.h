@@ -1,30 +1,18 @@
 /* A batch of cuts made durable: arrays into the slots the database does not name, synced, then one
- * transaction that names them. Remembers of each run what the database names, so that a
- * commit reads nothing. */
+ * transaction that names them. */
 #pragma once
 
+#include "batch.h"
 #include "db.h"
-#include "registry.h"
+#include "known.h"
 #include "slots.h"
 
-/* Cuts in the order they came. Owns them. */
-struct batch {
-	struct run_cut *first, **tail;
-	struct run_cut *rejected; /* filled by commit_batch */
-	size_t bytes;
-};
-
-void batch_init(struct batch *b);
-void batch_put(struct batch *b, struct run_cut *cut); /* takes */
-void batch_clear(struct batch *b);                    /* destroys the cuts */
-void cuts_destroy(struct run_cut *first);
-
 struct committer {
-	struct db *db;                 /* borrowed */
-	const struct slots *slots;     /* borrowed */
-	void *runs;                    /* a tree of what is known of each run */
-	struct committed_run *touched; /* those in the batch at hand */
-	char words[DB_WORDS_MAX];      /* of the last failure */
+	struct db *db;             /* borrowed */
+	const struct slots *slots; /* borrowed */
+	struct known known;
+	struct known_run *touched; /* those in the batch at hand */
+	char words[DB_WORDS_MAX];  /* of the last failure */
 };
 
 void committer_init(struct committer *c, struct db *db, const struct slots *slots);
@@ -38,6 +26,3 @@ void committer_finish(struct committer *c);
  * later ones until the daemon is started again. commit_why says why. */
 int commit_batch(struct committer *c, struct batch *batch);
 const char *commit_why(const struct committer *c, const char *run_id);
-
-/* The database was replaced by an empty one: every run is new to it, but its slots are what they were. */
-void committer_renumber(struct committer *c);

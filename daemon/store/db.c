@@ -289,6 +289,14 @@ bool db_is_damaged(const char *path) {
 	return damaged || (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
 }
 
+struct slot_ref db_column_slot(sqlite3_stmt *st, int at) {
+	return (struct slot_ref){
+		.slot = (uint32_t)sqlite3_column_int(st, at),
+		.generation = (uint64_t)sqlite3_column_int64(st, at + 1),
+		.checksum = (uint64_t)sqlite3_column_int64(st, at + 2),
+	};
+}
+
 /* Another daemon, or a file put in our place: neither may be written by us. */
 static int check_epoch(struct db *db) {
 	sqlite3_stmt *st = db->writer.statements[STATEMENT_EPOCH];

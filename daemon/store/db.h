@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "bounds.h"
+#include "slots.h"
 #include "writer.h"
 
 #define DB_WORDS_MAX 256
@@ -53,6 +54,9 @@ void db_rollback(struct db *db);
 /* Copies the write-ahead log into the database without waiting for anybody. *ret_pinned: some of
  * it had to stay because somebody still reads an older state. */
 int db_checkpoint(struct db *db, bool *ret_pinned);
+
+/* What three columns name: slot, generation, checksum. */
+struct slot_ref db_column_slot(sqlite3_stmt *st, int at);
 
 /* Our code for SQLite's. */
 int db_error(sqlite3 *sql, int rc);

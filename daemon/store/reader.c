@@ -40,14 +40,6 @@ static int first_row(struct reader *r, const char *sql, const char *run_id, sqli
 	return rc == SQLITE_DONE ? -ENOENT : db_error(r->sql, rc);
 }
 
-static struct slot_ref column_slot(sqlite3_stmt *st, int at) {
-	return (struct slot_ref){
-		.slot = (uint32_t)sqlite3_column_int(st, at),
-		.generation = (uint64_t)sqlite3_column_int64(st, at + 1),
-		.checksum = (uint64_t)sqlite3_column_int64(st, at + 2),
-	};
-}
-
 static void drop_arrays(struct run_saved *saved) {
 	free(saved->window);
 	free(saved->last);
@@ -108,7 +100,7 @@ static int take_state(
 	}
 	loaded.saved.small = loaded.memory;
 
-	struct slot_ref hot = column_slot(st, 2), base = column_slot(st, 5);
+	struct slot_ref hot = db_column_slot(st, 2), base = db_column_slot(st, 5);
 	int err = load_arrays(r, run_id, &hot, &base, &loaded.saved);
 	if (err < 0) {
 		loaded_run_finish(&loaded);

@@ -233,7 +233,7 @@ static void on_reopen_done(struct store *s) {
 	(void)reader_open(&s->reader, s->path, &s->slots);
 	if (replaced) {
 		/* The new file takes what memory has: every cut names all of its run. */
-		committer_renumber(&s->committer);
+		known_renumber(&s->committer.known);
 		memcpy(s->opening_words, s->aside_words, sizeof s->opening_words);
 		say_trouble(s, -EBADMSG, s->opening_words);
 	} else {

@@ -18,13 +18,13 @@ static int number_run(struct writer *r, const char *id, int64_t *n) {
 	return rc;
 }
 
-static void put_run_names(struct row *row, const struct run_row *run) {
+static void put_run_names(struct row *row, const struct run_row *run, const char *user) {
 	row_text(row, run->name);
 	row_text(row, run->project);
 	row_text(row, run->entity);
 	row_text(row, run->group_name);
 	row_text(row, run->job_type);
-	row_text(row, run->user);
+	row_text(row, run->user != NULL ? run->user : user);
 	row_int(row, run->uid);
 	row_uint_if(row, run->pid != 0, (uint64_t)run->pid);
 	row_text(row, run->host);
@@ -96,7 +96,7 @@ static int put_run_about(struct writer *r, const struct run_row *run, int64_t n)
 	return row_end(&row);
 }
 
-int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n) {
+int writer_put_run(struct writer *r, const struct run_row *run, const char *user, int64_t *n) {
 	if (*n == 0) {
 		int rc = number_run(r, run->id, n);
 		if (rc != SQLITE_OK) {
@@ -104,7 +104,7 @@ int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n) {
 		}
 	}
 	struct row row = row_begin(r, STATEMENT_UPDATE_RUN);
-	put_run_names(&row, run);
+	put_run_names(&row, run, user);
 	put_run_shape(&row, run);
 	put_run_progress(&row, run);
 	row_int(&row, *n);
