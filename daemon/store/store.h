@@ -25,7 +25,7 @@ struct store_callbacks {
 	void (*on_trouble)(void *user, const char *words);
 	/* A run's rows collided with what is stored: one of our own rules is broken. The cut is in no
 	 * on_committed; nothing of it was stored, nor will be of this run's later ones until the daemon
-	 * is started again. The run is marked stopped in the database. NULL: not wanted. */
+	 * is started again. The run is marked stopped in the database. */
 	void (*on_rejected)(void *user, const struct run_cut *cut, const char *words);
 };
 
