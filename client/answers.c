@@ -48,16 +48,21 @@ static void tell_start(struct link *l) {
 		return;
 	}
 	l->told_start = true;
-	const char *dash = o->name == o->run ? "" : "-";
-	const char *name = o->name == o->run ? "" : o->name;
+	struct text name = o->open.name;
+	const char *dash = name.len > 0 ? "-" : "";
 	const char *project = o->open.project.len > 0 ? o->open.project.data : "none";
 	if (o->open.d_sae > 0) {
-		say("run %.128s%s%s  (project %.128s, d_sae %u)", name, dash, o->run, project,
+		say("run %.*s%s%s  (project %.128s, d_sae %u)", (int)name.len, name.data, dash, o->run, project,
 			o->open.d_sae);
 	} else {
-		say("run %.128s%s%s  (project %.128s)", name, dash, o->run, project);
+		say("run %.*s%s%s  (project %.128s)", (int)name.len, name.data, dash, o->run, project);
 	}
 	say("watch it with  sae-metricsd status %s", o->run);
+}
+
+/* The FINISH is on the daemon's disk: there is nothing left to say. */
+static bool is_delivered(const struct outbox *o) {
+	return o->ended && o->acked + 1 == o->next_seq;
 }
 
 static void on_opened(struct link *l, const struct msg_opened *m) {
@@ -81,6 +86,7 @@ static void on_opened(struct link *l, const struct msg_opened *m) {
 		s->words[0] = '\0';
 		pthread_cond_broadcast(&s->changed);
 	}
+	bool delivered = is_delivered(o);
 	pthread_mutex_unlock(&s->lock);
 
 	if (!sound) {
@@ -90,6 +96,9 @@ static void on_opened(struct link *l, const struct msg_opened *m) {
 	l->phase = LINK_STREAMING;
 	l->opened_at_ms = clock_now_ms();
 	tell_start(l);
+	if (delivered) { /* only the last ACK had been lost */
+		link_end(l);
+	}
 }
 
 /* ---- refusals ---- */
@@ -135,7 +144,7 @@ static void on_ack(struct link *l, const struct msg_ack *m) {
 		l->backoff_ms = LINK_BACKOFF_MIN_MS;
 		pthread_cond_broadcast(&s->changed);
 	}
-	bool delivered = o->ended && o->acked + 1 == o->next_seq;
+	bool delivered = is_delivered(o);
 	pthread_mutex_unlock(&s->lock);
 
 	if (!sound) {

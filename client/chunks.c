@@ -74,15 +74,20 @@ static struct chunk *chunk_create(struct chunks *c, size_t size) {
 	return chunk;
 }
 
+/* More than was in use of late goes back to the system. */
+static void spare_shrink(struct chunks *c) {
+	size_t keep = c->peak > c->peak_before ? c->peak : c->peak_before;
+
+	while (c->spare != NULL && c->bytes > keep) {
+		spare_free_first(c);
+	}
+}
+
 static void chunk_retire(struct chunks *c, struct chunk *chunk) {
 	chunk->next = c->spare;
 	c->spare = chunk;
 	c->spare_bytes += chunk->size;
-
-	size_t keep = c->peak > c->peak_before ? c->peak : c->peak_before;
-	while (c->spare != NULL && c->bytes > keep) {
-		spare_free_first(c);
-	}
+	spare_shrink(c);
 }
 
 uint8_t *chunks_reserve(struct chunks *c, size_t size) {
@@ -112,7 +117,8 @@ static void note_peak(struct chunks *c) {
 	if (++c->n_takes == PEAK_TAKES) {
 		c->n_takes = 0;
 		c->peak_before = c->peak;
-		c->peak = 0;
+		c->peak = chunks_in_use(c);
+		spare_shrink(c);
 	}
 	if (c->peak < chunks_in_use(c)) {
 		c->peak = chunks_in_use(c);

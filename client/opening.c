@@ -265,13 +265,16 @@ int opening_init(
 			HEADER_LEN_MAX);
 		return -EINVAL;
 	}
-	o->name = o->open.name.len > 0 ? o->open.name.data : o->run;
 	return 0;
 }
 
 void opening_finish(struct opening *o) {
 	free(o->memory);
 	*o = (struct opening){0};
+}
+
+const char *opening_name(const struct opening *o) {
+	return o->open.name.len > 0 ? o->open.name.data : o->run;
 }
 
 /* ---- as frames ---- */

@@ -9,7 +9,6 @@ struct opening {
 	struct msg_open open;     /* first_seq and db_id are the link's to set */
 	char *memory;             /* what its text borrows from */
 	char run[RUN_ID_MAX + 1]; /* its id once more, for C */
-	const char *name;         /* what people call it: never NULL */
 	bool quiet;
 };
 
@@ -19,6 +18,9 @@ struct opening {
 int opening_init(
 	struct opening *o, const struct saem_options *options, char words[OPENING_WORDS_SIZE]);
 void opening_finish(struct opening *o);
+
+/* What people call it: its name, or its id where it has none. */
+const char *opening_name(const struct opening *o);
 
 /* HELLO and OPEN as whole frames, in memory to be freed. NULL: there is none. */
 uint8_t *opening_hello(size_t *ret_len);

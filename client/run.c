@@ -219,7 +219,7 @@ const char *saem_id(const struct saem_run *run) {
 }
 
 const char *saem_name(const struct saem_run *run) {
-	return run == NULL ? NULL : run->opening.name;
+	return run == NULL ? NULL : opening_name(&run->opening);
 }
 
 const char *saem_version(void) {

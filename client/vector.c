@@ -198,8 +198,8 @@ VECTORISED static struct survey block_u32(
 
 struct pairs {
 	uint8_t *indices, *values;
-	size_t width;        /* of a value */
-	uint32_t n, written; /* announced, so far */
+	size_t width;      /* of a value */
+	uint32_t n, found; /* announced; so far */
 };
 
 static struct pairs pairs_begin(enum counts_form form, uint32_t n_pairs, uint8_t *out) {
@@ -224,16 +224,16 @@ static void pairs_add(
 		n_found += in[i] != 0;
 	}
 
-	uint32_t room = p->n - p->written;
-	n_found = n_found < room ? n_found : room;
-	memcpy(p->indices + 4 * (size_t)p->written, found_at, 4 * (size_t)n_found);
-	uint8_t *values = p->values + p->width * p->written;
+	uint32_t before = p->found < p->n ? p->found : p->n;
+	uint32_t n_written = n_found < p->n - before ? n_found : p->n - before;
+	uint8_t *values = p->values + p->width * before;
+	memcpy(p->indices + 4 * (size_t)before, found_at, 4 * (size_t)n_written);
 	if (p->width == 4) {
-		memcpy(values, found, 4 * (size_t)n_found);
+		memcpy(values, found, 4 * (size_t)n_written);
 	} else {
-		(void)block_u16(found, n_found, (any_u16 *)(void *)values);
+		(void)block_u16(found, n_written, (any_u16 *)(void *)values);
 	}
-	p->written += n_found;
+	p->found += n_found;
 }
 
 VECTORISED static bool indices_ascend(const any_u32 *indices, size_t n) {
@@ -290,7 +290,7 @@ static struct survey dense_read(
 			pairs_add(&pairs, in, NULL, at, n);
 		}
 	}
-	s.flawed = flaws != 0 || (form_is_pairs(form) && pairs.written != n_pairs);
+	s.flawed = flaws != 0 || (form_is_pairs(form) && pairs.found != n_pairs);
 	return s;
 }
 
@@ -321,7 +321,7 @@ static struct survey pairs_read(
 			size_t n = v->n_entries - at < BLOCK ? v->n_entries - at : BLOCK;
 			pairs_add(&pairs, counts + at, v->indices, at, n);
 		}
-		s.flawed = s.flawed || pairs.written != n_pairs;
+		s.flawed = s.flawed || pairs.found != n_pairs;
 	} else if (form != COUNTS_NONE) {
 		pairs_scatter(v, form, out);
 	}

@@ -108,10 +108,10 @@ static void answer(struct fake_daemon *f, const struct message *m, const char *p
 	uint8_t frame[1024];
 	size_t payload_len = payload == NULL ? 0 : strlen(payload);
 
-	if (f->script.garbage != NULL) {
-		const char *garbage = f->script.garbage;
-		f->script.garbage = NULL;
-		write_bytes(f, (const uint8_t *)garbage, strlen(garbage));
+	if (f->script.garbage.data != NULL) {
+		struct text garbage = f->script.garbage;
+		f->script.garbage = (struct text){0};
+		write_bytes(f, (const uint8_t *)garbage.data, garbage.len);
 		return;
 	}
 	size_t len = encode(m, (uint32_t)payload_len, frame, sizeof frame);
