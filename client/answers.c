@@ -52,10 +52,11 @@ static void tell_start(struct link *l) {
 	const char *dash = name.len > 0 ? "-" : "";
 	const char *project = o->open.project.len > 0 ? o->open.project.data : "none";
 	if (o->open.d_sae > 0) {
-		say("run %.*s%s%s  (project %.128s, d_sae %u)", (int)name.len, name.data, dash, o->run, project,
-			o->open.d_sae);
+		say("run %.*s%s%s  (project %.128s, d_sae %u)", (int)name.len, name.data, dash,
+			o->run, project, o->open.d_sae);
 	} else {
-		say("run %.*s%s%s  (project %.128s)", (int)name.len, name.data, dash, o->run, project);
+		say("run %.*s%s%s  (project %.128s)", (int)name.len, name.data, dash, o->run,
+			project);
 	}
 	say("watch it with  sae-metricsd status %s", o->run);
 }

@@ -122,6 +122,13 @@ static int connect_to(struct link *l, const char *path) {
 	return status;
 }
 
+/* Others look at it, to leave a note there. */
+static void settle_on(struct link *l, const char *path) {
+	pthread_mutex_lock(&l->stream->lock);
+	l->path = path;
+	pthread_mutex_unlock(&l->stream->lock);
+}
+
 static int connect_to_any(struct link *l) {
 	/* Who has opened this run once is gone back to: nobody else has what it acked. */
 	if (l->opening->open.has_db_id) {
@@ -132,7 +139,7 @@ static int connect_to_any(struct link *l) {
 	for (size_t i = 0; i < LINK_PATHS_MAX && l->paths.path[i] != NULL; i++) {
 		int result = connect_to(l, l->paths.path[i]);
 		if (result == 0 || result == -EAGAIN) {
-			l->path = l->paths.path[i];
+			settle_on(l, l->paths.path[i]);
 			return result;
 		}
 		/* Of two complaints the one that says more than "there is nothing". */

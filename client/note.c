@@ -9,11 +9,6 @@
 
 #define NOTE_TEXT_MAX 128u /* of a name that is there for people only */
 
-struct note {
-	uint8_t bytes[NOTE_SIZE_MAX];
-	size_t len;
-};
-
 static void note_add(struct note *n, const struct message *m) {
 	n->len += encode(m, 0, n->bytes + n->len, sizeof n->bytes - n->len);
 }
@@ -65,16 +60,10 @@ static int open_folder(const char *socket_path) {
 	return len < (int)sizeof path ? open(path, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
 }
 
-static void stream_name(const uint8_t stream[STREAM_ID_SIZE], char out[2 * STREAM_ID_SIZE + 1]) {
-	for (size_t i = 0; i < STREAM_ID_SIZE; i++) {
-		snprintf(out + 2 * i, 3, "%02x", stream[i]);
-	}
-}
-
 /* Whole or not at all: written under another name, then renamed. */
-static void note_write(const struct note *n, int folder, const char *name) {
-	char unfinished[64];
-	snprintf(unfinished, sizeof unfinished, ".%s", name);
+static void write_whole(const struct note *n, int folder) {
+	char unfinished[sizeof n->name + 1] = ".";
+	memcpy(unfinished + 1, n->name, sizeof n->name);
 	int fd = openat(
 		folder, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0) {
@@ -83,34 +72,38 @@ static void note_write(const struct note *n, int folder, const char *name) {
 
 	bool whole = write(fd, n->bytes, n->len) == (ssize_t)n->len;
 	close(fd);
-	if (!whole || renameat(folder, unfinished, folder, name) < 0) {
+	if (!whole || renameat(folder, unfinished, folder, n->name) < 0) {
 		unlinkat(folder, unfinished, 0);
 	}
 }
 
-void note_leave(const char *socket_path, const struct msg_open *open,
-	const struct msg_dropped *lost, const struct msg_finish *finish) {
-	struct note n = {0};
+void note_compose(struct note *n, const struct msg_open *open, const struct msg_dropped *lost,
+	const struct msg_finish *finish) {
 	struct message m;
-	char name[2 * STREAM_ID_SIZE + 1];
 
-	int folder = open_folder(socket_path);
-	if (folder < 0) {
-		return;
+	n->len = 0;
+	for (size_t i = 0; i < STREAM_ID_SIZE; i++) {
+		snprintf(n->name + 2 * i, 3, "%02x", open->stream[i]);
 	}
-	note_add_hello(&n);
-	note_add_open(&n, open, lost->seq);
+	note_add_hello(n);
+	note_add_open(n, open, lost->seq);
 	if (lost->count > 0) {
 		m.type = MSG_DROPPED;
 		m.dropped = *lost;
-		note_add(&n, &m);
+		note_add(n, &m);
 	}
 	if (finish != NULL) {
 		m.type = MSG_FINISH;
 		m.finish = *finish;
-		note_add(&n, &m);
+		note_add(n, &m);
 	}
-	stream_name(open->stream, name);
-	note_write(&n, folder, name);
-	close(folder);
+}
+
+void note_leave(const struct note *n, const char *socket_path) {
+	int folder = open_folder(socket_path);
+
+	if (folder >= 0) {
+		write_whole(n, folder);
+		close(folder);
+	}
 }

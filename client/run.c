@@ -336,47 +336,56 @@ static void end_stream(struct saem_run *run, int exit_code, struct text state) {
 	pthread_cond_broadcast(&s->changed); /* whoever waits for room waits in vain */
 }
 
-/* What became of a run that has ended, for the note and the last line. */
+/* What became of a run, for its last line and its note. */
 struct outcome {
-	struct msg_dropped undelivered;
-	bool delivered, refused;
-	uint64_t n_dropped, n_refused;
+	uint64_t n_dropped, n_refused, n_undelivered;
+	bool refused;
+	bool leaves_note;
+	struct note note;
+	const char *path; /* of the socket to leave it at */
 };
 
-static struct outcome outcome_of(struct stream *s) {
-	struct outcome outcome = {
-		.delivered = s->outbox.acked + 1 == s->outbox.next_seq,
-		.refused = s->refused,
-		.n_dropped = s->outbox.n_dropped,
-		.n_refused = s->n_refused,
-	};
+/* Under the lock. */
+static void find_outcome(const struct saem_run *run, struct outcome *ret) {
+	const struct stream *s = &run->stream;
+	bool delivered = s->outbox.acked + 1 == s->outbox.next_seq;
+	struct msg_dropped undelivered;
 
-	outbox_remainder(&s->outbox, &outcome.undelivered);
-	return outcome;
+	outbox_remainder(&s->outbox, &undelivered);
+	ret->n_dropped = s->outbox.n_dropped;
+	ret->n_refused = s->n_refused;
+	ret->n_undelivered = undelivered.count;
+	ret->refused = s->refused;
+	ret->leaves_note = !delivered && !s->refused;
+	ret->path = run->link.path;
+	if (ret->leaves_note) {
+		note_compose(&ret->note, &run->opening.open, &undelivered,
+			s->outbox.ended ? &run->finish : NULL);
+	}
 }
 
-static void tell_end(const struct saem_run *run, const struct outcome *o) {
-	uint64_t undelivered = o->delivered ? 0 : o->undelivered.count;
-
-	if (run->opening.quiet || o->refused || o->n_dropped + o->n_refused + undelivered == 0) {
+static void act_on_outcome(const struct saem_run *run, const struct outcome *o) {
+	if (o->leaves_note) {
+		note_leave(&o->note, o->path);
+	}
+	if (run->opening.quiet || o->refused ||
+		o->n_dropped + o->n_refused + o->n_undelivered == 0) {
 		return;
 	}
 	say("run %s: %llu messages dropped for want of room, %llu refused, %llu not delivered",
 		run->opening.run, (unsigned long long)o->n_dropped,
-		(unsigned long long)o->n_refused, (unsigned long long)undelivered);
+		(unsigned long long)o->n_refused, (unsigned long long)o->n_undelivered);
 }
 
 /* Under the lock, which it gives back. */
 static int conclude(struct saem_run *run, uint64_t deadline_ms) {
 	struct stream *s = &run->stream;
-	int result = stream_await_ack(s, s->outbox.next_seq - 1, deadline_ms);
-	struct outcome outcome = outcome_of(s);
+	struct outcome outcome;
 
+	int result = stream_await_ack(s, s->outbox.next_seq - 1, deadline_ms);
+	find_outcome(run, &outcome);
 	pthread_mutex_unlock(&s->lock);
-	if (!outcome.delivered && !outcome.refused) {
-		note_leave(run->link.path, &run->opening.open, &outcome.undelivered, &run->finish);
-	}
-	tell_end(run, &outcome);
+	act_on_outcome(run, &outcome);
 	return result;
 }
 
@@ -417,15 +426,17 @@ void saem_close(struct saem_run *run) {
 	}
 
 	struct stream *s = &run->stream;
+	struct outcome outcome;
 	pthread_mutex_lock(&s->lock);
-	struct outcome outcome = outcome_of(s);
-	bool unsaid = !s->outbox.ended && !outcome.delivered && !outcome.refused;
+	bool concluded = s->outbox.ended; /* its note is left, its last line said */
+	if (!concluded) {
+		find_outcome(run, &outcome);
+	}
 	s->closing = true;
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
-	if (unsaid) {
-		note_leave(run->link.path, &run->opening.open, &outcome.undelivered, NULL);
-		tell_end(run, &outcome);
+	if (!concluded) {
+		act_on_outcome(run, &outcome);
 	}
 	sender_wake();
 	run_unref(run);

@@ -26,7 +26,7 @@ struct fake_script {
 	uint64_t die_after_written;
 	bool die_forgetful;                          /* and forgets what it has not acked */
 	uint64_t ack_too_much;                       /* the next ACK is so much too high; once */
-	struct text garbage;     /* the next answer is this instead; once */
+	struct text garbage;                         /* the next answer is this instead; once */
 	enum refusal_code refuse_hello, refuse_open; /* 0: does not */
 	uint32_t n_refusals;                         /* so often; 0: always */
 	bool refuse_for_good;                        /* without retry_after_ms */

@@ -170,7 +170,8 @@ static void check_all_arrived(struct fixture *x) {
 
 /* ---- a daemon that dies ---- */
 
-static uint64_t play_all(struct fixture *x, const struct fake_script *script, uint64_t *ret_written) {
+static uint64_t play_all(
+	struct fixture *x, const struct fake_script *script, uint64_t *ret_written) {
 	begin(x, script);
 	say_all(x);
 	turn_until(x, is_over);
@@ -265,7 +266,8 @@ static void what_the_daemon_has_in_memory_is_not_sent_again(void **state) {
 /* ---- a daemon that lies or mumbles ---- */
 
 static void garbage_ends_the_connection_and_nothing_else(void **state) {
-#define GARBAGE(bytes) {bytes, sizeof bytes - 1}
+#define GARBAGE(bytes)                                                                             \
+	{ bytes, sizeof bytes - 1 }
 	static const struct text garbage[] = {
 		GARBAGE("HTTP/1.1 400 Bad Request\r\n\r\n"),
 		GARBAGE("\xff\xff\xff\xff\xff\xff\xff\xff"),
@@ -273,8 +275,8 @@ static void garbage_ends_the_connection_and_nothing_else(void **state) {
 		GARBAGE("\xff\xff\x01\x00\x00\x00\x00\x00"),     /* a header as long as an OPEN's */
 		GARBAGE("\x00\x00\x00\x00\x00\x00\x00\x00"),     /* and an empty one */
 		GARBAGE("\x01\x00\x00\x00\x00\x00\x00\x00\xc0"), /* nil */
-		GARBAGE("\x02\x00\x00\x00\x00\x00\x00\x00\x91\x01"),       /* a HELLO */
-		GARBAGE("\x03\x00\x00\x00\x00\x00\x00\x00\x92\x11\x05"),   /* an ACK out of turn */
+		GARBAGE("\x02\x00\x00\x00\x00\x00\x00\x00\x91\x01"),     /* a HELLO */
+		GARBAGE("\x03\x00\x00\x00\x00\x00\x00\x00\x92\x11\x05"), /* an ACK out of turn */
 		GARBAGE("\x05\x00\x00\x00\x00\x00\x00\x00\xdd\xff\xff\xff\xff"), /* a huge array */
 	};
 #undef GARBAGE
@@ -417,7 +419,8 @@ static void a_daemon_that_reads_nothing_stops_the_writing_and_not_the_logging(vo
 		struct message m = {.type = MSG_RESTORE};
 		uint8_t header[64];
 		m.restore.seq = x->stream.outbox.next_seq;
-		outbox_commit(&x->stream.outbox, header, encode(&m, 50000, header, sizeof header), 50000, NULL);
+		outbox_commit(&x->stream.outbox, header, encode(&m, 50000, header, sizeof header),
+			50000, NULL);
 		n++;
 		link_run(&x->link, 0, clock_now_ms());
 	}

@@ -62,13 +62,14 @@ static void what_is_out_of_range_is_named(void **state) {
 	static const char *const without_name[] = {""};
 	(void)state;
 
-#define REFUSED(words, ...) \
-	o = defaults(); \
-	__VA_ARGS__; \
+#define REFUSED(words, ...)                                                                        \
+	o = defaults();                                                                            \
+	__VA_ARGS__;                                                                               \
 	refused(&o, words)
 	REFUSED("run is \"a b\"; expected letters", o.run = "a b");
 	REFUSED("run: 0 bytes", o.run = "");
-	REFUSED("run: 65 bytes", o.run = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
+	REFUSED("run: 65 bytes",
+		o.run = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
 	REFUSED("project", o.project = "a\nb");
 	REFUSED("name is not UTF-8", o.name = "\xff");
 	REFUSED("d_sae is 16777217", o.d_sae = (1u << 24) + 1);
@@ -77,7 +78,8 @@ static void what_is_out_of_range_is_named(void **state) {
 	REFUSED("profile is \"wandb\"; expected prisma", o.profile = "wandb");
 	REFUSED("config: expected a JSON object", o.config_json = " [1]");
 	REFUSED("config: expected a JSON object", o.config_json = "");
-	REFUSED("rank is 2; expected less than world_size, which is 2", o.launch = "x"; o.rank = 2; o.world_size = 2);
+	REFUSED("rank is 2; expected less than world_size, which is 2", o.launch = "x"; o.rank = 2;
+		o.world_size = 2);
 	REFUSED("global_rank is 9", o.global_rank = 9; o.global_world_size = 9);
 	REFUSED("world_size is 65", o.launch = "x"; o.world_size = 65);
 	REFUSED("launch: expected with world_size 2", o.world_size = 2);

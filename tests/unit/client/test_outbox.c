@@ -39,7 +39,7 @@ struct model {
 	uint8_t *wire; /* of this connection, what is no whole frame yet */
 	size_t wire_len, wire_size;
 	uint64_t wanted, durable;
-	bool lost_in_memory; /* a connection was lost: gaps may have been cut */
+	bool lost_in_memory;   /* a connection was lost: gaps may have been cut */
 	uint64_t n_steps_told; /* by all DROPPED */
 	uint64_t n_arrived, n_told_dropped;
 };
@@ -254,9 +254,9 @@ static void drain(struct model *m) {
 static void say_something(struct model *m) {
 	uint32_t step = (uint32_t)m->n_said;
 	bool is_step = roll(m, 3) > 0;
-	size_t payload_len = roll(m, 20) == 0 ? roll(m, 3 * STEP_FRAME)
-	                   : roll(m, 2) == 0  ? roll(m, STEP_FRAME)
-	                                      : roll(m, 100);
+	size_t payload_len = roll(m, 20) == 0  ? roll(m, 3 * STEP_FRAME)
+			     : roll(m, 2) == 0 ? roll(m, STEP_FRAME)
+					       : roll(m, 100);
 
 	if (m->n_said + 1 >= SEQS_MAX) {
 		return;
@@ -416,7 +416,8 @@ static void adjacent_drops_are_told_as_one(void **state) {
 	drain(m);
 	assert_int_equal(m->n_told_dropped, 1005);
 	assert_int_equal(m->n_steps_told, 1005);
-	assert_int_equal(m->o.chunks.bytes, m->o.chunks.spare_bytes + (m->o.chunks.filling == NULL ? 0 : 65536));
+	assert_int_equal(m->o.chunks.bytes,
+		m->o.chunks.spare_bytes + (m->o.chunks.filling == NULL ? 0 : 65536));
 	model_destroy(m);
 }
 

@@ -14,8 +14,8 @@
 
 #define N_MAX 5000u
 
-static const enum saem_counts_type dense_types[] = {SAEM_U8, SAEM_U16, SAEM_U32, SAEM_U64, SAEM_I32,
-	SAEM_I64, SAEM_F32, SAEM_F64, SAEM_BOOL};
+static const enum saem_counts_type dense_types[] = {
+	SAEM_U8, SAEM_U16, SAEM_U32, SAEM_U64, SAEM_I32, SAEM_I64, SAEM_F32, SAEM_F64, SAEM_BOOL};
 #define N_TYPES (sizeof dense_types / sizeof dense_types[0])
 
 static const size_t widths[] = {
@@ -73,7 +73,8 @@ static uint32_t count_of(enum saem_counts_type type, uint32_t i, uint32_t max) {
 }
 
 /* The wire's form back as dense counts. */
-static void unpack(enum counts_form form, const uint8_t *data, uint32_t n, uint32_t n_pairs, uint32_t *out) {
+static void unpack(
+	enum counts_form form, const uint8_t *data, uint32_t n, uint32_t n_pairs, uint32_t *out) {
 	size_t width = form == COUNTS_U8 ? 1 : form == COUNTS_U16 || form == COUNTS_PAIRS16 ? 2 : 4;
 	bool pairs = form == COUNTS_PAIRS16 || form == COUNTS_PAIRS32;
 	const uint8_t *values = pairs ? data + 4 * (size_t)n_pairs : data;
@@ -89,7 +90,8 @@ static void unpack(enum counts_form form, const uint8_t *data, uint32_t n, uint3
 	}
 }
 
-static void check_form(const struct vector *v, enum counts_form form, const uint32_t *expected, struct survey s) {
+static void check_form(
+	const struct vector *v, enum counts_form form, const uint32_t *expected, struct survey s) {
 	static uint32_t unpacked[N_MAX];
 	size_t size = counts_size(form, s.n_nonzero, v->d_sae);
 	uint8_t *out = malloc(size + 1);
@@ -102,8 +104,9 @@ static void check_form(const struct vector *v, enum counts_form form, const uint
 	assert_int_equal(out[size], 0xa5);
 	unpack(form, out, v->d_sae, s.n_nonzero, unpacked);
 	assert_memory_equal(unpacked, expected, 4 * (size_t)v->d_sae);
-	const struct counts counts = {form, form == COUNTS_PAIRS16 || form == COUNTS_PAIRS32 ? s.n_nonzero : v->d_sae,
-		out, size};
+	const struct counts counts = {form,
+		form == COUNTS_PAIRS16 || form == COUNTS_PAIRS32 ? s.n_nonzero : v->d_sae, out,
+		size};
 	assert_null(counts_check(&counts, v->d_sae, s.max == 0 ? 1 : s.max));
 	free(out);
 }
@@ -140,9 +143,9 @@ static void every_type_is_written_exactly_in_every_form(void **state) {
 	for (size_t t = 0; t < N_TYPES; t++) {
 		for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
 			for (size_t m = 0; m < sizeof maxima / sizeof maxima[0]; m++) {
-				uint32_t limit = widths[dense_types[t]] == 1 ? 255
-					: widths[dense_types[t]] == 2        ? 65535
-					                                     : UINT32_MAX;
+				uint32_t limit = widths[dense_types[t]] == 1   ? 255
+						 : widths[dense_types[t]] == 2 ? 65535
+									       : UINT32_MAX;
 				uint32_t max = maxima[m] < limit ? maxima[m] : limit;
 				for (uint32_t i = 0; i < lengths[l]; i++) {
 					expected[i] = count_of(dense_types[t], i, max);
@@ -267,7 +270,8 @@ static void indices_must_ascend_and_stay_below_d_sae(void **state) {
 	assert_string_equal(words, "positive: index 4 comes after 4: they must ascend");
 
 	v.indices = high;
-	assert_true(vector_read(&v, COUNTS_U32, 0, out).flawed); /* and writes nothing behind the end */
+	assert_true(
+		vector_read(&v, COUNTS_U32, 0, out).flawed); /* and writes nothing behind the end */
 	vector_explain(&v, "positive", 100, words, sizeof words);
 	assert_string_equal(words, "positive: index 10 is not below d_sae 10");
 }
