@@ -84,7 +84,7 @@ static void on_opened(struct link *l, const struct msg_opened *m) {
 		s->last_step = m->has_last_step ? (int64_t)m->last_step : -1;
 		s->attempt = m->attempt;
 		s->resumed = m->resumed;
-		s->words[0] = '\0';
+		stream_forget_passing(s);
 		pthread_cond_broadcast(&s->changed);
 	}
 	bool delivered = is_delivered(o);

@@ -89,7 +89,7 @@ void link_lose(struct link *l, uint32_t min_delay_ms, const char *why) {
 	l->backoff_ms = l->backoff_ms < BACKOFF_MAX_MS / 2 ? 2 * l->backoff_ms : BACKOFF_MAX_MS;
 
 	pthread_mutex_lock(&l->stream->lock);
-	stream_say(l->stream, "%s", why);
+	stream_say_in_passing(l->stream, why);
 	pthread_mutex_unlock(&l->stream->lock);
 }
 

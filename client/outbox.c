@@ -149,7 +149,9 @@ void outbox_commit(struct outbox *o, const uint8_t *header, size_t header_len, s
 	uint8_t *bytes = o->reserved - header_len;
 	size_t size = (size_t)(o->reserved - piece) + payload_len;
 	assert(bytes >= piece + sizeof(struct entry));
-	memcpy(bytes, header, header_len);
+	if (header_len > 0) {
+		memcpy(bytes, header, header_len);
+	}
 	o->reserved = NULL;
 
 	struct entry *entry = (struct entry *)(void *)piece;

@@ -231,7 +231,7 @@ struct saem_stats {
 	int64_t last_step; /* of the run, as the daemon said when it was opened; -1: none */
 	uint32_t attempt;  /* 0: the daemon has not opened it yet */
 	int resumed;       /* the run existed before */
-	char words[256];   /* the last trouble, in one sentence; "": none */
+	char words[256];   /* the last trouble, a misused call's before a connection's; "": none */
 };
 
 SAEM_API int saem_get_stats(struct saem_run *run, struct saem_stats *ret);

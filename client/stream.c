@@ -201,6 +201,20 @@ void stream_say(struct stream *s, const char *format, ...) {
 	va_start(args, format);
 	vsnprintf(s->words, sizeof s->words, format, args);
 	va_end(args);
+	s->words_pass = false;
+}
+
+void stream_say_in_passing(struct stream *s, const char *words) {
+	if (s->words_pass || s->words[0] == '\0') {
+		snprintf(s->words, sizeof s->words, "%s", words);
+		s->words_pass = true;
+	}
+}
+
+void stream_forget_passing(struct stream *s) {
+	if (s->words_pass) {
+		s->words[0] = '\0';
+	}
 }
 
 void stream_refuse(struct stream *s) {

@@ -49,6 +49,7 @@ struct stream {
 	bool resumed, stop;
 	char stop_reason[STREAM_WORDS_SIZE];
 	char words[STREAM_WORDS_SIZE]; /* the last trouble */
+	bool words_pass;               /* it is a connection's: the next may replace it */
 };
 
 /* -ENOMEM. */
@@ -80,7 +81,10 @@ int stream_await_state(struct stream *s, uint64_t deadline_ms, struct snapshot *
 
 /* ---- anybody, with the lock held ---- */
 
+/* Notes a trouble in words: one that stands, or one of a connection, which never hides one that stands. */
 void stream_say(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void stream_say_in_passing(struct stream *s, const char *words);
+void stream_forget_passing(struct stream *s);
 
 /* The run goes on as if there were no daemon, and keeps nothing. */
 void stream_refuse(struct stream *s);
