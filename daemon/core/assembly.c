@@ -145,8 +145,24 @@ int assembly_add(struct assembly *a, struct pending *p, uint32_t rank, const str
 	return 0;
 }
 
-void pending_merge(const struct assembly *a, const struct pending *p, struct rank_part *ret) {
+/* A rank that opened later may have brought new names: for those before it they are absent. */
+static void widen_extras(const struct assembly *a, struct pending *p) {
+	uint32_t n_extras = 0;
+	for (uint32_t rank = 0; rank < a->world_size; rank++) {
+		bool is_more =
+			(p->have >> rank & 1) != 0 && p->parts[rank].scalars.n_extras > n_extras;
+		n_extras = is_more ? p->parts[rank].scalars.n_extras : n_extras;
+	}
+	for (uint32_t rank = 0; rank < a->world_size; rank++) {
+		if ((p->have >> rank & 1) != 0) {
+			p->parts[rank].scalars.n_extras = n_extras;
+		}
+	}
+}
+
+void pending_merge(const struct assembly *a, struct pending *p, struct rank_part *ret) {
 	bool first = true;
+	widen_extras(a, p);
 	for (uint32_t rank = 0; rank < a->world_size; rank++) {
 		if ((p->have >> rank & 1) == 0) {
 			continue;
@@ -175,11 +191,11 @@ bool pending_counts(const struct assembly *a, const struct pending *p, struct co
 		return false;
 	}
 	*ret_nonzero = sums_as_counts(p->nonzero, a->d_sae);
-	*ret_positive = p->has_positive ? sums_as_counts(p->positive, a->d_sae) : (struct counts){0};
+	*ret_positive =
+		p->has_positive ? sums_as_counts(p->positive, a->d_sae) : (struct counts){0};
 	return true;
 }
 
 void pending_release(struct pending *p) {
-	*p = (struct pending){
-		.nonzero = p->nonzero, .positive = p->positive, .parts = p->parts};
+	*p = (struct pending){.nonzero = p->nonzero, .positive = p->positive, .parts = p->parts};
 }

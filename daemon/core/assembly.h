@@ -56,7 +56,7 @@ int assembly_add(struct assembly *a, struct pending *p, uint32_t rank, const str
 	const struct counts *nonzero, const struct counts *positive);
 
 /* The parts' scalars merged in rank order, time and all. */
-void pending_merge(const struct assembly *a, const struct pending *p, struct rank_part *ret);
+void pending_merge(const struct assembly *a, struct pending *p, struct rank_part *ret);
 /* The sums as counts to be folded; false: no rank brought any. */
 bool pending_counts(const struct assembly *a, const struct pending *p, struct counts *ret_nonzero,
 	struct counts *ret_positive);
