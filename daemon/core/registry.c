@@ -173,11 +173,15 @@ struct stream *registry_find_stream(struct registry *r, const uint8_t id[STREAM_
 	return NULL;
 }
 
-void registry_add_stream(struct registry *r, struct stream *s) {
+void registry_index_stream(struct registry *r, struct stream *s) {
 	struct stream **bucket = stream_bucket(r, s->id);
 
 	s->next_by_id = *bucket;
 	*bucket = s;
+}
+
+void registry_add_stream(struct registry *r, struct stream *s) {
+	registry_index_stream(r, s);
 	list_append(&s->run->streams, &s->link);
 }
 

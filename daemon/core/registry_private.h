@@ -38,6 +38,8 @@ struct registry {
 struct account *registry_account(struct registry *r, uint32_t uid);
 
 void registry_add_run(struct registry *r, struct run *run);
+/* So that registry_find_stream finds it; one that is not on its run yet is also put there. */
+void registry_index_stream(struct registry *r, struct stream *s);
 void registry_add_stream(struct registry *r, struct stream *s);
 /* Off every list and queue, then destroyed. */
 void registry_drop_stream(struct registry *r, struct stream *s);

@@ -341,8 +341,7 @@ static void put_on_registry(struct registry *r, struct run *run, struct instant 
 	list_for_each(link, &run->streams) {
 		struct stream *s = container_of(link, struct stream, link);
 		s->absent_since_ms = now.mono_ms;
-		list_remove(&s->link);
-		registry_add_stream(r, s);
+		registry_index_stream(r, s);
 	}
 	run->shown_state = run_state(run, now);
 }
