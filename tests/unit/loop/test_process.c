@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "clock.h"
 #include "process.h"
 
 struct fixture {
@@ -110,12 +111,25 @@ static void a_process_that_has_ended_is_not_watched(void **state) {
 	assert_int_equal(f->processes.n_open, 0);
 }
 
+static void a_process_began_when_it_was_forked(void **state) {
+	(void)state;
+	double before = clock_wall();
+	pid_t pid = spawn();
+	double after = clock_wall(), began = process_began(pid);
+
+	end(pid);
+	assert_true(began > before - 0.05 && began < after + 0.05);
+	assert_true(process_began(pid) == 0);
+	assert_true(process_began(0) == 0);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(everyone_who_asked_is_told_once),
 		T(who_does_not_ask_any_more_is_not_told),
 		T(a_process_that_has_ended_is_not_watched),
+		T(a_process_began_when_it_was_forked),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,17 +1,14 @@
 #include "harness.h"
 
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "frame.h"
+#include "encode.h"
 
 static uint64_t sum_of(const struct counts *counts) {
 	uint64_t sum = 0;
@@ -105,79 +102,7 @@ void harness_turn(struct harness *h) {
 }
 
 void harness_connect(struct harness *h, struct peer *peer) {
-	int fds[2];
-	memset(peer, 0, sizeof *peer);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	peer->fd = fds[1];
-	assert_int_equal(server_adopt(h->server, fds[0]), 0);
-}
-
-void peer_close(struct peer *peer) {
-	if (peer->fd >= 0) {
-		close(peer->fd);
-		peer->fd = -1;
-	}
-}
-
-void peer_write(struct harness *h, struct peer *peer, const uint8_t *data, size_t len) {
-	while (len > 0) {
-		ssize_t n = send(peer->fd, data, len, MSG_NOSIGNAL);
-		if (n < 0 && errno == EAGAIN) {
-			harness_turn(h);
-			continue;
-		}
-		if (n < 0) { /* closed: the reader sees why */
-			return;
-		}
-		data += n;
-		len -= (size_t)n;
-	}
-}
-
-static void peer_receive(struct harness *h, struct peer *peer) {
-	memmove(peer->in, peer->in + peer->in_read, peer->in_len - peer->in_read);
-	peer->in_len -= peer->in_read;
-	peer->in_read = 0;
-	ssize_t n = recv(peer->fd, peer->in + peer->in_len, sizeof peer->in - peer->in_len, 0);
-	if (n > 0) {
-		peer->in_len += (size_t)n;
-	} else if (n == 0 || errno != EAGAIN) {
-		peer->ended = true;
-	} else {
-		harness_turn(h);
-	}
-}
-
-bool peer_read(struct harness *h, struct peer *peer, struct message *ret) {
-	struct frame_view frame;
-	struct decode_error error;
-
-	while (frame_next(peer->in + peer->in_read, peer->in_len - peer->in_read, UINT32_MAX,
-		       &frame) != FRAME_READY) {
-		if (peer->ended) {
-			return false;
-		}
-		peer_receive(h, peer);
-	}
-	assert_int_equal(answer_read(&frame, ret, &error), DECODE_OK);
-	peer->in_read += frame.total_len;
-	return true;
-}
-
-void peer_read_to_end(struct harness *h, struct peer *peer) {
-	while (!peer->ended) {
-		peer->in_len = peer->in_read = 0;
-		peer_receive(h, peer);
-	}
-}
-
-void peer_expect_refusal(struct harness *h, struct peer *peer, enum refusal_code code) {
-	struct message m = {0};
-	assert_true(peer_read(h, peer, &m));
-	assert_int_equal(m.type, MSG_REFUSAL);
-	assert_int_equal(m.refusal.code, code);
-	assert_true(m.refusal.words.len > 0);
-	assert_false(peer_read(h, peer, &m));
+	assert_int_equal(server_adopt(h->server, peer_pair(peer, &h->loop)), 0);
 }
 
 static size_t frame_of(const struct message *m, uint8_t *out, size_t cap) {
@@ -235,7 +160,7 @@ void peer_greet(struct harness *h, struct peer *peer, uint32_t d_sae) {
 	uint32_t before = h->n_seen;
 
 	h->payload_len_max = PAYLOAD_LEN_MAX(d_sae);
-	peer_write(h, peer, frames, len);
+	peer_write(peer, frames, len);
 	while (h->n_seen < before + 2) {
 		harness_turn(h);
 	}

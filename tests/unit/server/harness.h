@@ -1,9 +1,7 @@
 /* A server on a loop, an owner that writes down what it is offered, and a peer at the other end of a socketpair. */
 #pragma once
 
-#include "answer.h"
-#include "closing.h"
-#include "encode.h"
+#include "peer.h"
 #include "server.h"
 
 #define SEEN_MAX 4096u
@@ -12,13 +10,6 @@ struct seen {
 	enum message_type type;
 	uint64_t seq;
 	uint64_t payload_sum; /* of the counts' bytes */
-};
-
-struct peer {
-	int fd;
-	uint8_t in[1u << 17];
-	size_t in_len, in_read;
-	bool ended; /* the daemon closed */
 };
 
 struct harness {
@@ -39,15 +30,6 @@ void harness_close(struct harness *h);
 void harness_turn(struct harness *h);
 /* A connected peer. */
 void harness_connect(struct harness *h, struct peer *peer);
-
-void peer_close(struct peer *peer);
-/* Writes all, turning the loop while the socket is full. */
-void peer_write(struct harness *h, struct peer *peer, const uint8_t *data, size_t len);
-/* The next message of the daemon, which borrows from the peer; false: it closed instead. */
-bool peer_read(struct harness *h, struct peer *peer, struct message *ret);
-/* Turns the loop until the daemon has closed. */
-void peer_read_to_end(struct harness *h, struct peer *peer);
-void peer_expect_refusal(struct harness *h, struct peer *peer, enum refusal_code code);
 
 /* Frames of a peer: write to `out`, return their length. */
 size_t frame_hello(uint8_t *out, size_t cap);

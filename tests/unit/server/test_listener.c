@@ -82,14 +82,6 @@ static int bind_to(const char *path, bool listening) {
 	return fd;
 }
 
-static int connect_to(const char *path) {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-	return fd;
-}
-
 static void make_parent(struct fixture *f) {
 	char parent[80];
 	snprintf(parent, sizeof parent, "%s/run", f->directory);
@@ -98,15 +90,14 @@ static void make_parent(struct fixture *f) {
 
 static void a_peer_that_connects_is_greeted(void **state) {
 	struct fixture *f = *state;
-	struct peer *peer = calloc(1, sizeof *peer);
+	struct peer peer;
 
 	assert_int_equal(open_listener(f), 0);
-	peer->fd = connect_to(f->path);
-	peer_greet(&f->h, peer, 32);
+	peer_connect(&peer, &f->h.loop, f->path);
+	peer_greet(&f->h, &peer, 32);
 	assert_int_equal(session_uid(f->h.session), getuid());
 	assert_int_equal(session_pid(f->h.session), getpid());
-	peer_close(peer);
-	free(peer);
+	peer_close(&peer);
 }
 
 static void socket_and_directory_have_the_modes_asked_for(void **state) {
@@ -186,25 +177,22 @@ static void closing_leaves_another_daemons_socket(void **state) {
 /* Out of descriptors a waiting client is turned away, and the next one served when there is room again. */
 static void running_out_of_descriptors_ends_with_the_shortage(void **state) {
 	struct fixture *f = *state;
-	struct peer *peer = calloc(1, sizeof *peer);
+	struct peer peer;
 	struct rlimit before, none;
 
 	assert_int_equal(open_listener(f), 0);
-	int fd = connect_to(f->path);
+	peer_connect(&peer, &f->h.loop, f->path);
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
 	none = before;
-	none.rlim_cur = (rlim_t)fd + 1;
+	none.rlim_cur = (rlim_t)peer.fd + 1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	peer->fd = fd;
-	peer_read_to_end(&f->h, peer);
+	peer_read_to_end(&peer);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	peer_close(peer);
+	peer_close(&peer);
 
-	memset(peer, 0, sizeof *peer);
-	peer->fd = connect_to(f->path);
-	peer_greet(&f->h, peer, 32);
-	peer_close(peer);
-	free(peer);
+	peer_connect(&peer, &f->h.loop, f->path);
+	peer_greet(&f->h, &peer, 32);
+	peer_close(&peer);
 }
 
 int main(void) {

@@ -69,9 +69,9 @@ static void frames_may_be_cut_at_every_byte(void **state) {
 		h->n_seen = 0;
 		uint64_t before = server_stats(h->server)->bytes;
 		harness_connect(h, &peer);
-		peer_write(h, &peer, frames, cut);
+		peer_write(&peer, frames, cut);
 		until_received(h, before + cut);
-		peer_write(h, &peer, frames + cut, len - cut);
+		peer_write(&peer, frames + cut, len - cut);
 		until_seen(h, 5);
 		expect_conversation(h->seen);
 		peer_close(&peer);
@@ -88,7 +88,7 @@ static void frames_may_come_byte_by_byte(void **state) {
 	h->payload_len_max = 32;
 	harness_connect(h, &peer);
 	for (size_t i = 0; i < len; i++) {
-		peer_write(h, &peer, frames + i, 1);
+		peer_write(&peer, frames + i, 1);
 		until_received(h, i + 1);
 	}
 	until_seen(h, 5);
@@ -108,7 +108,7 @@ static void many_small_frames_come_in_one_read(void **state) {
 	while (len < 32768) {
 		len += frame_event(frames + len, sizeof frames - len, ++seq);
 	}
-	peer_write(h, &peer, frames, len);
+	peer_write(&peer, frames, len);
 	until_seen(h, 2 + (uint32_t)seq);
 	for (uint64_t i = 1; i <= seq; i++) {
 		assert_int_equal(h->seen[1 + i].seq, i);
@@ -128,7 +128,7 @@ static void large_frames_arrive_whole_between_small_ones(void **state) {
 	for (uint64_t seq = 1; seq <= 6; seq += 2) {
 		size_t len = frame_step(frames, cap, seq, d_sae);
 		len += frame_event(frames + len, cap - len, seq + 1);
-		peer_write(h, &peer, frames, len);
+		peer_write(&peer, frames, len);
 	}
 	until_seen(h, 2 + 6);
 	for (uint32_t i = 0; i < 6; i++) {
@@ -150,14 +150,14 @@ static void a_message_is_kept_for_later_and_offered_again(void **state) {
 	size_t len = frame_event(frames, sizeof frames, 1);
 	len += frame_step(frames + len, sizeof frames - len, 2, 32);
 	uint64_t before = server_stats(h->server)->bytes;
-	peer_write(h, &peer, frames, len);
+	peer_write(&peer, frames, len);
 	until_received(h, before + len);
 	assert_int_equal(h->n_seen, 2);
 	assert_false(session_drained(h->session));
 
 	/* Nothing more is read from it meanwhile. */
 	len = frame_event(frames, sizeof frames, 3);
-	peer_write(h, &peer, frames, len);
+	peer_write(&peer, frames, len);
 	h->verdict = SESSION_READ_ON;
 	session_resume(h->session);
 	assert_int_equal(h->n_seen, 2);
@@ -179,10 +179,10 @@ static void what_a_peer_sent_is_offered_before_it_is_gone(void **state) {
 	h->verdict = SESSION_LATER;
 	size_t len = frame_event(frames, sizeof frames, 1);
 	uint64_t before = server_stats(h->server)->bytes;
-	peer_write(h, &peer, frames, len);
+	peer_write(&peer, frames, len);
 	until_received(h, before + len);
 	len = frame_event(frames, sizeof frames, 2);
-	peer_write(h, &peer, frames, len);
+	peer_write(&peer, frames, len);
 	peer_close(&peer);
 
 	h->verdict = SESSION_READ_ON;
@@ -200,11 +200,11 @@ static void nothing_is_offered_after_close(void **state) {
 	harness_connect(h, &peer);
 	peer_greet(h, &peer, 32);
 	size_t len = frame_event(frames, sizeof frames, 1);
-	peer_write(h, &peer, frames, len);
+	peer_write(&peer, frames, len);
 	session_close(h->session);
 	until_closed(h, 1);
 	assert_int_equal(h->n_seen, 2);
-	peer_read_to_end(h, &peer);
+	peer_read_to_end(&peer);
 	peer_close(&peer);
 }
 
@@ -216,8 +216,8 @@ static void expect_refusal_of(
 	uint64_t before = server_stats(h->server)->refused[code];
 
 	harness_connect(h, &peer);
-	peer_write(h, &peer, data, len);
-	peer_expect_refusal(h, &peer, code);
+	peer_write(&peer, data, len);
+	peer_expect_refusal(&peer, code);
 	assert_int_equal(server_stats(h->server)->refused[code], before + 1);
 	peer_close(&peer);
 }
@@ -246,8 +246,8 @@ static void a_payload_above_the_runs_need_is_refused(void **state) {
 	harness_connect(h, &peer);
 	peer_greet(h, &peer, 32);
 	frame_prefix(prefix, 16, (uint32_t)PAYLOAD_LEN_MAX(32) + 1);
-	peer_write(h, &peer, prefix, sizeof prefix);
-	assert_true(peer_read(h, &peer, &m));
+	peer_write(&peer, prefix, sizeof prefix);
+	assert_true(peer_read(&peer, &m));
 	assert_int_equal(m.refusal.code, REFUSE_TOO_LARGE);
 	assert_true(m.refusal.has_limit);
 	assert_int_equal(m.refusal.limit, PAYLOAD_LEN_MAX(32));
@@ -287,7 +287,7 @@ static void a_bad_message_with_a_seq_is_the_owners(void **state) {
 
 	harness_connect(h, &peer);
 	peer_greet(h, &peer, 32);
-	peer_write(h, &peer, frame, sizeof frame);
+	peer_write(&peer, frame, sizeof frame);
 	while (h->n_bad == 0) {
 		harness_turn(h);
 	}
@@ -307,7 +307,7 @@ static void too_many_connections_are_refused_and_may_come_again(void **state) {
 	for (uint32_t i = 0; i < 3; i++) {
 		harness_connect(h, &peers[i]);
 	}
-	assert_true(peer_read(h, &peers[2], &m));
+	assert_true(peer_read(&peers[2], &m));
 	assert_int_equal(m.refusal.code, REFUSE_TOO_MANY);
 	assert_true(m.refusal.has_retry);
 	assert_int_equal(m.refusal.limit, 2);
@@ -334,13 +334,13 @@ static void whoever_does_not_open_in_time_is_closed(void **state) {
 
 	harness_connect(h, &silent);
 	harness_connect(h, &greeted);
-	peer_write(h, &greeted, hello, frame_hello(hello, sizeof hello));
+	peer_write(&greeted, hello, frame_hello(hello, sizeof hello));
 	until_seen(h, 1);
 	tick_after(h, SERVER_GREETING_MS - 1000);
 	assert_int_equal(server_stats(h->server)->overdue, 0);
 	tick_after(h, SERVER_GREETING_MS);
-	peer_read_to_end(h, &silent);
-	peer_read_to_end(h, &greeted);
+	peer_read_to_end(&silent);
+	peer_read_to_end(&greeted);
 	assert_int_equal(server_stats(h->server)->overdue, 2);
 	peer_close(&silent);
 	peer_close(&greeted);
@@ -377,9 +377,9 @@ static void begin_two_frames(
 	}
 	*ret_len = frame_step(frame, cap, 1, d_sae);
 	uint64_t before = server_stats(h->server)->bytes;
-	peer_write(h, &peers[0], frame, 100);
+	peer_write(&peers[0], frame, 100);
 	until_received(h, before + 100);
-	peer_write(h, &peers[1], frame, 100);
+	peer_write(&peers[1], frame, 100);
 	until_received(h, before + 200);
 }
 
@@ -391,10 +391,10 @@ static void a_large_frame_waits_until_the_one_before_is_done(void **state) {
 
 	small_memory(h, 1u << 20);
 	begin_two_frames(h, peers, frame, cap, &len);
-	peer_write(h, &peers[0], frame + 100, len - 100);
+	peer_write(&peers[0], frame + 100, len - 100);
 	until_seen(h, 5);
 	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
-	peer_write(h, &peers[1], frame + 100, len - 100);
+	peer_write(&peers[1], frame + 100, len - 100);
 	until_seen(h, 6);
 	assert_int_equal(h->seen[5].payload_sum, 1u << 20);
 	free(frame);
@@ -411,8 +411,8 @@ static void a_frame_that_stalls_while_others_wait_loses_its_connection(void **st
 	small_memory(h, 1u << 20);
 	begin_two_frames(h, peers, frame, cap, &len);
 	tick_after(h, SERVER_STALL_MS);
-	peer_read_to_end(h, &peers[0]);
-	peer_write(h, &peers[1], frame + 100, len - 100);
+	peer_read_to_end(&peers[0]);
+	peer_write(&peers[1], frame + 100, len - 100);
 	until_seen(h, 5);
 	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
 	free(frame);
@@ -429,7 +429,7 @@ static void a_frame_that_stalls_alone_is_waited_for(void **state) {
 	peer_greet(h, &peer, 1u << 20);
 	uint64_t before = server_stats(h->server)->bytes;
 	frame_prefix(prefix, 100, 1u << 20);
-	peer_write(h, &peer, prefix, sizeof prefix);
+	peer_write(&peer, prefix, sizeof prefix);
 	until_received(h, before + sizeof prefix);
 	tick_after(h, 10 * SERVER_STALL_MS);
 	assert_int_equal(server_stats(h->server)->overdue, 0);
@@ -457,14 +457,14 @@ static void a_payload_arrives_whole_and_is_told_of(void **state) {
 	send_reply(h->session, 100000);
 	assert_true(session_sending_payload(h->session));
 	session_ack(h->session, 1);
-	assert_true(peer_read(h, &peer, &m));
+	assert_true(peer_read(&peer, &m));
 	assert_int_equal(m.type, MSG_REPLY);
 	assert_int_equal(m.reply.json_len, 100000);
 	while (h->n_payloads_sent == 0) {
 		harness_turn(h);
 	}
 	assert_false(session_sending_payload(h->session));
-	assert_true(peer_read(h, &peer, &m));
+	assert_true(peer_read(&peer, &m));
 	assert_int_equal(m.ack.seq, 1);
 	peer_close(&peer);
 }
@@ -482,7 +482,7 @@ static void acks_that_cannot_leave_are_replaced_by_later_ones(void **state) {
 		session_ack(h->session, seq);
 	}
 	while (last < 100000) {
-		assert_true(peer_read(h, &peer, &m));
+		assert_true(peer_read(&peer, &m));
 		assert_true(m.ack.seq > last);
 		last = m.ack.seq;
 		n_acks++;
@@ -531,8 +531,8 @@ static void a_refusal_reaches_a_peer_that_still_sends(void **state) {
 
 	memset(junk, 0xff, sizeof junk);
 	harness_connect(h, &peer);
-	peer_write(h, &peer, junk, sizeof junk);
-	peer_expect_refusal(h, &peer, REFUSE_MALFORMED);
+	peer_write(&peer, junk, sizeof junk);
+	peer_expect_refusal(&peer, REFUSE_MALFORMED);
 	peer_close(&peer);
 }
 

@@ -1,0 +1,112 @@
+/* How often runs are committed, with the time passed in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cadence.h"
+
+#define MS     1000000ull
+#define SECOND (1000 * MS)
+#define MIB    (1u << 20)
+#define START  (100 * SECOND)
+
+static struct cadence cadence_at_start(void) {
+	struct cadence c;
+	cadence_init(&c, 0, 0);
+	return c;
+}
+
+static void a_quiet_run_is_committed_at_once(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	assert_true(cadence_due_ns(&c, &pace, false) <= START);
+}
+
+static void a_small_run_is_committed_every_fifty_milliseconds(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	cadence_cut(&c, &pace, 1000, START);
+	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 50 * MS);
+}
+
+static void a_larger_run_is_committed_at_its_rate(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	cadence_cut(&c, &pace, 128u << 10, START);
+	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 500 * MS);
+}
+
+static void no_run_waits_longer_than_five_seconds_while_the_host_allows(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	cadence_cut(&c, &pace, 8 * MIB, START);
+	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 5 * SECOND);
+}
+
+static void beyond_the_hosts_rate_runs_wait_until_it_is_paid(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace[4] = {0};
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		cadence_cut(&c, &pace[i], 8 * MIB, START);
+	}
+	assert_int_equal(cadence_due_ns(&c, &pace[0], false), START + 8 * SECOND);
+}
+
+static void no_run_waits_longer_than_thirty_seconds(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	cadence_cut(&c, &pace, 1024 * (size_t)MIB, START);
+	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 30 * SECOND);
+}
+
+static void a_small_run_hardly_waits_for_the_large_ones(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace large = {0}, small = {0};
+	(void)state;
+	cadence_cut(&c, &large, 1024 * (size_t)MIB, START);
+	cadence_cut(&c, &small, 1000, START);
+	assert_int_equal(cadence_due_ns(&c, &small, false), START + 300 * MS);
+}
+
+static void whoever_waits_is_committed_sooner_but_the_disk_rests(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	cadence_cut(&c, &pace, 8 * MIB, START);
+	cadence_committed(&c, START, START + 20 * MS);
+	assert_int_equal(cadence_due_ns(&c, &pace, true), START + 80 * MS);
+}
+
+static void a_slow_disk_rests_whoever_asks(void **state) {
+	struct cadence c = cadence_at_start();
+	struct pace pace = {0};
+	(void)state;
+	cadence_cut(&c, &pace, 1000, START);
+	cadence_committed(&c, START, START + 100 * MS);
+	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 400 * MS);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_quiet_run_is_committed_at_once),
+		cmocka_unit_test(a_small_run_is_committed_every_fifty_milliseconds),
+		cmocka_unit_test(a_larger_run_is_committed_at_its_rate),
+		cmocka_unit_test(no_run_waits_longer_than_five_seconds_while_the_host_allows),
+		cmocka_unit_test(beyond_the_hosts_rate_runs_wait_until_it_is_paid),
+		cmocka_unit_test(no_run_waits_longer_than_thirty_seconds),
+		cmocka_unit_test(a_small_run_hardly_waits_for_the_large_ones),
+		cmocka_unit_test(whoever_waits_is_committed_sooner_but_the_disk_rests),
+		cmocka_unit_test(a_slow_disk_rests_whoever_asks),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("cadence", tests, NULL, NULL);
+}
