@@ -149,8 +149,9 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	json_object_set_new(daemon, "uncommitted_bytes",
 		json_integer((json_int_t)(e->uncut_bytes + store_held_bytes(e->store))));
 	json_object_set_new(daemon, "cadence",
-		e->cadence.paid_ns > clock_mono_ns()
-			? json_string("commits wait for the host's write budget")
+		e->cadence.paid_ns > clock_mono_ns() + CADENCE_INTERVAL_MAX_NS
+			? json_string("commits are further apart than 5 s: the host's write "
+				      "budget is used up")
 			: json_null());
 	set_text(daemon, "trouble",
 		e->trouble[0] != '\0' ? e->trouble

@@ -29,14 +29,14 @@ static struct scale scale_of(const double *values, size_t n) {
 	return s;
 }
 
-/* 1 … LEVELS; the middle when all values are the same. */
+/* 1 … LEVELS; the lowest when all values are the same. */
 static int level_of(const struct scale *s, double value) {
 	double low = s->logarithmic ? log(s->low) : s->low;
 	double high = s->logarithmic ? log(s->high) : s->high;
 	double at = s->logarithmic ? log(value) : value;
 
 	if (!(high > low)) {
-		return LEVELS / 2;
+		return 1;
 	}
 	return 1 + (int)fmin(LEVELS - 1, floor(LEVELS * (at - low) / (high - low)));
 }

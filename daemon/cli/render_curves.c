@@ -47,7 +47,7 @@ static void render_series(
 	page_put_right(page, STYLE_PLAIN, s->max, NUMBER_WIDTH);
 	if (note || logarithmic) {
 		page_printf(page, STYLE_DIM, "   %s%s%s", note ? note : "",
-			note && logarithmic ? ", " : "", logarithmic ? "log scale" : "");
+			note && logarithmic ? ", " : "", logarithmic ? "log" : "");
 	}
 	page_end_line(page);
 }
@@ -110,25 +110,32 @@ void render_curves(const json_t *run, struct page *page) {
 	}
 }
 
-static const struct {
+static const struct window_curve {
 	const char *path, *label;
+	double threshold; /* 0: none */
 } window_curves[] = {
-	{"dead_features", "dead"},
-	{"never_fired", "never"},
-	{"below_1e-6", "<1e-6"},
-	{"below_1e-5", "<1e-5"},
-	{"revived", "revived"},
-	{"newly_dead", "newly dead"},
+	{"dead_features", "dead", 0},
+	{"never_fired", "never", 0},
+	{"below_1e-6", "<1e-6", 1e-6},
+	{"below_1e-5", "<1e-5", 1e-5},
+	{"revived", "revived", 0},
+	{"newly_dead", "newly dead", 0},
 };
 
+/* Left out where the windows cannot resolve its threshold: it would be `never` again. */
 static void render_window_curve(
-	const json_t *windows, const char *path, const char *label, struct page *page) {
+	const json_t *windows, const struct window_curve *curve, struct page *page) {
 	struct series s = {0};
 	double min = INFINITY, max = -INFINITY;
 	size_t all = json_array_size(windows);
+	const json_t *last = json_array_get(windows, all - 1);
+	double n_tokens = document_count(last, "n_tokens");
 
+	if (curve->threshold > 0 && n_tokens > 0 && curve->threshold * n_tokens < 1) {
+		return;
+	}
 	for (size_t i = all > POINTS_MAX ? all - POINTS_MAX : 0; i < all; i++) {
-		double value = point_of(json_array_get(windows, i), path);
+		double value = point_of(json_array_get(windows, i), curve->path);
 		min = fmin(min, value);
 		max = fmax(max, value);
 		s.values[s.n++] = value;
@@ -136,11 +143,10 @@ static void render_window_curve(
 	if (!isfinite(min) || !isfinite(max)) {
 		return;
 	}
-	s.now_style = figure_text(
-		json_array_get(windows, all - 1), path, figure_count, s.now, sizeof(s.now));
+	s.now_style = figure_text(last, curve->path, figure_count, s.now, sizeof(s.now));
 	figure_count(s.min, min);
 	figure_count(s.max, max);
-	render_series(label, &s, NULL, page);
+	render_series(curve->label, &s, NULL, page);
 }
 
 void render_window_curves(const json_t *run, struct page *page) {
@@ -155,6 +161,6 @@ void render_window_curves(const json_t *run, struct page *page) {
 	snprintf(heading, sizeof(heading), "%zu windows", json_array_size(windows));
 	render_series_heading(heading, page);
 	for (size_t i = 0; i < sizeof(window_curves) / sizeof(window_curves[0]); i++) {
-		render_window_curve(windows, window_curves[i].path, window_curves[i].label, page);
+		render_window_curve(windows, &window_curves[i], page);
 	}
 }

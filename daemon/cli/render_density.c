@@ -3,10 +3,13 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "density_chart.h"
 #include "fact_line.h"
 #include "format.h"
+
+#define TOO_FINE_MAX 256 /* names of thresholds: two of the reference's, 16 of the run's own */
 
 static void render_heading(const json_t *sparsity, struct page *page) {
 	const json_t *flaws = document_at(sparsity, "flaws");
@@ -31,21 +34,16 @@ static void render_heading(const json_t *sparsity, struct page *page) {
 	}
 }
 
-/* `<1e-5 2,670 (10.9 %)`; a threshold below the resolution says so. */
-static void render_threshold(const char *label, double threshold, const json_t *object,
-	const char *path, const json_t *sparsity, struct page *page) {
-	double d_sae = document_count(sparsity, "d_sae");
-	double n_tokens = document_count(sparsity, "n_tokens");
+/* `<1e-5 2,670 (10.9 %)` */
+static void render_share(const char *label, const json_t *object, const char *path, double d_sae,
+	struct page *page) {
 	char count[FORMAT_MAX];
 	double value;
 
 	if (!document_number(object, path, &value)) {
 		return;
 	}
-	if (n_tokens > 0 && threshold > 0 && threshold * n_tokens < 1) {
-		fact_put(page, STYLE_DIM, "%s %s (finer than this window resolves)", label,
-			figure_grouped(count, value));
-	} else if (d_sae > 0) {
+	if (d_sae > 0) {
 		fact_put(page, STYLE_PLAIN, "%s %s (%.1f %%)", label, figure_grouped(count, value),
 			100 * value / d_sae);
 	} else {
@@ -53,22 +51,39 @@ static void render_threshold(const char *label, double threshold, const json_t *
 	}
 }
 
+/* A threshold finer than the window resolves counts what never fired: its name goes into `too_fine`. */
+static void render_below(double threshold, const json_t *object, const char *path,
+	const json_t *sparsity, struct page *page, char too_fine[TOO_FINE_MAX]) {
+	char label[FORMAT_MAX + 1] = "<";
+	size_t len = strlen(too_fine);
+
+	format_general(label + 1, threshold);
+	if (threshold * document_count(sparsity, "n_tokens") < 1) {
+		snprintf(too_fine + len, TOO_FINE_MAX - len, "%s%s", len > 0 ? ", " : "", label);
+	} else {
+		render_share(label, object, path, document_count(sparsity, "d_sae"), page);
+	}
+}
+
 static void render_thresholds(const json_t *sparsity, struct page *page) {
 	const json_t *own = document_at(sparsity, "thresholds");
+	double d_sae = document_count(sparsity, "d_sae");
+	char too_fine[TOO_FINE_MAX] = "";
 
 	facts_label("share", page);
-	render_threshold("never fired", 0, sparsity, "never_fired", sparsity, page);
-	render_threshold("<1e-6", 1e-6, sparsity, "below_1e-6", sparsity, page);
-	render_threshold("<1e-5", 1e-5, sparsity, "below_1e-5", sparsity, page);
+	render_share("never fired", sparsity, "never_fired", d_sae, page);
+	render_below(1e-6, sparsity, "below_1e-6", sparsity, page, too_fine);
+	render_below(1e-5, sparsity, "below_1e-5", sparsity, page, too_fine);
 	for (size_t i = 0; i < json_array_size(own); i++) {
 		const json_t *one = json_array_get(own, i);
-		double density = document_count(one, "density");
-		char label[FORMAT_MAX + 1] = "<";
-		format_general(label + 1, density);
-		render_threshold(label, density, one, "below", sparsity, page);
+		render_below(
+			document_count(one, "density"), one, "below", sparsity, page, too_fine);
 	}
-	render_threshold(">0.01", 0, sparsity, "above_1e-2", sparsity, page);
-	render_threshold(">0.1", 0, sparsity, "above_1e-1", sparsity, page);
+	render_share(">0.01", sparsity, "above_1e-2", d_sae, page);
+	render_share(">0.1", sparsity, "above_1e-1", d_sae, page);
+	if (too_fine[0]) {
+		fact_put(page, STYLE_DIM, "%s: finer than this window resolves", too_fine);
+	}
 	page_end_line(page);
 }
 

@@ -103,12 +103,21 @@ static enum style fill_dead(const struct run_row_view *row, struct buf *text) {
 	return fill_figure(row, "sparsity.dead_features", figure_count, text);
 }
 
+/* A threshold finer than the window resolves counts what never fired, and no more. */
+static enum style fill_below(
+	const struct run_row_view *row, const char *path, double threshold, struct buf *text) {
+	double n_tokens = document_count(row->run, "sparsity.n_tokens");
+	enum style style = fill_figure(row, path, figure_count, text);
+
+	return n_tokens > 0 && n_tokens * threshold < 1 ? STYLE_DIM : style;
+}
+
 static enum style fill_below_5(const struct run_row_view *row, struct buf *text) {
-	return fill_figure(row, "sparsity.below_1e-5", figure_count, text);
+	return fill_below(row, "sparsity.below_1e-5", 1e-5, text);
 }
 
 static enum style fill_below_6(const struct run_row_view *row, struct buf *text) {
-	return fill_figure(row, "sparsity.below_1e-6", figure_count, text);
+	return fill_below(row, "sparsity.below_1e-6", 1e-6, text);
 }
 
 static enum style fill_window(const struct run_row_view *row, struct buf *text) {

@@ -153,7 +153,7 @@ static void a_spark_spans_eight_levels(void **state) {
 	spark(rising, 8, 8, true, "▁▂▃▄▅▆▇█");
 	spark(rising, 8, 8, false, "_.,-=+*#");
 	spark(rising, 8, 4, true, "▁▃▆█");
-	spark(flat, 3, 8, true, "▄▄▄");
+	spark(flat, 3, 8, true, "▁▁▁");
 	spark(broken, 4, 8, true, "▁ ×█");
 	spark(broken, 4, 8, false, "_ x#");
 	spark(rising, 0, 8, true, "");
