@@ -17,23 +17,23 @@ struct harvest {
 	json_t *document;
 	size_t n_read;
 	int status;
-	char words[FILES_WORDS_MAX]; /* of the last file without such a run */
+	char words[DATABASE_WORDS_MAX]; /* of the last file without such a run */
 };
 
 static void read_file(struct harvest *h, const char *path, const char *run_part) {
-	char words[FILES_WORDS_MAX];
+	char words[DATABASE_WORDS_MAX];
 	json_t *one = NULL;
-	enum files_result result = files_read(path, run_part, &one, words);
+	enum database_result result = database_read(path, run_part, &one, words);
 
-	if (result == FILES_NO_SUCH_RUN) {
+	if (result == DATABASE_NO_SUCH_RUN) {
 		memcpy(h->words, words, sizeof(words));
 	} else if (words[0]) {
 		fprintf(stderr, "sae-metricsd: %s: %s\n", path, words);
 	}
-	if (result == FILES_UNREADABLE || (one && files_merge(h->document, one, path) < 0)) {
+	if (result == DATABASE_UNREADABLE || (one && database_merge(h->document, one, path) < 0)) {
 		h->status = EXIT_FAILED;
 	}
-	h->n_read += result != FILES_UNREADABLE;
+	h->n_read += result != DATABASE_UNREADABLE;
 	json_decref(one);
 }
 
@@ -101,7 +101,7 @@ static int read_default_database(struct source *s, const struct paths *candidate
 	for (size_t i = 0; i < n; i++) {
 		const char *database = candidates[i].database;
 		if (database[0] && access(database, R_OK) == 0 &&
-			files_list_add(&s->files, database) == 0) {
+			database_list_add(&s->files, database) == 0) {
 			fprintf(stderr,
 				"sae-metricsd: no answer from %s: %s; showing %s as last "
 				"committed\n",

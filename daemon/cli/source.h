@@ -3,12 +3,12 @@
 
 #include <jansson.h>
 
-#include "files.h"
+#include "database_file.h"
 
 struct source {
-	const char *run_part;    /* NULL: all runs */
-	const char *socket;      /* NULL: $SAE_METRICS_SOCKET, else the user's, then the host's */
-	struct files_list files; /* when there are any, no daemon is asked */
+	const char *run_part; /* NULL: all runs */
+	const char *socket;   /* NULL: $SAE_METRICS_SOCKET, else the user's, then the host's */
+	struct database_list files; /* when there are any, no daemon is asked */
 };
 
 /* Gets the document, and says on stderr what stood in the way. Returns an exit_status; with EXIT_FAILED

@@ -91,7 +91,7 @@ static int parse_columns(char *list, struct options *o) {
 }
 
 static int parse_database(const char *path, struct options *o) {
-	int err = files_list_add(&o->source.files, path);
+	int err = database_list_add(&o->source.files, path);
 
 	if (err == 0) {
 		return EXIT_OK;
@@ -280,6 +280,6 @@ static int status_run(int argc, char **argv) {
 	} else if (status == EXIT_OK) {
 		status = status_show(&o);
 	}
-	files_list_finish(&o.source.files);
+	database_list_finish(&o.source.files);
 	return status;
 }

@@ -15,7 +15,7 @@
 
 #include "database.h"
 #include "document.h"
-#include "files.h"
+#include "database_file.h"
 
 #define RUN(id, name, seen)                                                                        \
 	"INSERT INTO runs_data (id, name, state, started, last_seen) VALUES ('" id "', '" name     \
@@ -23,7 +23,7 @@
 
 static char folder[32];
 static char path[64];
-static char words[FILES_WORDS_MAX];
+static char words[DATABASE_WORDS_MAX];
 
 static int make_folder(void **state) {
 	(void)state;
@@ -61,7 +61,7 @@ static void a_database_is_read_without_a_daemon(void **state) {
 	(void)state;
 
 	database_make(path, RUN("aaaa1111", "first", "2000") RUN("bbbb2222", "second", "3000"));
-	assert_int_equal(files_read(path, NULL, &document, words), FILES_OK);
+	assert_int_equal(database_read(path, NULL, &document, words), DATABASE_OK);
 	assert_string_equal(words, "");
 	assert_string_equal(run_text(document, 0, "id"), "bbbb2222");
 	assert_string_equal(run_text(document, 1, "name"), "first");
@@ -73,11 +73,11 @@ static void one_run_of_it_is_found_by_a_part(void **state) {
 	(void)state;
 
 	database_make(path, RUN("aaaa1111", "first", "2000") RUN("bbbb2222", "second", "3000"));
-	assert_int_equal(files_read(path, "1111", &document, words), FILES_OK);
+	assert_int_equal(database_read(path, "1111", &document, words), DATABASE_OK);
 	assert_string_equal(run_text(document, 0, "id"), "aaaa1111");
 	json_decref(document);
 
-	assert_int_equal(files_read(path, "cccc", &document, words), FILES_NO_SUCH_RUN);
+	assert_int_equal(database_read(path, "cccc", &document, words), DATABASE_NO_SUCH_RUN);
 	assert_string_equal(words, "no run fits 'cccc'");
 }
 
@@ -86,7 +86,7 @@ static void a_part_of_several_runs_names_them(void **state) {
 	(void)state;
 
 	database_make(path, RUN("aaaa1111", "first", "2000") RUN("bbbb2111", "second", "3000"));
-	assert_int_equal(files_read(path, "111", &document, words), FILES_NO_SUCH_RUN);
+	assert_int_equal(database_read(path, "111", &document, words), DATABASE_NO_SUCH_RUN);
 	assert_non_null(strstr(words, "aaaa1111"));
 	assert_non_null(strstr(words, "bbbb2111"));
 }
@@ -101,14 +101,14 @@ static void what_is_not_ours_is_told_from_what_is(void **state) {
 			  "hundred bytes in all",
 			    f) >= 0);
 	assert_int_equal(fclose(f), 0);
-	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_int_equal(database_read(path, NULL, &document, words), DATABASE_UNREADABLE);
 	assert_string_equal(words, "it is not a database of sae-metricsd");
 
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(sqlite3_open(path, &sql), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(sql, "CREATE TABLE t (x)", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(sql), SQLITE_OK);
-	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_int_equal(database_read(path, NULL, &document, words), DATABASE_UNREADABLE);
 	assert_string_equal(words, "it is not a database of sae-metricsd");
 }
 
@@ -117,7 +117,7 @@ static void a_newer_schema_is_not_guessed_at(void **state) {
 	(void)state;
 
 	database_make(path, "PRAGMA user_version = 1000");
-	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_int_equal(database_read(path, NULL, &document, words), DATABASE_UNREADABLE);
 	assert_string_equal(words, "it is of a newer sae-metricsd");
 }
 
@@ -125,7 +125,7 @@ static void a_file_that_is_not_there_is_not_created(void **state) {
 	json_t *document = NULL;
 	(void)state;
 
-	assert_int_equal(files_read(path, NULL, &document, words), FILES_UNREADABLE);
+	assert_int_equal(database_read(path, NULL, &document, words), DATABASE_UNREADABLE);
 	assert_string_equal(words, "No such file or directory");
 	assert_int_equal(access(path, F_OK), -1);
 }
@@ -136,7 +136,7 @@ static void a_path_is_taken_literally(void **state) {
 	(void)state;
 
 	database_make(odd, RUN("aaaa1111", "first", "2000"));
-	assert_int_equal(files_read(odd, NULL, &document, words), FILES_OK);
+	assert_int_equal(database_read(odd, NULL, &document, words), DATABASE_OK);
 	json_decref(document);
 }
 
@@ -152,7 +152,7 @@ static void a_database_is_read_while_it_is_written(void **state) {
 					 "cccc3333", "third", "4000"),
 				 NULL, NULL, NULL),
 		SQLITE_OK);
-	assert_int_equal(files_read(path, NULL, &document, words), FILES_OK);
+	assert_int_equal(database_read(path, NULL, &document, words), DATABASE_OK);
 	assert_int_equal(json_array_size(document_at(document, "runs")), 2);
 	json_decref(document);
 	assert_int_equal(sqlite3_close(writer), SQLITE_OK);
@@ -169,9 +169,9 @@ static void a_folder_that_cannot_be_written_is_no_hindrance(void **state) {
 	assert_int_equal(chmod(folder, 0555), 0);
 	assert_int_equal(chmod(path, 0444), 0);
 	assert_int_equal(root ? seteuid(NOBODY) : 0, 0);
-	enum files_result result = files_read(path, NULL, &document, words);
+	enum database_result result = database_read(path, NULL, &document, words);
 	assert_int_equal(root ? seteuid(0) : 0, 0);
-	assert_int_equal(result, FILES_OK);
+	assert_int_equal(result, DATABASE_OK);
 	assert_string_equal(words, "");
 	assert_string_equal(run_text(document, 0, "id"), "aaaa1111");
 	json_decref(document);
@@ -188,34 +188,34 @@ static void a_log_that_cannot_be_read_with_its_database_is_remarked_upon(void **
 	assert_int_equal(fclose(log), 0);
 	assert_int_equal(chmod(folder, 0555), 0);
 	assert_int_equal(root ? seteuid(NOBODY) : 0, 0);
-	enum files_result result = files_read(path, NULL, &document, words);
+	enum database_result result = database_read(path, NULL, &document, words);
 	assert_int_equal(root ? seteuid(0) : 0, 0);
-	assert_int_equal(result, FILES_OK);
+	assert_int_equal(result, DATABASE_OK);
 	assert_non_null(strstr(words, "-wal is not shown"));
 	json_decref(document);
 }
 
 static void a_folder_stands_for_its_databases_in_order(void **state) {
-	struct files_list list = {0};
+	struct database_list list = {0};
 	(void)state;
 
 	database_make(in_folder("b.db"), "");
 	database_make(in_folder("a.db"), "");
 	database_make(in_folder(".hidden.db"), "");
 	assert_int_equal(mkdir(in_folder("metrics.db-state"), 0700), 0);
-	assert_int_equal(files_list_add(&list, folder), 0);
+	assert_int_equal(database_list_add(&list, folder), 0);
 	assert_int_equal(list.n, 2);
 	assert_non_null(strstr(list.paths[0], "/a.db"));
 	assert_non_null(strstr(list.paths[1], "/b.db"));
-	files_list_finish(&list);
+	database_list_finish(&list);
 }
 
 static void an_empty_folder_is_an_error_of_its_own(void **state) {
-	struct files_list list = {0};
+	struct database_list list = {0};
 	(void)state;
 
-	assert_int_equal(files_list_add(&list, folder), -ENOENT);
-	files_list_finish(&list);
+	assert_int_equal(database_list_add(&list, folder), -ENOENT);
+	database_list_finish(&list);
 }
 
 static json_t *document_of(const char *id, const char *name, const char *seen) {
@@ -228,8 +228,8 @@ static void merged_runs_are_ordered_by_activity(void **state) {
 	json_t *older = document_of("a", "oldest", "2026-01-01T00:00:00Z");
 	(void)state;
 
-	assert_int_equal(files_merge(all, older, "one.db"), 0);
-	assert_int_equal(files_merge(all, newer, "two.db"), 0);
+	assert_int_equal(database_merge(all, older, "one.db"), 0);
+	assert_int_equal(database_merge(all, newer, "two.db"), 0);
 	assert_string_equal(run_text(all, 0, "name"), "newest");
 	assert_string_equal(run_text(all, 1, "name"), "middle");
 	assert_string_equal(run_text(all, 2, "name"), "oldest");
@@ -245,8 +245,8 @@ static void a_run_in_two_files_is_shown_as_seen_last(void **state) {
 	json_t *older = document_of("a", "as it was", "2025-01-01T00:00:00Z");
 	(void)state;
 
-	assert_int_equal(files_merge(all, newer, "one.db"), 0);
-	assert_int_equal(files_merge(all, older, "two.db"), 0);
+	assert_int_equal(database_merge(all, newer, "one.db"), 0);
+	assert_int_equal(database_merge(all, older, "two.db"), 0);
 	assert_int_equal(json_array_size(document_at(all, "runs")), 1);
 	assert_string_equal(run_text(all, 0, "name"), "as it is");
 	json_decref(all);
@@ -275,5 +275,5 @@ int main(void) {
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("files", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("database_file", tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "files.h"
+#include "database_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -65,7 +65,7 @@ static bool has_log(const char *path) {
 
 /* Opens for reading. Where the folder cannot be written there is no memory to share with a writer; there
  * is no writer either, and the file is read as it lies. */
-static int open_for_reading(const char *path, sqlite3 **ret, char ret_words[FILES_WORDS_MAX]) {
+static int open_for_reading(const char *path, sqlite3 **ret, char ret_words[DATABASE_WORDS_MAX]) {
 	int rc = open_as(path, false, ret);
 
 	if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY) {
@@ -75,7 +75,7 @@ static int open_for_reading(const char *path, sqlite3 **ret, char ret_words[FILE
 	*ret = NULL;
 	rc = open_as(path, true, ret);
 	if (rc == SQLITE_OK && has_log(path)) {
-		snprintf(ret_words, FILES_WORDS_MAX,
+		snprintf(ret_words, DATABASE_WORDS_MAX,
 			"the folder cannot be written, so what is in its -wal is not shown");
 	}
 	return rc;
@@ -96,15 +96,15 @@ static const char *schema_flaw(sqlite3 *sql) {
 	}
 }
 
-enum files_result files_read(const char *path, const char *run_part, json_t **ret_document,
-	char ret_words[FILES_WORDS_MAX]) {
+enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
+	char ret_words[DATABASE_WORDS_MAX]) {
 	struct report_query query = {.run_part = run_part, .reader_uid = geteuid()};
-	enum files_result result = FILES_UNREADABLE;
+	enum database_result result = DATABASE_UNREADABLE;
 	sqlite3 *sql = NULL;
 
 	ret_words[0] = '\0';
 	if (access(path, R_OK) < 0) {
-		snprintf(ret_words, FILES_WORDS_MAX, "%s", strerror(errno));
+		snprintf(ret_words, DATABASE_WORDS_MAX, "%s", strerror(errno));
 		return result;
 	}
 	int rc = open_for_reading(path, &sql, ret_words);
@@ -112,16 +112,16 @@ enum files_result files_read(const char *path, const char *run_part, json_t **re
 			   : rc == SQLITE_NOTADB ? "it is not a database of sae-metricsd"
 						 : sqlite3_errstr(rc);
 	if (flaw) {
-		snprintf(ret_words, FILES_WORDS_MAX, "%s", flaw);
+		snprintf(ret_words, DATABASE_WORDS_MAX, "%s", flaw);
 	} else {
-		char remark[FILES_WORDS_MAX];
+		char remark[DATABASE_WORDS_MAX];
 		memcpy(remark, ret_words, sizeof(remark));
 		int outcome = report_build(sql, &query, ret_document, ret_words);
 		if (outcome == REPORT_OK) {
 			memcpy(ret_words, remark, sizeof(remark));
-			result = FILES_OK;
+			result = DATABASE_OK;
 		} else if (outcome == REPORT_NO_SUCH_RUN) {
-			result = FILES_NO_SUCH_RUN;
+			result = DATABASE_NO_SUCH_RUN;
 		}
 	}
 	(void)sqlite3_close(sql);
@@ -130,7 +130,7 @@ enum files_result files_read(const char *path, const char *run_part, json_t **re
 
 /* ---- several ---- */
 
-static int list_append(struct files_list *list, const char *folder, const char *name) {
+static int list_append(struct database_list *list, const char *folder, const char *name) {
 	char **paths = reallocarray(list->paths, list->n + 1, sizeof(*paths));
 	char *path = NULL;
 
@@ -151,7 +151,7 @@ static int is_database_name(const struct dirent *entry) {
 	return len > 3 && entry->d_name[0] != '.' && strcmp(entry->d_name + len - 3, ".db") == 0;
 }
 
-int files_list_add(struct files_list *list, const char *path) {
+int database_list_add(struct database_list *list, const char *path) {
 	struct dirent **entries;
 	struct stat st;
 
@@ -172,12 +172,12 @@ int files_list_add(struct files_list *list, const char *path) {
 	return err;
 }
 
-void files_list_finish(struct files_list *list) {
+void database_list_finish(struct database_list *list) {
 	for (size_t i = 0; i < list->n; i++) {
 		free(list->paths[i]);
 	}
 	free(list->paths);
-	*list = (struct files_list){0};
+	*list = (struct database_list){0};
 }
 
 /* RFC 3339 in UTC: the text's order is the time's. */
@@ -217,7 +217,7 @@ static int merge_run(json_t *runs, json_t *run) {
 	return json_array_insert(runs, at, run) < 0 ? -ENOMEM : 0;
 }
 
-int files_merge(json_t *into, json_t *from, const char *path) {
+int database_merge(json_t *into, json_t *from, const char *path) {
 	json_t *runs = json_object_get(into, "runs");
 	json_t *run;
 	size_t i;

@@ -1,0 +1,32 @@
+/* Status documents from database files, with or without a daemon that writes them. */
+#pragma once
+
+#include <jansson.h>
+#include <stddef.h>
+
+#define DATABASE_WORDS_MAX 256
+
+enum database_result {
+	DATABASE_OK = 0,
+	DATABASE_NO_SUCH_RUN, /* words: none, or which more than one */
+	DATABASE_UNREADABLE   /* words: why */
+};
+
+/* Reads one database, without changing it. With DATABASE_OK, words may hold a remark, else "". */
+enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
+	char ret_words[DATABASE_WORDS_MAX]);
+
+/* Paths of databases. Zeroed is empty. */
+struct database_list {
+	char **paths;
+	size_t n;
+};
+
+/* Adds a file, or every `*.db` of a folder in the order of their names. 0, -ENOENT when a folder holds
+ * none, -ENOMEM, or what opening it said. */
+int database_list_add(struct database_list *list, const char *path);
+void database_list_finish(struct database_list *list);
+
+/* Moves the runs of `from`, read from `path`, into `into`, newest activity first. A run that is in
+ * both (one file is a copy of the other) stays once, as it was seen last. 0 or -ENOMEM. */
+int database_merge(json_t *into, json_t *from, const char *path);
