@@ -1,7 +1,10 @@
 #include "paths.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
 static const char *environment(const char *name) {
 	const char *value = getenv(name);
@@ -36,4 +39,33 @@ void paths_user(struct paths *ret) {
 
 const char *paths_socket_override(void) {
 	return environment("SAE_METRICS_SOCKET");
+}
+
+static int make_folder(const char *path, mode_t mode) {
+	return mkdir(path, mode) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int paths_make_parent(const char *path, mode_t mode, char ret_folder[PATH_MAX]) {
+	char folder[PATH_MAX];
+	int len = snprintf(folder, sizeof folder, "%s", path);
+	char *last = strrchr(folder, '/');
+
+	if (len >= (int)sizeof folder) {
+		snprintf(ret_folder, PATH_MAX, "%.100s…", path);
+		return -ENAMETOOLONG;
+	}
+	if (last == NULL || last == folder) {
+		return 0;
+	}
+	*last = '\0';
+	for (char *slash = folder + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+		*slash = '\0';
+		(void)make_folder(folder, mode); /* the last one says what is wrong */
+		*slash = '/';
+	}
+	int err = make_folder(folder, mode);
+	if (err < 0) {
+		memcpy(ret_folder, folder, sizeof folder);
+	}
+	return err;
 }

@@ -3,6 +3,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/types.h>
 
 struct paths {
 	char socket[PATH_MAX];
@@ -19,3 +20,7 @@ void paths_user(struct paths *ret);
 
 /* $SAE_METRICS_SOCKET, which goes before both; NULL when not set or empty. */
 const char *paths_socket_override(void);
+
+/* Makes the folder that `path` lies in, and those above it that are missing, with this mode. 0, or -errno
+ * and the folder that could not be made. */
+int paths_make_parent(const char *path, mode_t mode, char ret_folder[PATH_MAX]);

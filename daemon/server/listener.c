@@ -1,7 +1,6 @@
 #include "listener.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "closing.h"
 #include "log.h"
+#include "paths.h"
 
 /* The kernel cuts it to net.core.somaxconn; a sweep's trainers all knock at once after a restart. */
 #define BACKLOG 4096
@@ -29,19 +29,14 @@ struct listener {
 };
 
 static int fail(int err, char ret_words[256], const char *what, const char *path) {
-	snprintf(ret_words, 256, "%s %s: %s", what, path, strerror(-err));
+	snprintf(ret_words, 256, "%s %.150s: %s", what, path, strerror(-err));
 	return err;
 }
 
 static int make_directory(const struct listener_options *options, char ret_words[256]) {
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	snprintf(path, sizeof path, "%s", options->path);
-	const char *directory = dirname(path);
-
-	if (mkdir(directory, options->directory_mode) < 0 && errno != EEXIST) {
-		return fail(-errno, ret_words, "cannot make the directory", directory);
-	}
-	return 0;
+	char folder[PATH_MAX];
+	int err = paths_make_parent(options->path, options->directory_mode, folder);
+	return err < 0 ? fail(err, ret_words, "cannot make the directory", folder) : 0;
 }
 
 static int connect_to(const struct sockaddr_un *address) {

@@ -10,7 +10,7 @@ struct listener;
 struct listener_options {
 	const char *path;
 	mode_t mode;           /* 0660 for a system's daemon, 0600 for a user's */
-	mode_t directory_mode; /* of the parent directory, when it has to be made */
+	mode_t directory_mode; /* of the directories above, where they have to be made */
 };
 
 /* Binds and listens. A socket file that nobody answers on is replaced; one that somebody answers on is not. Raises

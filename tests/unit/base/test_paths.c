@@ -3,8 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "paths.h"
@@ -75,6 +78,33 @@ static void an_empty_override_is_none(void **state) {
 	assert_string_equal(paths_socket_override(), "/tmp/s");
 }
 
+static void folders_above_a_path_are_made(void **state) {
+	(void)state;
+	char base[] = "/tmp/sae-paths-XXXXXX", path[PATH_MAX], folder[PATH_MAX];
+	struct stat st;
+
+	assert_non_null(mkdtemp(base));
+	(void)snprintf(path, sizeof path, "%s/a/b/file", base);
+	assert_int_equal(paths_make_parent(path, 0700, folder), 0);
+	assert_int_equal(paths_make_parent(path, 0700, folder), 0);
+	for (int i = 0; i < 3; i++) {
+		*strrchr(path, '/') = '\0';
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 07777, 0700);
+		assert_int_equal(rmdir(path), 0);
+	}
+}
+
+static void a_folder_that_cannot_be_made_is_named(void **state) {
+	(void)state;
+	char folder[PATH_MAX];
+
+	assert_true(paths_make_parent("/proc/none/here/file", 0700, folder) < 0);
+	assert_string_equal(folder, "/proc/none/here");
+	assert_int_equal(paths_make_parent("file", 0700, folder), 0);
+	assert_int_equal(paths_make_parent("/file", 0700, folder), 0);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_hosts_paths_are_fixed, clean),
@@ -82,6 +112,8 @@ int main(void) {
 		cmocka_unit_test_setup(what_the_environment_does_not_tell_is_empty, clean),
 		cmocka_unit_test_setup(what_is_too_long_for_a_path_is_empty, clean),
 		cmocka_unit_test_setup(an_empty_override_is_none, clean),
+		cmocka_unit_test(folders_above_a_path_are_made),
+		cmocka_unit_test(a_folder_that_cannot_be_made_is_named),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
