@@ -7,6 +7,8 @@
 #include "engine.h"
 #include "listener.h"
 #include "log.h"
+#include "notes.h"
+#include "paths.h"
 #include "signals.h"
 
 #define SOCKET_MODE_SYSTEM 0660 /* members of the group may push */
@@ -62,6 +64,16 @@ static void on_end(void *user, int signum) {
 	listener_close(d->listener, on_listener_closed, d);
 }
 
+static int make_database_folder(const char *database, mode_t mode, char words[256]) {
+	char folder[PATH_MAX];
+	int err = paths_make_parent(database, mode, folder);
+	if (err < 0) {
+		snprintf(words, 256, "cannot make the directory %.150s for the database: %s",
+			folder, strerror(-err));
+	}
+	return err;
+}
+
 /* Each part that was built is taken down again when the next one fails. */
 static int open_parts(struct daemon *d, const struct daemon_options *options, char words[256]) {
 	struct engine_options engine = {
@@ -83,7 +95,10 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.directory_mode = options->is_system ? DIRECTORY_MODE : DIRECTORY_MODE_OWN,
 	};
 
-	int err = engine_open(&d->loop, &engine, &d->engine, words);
+	int err = make_database_folder(options->database, listener.directory_mode, words);
+	if (err == 0) {
+		err = engine_open(&d->loop, &engine, &d->engine, words);
+	}
 	if (err < 0) {
 		on_engine_closed(d);
 		return err;
@@ -99,8 +114,15 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	err = listener_open(&d->loop, &listener, d->server, &d->listener, words);
 	if (err < 0) {
 		server_close(d->server, on_server_closed, d);
+		return err;
 	}
-	return err;
+	err = notes_make_folder(options->socket, listener.mode);
+	if (err < 0) {
+		log_warning("no folder for notes beside %s (%s): trainers that end while no daemon "
+			    "is there leave none",
+			options->socket, strerror(-err));
+	}
+	return 0;
 }
 
 int daemon_run(const struct daemon_options *options) {

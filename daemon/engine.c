@@ -150,6 +150,7 @@ void engine_forget_all(struct engine *e) {
 		log_error("memory is short: ending, so that nothing wrong is kept");
 		abort();
 	}
+	engine_notes_forget(e);
 	feed_finish_all(e);
 	registry_destroy(e->registry);
 	e->registry = fresh;
@@ -177,6 +178,7 @@ static double last_written(const char *database) {
 
 static void engine_free(struct engine *e) {
 	registry_destroy(e->registry);
+	engine_notes_forget(e);
 	for (struct list *link; (link = list_take_first(&e->rejected)) != NULL;) {
 		free(container_of(link, struct rejected_run, link));
 	}
@@ -205,6 +207,7 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	list_init(&e->peers);
 	list_init(&e->feeds);
 	list_init(&e->rejected);
+	list_init(&e->notes);
 	list_init(&e->dirty);
 	processes_init(&e->processes, loop);
 	cadence_init(&e->cadence, options->run_bytes_per_s, options->host_bytes_per_s);
@@ -245,6 +248,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	}
 	start_handles(e);
 	load_open_runs(e);
+	engine_take_notes(e);
 	*ret = e;
 	return 0;
 }

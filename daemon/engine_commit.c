@@ -157,6 +157,7 @@ static void ack(struct engine *e, const struct run_cut *cut) {
 static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	registry_committed(e->registry, cut);
 	ack(e, cut);
+	engine_notes_committed(e, cut->run_id);
 	struct feed *feed = feed_of(cut->run);
 	feed_give_mark(e, feed);
 	engine_settle(e, feed);

@@ -76,7 +76,7 @@ struct engine {
 	struct registry *registry;
 	struct server *server;
 	struct processes processes;
-	struct list peers, feeds, rejected;
+	struct list peers, feeds, rejected, notes;
 
 	/* The cut. */
 	struct list dirty;
@@ -157,6 +157,15 @@ void feed_touch(struct engine *e, struct feed *feed);
 void feed_hurry(struct engine *e, struct feed *feed);
 bool engine_is_full(const struct engine *e, const struct feed *feed);
 void engine_commit(struct engine *e);
+
+/* ---- engine_note.c ---- */
+
+/* Those that are there at the start. */
+void engine_take_notes(struct engine *e);
+/* The run's effects are committed: its notes' files go. */
+void engine_notes_committed(struct engine *e, const char *run_id);
+/* Their effects are forgotten: the files stay for the next start. */
+void engine_notes_forget(struct engine *e);
 
 /* ---- engine_query.c ---- */
 
