@@ -190,6 +190,9 @@ class Comparison:
         for step, key, values, bins in database.execute(query, (run,)):
             if key in keys:
                 self._put(history, (step, key), (np.array(json.loads(values)), np.array(json.loads(bins))))
+        totals = "SELECT sum(revived), sum(newly_dead) FROM windows WHERE run = ?"
+        revived, newly_dead = database.execute(totals, (run,)).fetchone()
+        self.integers += (revived != reference.revived) + (newly_dead != reference.newly_dead)
         self.unexpected += len(history.keys() - reference.rows.keys())
         for place, expected in reference.rows.items():
             if place not in history:
