@@ -26,8 +26,8 @@ struct reception {
 static const struct place no_place = {0, -1};
 
 /* Ends the reception's seqs without effect. `place`: of a STEP. */
-static enum apply_result end_seqs(
-	const struct reception *in, struct place place, enum seq_end end, enum apply_result result) {
+static enum apply_result end_seqs(const struct reception *in, struct place place, enum seq_end end,
+	enum apply_result result) {
 	int err = stream_end_seqs(in->stream, in->last, place, end, in->now);
 
 	return err < 0 ? APPLY_BROKEN : result;
@@ -145,8 +145,8 @@ static enum apply_result receive_step(const struct reception *in) {
 	struct place place = stream_place_next(in->stream, step->step);
 
 	if (!step_check(in, step)) {
-		return end_seqs(in, step->step <= STEP_MAX ? place : no_place, SEQ_REFUSED,
-			APPLY_REFUSED);
+		return end_seqs(
+			in, step->step <= STEP_MAX ? place : no_place, SEQ_REFUSED, APPLY_REFUSED);
 	}
 	if (place_compare(place, run->folded) <= 0) {
 		return end_seqs(in, place, SEQ_LATE,
@@ -185,9 +185,10 @@ static enum apply_result receive_restore(const struct reception *in) {
 	struct place place = {s->reached.lap + (s->reached_stepped ? 1 : 0), restore->step};
 
 	struct state_view view;
-	const char *flaw = restore->step <= STEP_MAX
-				   ? state_read(restore->state, restore->state_len, run->d_sae, &view)
-				   : "its step is out of range";
+	const char *flaw =
+		restore->step <= STEP_MAX
+			? state_read(restore->state, restore->state_len, run->d_sae, &view)
+			: "its step is out of range";
 	if (flaw == NULL && view.position.step != restore->step) {
 		flaw = "it is not the state of that step";
 	}
@@ -341,8 +342,7 @@ static enum apply_result receive_other(const struct reception *in) {
 	}
 
 	struct place place = note_evidence(s, m);
-	enum apply_result result =
-		effect_message(s, m->type, &m->log, place, in->now, in->error);
+	enum apply_result result = effect_message(s, m->type, &m->log, place, in->now, in->error);
 	stream_advance(s, in->last, result == APPLY_REFUSED ? SEQ_REFUSED : end);
 	run_settle(in->run, in->now);
 	return result;
@@ -417,8 +417,8 @@ static enum apply_result receive(const struct reception *in) {
 	}
 }
 
-enum apply_result registry_apply(struct registry *r, struct stream *stream,
-	const struct message *m, struct instant now, struct apply_error *ret_error) {
+enum apply_result registry_apply(struct registry *r, struct stream *stream, const struct message *m,
+	struct instant now, struct apply_error *ret_error) {
 	struct reception in = {
 		.stream = stream,
 		.run = stream->run,

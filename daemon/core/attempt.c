@@ -81,8 +81,8 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 void lines_close_all(struct run *run, double time) {
 	while (lines_lowest(&run->lines) >= 0 && !run->broken) {
 		attempt_ensure(run, (uint32_t)lines_lowest(&run->lines), time);
-		if (lines_close_lowest(
-			    &run->lines, run->attempt, &run->changes, &run->summary) < 0) {
+		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
+			0) {
 			run_break(run);
 		}
 	}
@@ -93,8 +93,7 @@ static void attempt_write(
 	run->attempt++;
 	run->begun = true;
 	struct change *change = changes_append(&run->changes, CHANGE_ATTEMPT);
-	char *launch =
-		changes_text(&run->changes, text_of(run->launch, strlen(run->launch)));
+	char *launch = changes_text(&run->changes, text_of(run->launch, strlen(run->launch)));
 	if (change == NULL || launch == NULL) {
 		run_break(run);
 		return;
@@ -118,8 +117,7 @@ void attempt_ensure(struct run *run, uint32_t step, double time) {
 }
 
 /* The state is in place: from here on steps of this lap are folded. */
-static void attempt_begin(
-	struct run *run, struct place first, double time, const char *from) {
+static void attempt_begin(struct run *run, struct place first, double time, const char *from) {
 	if (run->settled) { /* a lap: the one before is over */
 		lines_close_all(run, time);
 		run->lines.closed_through = -1;
@@ -210,8 +208,8 @@ static const struct known_mark *find_mark(const struct run *run, uint32_t step) 
 
 static void mark_wait_begin(
 	struct run *run, const struct known_mark *mark, struct place place, double time) {
-	run->mark_wait = (struct mark_wait){
-		.waiting = true, .mark = *mark, .place = place, .time = time};
+	run->mark_wait =
+		(struct mark_wait){.waiting = true, .mark = *mark, .place = place, .time = time};
 	run->registry->marks_unasked++;
 }
 
@@ -259,8 +257,8 @@ void attempt_restore(
 	run->restored = true;
 }
 
-void registry_give_mark(struct registry *r, struct run *run, const uint8_t *state, size_t len,
-	struct instant now) {
+void registry_give_mark(
+	struct registry *r, struct run *run, const uint8_t *state, size_t len, struct instant now) {
 	(void)r;
 	struct mark_wait wait = run->mark_wait;
 	if (!wait.waiting) {

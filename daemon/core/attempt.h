@@ -6,8 +6,8 @@
 
 /* A launch the run does not know becomes its launch; what the one before left undone is folded as it
  * is, its lines close. 0 or -ENOMEM (nothing has changed). */
-int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool resumed,
-	struct instant now);
+int launch_begin(
+	struct run *run, struct text launch, uint32_t world_size, bool resumed, struct instant now);
 /* Whether a launch of that name was ended by a later one. */
 bool launch_is_over(const struct run *run, struct text launch);
 

@@ -10,8 +10,8 @@
 #include "message.h"
 
 #define ATTEMPT_NONE 0u
-#define STEP_NONE UINT32_MAX
-#define LINE_NONE (-1)
+#define STEP_NONE    UINT32_MAX
+#define LINE_NONE    (-1)
 
 enum change_kind {
 	CHANGE_STEP,    /* → steps */
@@ -28,8 +28,8 @@ struct change_step {
 	double time, elapsed_s;
 	uint64_t n_rows;
 	uint32_t ranks_missing;
-	struct measures measures;      /* the metrics of a step, given or computed */
-	uint32_t scalars_present;      /* the sufficient statistics, as merged */
+	struct measures measures; /* the metrics of a step, given or computed */
+	uint32_t scalars_present; /* the sufficient statistics, as merged */
 	double scalars[SCALAR_COUNT];
 	uint32_t n_extras;
 	const char *const *extra_names;
@@ -71,13 +71,13 @@ enum window_flaw {
 
 struct change_window {
 	uint32_t attempt;
-	uint32_t window;                /* ordinal within the attempt's numbering: (step_close + 1) / W - 1 */
+	uint32_t window; /* ordinal within the attempt's numbering: (step_close + 1) / W - 1 */
 	uint32_t step_first, step_last; /* steps folded into it */
 	uint32_t step_close;            /* the step whose row it is */
 	double time;
 	uint32_t n_steps, n_steps_expected;
-	uint32_t flaws;                 /* 0: complete */
-	uint32_t dead_features;         /* after its last step */
+	uint32_t flaws;         /* 0: complete */
+	uint32_t dead_features; /* after its last step */
 	uint32_t revived, newly_dead;
 	struct density_summary density;
 };

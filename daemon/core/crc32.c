@@ -44,9 +44,9 @@ uint32_t crc32_add(uint32_t crc, const void *data, size_t len) {
 	for (; len >= 8; p += 8, len -= 8) {
 		uint32_t low = crc ^ le32_load(p), high = le32_load(p + 4);
 		crc = t->of[7][low & 0xff] ^ t->of[6][(low >> 8) & 0xff] ^
-		      t->of[5][(low >> 16) & 0xff] ^ t->of[4][low >> 24] ^
-		      t->of[3][high & 0xff] ^ t->of[2][(high >> 8) & 0xff] ^
-		      t->of[1][(high >> 16) & 0xff] ^ t->of[0][high >> 24];
+		      t->of[5][(low >> 16) & 0xff] ^ t->of[4][low >> 24] ^ t->of[3][high & 0xff] ^
+		      t->of[2][(high >> 8) & 0xff] ^ t->of[1][(high >> 16) & 0xff] ^
+		      t->of[0][high >> 24];
 	}
 	for (; len > 0; p++, len--) {
 		crc = (crc >> 8) ^ t->of[0][(crc ^ *p) & 0xff];

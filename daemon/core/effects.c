@@ -37,12 +37,11 @@ static bool line_is_closed(const struct stream *s, int64_t step) {
 
 /* Nothing moves the lines of a run on that only logs. What it logged first gives way. */
 static void make_room(struct run *run, uint32_t step, size_t size, double time) {
-	while (!lines_have_room(&run->lines, step, size) &&
-		lines_lowest(&run->lines) >= 0 && lines_lowest(&run->lines) < step &&
-		!run->broken) {
+	while (!lines_have_room(&run->lines, step, size) && lines_lowest(&run->lines) >= 0 &&
+		lines_lowest(&run->lines) < step && !run->broken) {
 		attempt_ensure(run, (uint32_t)lines_lowest(&run->lines), time);
-		if (lines_close_lowest(
-			    &run->lines, run->attempt, &run->changes, &run->summary) < 0) {
+		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
+			0) {
 			run_break(run);
 		}
 	}
@@ -60,8 +59,7 @@ static enum apply_result effect_log(
 
 	if (line_is_closed(s, step)) {
 		attempt_ensure(run, (uint32_t)step, log->time);
-		if (line_part_emit_loose(
-			    part, (uint32_t)step, run->attempt, &run->changes) < 0) {
+		if (line_part_emit_loose(part, (uint32_t)step, run->attempt, &run->changes) < 0) {
 			run_break(run);
 		}
 		return APPLY_TAKEN;
@@ -217,8 +215,7 @@ void run_check_end(struct run *run, struct instant now) {
 	run_end(run, now.wall, now);
 }
 
-static void effect_finish(
-	struct stream *s, const struct msg_finish *finish, struct instant now) {
+static void effect_finish(struct stream *s, const struct msg_finish *finish, struct instant now) {
 	s->finished = true;
 	s->exit_code = finish->exit_code;
 	(void)snprintf(s->state, sizeof s->state, "%.*s", (int)finish->state.len,

@@ -13,7 +13,8 @@ void extras_finish(struct extras *e) {
 
 int extras_find(const struct extras *e, struct text name) {
 	for (uint32_t i = 0; i < e->count; i++) {
-		if (strlen(e->names[i]) == name.len && memcmp(e->names[i], name.data, name.len) == 0) {
+		if (strlen(e->names[i]) == name.len &&
+			memcmp(e->names[i], name.data, name.len) == 0) {
 			return (int)i;
 		}
 	}

@@ -11,24 +11,14 @@
 #define HELD_BYTES_MAX 262144u /* beyond the one that is always admitted (R7) */
 
 /* How a seq ended (R5). */
-enum seq_end {
-	SEQ_TAKEN,
-	SEQ_DROPPED,
-	SEQ_LATE,
-	SEQ_REFUSED,
-	SEQ_GAP
-};
+enum seq_end { SEQ_TAKEN, SEQ_DROPPED, SEQ_LATE, SEQ_REFUSED, SEQ_GAP };
 
-enum held_kind {
-	HELD_STEP,
-	HELD_MESSAGE,
-	HELD_ENDED
-};
+enum held_kind { HELD_STEP, HELD_MESSAGE, HELD_ENDED };
 
 struct held {
 	struct held *next; /* held_queue.first */
 	enum held_kind kind;
-	uint64_t seq_last; /* applied, once its turn has come */
+	uint64_t seq_last;  /* applied, once its turn has come */
 	struct place place; /* a STEP's, also of one that was late or refused; step -1: none */
 	enum seq_end end;
 	enum message_type type;

@@ -33,7 +33,9 @@ int json_write_text(struct buf *out, struct text text) {
 int json_write_number(struct buf *out, double number) {
 	if (!isfinite(number)) {
 		return buf_printf(out, "\"%s\"",
-			isnan(number) ? "NaN" : number > 0 ? "Infinity" : "-Infinity");
+			isnan(number) ? "NaN"
+			: number > 0  ? "Infinity"
+				      : "-Infinity");
 	}
 	char text[32];
 	for (int digits = 15; digits <= 17; digits++) {
@@ -282,7 +284,8 @@ static uint32_t hex4(const char *p) {
 
 	for (int i = 0; i < 4; i++) {
 		char ch = p[i];
-		uint32_t digit = ch <= '9' ? (uint32_t)(ch - '0') : (uint32_t)((ch | 0x20) - 'a' + 10);
+		uint32_t digit =
+			ch <= '9' ? (uint32_t)(ch - '0') : (uint32_t)((ch | 0x20) - 'a' + 10);
 		value = value * 16 + digit;
 	}
 	return value;

@@ -86,7 +86,8 @@ void run_live(const struct run *run, struct instant now, struct run_live *ret) {
 		.state = run_state(run, now),
 		.step = run->position.has_step ? run->position.step : STEP_NONE,
 		.world_size = run->world_size,
-		.last_step_age_s = run->has_last_ms ? (double)(now.mono_ms - run->last_ms) / 1000 : -1,
+		.last_step_age_s =
+			run->has_last_ms ? (double)(now.mono_ms - run->last_ms) / 1000 : -1,
 		.steps_per_s = pace->step_s > 0 ? 1 / pace->step_s : 0,
 		.rows_per_s = pace->step_s > 0 ? pace->rows / pace->step_s : 0,
 		.window_fill = window_fill(&run->position.window),

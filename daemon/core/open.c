@@ -72,7 +72,8 @@ static bool check_numbers(const struct opening *in) {
 		return false;
 	}
 	if (o->wandb_log_frequency == 0) {
-		return refuse(in, REFUSE_BAD_FIELD, "wandb_log_frequency is 0; it must be 1 or more");
+		return refuse(
+			in, REFUSE_BAD_FIELD, "wandb_log_frequency is 0; it must be 1 or more");
 	}
 	if (o->feature_sampling_window < 2) {
 		return refuse(in, REFUSE_BAD_FIELD,
@@ -85,8 +86,8 @@ static bool check_numbers(const struct opening *in) {
 			o->world_size, RANKS_MAX);
 	}
 	if (o->rank >= o->world_size) {
-		return refuse(in, REFUSE_BAD_FIELD, "rank is %u of %u ranks", o->rank,
-			o->world_size);
+		return refuse(
+			in, REFUSE_BAD_FIELD, "rank is %u of %u ranks", o->rank, o->world_size);
 	}
 	return true;
 }
@@ -96,16 +97,16 @@ static bool check_texts(struct opening *in) {
 	char quote[TEXT_QUOTE_SIZE];
 
 	if (o->run.len == 0 || o->run.len > RUN_ID_MAX) {
-		return refuse(in, REFUSE_BAD_FIELD, "run is not an id of 1 to %u characters",
-			RUN_ID_MAX);
+		return refuse(
+			in, REFUSE_BAD_FIELD, "run is not an id of 1 to %u characters", RUN_ID_MAX);
 	}
 	if (o->launch.len == 0 || o->launch.len > LAUNCH_ID_MAX) {
 		return refuse(in, REFUSE_BAD_FIELD, "launch is not an id of 1 to %u bytes",
 			LAUNCH_ID_MAX);
 	}
 	if (o->key_suffix.len > NAME_MAX_BYTES) {
-		return refuse(in, REFUSE_BAD_FIELD, "key_suffix is longer than %u bytes",
-			NAME_MAX_BYTES);
+		return refuse(
+			in, REFUSE_BAD_FIELD, "key_suffix is longer than %u bytes", NAME_MAX_BYTES);
 	}
 	in->profile = profile_find(o->profile);
 	if (in->profile == NULL) {
@@ -183,7 +184,8 @@ static bool check_scalars(const struct opening *in) {
 	}
 	if (extras->count + n_new > SCALARS_MAX) {
 		return refuse(in, REFUSE_BAD_FIELD,
-			"with these scalars the run would have %u names of its own, and may have %u",
+			"with these scalars the run would have %u names of its own, and may have "
+			"%u",
 			extras->count + n_new, SCALARS_MAX);
 	}
 	return true;
@@ -216,7 +218,8 @@ static bool check_launch(const struct opening *in) {
 		return true;
 	}
 	if (s != NULL || launch_is_over(run, in->open->launch)) {
-		return refuse(in, REFUSE_RUN_BUSY, "run %s was taken over by a later launch", run->id);
+		return refuse(
+			in, REFUSE_RUN_BUSY, "run %s was taken over by a later launch", run->id);
 	}
 	if (has_live_streams(run)) {
 		return refuse_for_now(in, REFUSE_RUN_BUSY,
@@ -229,8 +232,8 @@ static bool check_run(const struct opening *in) {
 	const struct run *run = in->run;
 
 	if (in->stream != NULL && in->stream->run != run) {
-		return refuse(in, REFUSE_BAD_FIELD, "this stream belongs to run %s",
-			in->stream->run->id);
+		return refuse(
+			in, REFUSE_BAD_FIELD, "this stream belongs to run %s", in->stream->run->id);
 	}
 	if (run == NULL) {
 		return check_resume(in);
@@ -263,10 +266,9 @@ static void budget_words(const struct opening *in, uint64_t need, uint64_t held)
 			" + %u pending steps × (d_sae × 8 bytes + %u ranks × %s)", PENDING_SLOTS,
 			o->world_size, format_bytes(part, sizeof(struct rank_part)));
 	}
-	(void)refuse(in, REFUSE_BUDGET,
-		"d_sae %u × %u bytes%s = %s; user %u holds %s of %s", o->d_sae, RUN_FEATURE_BYTES,
-		ranks, format_bytes(needs, (double)need), in->peer->uid,
-		format_bytes(holds, (double)held),
+	(void)refuse(in, REFUSE_BUDGET, "d_sae %u × %u bytes%s = %s; user %u holds %s of %s",
+		o->d_sae, RUN_FEATURE_BYTES, ranks, format_bytes(needs, (double)need),
+		in->peer->uid, format_bytes(holds, (double)held),
 		format_bytes(may, (double)in->registry->options.user_budget));
 	in->refusal->has_limit = true;
 	in->refusal->limit = in->registry->options.user_budget;
@@ -402,9 +404,9 @@ static int take_config(const struct opening *in, struct run *run) {
 
 static int take_launch(const struct opening *in, struct run *run, bool existed) {
 	bool is_new = !in->same_launch;
-	int err = is_new ? launch_begin(run, in->open->launch, in->open->world_size, existed,
-				   in->now)
-			 : 0;
+	int err =
+		is_new ? launch_begin(run, in->open->launch, in->open->world_size, existed, in->now)
+		       : 0;
 	if (err == 0 && (is_new || (in->open->rank == 0 && in->stream == NULL && !run->settled))) {
 		err = take_config(in, run);
 	}

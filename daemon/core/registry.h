@@ -70,8 +70,8 @@ struct run_saved {
 	uint32_t *window, *last; /* malloc'ed, [d_sae] */
 	uint64_t *base;
 };
-int registry_restore(struct registry *r, struct run_saved *saved, struct instant now,
-                     struct run **ret_run);
+int registry_restore(
+	struct registry *r, struct run_saved *saved, struct instant now, struct run **ret_run);
 
 /* Forgets a run that has no streams connected and nothing uncommitted. */
 void registry_evict(struct registry *r, struct run *run);
@@ -89,10 +89,9 @@ bool run_broken(const struct run *run);
  * first). 0: *ret_stream is this stream, connected, and *ret_opened what to answer. 1: refused, see
  * *ret_refusal. -ENOMEM. Idempotent by stream id; a connected stream of that id must have been
  * disconnected by the engine before (its older connection is closed first). */
-int registry_open(struct registry *r, const struct msg_open *open,
-                  const struct peer_identity *peer, const uint8_t db_id[DB_ID_SIZE],
-                  struct instant now, struct stream **ret_stream, struct msg_opened *ret_opened,
-                  struct refusal *ret_refusal);
+int registry_open(struct registry *r, const struct msg_open *open, const struct peer_identity *peer,
+	const uint8_t db_id[DB_ID_SIZE], struct instant now, struct stream **ret_stream,
+	struct msg_opened *ret_opened, struct refusal *ret_refusal);
 
 struct stream *registry_find_stream(struct registry *r, const uint8_t id[STREAM_ID_SIZE]);
 
@@ -112,13 +111,12 @@ struct apply_error {
 };
 
 /* One message of the stream (STEP, LOG, EVENT, MARK, RESTORE, UPDATE, DROPPED, FINISH). */
-enum apply_result registry_apply(struct registry *r, struct stream *stream,
-                                 const struct message *m, struct instant now,
-                                 struct apply_error *ret_error);
+enum apply_result registry_apply(struct registry *r, struct stream *stream, const struct message *m,
+	struct instant now, struct apply_error *ret_error);
 
 /* A message whose seq could be read but nothing else: consumed in its turn as refused. */
-enum apply_result registry_apply_bad(struct registry *r, struct stream *stream, uint64_t seq,
-                                     struct instant now);
+enum apply_result registry_apply_bad(
+	struct registry *r, struct stream *stream, uint64_t seq, struct instant now);
 
 /* The streams of a run, those of its past launches that the core still keeps included; NULL ends. */
 struct stream *run_next_stream(const struct run *run, struct stream *after);
@@ -165,8 +163,8 @@ struct wanted_mark {
 	uint32_t attempt, step; /* the mark's */
 };
 bool registry_next_wanted_mark(struct registry *r, struct wanted_mark *ret);
-void registry_give_mark(struct registry *r, struct run *run, const uint8_t *state, size_t len,
-                        struct instant now);
+void registry_give_mark(
+	struct registry *r, struct run *run, const uint8_t *state, size_t len, struct instant now);
 
 /* ---- the cut ---- */
 
@@ -212,7 +210,7 @@ struct run_cut {
 	struct run_row row; /* text in `changes`' arena */
 	uint32_t n_streams;
 	struct stream_row *streams; /* in the arena */
-	uint8_t *small; /* everything but the arrays; in the arena */
+	uint8_t *small;             /* everything but the arrays; in the arena */
 	size_t small_len;
 	uint32_t d_sae;
 	uint64_t arrays_generation; /* grows with each cut that folded anything */
@@ -245,11 +243,11 @@ struct run_live {
 	const char *state;
 	uint32_t step; /* STEP_NONE */
 	uint32_t streams_connected, world_size;
-	double last_step_age_s; /* < 0: none yet */
+	double last_step_age_s;         /* < 0: none yet */
 	double steps_per_s, rows_per_s; /* over the last steps; 0: not known */
-	double window_fill; /* 0 … 1 of the open sparsity window */
-	char waiting_for[128]; /* "" or e.g. "rank 1 (never connected)" */
-	uint64_t bytes; /* held for this run */
+	double window_fill;             /* 0 … 1 of the open sparsity window */
+	char waiting_for[128];          /* "" or e.g. "rank 1 (never connected)" */
+	uint64_t bytes;                 /* held for this run */
 };
 void run_live(const struct run *run, struct instant now, struct run_live *ret);
 void run_stop(struct registry *r, struct run *run, const char *reason);

@@ -25,7 +25,7 @@ struct registry {
 	struct stream *streams_by_id[ID_BUCKETS];
 	struct account *accounts;
 	struct queued_notice *notices, **notices_tail;
-	struct list unblocked;   /* stream.unblocked_link */
+	struct list unblocked;  /* stream.unblocked_link */
 	uint32_t marks_unasked; /* runs that wait for a restore point nobody was asked for yet */
 
 	/* Workspaces: larger than a stack frame should be, or worth keeping. */

@@ -84,8 +84,8 @@ static void add_part(struct run *run, uint32_t step, struct line_part *part) {
 	}
 }
 
-static struct line_part *create_part(struct run *run, enum line_source source,
-	enum row_order order, uint32_t n_max, size_t room, const struct frame_time *at) {
+static struct line_part *create_part(struct run *run, enum line_source source, enum row_order order,
+	uint32_t n_max, size_t room, const struct frame_time *at) {
 	struct line_part *part = line_part_create(source, order, n_max, room);
 	if (part == NULL) {
 		run_break(run);
@@ -100,9 +100,9 @@ static struct line_part *create_part(struct run *run, enum line_source source,
 static void add_wandb_histogram(struct run *run, struct line_part *part, uint32_t n_max,
 	const struct density_summary *density) {
 	double *counts, *edges;
-	if (!density->has_wandb || !add_histogram(run, part, n_max,
-					   METRIC_LOG_FEATURE_DENSITY_HISTOGRAM, WANDB_BINS,
-					   &counts, &edges)) {
+	if (!density->has_wandb ||
+		!add_histogram(run, part, n_max, METRIC_LOG_FEATURE_DENSITY_HISTOGRAM, WANDB_BINS,
+			&counts, &edges)) {
 		return;
 	}
 	for (uint32_t i = 0; i < WANDB_BINS; i++) {
@@ -132,8 +132,8 @@ static void add_fixed_histogram(struct run *run, struct line_part *part, uint32_
 static void add_sparsity(
 	struct run *run, const struct change_window *window, const struct frame_time *at) {
 	enum { N_MAX = 4 };
-	enum row_order order = run->config.profile->close_before_fold ? ROW_SPARSITY_BEFORE
-								      : ROW_SPARSITY_AFTER;
+	enum row_order order =
+		run->config.profile->close_before_fold ? ROW_SPARSITY_BEFORE : ROW_SPARSITY_AFTER;
 	const struct density_summary *density = &window->density;
 	struct line_part *part =
 		create_part(run, LINE_SPARSITY, order, N_MAX, HISTOGRAM_ROOM(WANDB_BINS), at);
@@ -152,8 +152,8 @@ static void add_window_ours(
 	struct run *run, const struct change_window *window, const struct frame_time *at) {
 	enum { N_MAX = METRIC_COUNT - METRIC_NEVER_FIRED };
 	const struct density_summary *density = &window->density;
-	struct line_part *part = create_part(
-		run, LINE_OURS, ROW_WINDOW_OURS, N_MAX, HISTOGRAM_ROOM(FIXED_BINS), at);
+	struct line_part *part =
+		create_part(run, LINE_OURS, ROW_WINDOW_OURS, N_MAX, HISTOGRAM_ROOM(FIXED_BINS), at);
 	if (part == NULL) {
 		return;
 	}
@@ -196,8 +196,8 @@ static void add_metrics(struct run *run, uint32_t step, bool ours, const struct 
 	add_part(run, step, part);
 }
 
-void rows_add_metrics(
-	struct run *run, uint32_t step, const struct measures *measures, const struct frame_time *at) {
+void rows_add_metrics(struct run *run, uint32_t step, const struct measures *measures,
+	const struct frame_time *at) {
 	add_metrics(run, step, false, measures, at);
 	add_metrics(run, step, true, measures, at);
 }

@@ -14,8 +14,8 @@ struct frame_time {
 void rows_add_window(
 	struct run *run, const struct change_window *window, const struct frame_time *at);
 /* The profile's metrics, and ours beside them. */
-void rows_add_metrics(
-	struct run *run, uint32_t step, const struct measures *measures, const struct frame_time *at);
+void rows_add_metrics(struct run *run, uint32_t step, const struct measures *measures,
+	const struct frame_time *at);
 
 /* Metrics that count something: integers in a row. */
 bool metric_is_integer(enum metric metric);

@@ -81,7 +81,8 @@ uint64_t run_bytes(const struct run *run) {
 			 assembly_bytes(&run->assembly) + run->lines.bytes + run->summary.bytes +
 			 run->changes.bytes;
 	list_for_each(link, &run->streams) {
-		bytes += sizeof(struct stream) + container_of(link, struct stream, link)->held.bytes;
+		bytes +=
+			sizeof(struct stream) + container_of(link, struct stream, link)->held.bytes;
 	}
 	return bytes;
 }

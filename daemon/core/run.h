@@ -23,9 +23,9 @@
 #include "summary.h"
 #include "window.h"
 
-#define LAUNCHES_REMEMBERED 16u  /* ended ones, so that a straggler does not pass for a new one */
-#define STREAMS_REMEMBERED  128u /* with those of the launch, at most 64 */
-#define RUN_FEATURE_BYTES   16u /* struct firing */
+#define LAUNCHES_REMEMBERED 16u   /* ended ones, so that a straggler does not pass for a new one */
+#define STREAMS_REMEMBERED  128u  /* with those of the launch, at most 64 */
+#define RUN_FEATURE_BYTES   16u   /* struct firing */
 #define DISAGREE_EVERY      1000u /* steps between two events about one metric */
 
 struct run_config {
@@ -33,8 +33,8 @@ struct run_config {
 	char key_suffix[NAME_MAX_BYTES + 1];
 	enum architecture architecture;
 	uint32_t log_every, window_steps, dead_window;
-	uint64_t batch;   /* 0: the rows of its first step, not seen yet */
-	uint64_t context; /* at least 1 */
+	uint64_t batch;                     /* 0: the rows of its first step, not seen yet */
+	uint64_t context;                   /* at least 1 */
 	uint64_t total_tokens, total_steps; /* 0: not known */
 	uint32_t n_thresholds;
 	double thresholds[THRESHOLDS_MAX];
@@ -45,7 +45,7 @@ struct run_config {
 struct position {
 	bool has_step;
 	uint32_t step;
-	uint64_t exact_from;   /* from this step on the dead counts are exact again after a resume */
+	uint64_t exact_from; /* from this step on the dead counts are exact again after a resume */
 	struct window window;
 	struct schedule schedule; /* also the true count of tokens */
 };
@@ -96,9 +96,9 @@ struct run {
 	uint64_t waiting_since_ms;       /* mono: since when ranks may open */
 	struct assembly assembly;
 
-	uint32_t attempt; /* of the newest one; 0: none yet */
-	bool begun;       /* this launch's attempt has: its row is written … */
-	bool settled;     /* … and its state was decided (with its first step or restored) */
+	uint32_t attempt;    /* of the newest one; 0: none yet */
+	bool begun;          /* this launch's attempt has: its row is written … */
+	bool settled;        /* … and its state was decided (with its first step or restored) */
 	struct place folded; /* the newest step of this launch */
 	bool restored;       /* the lap began with a state and has no step yet */
 	struct known_mark marks[MARKS_KEPT]; /* oldest first */
@@ -109,13 +109,13 @@ struct run {
 	struct firing firing;
 	struct lines lines;
 	struct summary summary;
-	uint32_t disagree_next[METRIC_COUNT];      /* steps before which no further event is due */
+	uint32_t disagree_next[METRIC_COUNT]; /* steps before which no further event is due */
 	uint32_t rank_disagree_next[SCALAR_COUNT];
 	uint32_t not_finite_next[METRIC_COUNT];
 
 	char *stop_reason; /* NULL: nobody asked it to stop */
-	bool stopped;            /* by its own thresholds: it logs nothing more */
-	bool ended;              /* every rank has finished or is gone */
+	bool stopped;      /* by its own thresholds: it logs nothing more */
+	bool ended;        /* every rank has finished or is gone */
 	const char *end_state;
 	bool has_exit_code;
 	int32_t exit_code;
@@ -153,8 +153,8 @@ uint64_t run_total_steps(const struct run *run);
 int run_make_keys(struct run *run);
 
 /* Leaves an event; of its attempt, if that has begun. */
-void run_event(struct run *run, int64_t step, double time, const char *kind, const char *format, ...)
-	__attribute__((format(printf, 5, 6)));
+void run_event(struct run *run, int64_t step, double time, const char *kind, const char *format,
+	...) __attribute__((format(printf, 5, 6)));
 
 /* The names of its extras, in the changes' arena; NULL when memory is short. */
 const char *const *run_change_names(struct run *run);

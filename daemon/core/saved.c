@@ -346,8 +346,8 @@ static void put_on_registry(struct registry *r, struct run *run, struct instant 
 	run->shown_state = run_state(run, now);
 }
 
-int registry_restore(struct registry *r, struct run_saved *saved, struct instant now,
-	struct run **ret_run) {
+int registry_restore(
+	struct registry *r, struct run_saved *saved, struct instant now, struct run **ret_run) {
 	struct run *run;
 	int err = run_unpack(r, saved->small, saved->small_len, &run);
 	if (err < 0) {

@@ -92,8 +92,8 @@ void run_close_passed_lines(struct run *run) {
 	int64_t passed = passed_by_all(run);
 	while (lines_lowest(&run->lines) >= 0 && lines_lowest(&run->lines) < passed &&
 		!run->broken) {
-		if (lines_close_lowest(
-			    &run->lines, run->attempt, &run->changes, &run->summary) < 0) {
+		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
+			0) {
 			run_break(run);
 		}
 	}
@@ -117,8 +117,8 @@ void run_settle(struct run *run, struct instant now) {
 	run_close_passed_lines(run);
 }
 
-int stream_end_seqs(struct stream *s, uint64_t last, struct place place, enum seq_end end,
-	struct instant now) {
+int stream_end_seqs(
+	struct stream *s, uint64_t last, struct place place, enum seq_end end, struct instant now) {
 	if (!stream_holds(s)) {
 		effect_ended(s, place, end);
 		stream_advance(s, last, end);

@@ -15,5 +15,5 @@ bool rank_has_passed(const struct run *run, uint32_t rank, struct place place);
 
 /* Seqs up to `last` end without effect: now, or when their turn has come. `place`: of a STEP among them,
  * step -1 else. 0 or -ENOMEM. */
-int stream_end_seqs(struct stream *s, uint64_t last, struct place place, enum seq_end end,
-	struct instant now);
+int stream_end_seqs(
+	struct stream *s, uint64_t last, struct place place, enum seq_end end, struct instant now);

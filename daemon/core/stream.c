@@ -7,8 +7,8 @@
 #include "registry_private.h"
 #include "run.h"
 
-struct stream *stream_create(struct run *run, const uint8_t id[STREAM_ID_SIZE], struct text launch,
-	uint32_t rank) {
+struct stream *stream_create(
+	struct run *run, const uint8_t id[STREAM_ID_SIZE], struct text launch, uint32_t rank) {
 	struct stream *s = calloc(1, sizeof *s);
 	char *copy = strndup(launch.data, launch.len);
 	if (s == NULL || copy == NULL) {
@@ -84,8 +84,8 @@ void stream_unblock(struct stream *s) {
 	}
 }
 
-void stream_scalars(
-	const struct stream *s, const struct msg_step *step, uint32_t n_extras, struct scalars *ret) {
+void stream_scalars(const struct stream *s, const struct msg_step *step, uint32_t n_extras,
+	struct scalars *ret) {
 	ret->n_rows = step->n_rows;
 	ret->present = ret->disagree = ret->approximate = 0;
 	ret->n_extras = n_extras;

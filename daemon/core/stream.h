@@ -22,21 +22,22 @@ struct stream {
 
 	bool connected;
 	bool dead; /* its process, as far as known */
-	uint64_t absent_since_ms; /* mono: since when it has been neither connected nor known to live */
+	uint64_t
+		absent_since_ms; /* mono: since when it has been neither connected nor known to live */
 
 	uint64_t received, applied, durable;
 	uint64_t dropped, late, refused, gap; /* seqs that ended so */
-	struct place at;      /* what has taken effect: the step it is at */
-	struct place reached; /* what has come, held things included */
-	struct place announced; /* what came and has to come again: it passed all below */
+	struct place at;                      /* what has taken effect: the step it is at */
+	struct place reached;                 /* what has come, held things included */
+	struct place announced;           /* what came and has to come again: it passed all below */
 	bool at_stepped, reached_stepped; /* by a step of that lap, and not by restoring a state */
-	bool finishing;       /* its FINISH has come … */
-	bool finished;        /* … and taken effect */
+	bool finishing;                   /* its FINISH has come … */
+	bool finished;                    /* … and taken effect */
 	int32_t exit_code;
-	char state[16];       /* FINISH's, "" if none */
+	char state[16]; /* FINISH's, "" if none */
 
 	struct held_queue held;
-	bool blocked;      /* was told APPLY_LATER */
+	bool blocked;               /* was told APPLY_LATER */
 	struct list unblocked_link; /* registry.unblocked */
 
 	/* Where the scalars of its STEPs go: an enum scalar, or SCALAR_COUNT + position of an extra. */
@@ -48,8 +49,8 @@ struct stream {
 };
 
 /* NULL when memory is short. */
-struct stream *stream_create(struct run *run, const uint8_t id[STREAM_ID_SIZE], struct text launch,
-	uint32_t rank);
+struct stream *stream_create(
+	struct run *run, const uint8_t id[STREAM_ID_SIZE], struct text launch, uint32_t rank);
 void stream_destroy(struct stream *s);
 
 /* The place of a STEP that comes next: one that goes back begins a lap. */
@@ -65,8 +66,8 @@ bool stream_holds(const struct stream *s);
 void stream_unblock(struct stream *s);
 
 /* Spreads a STEP's scalars over their meanings. n_extras: how many names the run has. */
-void stream_scalars(
-	const struct stream *s, const struct msg_step *step, uint32_t n_extras, struct scalars *ret);
+void stream_scalars(const struct stream *s, const struct msg_step *step, uint32_t n_extras,
+	struct scalars *ret);
 
 void stream_pack(const struct stream *s, struct packer *p);
 /* NULL when it is not legible, or memory is short (then u->failed, too). */

@@ -101,8 +101,8 @@ static int claim(struct summary *s, const char *key, size_t size, struct summary
 	return add(s, key, hash, ret);
 }
 
-static void entry_give(struct summary *s, struct summary_entry *e, enum entry_kind kind,
-	char *json, double number, int64_t integer) {
+static void entry_give(struct summary *s, struct summary_entry *e, enum entry_kind kind, char *json,
+	double number, int64_t integer) {
 	s->bytes -= entry_bytes(e);
 	entry_clear(e);
 	e->kind = kind;

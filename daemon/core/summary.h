@@ -15,7 +15,7 @@ struct summary_entry;
 
 struct summary {
 	uint32_t count, cap;
-	struct summary_entry *entries; /* in the order the keys first came */
+	struct summary_entry *entries;    /* in the order the keys first came */
 	uint16_t bucket[SUMMARY_BUCKETS]; /* index + 1 of the newest entry of a hash */
 	size_t bytes;
 	bool changed; /* since it was last written */

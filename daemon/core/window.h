@@ -9,17 +9,17 @@
 #include <stdint.h>
 
 struct window {
-	uint32_t length;        /* W; 0: not open yet */
-	bool closes_before;     /* before the fold of its boundary */
+	uint32_t length;    /* W; 0: not open yet */
+	bool closes_before; /* before the fold of its boundary */
 	uint64_t boundary;
-	uint32_t n_steps;       /* folded */
+	uint32_t n_steps;               /* folded */
 	uint32_t step_first, step_last; /* of these */
-	uint32_t excused;       /* steps before a resume: missing, but not lost */
-	uint64_t n_rows;        /* what its counts are divided by */
-	uint64_t n_rows_counted; /* rows the counts were taken over: bounds them */
-	uint32_t flaws;         /* enum window_flaw */
-	uint32_t next_flaws;    /* of the window behind it */
-	uint32_t dead_before;   /* dead features when it opened */
+	uint32_t excused;               /* steps before a resume: missing, but not lost */
+	uint64_t n_rows;                /* what its counts are divided by */
+	uint64_t n_rows_counted;        /* rows the counts were taken over: bounds them */
+	uint32_t flaws;                 /* enum window_flaw */
+	uint32_t next_flaws;            /* of the window behind it */
+	uint32_t dead_before;           /* dead features when it opened */
 	uint32_t revived;
 };
 

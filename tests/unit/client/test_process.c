@@ -73,7 +73,8 @@ static struct saem_run *inherited;
 
 static bool is_inert(struct saem_run *run) {
 	return log_step(run, 0) == SAEM_INERT && saem_flush(run, 60000) == SAEM_INERT &&
-	       saem_finish(run, 0, NULL, 60000) == SAEM_INERT && strcmp(saem_id(run), "parent") == 0;
+	       saem_finish(run, 0, NULL, 60000) == SAEM_INERT &&
+	       strcmp(saem_id(run), "parent") == 0;
 }
 
 static bool can_open_its_own(const struct fixture *x) {
