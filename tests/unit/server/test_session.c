@@ -224,7 +224,7 @@ static void expect_refusal_of(
 
 static void garbage_is_refused(void **state) {
 	static const char http[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
-	expect_refusal_of(*state, (const uint8_t *)http, sizeof http - 1, REFUSE_MALFORMED);
+	expect_refusal_of(*state, (const uint8_t *)http, sizeof http - 1, REFUSE_TOO_LARGE);
 }
 
 static void an_empty_header_is_refused(void **state) {
@@ -532,7 +532,7 @@ static void a_refusal_reaches_a_peer_that_still_sends(void **state) {
 	memset(junk, 0xff, sizeof junk);
 	harness_connect(h, &peer);
 	peer_write(&peer, junk, sizeof junk);
-	peer_expect_refusal(&peer, REFUSE_MALFORMED);
+	peer_expect_refusal(&peer, REFUSE_TOO_LARGE);
 	peer_close(&peer);
 }
 
