@@ -331,9 +331,10 @@ void db_rollback(struct db *db) {
 #ifdef SAE_METRICSD_CRASH_POINTS
 /* A checkpoint is one call: its middle is where SQLite writes a page of the database. */
 static __thread bool checkpointing;
+static ssize_t (*write_page)(int fd, const void *data, size_t len, off_t at);
 
-static ssize_t pwrite_and_maybe_die(int fd, const void *data, size_t len, off_t at) {
-	ssize_t n = pwrite(fd, data, len, at);
+static ssize_t write_page_and_maybe_die(int fd, const void *data, size_t len, off_t at) {
+	ssize_t n = write_page(fd, data, len, at);
 	if (checkpointing) {
 		CRASH_POINT("during-checkpoint");
 	}
@@ -343,8 +344,11 @@ static ssize_t pwrite_and_maybe_die(int fd, const void *data, size_t len, off_t 
 static void watch_checkpoint(bool on) {
 	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
 	checkpointing = on;
-	(void)vfs->xSetSystemCall(vfs, "pwrite", (sqlite3_syscall_ptr)pwrite_and_maybe_die);
-	(void)vfs->xSetSystemCall(vfs, "pwrite64", (sqlite3_syscall_ptr)pwrite_and_maybe_die);
+	if (write_page == NULL) {
+		write_page = (__typeof__(write_page))vfs->xGetSystemCall(vfs, "pwrite64");
+		(void)vfs->xSetSystemCall(
+			vfs, "pwrite64", (sqlite3_syscall_ptr)write_page_and_maybe_die);
+	}
 }
 #else
 #define watch_checkpoint(on) ((void)0)

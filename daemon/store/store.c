@@ -16,7 +16,11 @@
 #define RETRY_MAX_MS 5000u
 /* The log is copied into the database each time it has grown by this much: some tens of commits,
  * some milliseconds of copying. */
+#ifndef SAE_METRICSD_CRASH_POINTS
 #define CHECKPOINT_BYTES (4u << 20)
+#else
+#define CHECKPOINT_BYTES (128u << 10) /* so that a short test gets there */
+#endif
 /* A log this long which a checkpoint could not empty: somebody has been reading for a long time. */
 #define LOG_LONG_BYTES (64u << 20)
 
