@@ -116,7 +116,7 @@ static enum style alert_style(const char *kind) {
 }
 
 static void render_alert(
-	const json_t *run, const json_t *alert, unsigned name_width, struct page *page) {
+	const json_t *alert, const char *label, unsigned label_width, struct page *page) {
 	const char *words = document_text(alert, "words");
 	enum style style = alert_style(document_text(alert, "kind"));
 	char age[FORMAT_MAX + 8] = "";
@@ -128,8 +128,8 @@ static void render_alert(
 			format_duration(duration, page->look.now - since));
 	}
 	page_put(page, style, "! ");
-	if (name_width > 0) {
-		page_put_left(page, STYLE_NAME, run_label(run), name_width);
+	if (label) {
+		page_put_left(page, STYLE_NAME, label, label_width);
 		page_put(page, STYLE_PLAIN, "  ");
 	}
 
@@ -145,11 +145,11 @@ static void render_alert(
 	page_end_line(page);
 }
 
-void render_alerts(const json_t *run, unsigned name_width, struct page *page) {
+void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page) {
 	const json_t *alerts = document_at(run, "alerts");
 
 	for (size_t i = 0; i < json_array_size(alerts); i++) {
-		render_alert(run, json_array_get(alerts, i), name_width, page);
+		render_alert(json_array_get(alerts, i), label, label_width, page);
 	}
 }
 
@@ -161,7 +161,7 @@ static void render_note(enum style style, const char *words, struct page *page) 
 	}
 }
 
-void render_daemon_notes(const json_t *document, struct page *page) {
-	render_note(STYLE_BAD, document_text(document, "daemon.trouble"), page);
-	render_note(STYLE_WARN, document_text(document, "daemon.cadence"), page);
+void render_daemon_notes(const json_t *daemon, struct page *page) {
+	render_note(STYLE_BAD, document_text(daemon, "trouble"), page);
+	render_note(STYLE_WARN, document_text(daemon, "cadence"), page);
 }

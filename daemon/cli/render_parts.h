@@ -29,8 +29,8 @@ char *figure_ratio(char *out, double value);   /* 0.883 */
 /* How far the run is, 0 … 1 or a bit above; false when there is no total. */
 bool run_progress(const json_t *run, double *ret);
 
-/* One line an alert, all of one run's; `name_width` columns are kept for the run's name, none when 0. */
-void render_alerts(const json_t *run, unsigned name_width, struct page *page);
+/* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. */
+void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page);
 
 /* What is the matter with the daemon itself: commits that fail, or wait for the disk's budget. */
-void render_daemon_notes(const json_t *document, struct page *page);
+void render_daemon_notes(const json_t *daemon, struct page *page);

@@ -292,14 +292,14 @@ static void render_legend(const json_t *run, struct page *page) {
 }
 
 void render_run(const json_t *document, const json_t *run, struct page *page) {
-	render_daemon_notes(document, page);
+	render_daemon_notes(document_at(document, "daemon"), page);
 	render_head(run, page);
 	render_steps(run, page);
 	render_tokens(run, page);
 	render_config(run, page);
 	render_ranks(run, page);
 	render_attempts(run, page);
-	render_alerts(run, 0, page);
+	render_alerts(run, NULL, 0, page);
 	render_curves(run, page);
 	render_density(run, page);
 	render_window_curves(run, page);

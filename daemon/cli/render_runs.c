@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "format.h"
+#include "listing.h"
 #include "render_parts.h"
 #include "run_columns.h"
 
 /* More alerts than this are counted, not printed: the table must stay in sight. */
 #define ALERT_LINES_MAX 12u
+#define ALERT_LABEL_MAX 24u /* columns: a longer one is cut */
 
 /* The columns of this page, in `ret`, which has room for all; columns asked for stay. */
 static size_t choose_columns(const struct render_runs_options *options, const struct look *look,
@@ -28,17 +30,6 @@ static size_t choose_columns(const struct render_runs_options *options, const st
 		}
 	}
 	return n;
-}
-
-static bool name_shared(const json_t *runs, size_t index) {
-	const char *label = run_label(json_array_get(runs, index));
-
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		if (i != index && strcmp(run_label(json_array_get(runs, i)), label) == 0) {
-			return true;
-		}
-	}
-	return false;
 }
 
 static int add_run(struct table *t, const struct run_row_view *row, const unsigned *columns,
@@ -60,7 +51,7 @@ static int add_run(struct table *t, const struct run_row_view *row, const unsign
 }
 
 static int draw_table(
-	const json_t *runs, const struct render_runs_options *options, struct page *page) {
+	const struct listing *l, const struct render_runs_options *options, struct page *page) {
 	size_t cap = options->n_columns > RUN_COLUMNS ? options->n_columns : RUN_COLUMNS;
 	unsigned *columns = calloc(cap, sizeof(*columns));
 	struct table_column *heads = calloc(cap, sizeof(*heads));
@@ -75,9 +66,8 @@ static int draw_table(
 		}
 		t = table_create(heads, n);
 		err = t ? 0 : -ENOMEM;
-		for (size_t i = 0; i < json_array_size(runs) && err == 0; i++) {
-			struct run_row_view row = {
-				json_array_get(runs, i), &page->look, name_shared(runs, i)};
+		for (size_t i = 0; i < l->n && err == 0; i++) {
+			struct run_row_view row = {l->runs[i].run, &page->look, l->runs[i].label};
 			err = add_run(t, &row, columns, n);
 		}
 	}
@@ -90,20 +80,9 @@ static int draw_table(
 	return err;
 }
 
-static size_t count_running(const json_t *runs) {
-	size_t n = 0;
-
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		n += strcmp(state_look_of(json_array_get(runs, i))->state, "running") == 0;
-	}
-	return n;
-}
-
 #define WIDE 100u /* from here the title has room for everything */
 
-static void render_title(const json_t *document, struct page *page) {
-	const json_t *daemon = document_at(document, "daemon");
-	const json_t *runs = document_at(document, "runs");
+static void render_title(const json_t *daemon, const struct listing *l, struct page *page) {
 	const char *version = document_text(daemon, "version");
 	const char *host = document_text(daemon, "host");
 	const char *scope = document_text(daemon, "scope");
@@ -123,8 +102,8 @@ static void render_title(const json_t *document, struct page *page) {
 		page_printf(page, STYLE_PLAIN, ", up %s",
 			wide ? format_duration(text, value) : format_age(text, value));
 	}
-	page_printf(page, STYLE_PLAIN, ", %zu run%s (%zu running)", json_array_size(runs),
-		json_array_size(runs) == 1 ? "" : "s", count_running(runs));
+	page_printf(page, STYLE_PLAIN, ", %zu run%s (%zu running)", l->n, l->n == 1 ? "" : "s",
+		listing_count(l, "running"));
 	if (wide && document_number(daemon, "database_bytes", &value)) {
 		page_printf(page, STYLE_PLAIN, ", db %s", format_bytes(text, value));
 	}
@@ -147,27 +126,32 @@ static void render_no_runs(struct page *page) {
 	}
 }
 
-static void render_all_alerts(const json_t *runs, struct page *page) {
-	size_t lines = 0, left_out = 0;
-	unsigned name_width = 0;
+static size_t n_alerts(const struct listed_run *listed) {
+	return json_array_size(document_at(listed->run, "alerts"));
+}
 
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		const json_t *run = json_array_get(runs, i);
-		unsigned width = glyph_columns(run_label(run), page->look.utf8);
-		if (json_array_size(document_at(run, "alerts")) > 0 && width > name_width) {
-			name_width = width;
-		}
+static unsigned label_width(const struct listing *l, bool utf8) {
+	unsigned width = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		unsigned own = glyph_columns(l->runs[i].label, utf8);
+		width = n_alerts(&l->runs[i]) > 0 && own > width ? own : width;
 	}
-	name_width = name_width > 24 ? 24 : name_width;
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		const json_t *run = json_array_get(runs, i);
-		size_t n = json_array_size(document_at(run, "alerts"));
+	return width < ALERT_LABEL_MAX ? width : ALERT_LABEL_MAX;
+}
+
+static void render_all_alerts(const struct listing *l, struct page *page) {
+	unsigned width = label_width(l, page->look.utf8);
+	size_t lines = 0, left_out = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		size_t n = n_alerts(&l->runs[i]);
 		if (lines + n > ALERT_LINES_MAX) {
 			left_out += n;
 			continue;
 		}
 		lines += n;
-		render_alerts(run, name_width, page);
+		render_alerts(l->runs[i].run, l->runs[i].label, width, page);
 	}
 	if (left_out > 0) {
 		page_printf(page, STYLE_WARN, "! %zu more; `sae-metricsd status RUN` shows them",
@@ -176,23 +160,34 @@ static void render_all_alerts(const json_t *runs, struct page *page) {
 	}
 }
 
-void render_runs(
-	const json_t *document, const struct render_runs_options *options, struct page *page) {
-	const json_t *runs = document_at(document, "runs");
-	bool screen = page->look.screen && !options->no_headings;
-
-	if (screen && document_at(document, "daemon")) {
-		render_title(document, page);
-		render_daemon_notes(document, page);
+static void render_screen(const json_t *daemon, const struct listing *l,
+	const struct render_runs_options *options, struct page *page) {
+	if (daemon) {
+		render_title(daemon, l, page);
+		render_daemon_notes(daemon, page);
 	}
-	if (screen && json_array_size(runs) == 0) {
+	if (l->n == 0) {
 		render_no_runs(page);
 		return;
 	}
-	if (draw_table(runs, options, page) < 0) {
+	if (draw_table(l, options, page) < 0) {
 		page->status = -ENOMEM;
 	}
-	if (screen) {
-		render_all_alerts(runs, page);
+	render_all_alerts(l, page);
+}
+
+void render_runs(
+	const json_t *document, const struct render_runs_options *options, struct page *page) {
+	struct listing l;
+
+	if (listing_make(document_at(document, "runs"), &l) < 0) {
+		page->status = -ENOMEM;
+		return;
 	}
+	if (page->look.screen && !options->no_headings) {
+		render_screen(document_at(document, "daemon"), &l, options, page);
+	} else if (draw_table(&l, options, page) < 0) {
+		page->status = -ENOMEM;
+	}
+	listing_finish(&l);
 }

@@ -39,12 +39,7 @@ static enum style fill_state(const struct run_row_view *row, struct buf *text) {
 }
 
 static enum style fill_run(const struct run_row_view *row, struct buf *text) {
-	const char *id = document_text(row->run, "id");
-
-	(void)buf_printf(text, "%s", run_label(row->run));
-	if (row->name_shared && id) {
-		(void)buf_printf(text, "-%s", id);
-	}
+	(void)buf_printf(text, "%s", row->label);
 	return STYLE_NAME;
 }
 

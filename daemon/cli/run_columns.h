@@ -8,7 +8,7 @@
 struct run_row_view {
 	const json_t *run;
 	const struct look *look;
-	bool name_shared; /* another run listed has the same name */
+	const char *label; /* the name it is listed under */
 };
 
 enum shown_on {

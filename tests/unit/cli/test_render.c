@@ -167,6 +167,67 @@ static void two_runs_of_one_name_are_told_apart_by_id(void **state) {
 	json_decref(json);
 }
 
+static json_t *run_of(
+	const char *id, const char *run_state, const char *started, const char *seen) {
+	return json_pack("{ss,ss,ss,ss}", "id", id, "state", run_state, "started", started,
+		"last_seen", seen);
+}
+
+static void rows_stay_where_they_are_while_runs_train(void **state) {
+	json_t *document = json_pack("{s:[o,o,o,o,o]}", "runs",
+		run_of("b-older", "running", "2026-01-01T00:00:00Z", "2026-01-09T00:00:02Z"),
+		run_of("e-ended", "finished", "2026-01-08T00:00:00Z", "2026-01-09T00:00:01Z"),
+		run_of("a-newer", "stalled", "2026-01-02T00:00:00Z", "2026-01-09T00:00:00Z"),
+		run_of("d-first", "crashed", "2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"),
+		run_of("c-older", "running", "2026-01-01T00:00:00Z", "2026-01-09T00:00:03Z"));
+	unsigned column = (unsigned)render_column_find("ID");
+	struct render_runs_options ids = {.no_headings = true, .n_columns = 1, .columns = &column};
+	struct page page;
+	(void)state;
+
+	page_init(&page, &narrow);
+	render_runs(document, &ids, &page);
+	assert_string_equal(page_text(&page), "b-older\nc-older\na-newer\ne-ended\nd-first\n");
+	page_finish(&page);
+	json_decref(document);
+}
+
+static void an_alert_names_its_run_as_the_table_does(void **state) {
+	json_t *json = screen_document("five_runs");
+	json_t *runs = json_object_get(json, "runs");
+	static const struct render_runs_options all = {0};
+	struct page page;
+	(void)state;
+
+	json_object_set_new(json_array_get(runs, 0), "name", json_string("vit-l11-x64"));
+	page_init(&page, &wide);
+	render_runs(json, &all, &page);
+	assert_non_null(strstr(page_text(&page), "! vit-l11-x64-aa0119bd  no step for"));
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void more_alerts_than_a_screen_holds_are_counted(void **state) {
+	json_t *json = screen_document("bare_run");
+	json_t *runs = json_object_get(json, "runs");
+	static const struct render_runs_options all = {0};
+	struct page page;
+	char id[16];
+	(void)state;
+
+	for (int i = 0; i < 20; i++) {
+		snprintf(id, sizeof(id), "run%d", i);
+		json_array_append_new(runs, json_pack("{ss,ss,s:[{ss}]}", "id", id, "state",
+						    "crashed", "alerts", "words", "it ended"));
+	}
+	page_init(&page, &narrow);
+	render_runs(json, &all, &page);
+	assert_non_null(
+		strstr(page_text(&page), "! 8 more; `sae-metricsd status RUN` shows them\n"));
+	page_finish(&page);
+	json_decref(json);
+}
+
 static void columns_asked_for_come_alone_and_in_that_order(void **state) {
 	json_t *json = screen_document("five_runs");
 	unsigned columns[] = {
@@ -218,6 +279,9 @@ int main(void) {
 		cmocka_unit_test(no_line_is_wider_than_its_screen),
 		cmocka_unit_test(a_name_cannot_reach_the_terminal_with_an_escape),
 		cmocka_unit_test(two_runs_of_one_name_are_told_apart_by_id),
+		cmocka_unit_test(rows_stay_where_they_are_while_runs_train),
+		cmocka_unit_test(an_alert_names_its_run_as_the_table_does),
+		cmocka_unit_test(more_alerts_than_a_screen_holds_are_counted),
 		cmocka_unit_test(columns_asked_for_come_alone_and_in_that_order),
 		cmocka_unit_test(a_column_there_is_not_is_not_found),
 		cmocka_unit_test(only_quiet_runs_need_no_attention),
