@@ -450,18 +450,11 @@ struct exiting {
 	struct saem_run *runs;
 };
 
-/* exit() may have been called from a signal's handler, in the middle of a log call: nothing is waited for for ever. */
-static bool lock_until(pthread_mutex_t *lock, uint64_t deadline_ms) {
-	struct timespec deadline = clock_timespec(deadline_ms);
-
-	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, &deadline) == 0;
-}
-
 static void begin_exit(struct link *l, void *arg) {
 	struct exiting *e = arg;
 	struct saem_run *run = run_of(l);
 
-	if (!lock_until(&run->stream.lock, e->deadline_ms)) {
+	if (!deadline_lock(&run->stream.lock, e->deadline_ms)) {
 		return;
 	}
 	if (!run->stream.outbox.ended && !run->stream.closing) {
@@ -477,11 +470,11 @@ static void begin_exit(struct link *l, void *arg) {
 static void finish_all(int exit_status) {
 	struct exiting e = {.status = exit_status, .deadline_ms = clock_now_ms() + EXIT_BUDGET_MS};
 
-	sender_each(begin_exit, &e);
+	sender_each(begin_exit, &e, e.deadline_ms);
 	while (e.runs != NULL) {
 		struct saem_run *run = e.runs;
 		e.runs = run->next_exiting;
-		if (lock_until(&run->stream.lock, e.deadline_ms)) {
+		if (deadline_lock(&run->stream.lock, e.deadline_ms)) {
 			conclude(run, e.deadline_ms);
 		}
 		run_unref(run);

@@ -217,8 +217,10 @@ void sender_wake(void) {
 	pthread_mutex_unlock(&sender.lock);
 }
 
-void sender_each(void (*each)(struct link *l, void *arg), void *arg) {
-	pthread_mutex_lock(&sender.lock);
+void sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms) {
+	if (!deadline_lock(&sender.lock, deadline_ms)) {
+		return;
+	}
 	for (struct link *l = sender.links; l != NULL; l = l->next) {
 		each(l, arg);
 	}

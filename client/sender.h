@@ -17,5 +17,5 @@ int sender_add(struct link *l);
 /* Something was asked of a link. Cheap, from any thread, without a stream's lock. */
 void sender_wake(void);
 
-/* Calls `each` with every link while none can come or go. */
-void sender_each(void (*each)(struct link *l, void *arg), void *arg);
+/* At the end of the process: calls `each` with every link while none can come or go, if that can be had in time. */
+void sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms);

@@ -206,7 +206,7 @@ static int put_step(struct saem_run *run, struct message *m, struct payload *p) 
 int saem_log_step(struct saem_run *run, uint32_t step, uint32_t n_rows,
 	const struct saem_counts *fired, const struct saem_counts *positive, const double *scalars,
 	const uint8_t *has, size_t n_scalars) {
-	struct payload p;
+	struct payload p = {0};
 	struct message m;
 	if (run_is_inert(run)) {
 		return SAEM_INERT;

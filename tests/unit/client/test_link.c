@@ -418,6 +418,7 @@ static void a_daemon_that_reads_nothing_stops_the_writing_and_not_the_logging(vo
 		}
 		struct message m = {.type = MSG_RESTORE};
 		uint8_t header[64];
+		memset(place, 7, 50000);
 		m.restore.seq = x->stream.outbox.next_seq;
 		outbox_commit(&x->stream.outbox, header, encode(&m, 50000, header, sizeof header),
 			50000, NULL);

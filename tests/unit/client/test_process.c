@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#define HANG_S 40
+#define HANG_S 90
 
 static const char *library_path;
 
@@ -57,7 +57,7 @@ static void log_and_finish(struct fixture *x) {
 	struct saem_run *run = open_loud(x);
 
 	log_step(run, 0);
-	saem_finish(run, 0, NULL, 10000);
+	saem_finish(run, 0, NULL, 60000);
 	saem_close(run);
 	exit(0);
 }
@@ -142,7 +142,7 @@ static void a_child_does_not_keep_the_connection_open(void **state) {
 	struct saem_options options = options_for(x);
 	struct saem_run *run = open_run(&options);
 	log_step(run, 0);
-	assert_int_equal(saem_flush(run, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_flush(run, 60000), SAEM_QUEUED);
 
 	assert_int_equal(pipe2(keep_alive, O_CLOEXEC), 0);
 	pid_t child = fork();
@@ -341,7 +341,7 @@ static void be_signalled(struct fixture *x) {
 	sigset_t all;
 	struct saem_run *run = open_loud(x);
 	log_step(run, 0);
-	if (saem_flush(run, 10000) != SAEM_QUEUED) {
+	if (saem_flush(run, 60000) != SAEM_QUEUED) {
 		exit(1);
 	}
 
@@ -351,7 +351,7 @@ static void be_signalled(struct fixture *x) {
 	pthread_sigmask(SIG_BLOCK, &all, NULL);
 	kill(getpid(), SIGUSR1);
 	log_step(run, 1);
-	saem_finish(run, 0, NULL, 10000);
+	saem_finish(run, 0, NULL, 60000);
 	saem_close(run);
 	exit(n_signals == 0 ? 0 : 2);
 }

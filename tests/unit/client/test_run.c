@@ -10,6 +10,8 @@
 #include "decode.h"
 #include "frame.h"
 
+#define PATIENCE_MS 60000u /* for what must happen: a slow machine is no failure */
+
 static uint64_t now_ms(void) {
 	struct timespec now;
 
@@ -28,7 +30,7 @@ static void what_is_logged_arrives_in_order_and_is_acked(void **state) {
 	for (uint32_t step = 0; step < 200; step++) {
 		assert_in_range(log_step(run, step), SAEM_QUEUED, SAEM_AWAY);
 	}
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	struct saem_stats stats = stats_of(run);
 	assert_int_equal(stats.messages, 201);
 	assert_int_equal(stats.acked, 201);
@@ -77,7 +79,7 @@ static void everything_a_trainer_can_say_is_a_message_of_the_protocol(void **sta
 	saem_mark(run, 2, "checkpoint 1");
 	saem_update(run, "another name", NULL, NULL, "{}");
 	saem_update_tags(run, tags);
-	assert_int_equal(saem_finish(run, 3, "preempted", 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 3, "preempted", PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 
 	stop(x);
@@ -115,7 +117,7 @@ static void many_values_are_one_message_and_too_many_none(void **state) {
 	assert_in_range(saem_log(run, 5, values, 12), SAEM_QUEUED, SAEM_AWAY);
 	assert_int_equal(saem_log(run, 5, values, 40), -EINVAL);
 	assert_non_null(strstr(stats_of(run).words, "too much for one message"));
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 	stop(x);
 	assert_int_equal(x->daemon.n_records, 3);
@@ -153,7 +155,7 @@ static void the_form_of_the_counts_follows_the_counts(void **state) {
 		saem_log_step(run, 2 * i, 100000, &fired, &fired, scalars, NULL, 2);
 		saem_log_step(run, 2 * i + 1, 100000, &fired, NULL, scalars, NULL, 2);
 	}
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 	stop(x);
 	for (uint32_t i = 0; i + 1 < x->daemon.n_records; i++) {
@@ -298,11 +300,11 @@ static void the_newest_are_dropped_in_their_place(void **state) {
 	fill(run, &step);
 	assert_int_equal(log_step(run, step++), SAEM_DROPPED);
 	fake_start(&x->daemon, x->path, NULL);
-	while (saem_flush(run, 10000) != SAEM_QUEUED) {
+	while (saem_flush(run, PATIENCE_MS) != SAEM_QUEUED) {
 		/* the daemon has only just begun */
 	}
 	assert_int_equal(log_step(run, step++), SAEM_QUEUED);
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	assert_int_equal(stats_of(run).dropped, 2);
 	saem_close(run);
 
@@ -327,10 +329,10 @@ static void the_oldest_are_dropped_and_the_latest_arrive(void **state) {
 	uint64_t dropped = stats_of(run).dropped;
 	assert_in_range(dropped, 800, 990);
 	fake_start(&x->daemon, x->path, NULL);
-	while (saem_flush(run, 10000) != SAEM_QUEUED) {
+	while (saem_flush(run, PATIENCE_MS) != SAEM_QUEUED) {
 		/* the daemon has only just begun */
 	}
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 
 	stop(x);
@@ -369,7 +371,7 @@ static void who_waits_for_room_goes_on_when_there_is_some(void **state) {
 	for (uint32_t step = 0; step < 1500; step++) {
 		assert_in_range(log_step(run, step), SAEM_QUEUED, SAEM_AWAY);
 	}
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	assert_int_equal(stats_of(run).dropped, 0);
 	saem_close(run);
 	stop(x);
@@ -393,7 +395,7 @@ static void a_flush_waits_for_the_disk_and_no_longer_than_it_may(void **state) {
 	x->daemon.script.acks = FAKE_ACK_FLUSHED;
 	fake_unlock(&x->daemon);
 	log_step(run, 1);
-	assert_int_equal(saem_flush(run, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_flush(run, PATIENCE_MS), SAEM_QUEUED);
 	assert_int_equal(saem_flush(run, 0), SAEM_QUEUED);
 	assert_int_equal(stats_of(run).acked, 2);
 	saem_close(run);
@@ -430,7 +432,7 @@ static void a_state_comes_back_as_it_was_given(void **state) {
 	int64_t step = 0;
 
 	log_step(run, 0);
-	assert_int_equal(saem_state(run, 10000, &bytes, &len, &step), SAEM_QUEUED);
+	assert_int_equal(saem_state(run, PATIENCE_MS, &bytes, &len, &step), SAEM_QUEUED);
 	assert_int_equal(step, 41);
 	assert_int_equal(saem_restore(run, bytes, len - 1), -EBADMSG);
 	assert_int_equal(saem_restore(run, bytes, len), SAEM_QUEUED);
@@ -439,9 +441,9 @@ static void a_state_comes_back_as_it_was_given(void **state) {
 	fake_lock(&x->daemon);
 	x->daemon.script.state = NULL;
 	fake_unlock(&x->daemon);
-	assert_int_equal(saem_state(run, 10000, &bytes, &len, &step), SAEM_REFUSED);
+	assert_int_equal(saem_state(run, PATIENCE_MS, &bytes, &len, &step), SAEM_REFUSED);
 	assert_string_equal(stats_of(run).words, "no state today");
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 	stop(x);
 	assert_int_equal(x->daemon.records[1].type, MSG_RESTORE);
@@ -467,7 +469,7 @@ static void a_stop_is_heard(void **state) {
 	const char *reason = NULL;
 
 	log_step(run, 0);
-	assert_int_equal(saem_flush(run, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_flush(run, PATIENCE_MS), SAEM_QUEUED);
 	assert_int_equal(saem_should_stop(run, &reason), 1);
 	assert_string_equal(reason, "l0 is too low");
 	saem_close(run);
@@ -485,11 +487,11 @@ static void a_refused_run_keeps_nothing_and_says_so(void **state) {
 	struct saem_run *run = open_run(&options);
 
 	log_step(run, 0);
-	assert_int_equal(saem_flush(run, 10000), SAEM_REFUSED);
+	assert_int_equal(saem_flush(run, PATIENCE_MS), SAEM_REFUSED);
 	assert_int_equal(log_step(run, 1), SAEM_REFUSED);
 	assert_int_equal(stats_of(run).outbox_bytes, 0);
 	assert_string_equal(stats_of(run).words, "this fake refuses");
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_REFUSED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_REFUSED);
 	saem_close(run);
 	stop(x);
 	fake_free(&x->daemon);
@@ -502,9 +504,9 @@ static void a_finished_run_is_inert(void **state) {
 	struct saem_run *run = open_run(&options);
 
 	log_step(run, 0);
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	assert_int_equal(log_step(run, 1), SAEM_INERT);
-	assert_int_equal(saem_flush(run, 10000), SAEM_INERT);
+	assert_int_equal(saem_flush(run, PATIENCE_MS), SAEM_INERT);
 	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_INERT);
 	assert_int_equal(stats_of(run).messages, 2);
 	saem_close(run);
@@ -521,12 +523,13 @@ static void off_is_off(void **state) {
 	struct saem_run *run = open_run(&options);
 	unsetenv("SAE_METRICS");
 	setenv("SAE_METRICS_QUIET", "1", 1);
-	assert_int_equal(count_descriptors(), before);
+	assert_true(count_descriptors() <=
+		    before); /* an earlier test's sender may have ended meanwhile */
 	assert_int_equal(strlen(saem_id(run)), 8);
 	assert_int_equal(log_step(run, 0), SAEM_INERT);
 	assert_int_equal(saem_mark(run, 0, NULL), SAEM_INERT);
 	assert_int_equal(saem_should_stop(run, NULL), 0);
-	assert_int_equal(saem_flush(run, 10000), SAEM_INERT);
+	assert_int_equal(saem_flush(run, PATIENCE_MS), SAEM_INERT);
 	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_INERT);
 	saem_close(run);
 }
@@ -576,7 +579,7 @@ static void runs_go_their_ways_and_leave_nothing_behind(void **state) {
 		log_step(runs[step % 5], step / 5);
 	}
 	for (size_t i = 0; i < 5; i++) {
-		assert_int_equal(saem_finish(runs[i], 0, NULL, 10000), SAEM_QUEUED);
+		assert_int_equal(saem_finish(runs[i], 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 		saem_close(runs[i]);
 	}
 	for (size_t i = 0; i < 5; i++) {
@@ -587,10 +590,10 @@ static void runs_go_their_ways_and_leave_nothing_behind(void **state) {
 	}
 	/* The sender's thread ends on its own; the next run begins another. */
 	uint64_t deadline_ms = now_ms() + 20000;
-	while (count_descriptors() != before && now_ms() < deadline_ms) {
+	while (count_descriptors() > before && now_ms() < deadline_ms) {
 		poll(NULL, 0, 1);
 	}
-	assert_int_equal(count_descriptors(), before);
+	assert_true(count_descriptors() <= before);
 }
 
 static void *log_many(void *arg) {
@@ -613,7 +616,7 @@ static void threads_may_share_a_run(void **state) {
 	for (size_t i = 0; i < 4; i++) {
 		pthread_join(threads[i], NULL);
 	}
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 	stop(x);
 	assert_int_equal(x->daemon.n_records, 2001);
@@ -637,7 +640,7 @@ static void a_daemon_killed_again_and_again_loses_nothing(void **state) {
 		assert_true(fake_wait(&x->daemon, fake_has_opens, kills));
 		fake_crash(&x->daemon);
 	}
-	assert_int_equal(saem_finish(run, 0, NULL, 20000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 	stop(x);
 	assert_int_equal(x->daemon.n_records, 501);
@@ -749,7 +752,7 @@ static void nothing_is_noted_when_nothing_was_lost(void **state) {
 	struct saem_run *run = open_run(&options);
 
 	log_step(run, 0);
-	assert_int_equal(saem_finish(run, 0, NULL, 10000), SAEM_QUEUED);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
 	assert_int_equal(read_note(x, note), 0);
 	rmdir(folder);
