@@ -104,9 +104,8 @@ static void on_opened(struct link *l, const struct msg_opened *m) {
 
 /* ---- refusals ---- */
 
-static void tell_refusal(struct link *l, const char *what, struct text words) {
-	if (!l->told_trouble && !l->opening->quiet) {
-		l->told_trouble = true;
+static void tell_refusal(const struct link *l, const char *what, struct text words) {
+	if (!l->opening->quiet) {
 		say("run %s: %s: %.*s", l->opening->run, what, (int)words.len, words.data);
 	}
 }
@@ -118,7 +117,10 @@ static void on_refusal(struct link *l, const struct msg_refusal *m) {
 	snprintf(words, sizeof words, "%.*s", (int)m->words.len,
 		m->words.data == NULL ? "" : m->words.data);
 	if (m->has_retry) {
-		tell_refusal(l, "the daemon cannot take it now", m->words);
+		if (!l->told_delay) {
+			tell_refusal(l, "the daemon cannot take it now", m->words);
+			l->told_delay = true;
+		}
 		link_lose(l, m->retry_after_ms, words);
 		return;
 	}

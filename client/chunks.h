@@ -1,7 +1,8 @@
-/* The outbox's memory: a bounded pool of chunks that frames are laid into one behind the other and given back one by
- * one, roughly in the order they came. A chunk is taken from the system when it is needed, and used again
- * as long as lately as much was needed at once: in steady state nothing is allocated, and what was
- * written last is written over first, while it is still in a cache. Pure. */
+/* The outbox's memory: a bounded pool of chunks that frames are laid into one behind the other
+ * and given back one by one, roughly in the order they came. A chunk is taken from the system
+ * when it is needed, and used again as long as lately as much was needed at once: in steady
+ * state nothing is allocated, and what was written last is written over first, while it is
+ * still in a cache. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -33,7 +34,8 @@ void chunks_init(struct chunks *c, size_t bytes_max, size_t chunk_size);
 /* Frees everything. Whatever was taken must have been given back. */
 void chunks_finish(struct chunks *c);
 
-/* Where a piece of `size` bytes can be written; NULL: no room now. It is nobody's until it is taken. */
+/* Where a piece of `size` bytes can be written; NULL: no room now. It is nobody's until it is
+ * taken. */
 uint8_t *chunks_reserve(struct chunks *c, size_t size);
 
 /* The first `size` bytes of what was reserved are taken. Returns the chunk to give them back to. */

@@ -28,8 +28,9 @@ static inline struct timespec clock_timespec(uint64_t ms) {
 	};
 }
 
-/* For the end of a process only: exit() may have been called in a signal's handler, in the middle of a
- * call that holds the lock and will never give it back. False: it was not to be had. */
+/* For the end of a process only: exit() may have been called in a signal's handler, in the
+ * middle of a call that holds the lock and will never give it back. False: it was not to be
+ * had. */
 static inline bool deadline_lock(pthread_mutex_t *lock, uint64_t deadline_ms) {
 	while (pthread_mutex_trylock(lock) != 0) {
 		if (clock_now_ms() >= deadline_ms) {

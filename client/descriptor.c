@@ -11,7 +11,8 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct descriptor *all;
 
-/* In a program without stdin, stdout or stderr we might be given their numbers, and their output. */
+/* In a program without stdin, stdout or stderr we might be given their numbers, and their
+ * output. */
 static int above_standard(int fd) {
 	if (fd < 0 || fd > STDERR_FILENO) {
 		return fd;

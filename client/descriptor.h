@@ -1,5 +1,6 @@
-/* Descriptors that a forked child must close. As long as its copy of a socket is open, the daemon sees no end of
- * the connection; so every one we hold is in a list that is whole whenever somebody forks. */
+/* Descriptors that a forked child must close. As long as its copy of a socket is open, the
+ * daemon sees no end of the connection; so every one we hold is in a list that is whole
+ * whenever somebody forks. */
 #pragma once
 
 struct descriptor {

@@ -1,4 +1,5 @@
-/* Who a stream is: ids drawn at random, and ids that all ranks of a launch find alike on their own. */
+/* Who a stream is: ids drawn at random, and ids that all ranks of a launch find alike on their
+ * own. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,8 +17,9 @@ void id_random(void *out, size_t n);
 void id_run_random(char out[RUN_ID_OURS + 1]);
 void id_run_from(uint64_t seed, char out[RUN_ID_OURS + 1]);
 
-/* What a launcher's environment says about this start of the job (`launch`, one more at each restart) and about the job it is a start
- * of (`job`, the same after a restart). False: it says nothing that would tell two jobs apart. */
+/* What a launcher's environment says about this start of the job (`launch`, one more at each
+ * restart) and about the job it is a start of (`job`, the same after a restart). False: it says
+ * nothing that would tell two jobs apart. */
 struct launcher {
 	char launch[LAUNCH_ID_MAX + 1];
 	char job[LAUNCH_ID_MAX + 1];

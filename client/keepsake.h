@@ -1,5 +1,5 @@
-/* What saem_state gives a trainer to keep in its checkpoint: the daemon's state, wrapped so that a file cut short or somebody
- * else's bytes are known before they are sent back. */
+/* What saem_state gives a trainer to keep in its checkpoint: the daemon's state, wrapped so
+ * that a file cut short or somebody else's bytes are known before they are sent back. */
 #pragma once
 
 #include <stdbool.h>

@@ -20,10 +20,10 @@
 #define BACKOFF_MAX_MS    5000u
 #define STEADY_MS         5000u      /* a connection that lasted so long was a good one */
 #define GATHER_FRAMES     32         /* a writev of small frames */
-#define TURN_BYTES        (1u << 20) /* written or read at a time, so that other runs get their turn */
-#define SEND_BUFFER_BYTES (1 << 20) /* asked for; what the kernel allows is usually less */
-#define IN_SIZE_MIN       4096u     /* every answer but a STATE, as a rule */
-#define ANSWER_HEADER_MAX 16384u    /* texts of 4,096 bytes, with room */
+#define TURN_BYTES        (1u << 20) /* at a time, so that other runs get their turn */
+#define SEND_BUFFER_BYTES (1 << 20)  /* asked for; what the kernel allows is usually less */
+#define IN_SIZE_MIN       4096u      /* every answer but a STATE, as a rule */
+#define ANSWER_HEADER_MAX 16384u     /* texts of 4,096 bytes, with room */
 
 void link_init(
 	struct link *l, struct stream *s, struct opening *o, const struct link_paths *paths) {
@@ -70,7 +70,8 @@ void link_finish(struct link *l) {
 	*l = (struct link){.socket = DESCRIPTOR_NONE};
 }
 
-/* Half of it is certain, half is chance: ranks that lost one daemon together do not come back together. */
+/* Half of it is certain, half is chance: ranks that lost one daemon together do not come back
+ * together. */
 static uint32_t jitter(struct link *l, uint32_t delay_ms) {
 	l->random = l->random * 6364136223846793005ull + 1442695040888963407ull;
 	return delay_ms / 2 + (uint32_t)(l->random >> 33) % (delay_ms / 2 + 1);
@@ -151,10 +152,10 @@ static int connect_to_any(struct link *l) {
 static void tell_absence(struct link *l, int status) {
 	struct stream *s = l->stream;
 
-	if (l->told_trouble || l->opening->quiet || l->opening->open.rank != 0) {
+	if (l->told_absence || l->opening->quiet || l->opening->open.rank != 0) {
 		return;
 	}
-	l->told_trouble = true;
+	l->told_absence = true;
 	say("no daemon answers at %s (%s); training goes on, and up to %zu MiB are kept until one "
 	    "does",
 		l->paths.path[0], strerror(-status), s->outbox.chunks.bytes_max >> 20);
@@ -233,7 +234,8 @@ static void in_shrink(struct link *l) {
 	}
 }
 
-/* One frame from the front of what was read. Returns its length; 0: not there yet, or the connection is lost. */
+/* One frame from the front of what was read. Returns its length; 0: not there yet, or the
+ * connection is lost. */
 static size_t take_frame(struct link *l, const uint8_t *data, size_t len) {
 	struct frame_view view;
 	struct message m;
@@ -345,7 +347,8 @@ static void send_outgoing(struct link *l) {
 	}
 }
 
-/* FLUSH for whoever waits, once everything he waits for is sent; or because room is getting short. 0: none. */
+/* FLUSH for whoever waits, once everything he waits for is sent; or because room is getting
+ * short. 0: none. */
 static uint64_t flush_due(const struct link *l) {
 	const struct stream *s = l->stream;
 	const struct outbox *o = &s->outbox;

@@ -1,6 +1,7 @@
-/* One run's connection to the daemon, and everything that is said over it. A state machine that never blocks: the
- * sender polls for what link_prepare asks and calls link_run. Belongs to the sender's thread; takes
- * the stream's lock where it reads or writes what is shared, and holds it during no system call.
+/* One run's connection to the daemon, and everything that is said over it. A state machine that
+ * never blocks: the sender polls for what link_prepare asks and calls link_run. Belongs to the
+ * sender's thread; takes the stream's lock where it reads or writes what is shared, and holds
+ * it during no system call.
  *
  *	AWAY ──connect──► GREETING ──WELCOME──► OPENING ──OPENED──► STREAMING
  *	 ▲                    │                    │                    │
@@ -48,8 +49,8 @@ struct link {
 	const char *path; /* the one it is, or was last, connected to */
 	uint64_t retry_at_ms, opened_at_ms;
 	uint32_t backoff_ms;
-	uint64_t random;               /* for jitter */
-	bool told_start, told_trouble; /* on stderr, once */
+	uint64_t random;                           /* for jitter */
+	bool told_start, told_absence, told_delay; /* on stderr, once each */
 
 	bool blocked; /* the socket is full */
 	struct outgoing outgoing;
@@ -65,8 +66,9 @@ struct link {
 void link_init(struct link *l, struct stream *s, struct opening *o, const struct link_paths *paths);
 void link_finish(struct link *l);
 
-/* What to poll the socket for (0 when there is none), and until when at most (UINT64_MAX: for ever). From
- * here on a message that is pushed wakes the sender, if it is one the link waits for. */
+/* What to poll the socket for (0 when there is none), and until when at most (UINT64_MAX: for
+ * ever). From here on a message that is pushed wakes the sender, if it is one the link waits
+ * for. */
 short link_prepare(struct link *l, uint64_t *ret_deadline_ms);
 
 /* Does what can be done now. */
@@ -77,7 +79,8 @@ void link_run(struct link *l, short revents, uint64_t now_ms);
 /* Handles one message of the daemon. */
 void link_answer(struct link *l, const struct message *m);
 
-/* Gives the connection up and tries again after a while, at least min_delay_ms. `why` is for saem_stats. */
+/* Gives the connection up and tries again after a while, at least min_delay_ms. `why` is for
+ * saem_stats. */
 void link_lose(struct link *l, uint32_t min_delay_ms, const char *why);
 
 /* Gives it up for good. */

@@ -19,8 +19,8 @@ static struct text borrow(const char *s) {
 	return s == NULL ? (struct text){0} : text_of(s, strlen(s));
 }
 
-/* What merely describes the surroundings is left out where it cannot be sent: a program must not fail to
- * train because of its own path. */
+/* What merely describes the surroundings is left out where it cannot be sent: a program must
+ * not fail to train because of its own path. */
 static struct text borrow_if_sound(const char *s) {
 	struct text text = borrow(s);
 
@@ -131,9 +131,10 @@ static bool take_lists(struct msg_open *m, const struct saem_options *o, char *w
 
 /* ---- who it is ---- */
 
-/* The run's id where none was given. With ranks it must be the same on all of them: it is made from the job they
- * are of (without the restart count, so that a restarted job goes on with its runs) and from how many runs this
- * process has opened that way, because every rank opens them in the same order. */
+/* The run's id where none was given. With ranks it must be the same on all of them: it is made
+ * from the job they are of (without the restart count, so that a restarted job goes on with its
+ * runs) and from how many runs this process has opened that way, because every rank opens them
+ * in the same order. */
 static void name_run(struct opening *o, const char *job) {
 	static uint32_t n_opened;
 

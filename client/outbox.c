@@ -53,8 +53,8 @@ static void lost_add_entry(struct lost *into, const struct entry *entry) {
 	lost_merge(into, &entry->lost);
 }
 
-/* What the last `count` seqs of a gap held. Which of its steps lay in them is not known any more, so
- * all that it covered stay named: rather one window too many is called incomplete. */
+/* What the last `count` seqs of a gap held. Which of its steps lay in them is not known any
+ * more, so all that it covered stay named: rather one window too many is called incomplete. */
 static struct lost lost_tail(const struct lost *whole, uint64_t count) {
 	struct lost tail = *whole;
 
@@ -384,10 +384,7 @@ void outbox_ack(struct outbox *o, uint64_t seq) {
 	}
 	o->acked = seq;
 
-	/* Where the cursor stands in this gap, what lies ahead of it is known exactly. */
-	bool at_cursor = o->sent_entry == NULL && o->sent == seq && !o->item.is_gap;
-	o->lost_at_head =
-		at_cursor ? o->lost_at_cursor : lost_tail(&o->lost_at_head, gap_end(o, NULL) - seq);
+	o->lost_at_head = lost_tail(&o->lost_at_head, gap_end(o, NULL) - seq);
 }
 
 /* ---- asking ---- */

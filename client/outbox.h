@@ -1,15 +1,18 @@
-/* The outbox: what a stream has said and the daemon does not yet have on disk, in the order it was said.
+/* The outbox: what a stream has said and the daemon does not yet have on disk, in the order it
+ * was said.
  *
- * Every message of the stream takes the next seq, whether there was room for it or not. Each seq that is
- * not acked is either held here as a frame, byte for byte, or lies in a *gap*: a run of adjacent dropped
- * seqs, which is sent as one DROPPED. A gap needs no memory of its own: each frame carries what was
- * dropped right behind it. So a drop can always be noted, and adjacent ones are one by construction.
+ * Every message of the stream takes the next seq, whether there was room for it or not. Each
+ * seq that is not acked is either held here as a frame, byte for byte, or lies in a *gap*: a
+ * run of adjacent dropped seqs, which is sent as one DROPPED. A gap needs no memory of its own:
+ * each frame carries what was dropped right behind it. So a drop can always be noted, and
+ * adjacent ones are one by construction.
  *
- * The *cursor* says what the daemon was given: everything up to `sent`, and of the item after it some
- * bytes. What outbox_gather hands out stays where it is until outbox_wrote says how much of it was
- * written, even while others push, ack and drop.
+ * The *cursor* says what the daemon was given: everything up to `sent`, and of the item after
+ * it some bytes. What outbox_gather hands out stays where it is until outbox_wrote says how
+ * much of it was written, even while others push, ack and drop.
  *
- * Pure: no locks, no sockets, no clock. Whoever shares one between threads locks around each call. */
+ * Pure: no locks, no sockets, no clock. Whoever shares one between threads locks around each
+ * call. */
 #pragma once
 
 #include <sys/uio.h>
@@ -37,8 +40,7 @@ struct entry;
 
 struct outbox {
 	struct chunks chunks;
-	struct entry
-		*ending; /* the FINISH: allocated at init, so that there is always room to end */
+	struct entry *ending; /* the FINISH: allocated at init, so there is always room to end */
 	bool ended;
 
 	/* held: the seqs above `acked` and below `next_seq` */
@@ -48,9 +50,8 @@ struct outbox {
 
 	/* the cursor */
 	uint64_t sent;
-	struct entry *sent_entry; /* the last one held with a seq up to sent; NULL: none */
-	struct lost
-		lost_at_cursor; /* in the gap the cursor stands in: what lies ahead and is in no item */
+	struct entry *sent_entry;   /* the last one held with a seq up to sent; NULL: none */
+	struct lost lost_at_cursor; /* in the gap it stands in, ahead of it and in no item */
 	struct item item;
 	uint64_t pinned; /* frames above sent and up to this are in somebody's hands */
 	uint8_t dropped_frame[OUTBOX_SMALL_MAX];
@@ -72,8 +73,8 @@ void outbox_finish(struct outbox *o);
 /* Whether such a frame could be held at all, were everything else gone. */
 bool outbox_could_hold(const struct outbox *o, size_t header_max, size_t payload_max);
 
-/* Makes room for a frame of at most that many bytes. Returns where its payload goes, aligned; NULL: no
- * room now. It need not be committed, and lasts until the next reservation. */
+/* Makes room for a frame of at most that many bytes. Returns where its payload goes, aligned;
+ * NULL: no room now. It need not be committed, and lasts until the next reservation. */
 uint8_t *outbox_reserve(struct outbox *o, size_t header_max, size_t payload_max);
 
 /* The frame reserved, its payload written, takes the next seq. `step` is not NULL for a STEP. */

@@ -418,7 +418,7 @@ int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t
 
 void saem_close(struct saem_run *run) {
 	if (run == NULL || (!run->off && run_is_inert(run))) {
-		return; /* the parent's: another thread of it may have been in the middle of anything */
+		return; /* the parent's, where another thread may be in the middle of anything */
 	}
 	if (run->off) {
 		run_unref(run);

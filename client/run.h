@@ -17,7 +17,12 @@ struct saem_run {
 	struct msg_finish finish; /* what it ended with, for a note */
 	struct saem_run *next_exiting;
 
-	enum counts_form forms[2]; /* of the last step's counts: the guess for the next */
+	/* The forms of the last step's counts, and of pairs how many: the guess for the next
+	 * step's. */
+	struct {
+		enum counts_form form;
+		uint32_t n_entries;
+	} last_counts[2];
 };
 
 /* Whether a call on it must do nothing. */

@@ -76,7 +76,8 @@ struct saem_options {
 
 	/* Which run: an id of [A-Za-z0-9_-], 8 random characters if not given. With ranks it is
 	 * made from the launch, the same on all of them if they open their runs in the same
-	 * order. The launch is one start of the job: torchrun's or Slurm's with ranks, else random. */
+	 * order. The launch is one start of the job: torchrun's or Slurm's with ranks, else
+	 * random. */
 	const char *run, *launch;
 	uint32_t rank, world_size;               /* among this host's processes of the run */
 	uint32_t global_rank, global_world_size; /* of the whole job, for information */

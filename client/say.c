@@ -9,8 +9,8 @@
 
 #define LINE_MAX_BYTES 640u /* a daemon's words of refusal, with what stands around them */
 
-/* A write to a pipe nobody reads raises SIGPIPE in this very thread: it is held back and taken away again,
- * unless one was waiting before. */
+/* A write to a pipe nobody reads raises SIGPIPE in this very thread: it is held back and taken
+ * away again, unless one was waiting before. */
 static void write_without_sigpipe(const char *line, size_t len) {
 	sigset_t sigpipe;
 	sigset_t before;

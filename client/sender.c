@@ -53,7 +53,8 @@ static struct link *first_link(void) {
 	return first;
 }
 
-/* Lets go of those whose handle is gone. False: none is left, and this thread is no longer the sender. */
+/* Lets go of those whose handle is gone. False: none is left, and this thread is no longer the
+ * sender. */
 static bool let_go(void) {
 	struct link *gone = NULL;
 
@@ -119,8 +120,8 @@ static void run_links(const struct watch *w, struct link *first) {
 	}
 }
 
-/* The trainer rings in the middle of its step. Waking up must not take its processor away: on a machine
- * whose processors are all busy that made a log call of 0.3 ms one of 3 ms. */
+/* The trainer rings in the middle of its step. Waking up must not take its processor away: on a
+ * machine whose processors are all busy that made a log call of 0.3 ms one of 3 ms. */
 static void run_in_the_background(void) {
 	const struct sched_param none = {0};
 
@@ -243,7 +244,8 @@ static void after_fork_in_parent(void) {
 	pthread_mutex_unlock(&sender.lock);
 }
 
-/* The thread is not here, and neither are its links: what the parent has said is the parent's to deliver. */
+/* The thread is not here, and neither are its links: what the parent has said is the parent's
+ * to deliver. */
 static void after_fork_in_child(void) {
 	descriptors_after_fork_in_child();
 	sender.links = NULL;

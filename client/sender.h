@@ -1,5 +1,6 @@
-/* The one thread of a process that talks to the daemon, for all its runs. Started with the first of them, gone with
- * the last; all signals blocked; waits in poll. Nobody ever waits for it without a deadline. */
+/* The one thread of a process that talks to the daemon, for all its runs. Started with the
+ * first of them, gone with the last; all signals blocked; waits in poll. Nobody ever waits for
+ * it without a deadline. */
 #pragma once
 
 #include "link.h"
@@ -17,5 +18,6 @@ int sender_add(struct link *l);
 /* Something was asked of a link. Cheap, from any thread, without a stream's lock. */
 void sender_wake(void);
 
-/* At the end of the process: calls `each` with every link while none can come or go, if that can be had in time. */
+/* At the end of the process: calls `each` with every link while none can come or go, if that
+ * can be had in time. */
 void sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms);

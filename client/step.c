@@ -1,6 +1,6 @@
-/* Counts are read once, and written to the outbox as they are read: in the form of the step before, which is
- * nearly always the one that turns out to be the smallest exact one. Where it is not they
- * are read again. What is not written straight away is looked at first. */
+/* Counts are read once, and written to the outbox as they are read: in the form of the step
+ * before, which nearly always turns out to be the smallest exact one. Where it does not they
+ * are read again. */
 #include "step.h"
 
 #include <errno.h>
@@ -82,58 +82,77 @@ static int check_numbers(struct saem_run *run, uint32_t step, uint32_t n_rows, s
 
 /* ---- the counts ---- */
 
-static bool is_dense(enum counts_form form) {
-	return form == COUNTS_U8 || form == COUNTS_U16 || form == COUNTS_U32;
-}
-
 static bool has_counts(const struct payload *p, size_t i) {
 	return p->vectors[i].type != SAEM_NO_COUNTS;
 }
 
-/* Plans to write both in the forms of the step before. False: there is nothing to go by. */
+static void plan_vector(struct payload *p, size_t i, enum counts_form form, uint32_t n_entries) {
+	struct counts *c = &p->counts[i];
+
+	c->form = form;
+	c->n_entries = n_entries;
+	c->len = counts_size(form, n_entries, p->vectors[i].d_sae);
+	p->len += c->len;
+}
+
+/* Plans to write both as the step before was, with some room for more pairs. False: there is
+ * nothing to go by. */
 static bool guess(const struct saem_run *run, struct payload *p) {
 	p->len = 0;
 	for (size_t i = 0; i < 2; i++) {
-		enum counts_form form = has_counts(p, i) ? run->forms[i] : COUNTS_NONE;
-		if (has_counts(p, i) && !is_dense(form)) {
+		enum counts_form form = run->last_counts[i].form;
+		uint32_t n = run->last_counts[i].n_entries;
+		if (!has_counts(p, i)) {
+			continue;
+		}
+		if (form == COUNTS_NONE) {
 			return false;
 		}
-		p->counts[i] = (struct counts){.form = form, .n_entries = p->vectors[i].d_sae};
-		p->counts[i].len = counts_size(form, 0, p->vectors[i].d_sae);
-		p->len += p->counts[i].len;
+		bool is_pairs = form == COUNTS_PAIRS16 || form == COUNTS_PAIRS32;
+		plan_vector(p, i, form, is_pairs ? n + n / 8 + 64 : n);
 	}
 	return true;
 }
 
-/* Reads both once, and writes them as planned where there is a place. */
+/* Reads both once, and writes them as planned where there is a place. Fewer pairs than planned are
+ * that many. */
 static void read_both(struct payload *p, uint8_t *place) {
 	for (size_t i = 0; i < 2; i++) {
-		if (has_counts(p, i)) {
-			enum counts_form form = place == NULL ? COUNTS_NONE : p->counts[i].form;
-			p->surveys[i] =
-				vector_read(&p->vectors[i], form, p->counts[i].n_entries, place);
+		struct counts *c = &p->counts[i];
+		struct survey *s = &p->surveys[i];
+		if (!has_counts(p, i)) {
+			continue;
 		}
-		place = place == NULL ? NULL : place + p->counts[i].len;
+		if (place == NULL) {
+			*s = vector_read(&p->vectors[i], COUNTS_NONE, 0, NULL);
+			continue;
+		}
+		*s = vector_read(&p->vectors[i], c->form, c->n_entries, place);
+		if ((c->form == COUNTS_PAIRS16 || c->form == COUNTS_PAIRS32) &&
+			s->n_nonzero < c->n_entries) {
+			c->n_entries = s->n_nonzero;
+		}
+		place += counts_size(c->form, c->n_entries, p->vectors[i].d_sae);
 	}
 }
 
-/* Plans the smallest exact forms. True: they are what was planned before. */
+/* Plans the smallest exact forms. True: what was planned before is written just like that. */
 static bool plan(struct saem_run *run, struct payload *p) {
 	bool as_before = true;
 
 	p->len = 0;
 	for (size_t i = 0; i < 2; i++) {
-		struct counts counts = {0};
-		if (has_counts(p, i)) {
-			uint32_t d_sae = p->vectors[i].d_sae;
-			counts.form = counts_smallest(p->surveys[i].max, p->surveys[i].n_nonzero,
-				d_sae, &counts.n_entries);
-			counts.len = counts_size(counts.form, counts.n_entries, d_sae);
-			run->forms[i] = counts.form;
+		struct counts before = p->counts[i];
+		uint32_t n_entries = 0;
+		if (!has_counts(p, i)) {
+			continue;
 		}
-		as_before = as_before && counts.form == p->counts[i].form;
-		p->counts[i] = counts;
-		p->len += counts.len;
+		enum counts_form form = counts_smallest(p->surveys[i].max, p->surveys[i].n_nonzero,
+			p->vectors[i].d_sae, &n_entries);
+		as_before = as_before && before.form == form && before.n_entries == n_entries;
+		plan_vector(p, i, form, n_entries);
+		run->last_counts[i].form = form;
+		run->last_counts[i].n_entries = n_entries;
 	}
 	return as_before;
 }
@@ -183,7 +202,7 @@ static void commit(struct saem_run *run, struct message *m, const struct payload
 static int put_step(struct saem_run *run, struct message *m, struct payload *p) {
 	struct stream *s = &run->stream;
 	size_t header_max = STEP_HEADER_MAX(m->step.n_scalars);
-	uint8_t *place = guess(run, p) ? outbox_reserve(&s->outbox, header_max, p->len) : NULL;
+	uint8_t *place = guess(run, p) ? stream_room_now(s, header_max, p->len) : NULL;
 
 	read_both(p, place);
 	if (!counts_are_sound(run, p, m->step.n_rows)) {
@@ -195,7 +214,9 @@ static int put_step(struct saem_run *run, struct message *m, struct payload *p) 
 			return stream_drop(s, &m->step.step);
 		}
 		read_both(p, place);
-		if (!counts_are_sound(run, p, m->step.n_rows)) {
+		if (!counts_are_sound(run, p, m->step.n_rows) || !plan(run, p)) {
+			stream_say(s, "the counts of step %u changed while they were read",
+				m->step.step);
 			return -EINVAL;
 		}
 	}

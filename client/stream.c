@@ -58,40 +58,28 @@ int stream_enter(struct stream *s) {
 	return result;
 }
 
-static uint8_t *drop_for_room(struct stream *s, size_t header_max, size_t payload_max) {
-	uint8_t *place = NULL;
+uint8_t *stream_room_now(struct stream *s, size_t header_max, size_t payload_max) {
+	uint8_t *place = outbox_reserve(&s->outbox, header_max, payload_max);
 
-	while (place == NULL && outbox_drop_oldest(&s->outbox)) {
-		place = outbox_reserve(&s->outbox, header_max, payload_max);
-	}
-	return place;
-}
-
-static uint8_t *wait_for_room(struct stream *s, size_t header_max, size_t payload_max) {
-	uint64_t deadline_ms = clock_now_ms() + s->when_full_wait_ms;
-	uint8_t *place = NULL;
-
-	while (place == NULL && wait_until(s, deadline_ms) && is_open(s)) {
-		place = outbox_reserve(&s->outbox, header_max, payload_max);
+	if (s->when_full == SAEM_DROP_OLDEST &&
+		outbox_could_hold(&s->outbox, header_max, payload_max)) {
+		while (place == NULL && outbox_drop_oldest(&s->outbox)) {
+			place = outbox_reserve(&s->outbox, header_max, payload_max);
+		}
 	}
 	return place;
 }
 
 uint8_t *stream_make_room(struct stream *s, size_t header_max, size_t payload_max) {
-	uint8_t *place = outbox_reserve(&s->outbox, header_max, payload_max);
+	uint8_t *place = stream_room_now(s, header_max, payload_max);
+	uint64_t deadline_ms = clock_now_ms() + s->when_full_wait_ms;
 
-	if (place != NULL || !outbox_could_hold(&s->outbox, header_max, payload_max)) {
-		return place;
+	if (s->when_full == SAEM_WAIT && outbox_could_hold(&s->outbox, header_max, payload_max)) {
+		while (place == NULL && wait_until(s, deadline_ms) && is_open(s)) {
+			place = outbox_reserve(&s->outbox, header_max, payload_max);
+		}
 	}
-	switch (s->when_full) {
-	case SAEM_DROP_OLDEST:
-		return drop_for_room(s, header_max, payload_max);
-	case SAEM_WAIT:
-		return wait_for_room(s, header_max, payload_max);
-	case SAEM_DROP_NEWEST:
-		break;
-	}
-	return NULL;
+	return place;
 }
 
 int stream_drop(struct stream *s, const uint32_t *step) {
@@ -120,7 +108,8 @@ int stream_leave(struct stream *s, int result) {
 
 /* ---- a call that waits ---- */
 
-/* Has the sender look at what was asked, and connect at once if it has to. Gives up the lock meanwhile. */
+/* Has the sender look at what was asked, and connect at once if it has to. Gives up the lock
+ * meanwhile. */
 static void press(struct stream *s) {
 	s->hurry = true;
 	s->starving = false;

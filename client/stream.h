@@ -1,8 +1,8 @@
 /* The stream of a run: what the threads that log and the one that sends share, under one lock.
  *
- * A log call enters, makes room, commits, leaves. Whoever waits (for room, an ack, a state) waits for `changed` with a
- * deadline. The link (link.h) reads what is asked of it and writes what it learns; neither side
- * holds the lock during a system call that could take its time. */
+ * A log call enters, makes room, commits, leaves. Whoever waits (for room, an ack, a state)
+ * waits for `changed` with a deadline. The link (link.h) reads what is asked of it and writes
+ * what it learns; neither side holds the lock during a system call that could take its time. */
 #pragma once
 
 #include <pthread.h>
@@ -61,7 +61,9 @@ void stream_finish(struct stream *s);
 /* Takes the lock; or SAEM_INERT or SAEM_REFUSED, and does not. */
 int stream_enter(struct stream *s);
 
-/* Room as outbox_reserve gives it, made by the run's policy. NULL: there is none. May wait, without the lock. */
+/* Room as outbox_reserve gives it, made by the run's policy. NULL: there is none. The first
+ * never waits; the second may, and gives the lock up meanwhile. */
+uint8_t *stream_room_now(struct stream *s, size_t header_max, size_t payload_max);
 uint8_t *stream_make_room(struct stream *s, size_t header_max, size_t payload_max);
 
 /* The message for which there was no room. Returns what the call has to say. */
@@ -72,8 +74,8 @@ int stream_leave(struct stream *s, int result);
 
 /* ---- a call that waits ---- */
 
-/* Until everything up to seq is on disk: SAEM_QUEUED; else SAEM_TIMEOUT, SAEM_REFUSED, SAEM_INERT, or SAEM_AWAY at once when no daemon
- * was ever met and there is none now. */
+/* Until everything up to seq is on disk: SAEM_QUEUED; else SAEM_TIMEOUT, SAEM_REFUSED,
+ * SAEM_INERT, or SAEM_AWAY at once when no daemon was ever met and there is none now. */
 int stream_await_ack(struct stream *s, uint64_t seq, uint64_t deadline_ms);
 
 /* As above; SAEM_QUEUED and the keepsake, which is the caller's. */
@@ -81,7 +83,8 @@ int stream_await_state(struct stream *s, uint64_t deadline_ms, struct snapshot *
 
 /* ---- anybody, with the lock held ---- */
 
-/* Notes a trouble in words: one that stands, or one of a connection, which never hides one that stands. */
+/* Notes a trouble in words: one that stands, or one of a connection, which never hides one that
+ * stands. */
 void stream_say(struct stream *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void stream_say_in_passing(struct stream *s, const char *words);
 void stream_forget_passing(struct stream *s);

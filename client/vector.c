@@ -16,7 +16,8 @@ typedef uint64_t __attribute__((aligned(1), may_alias)) any_u64;
 typedef float __attribute__((aligned(1), may_alias)) any_f32;
 typedef double __attribute__((aligned(1), may_alias)) any_f64;
 
-/* ---- one block of any type as u32; each returns bits that are 0 if all were whole and in range ---- */
+/* ---- one block of any type as u32; each returns bits that are 0 if all were whole and in
+ * range ---- */
 
 VECTORISED static uint64_t load_bool(const uint8_t *restrict in, size_t n, uint32_t *restrict out) {
 	for (size_t i = 0; i < n; i++) {
@@ -60,9 +61,9 @@ VECTORISED static uint64_t load_64(const any_u64 *restrict in, size_t n, uint32_
 	return all >> 32;
 }
 
-/* Floats without a branch: adding zero turns -0 into 0; by its bits everything that is negative, too
- * large or no number is above the limit; and whole is what comes back from an integer unchanged. Nothing
- * is rounded, so this means the same on every machine. */
+/* Floats without a branch: adding zero turns -0 into 0; by its bits everything that is
+ * negative, too large or no number is above the limit; and whole is what comes back from an
+ * integer unchanged. Nothing is rounded, so this means the same on every machine. */
 #define F32_LIMIT 0x4effffffu           /* the largest below 2^31 */
 #define F64_LIMIT 0x41dfffffffc00000ull /* 2^31 - 1 */
 
@@ -79,7 +80,7 @@ VECTORISED static uint64_t load_f32(const any_f32 *restrict in, size_t n, uint32
 		float back = (float)whole;
 		uint32_t back_bits;
 		memcpy(&back_bits, &back, sizeof back_bits);
-		flaws |= (bits ^ limited) | (limited ^ back_bits);
+		flaws |= bits ^ back_bits;
 		out[i] = (uint32_t)whole;
 	}
 	return flaws;
@@ -98,7 +99,7 @@ VECTORISED static uint64_t load_f64(const any_f64 *restrict in, size_t n, uint32
 		double back = (double)whole;
 		uint64_t back_bits;
 		memcpy(&back_bits, &back, sizeof back_bits);
-		flaws |= (bits ^ limited) | (limited ^ back_bits);
+		flaws |= bits ^ back_bits;
 		out[i] = (uint32_t)whole;
 	}
 	return flaws;
@@ -140,7 +141,8 @@ static const any_u32 *block_load(
 
 /* ---- one block looked at, and written in a dense form ---- */
 
-/* What is nonzero is counted in 16 bits, so that the dense forms compare as many at once as they write. */
+/* What is nonzero is counted in 16 bits, so that the dense forms compare as many at once as
+ * they write. */
 _Static_assert(BLOCK <= UINT16_MAX, "a block's nonzero counts fit 16 bits");
 
 VECTORISED static struct survey block_survey(const any_u32 *in, size_t n) {
@@ -194,68 +196,11 @@ VECTORISED static struct survey block_u32(
 	return (struct survey){.max = max, .n_nonzero = n_nonzero};
 }
 
-/* ---- pairs ---- */
-
-struct pairs {
-	uint8_t *indices, *values;
-	size_t width;      /* of a value */
-	uint32_t n, found; /* announced; so far */
-};
-
-static struct pairs pairs_begin(enum counts_form form, uint32_t n_pairs, uint8_t *out) {
-	return (struct pairs){
-		.indices = out,
-		.values = out == NULL ? NULL : out + 4 * (size_t)n_pairs,
-		.width = form == COUNTS_PAIRS16 ? 2 : 4,
-		.n = n_pairs,
-	};
-}
-
-/* Gathers what is nonzero without a branch, then lays it down. Never writes more than was announced, even if
- * somebody changes the vector meanwhile. */
-static void pairs_add(
-	struct pairs *p, const any_u32 *in, const any_u32 *indices, size_t at, size_t n) {
-	uint32_t found_at[BLOCK + 1];
-	uint32_t found[BLOCK + 1];
-	uint32_t n_found = 0;
-	for (size_t i = 0; i < n; i++) {
-		found_at[n_found] = indices == NULL ? (uint32_t)(at + i) : indices[at + i];
-		found[n_found] = in[i];
-		n_found += in[i] != 0;
-	}
-
-	uint32_t before = p->found < p->n ? p->found : p->n;
-	uint32_t n_written = n_found < p->n - before ? n_found : p->n - before;
-	uint8_t *values = p->values + p->width * before;
-	memcpy(p->indices + 4 * (size_t)before, found_at, 4 * (size_t)n_written);
-	if (p->width == 4) {
-		memcpy(values, found, 4 * (size_t)n_written);
-	} else {
-		(void)block_u16(found, n_written, (any_u16 *)(void *)values);
-	}
-	p->found += n_found;
-}
-
-VECTORISED static bool indices_ascend(const any_u32 *indices, size_t n) {
-	uint32_t wrong = 0;
-
-	for (size_t i = 1; i < n; i++) {
-		wrong |= indices[i - 1] >= indices[i];
-	}
-	return wrong == 0;
-}
-
-static bool indices_hold(const struct vector *v) {
-	return indices_ascend(v->indices, v->n_entries) &&
-	       (v->n_entries == 0 || v->indices[v->n_entries - 1] < v->d_sae);
-}
-
-/* ---- a whole vector ---- */
-
 static bool form_is_pairs(enum counts_form form) {
 	return form == COUNTS_PAIRS16 || form == COUNTS_PAIRS32;
 }
 
+/* A block looked at and, in a dense form, written as the counts from `at` on. */
 static struct survey dense_block(
 	const any_u32 *in, size_t at, size_t n, enum counts_form form, uint8_t *out) {
 	switch (form) {
@@ -275,23 +220,115 @@ static void survey_add(struct survey *s, struct survey block) {
 	s->n_nonzero += block.n_nonzero;
 }
 
-static struct survey dense_read(
-	const struct vector *v, enum counts_form form, uint32_t n_pairs, uint8_t *out) {
-	struct survey s = {0};
-	struct pairs pairs = pairs_begin(form, n_pairs, out);
-	uint64_t flaws = 0;
+/* ---- pairs ---- */
 
-	for (size_t at = 0; at < v->n_entries; at += BLOCK) {
-		uint32_t scratch[BLOCK];
-		size_t n = v->n_entries - at < BLOCK ? v->n_entries - at : BLOCK;
-		const any_u32 *in = block_load(v, at, n, scratch, &flaws);
-		survey_add(&s, dense_block(in, at, n, form, out));
-		if (form_is_pairs(form)) {
-			pairs_add(&pairs, in, NULL, at, n);
+struct pairs {
+	uint8_t *indices, *values; /* room for n_max of each; NULL: nothing is written */
+	enum counts_form value_form;
+	size_t value_size;
+	uint32_t n_max;
+	struct survey survey; /* of what was added: n_nonzero may be above n_max */
+};
+
+static struct pairs pairs_begin(enum counts_form form, uint32_t n_max, uint8_t *out) {
+	return (struct pairs){
+		.indices = out,
+		.values = out + 4 * (size_t)n_max,
+		.value_form = form == COUNTS_PAIRS16 ? COUNTS_U16 : COUNTS_U32,
+		.value_size = form == COUNTS_PAIRS16 ? 2 : 4,
+		.n_max = n_max,
+	};
+}
+
+VECTORISED static void mark_nonzero(const any_u32 *restrict in, size_t n, uint8_t *restrict marks) {
+	for (size_t i = 0; i < n; i++) {
+		marks[i] = in[i] != 0;
+	}
+}
+
+/* Bit i is marks[i], which is 0 or 1: the multiplication brings eight of them side by side. */
+static uint64_t gather_64(const uint8_t *marks) {
+	uint64_t bits = 0;
+
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < 64; i += 8) {
+		uint64_t eight;
+		memcpy(&eight, marks + i, sizeof eight);
+		bits |= (eight * 0x0102040810204080ull >> 56) << i;
+	}
+	return bits;
+}
+
+/* Finds where the counts of a block are nonzero, from bit to bit: zeros cost next to nothing. */
+static uint32_t find_nonzero(const any_u32 *in, size_t n, uint32_t where[BLOCK]) {
+	uint8_t marks[BLOCK];
+	uint32_t n_found = 0;
+
+	mark_nonzero(in, n, marks);
+	memset(marks + n, 0, -n % 64);
+	for (size_t at = 0; at < n; at += 64) {
+		for (uint64_t bits = gather_64(marks + at); bits != 0; bits &= bits - 1) {
+			where[n_found++] = (uint32_t)at + (uint32_t)__builtin_ctzll(bits);
 		}
 	}
-	s.flawed = flaws != 0 || (form_is_pairs(form) && pairs.found != n_pairs);
-	return s;
+	return n_found;
+}
+
+VECTORISED static void write_indices(
+	const uint32_t *restrict where, uint32_t n, uint32_t at, any_u32 *restrict out) {
+	for (uint32_t i = 0; i < n; i++) {
+		out[i] = at + where[i];
+	}
+}
+
+/* Lays down what is nonzero in a block whose counts are those of `indices`, or of the features
+ * from `at` on. What there is no room for is only looked at. */
+static void pairs_add(
+	struct pairs *p, const any_u32 *in, const any_u32 *indices, size_t at, size_t n) {
+	uint32_t where[BLOCK];
+	uint32_t found[BLOCK];
+	uint32_t n_found = find_nonzero(in, n, where);
+	uint32_t written = p->survey.n_nonzero < p->n_max ? p->survey.n_nonzero : p->n_max;
+	uint32_t n_fit = n_found < p->n_max - written ? n_found : p->n_max - written;
+	for (uint32_t i = 0; i < n_found; i++) {
+		found[i] = in[where[i]];
+	}
+
+	any_u32 *out = (any_u32 *)(void *)p->indices + written;
+	if (indices == NULL) {
+		write_indices(where, n_fit, (uint32_t)at, out);
+	} else {
+		for (uint32_t i = 0; i < n_fit; i++) {
+			out[i] = indices[where[i]];
+		}
+	}
+	survey_add(&p->survey,
+		dense_block(found, 0, n_fit, p->value_form, p->values + p->value_size * written));
+	survey_add(&p->survey, block_survey(found + n_fit, n_found - n_fit));
+}
+
+/* Fewer than there was room for: the values follow their indices. */
+static struct survey pairs_end(const struct pairs *p) {
+	uint32_t n = p->survey.n_nonzero;
+
+	if (n < p->n_max) {
+		memmove(p->indices + 4 * (size_t)n, p->values, p->value_size * n);
+	}
+	return p->survey;
+}
+
+VECTORISED static bool indices_ascend(const any_u32 *indices, size_t n) {
+	uint32_t wrong = 0;
+
+	for (size_t i = 1; i < n; i++) {
+		wrong |= indices[i - 1] >= indices[i];
+	}
+	return wrong == 0;
+}
+
+static bool indices_hold(const struct vector *v) {
+	return indices_ascend(v->indices, v->n_entries) &&
+	       (v->n_entries == 0 || v->indices[v->n_entries - 1] < v->d_sae);
 }
 
 /* Pairs are few: each is put where a dense form has it. */
@@ -309,29 +346,58 @@ static void pairs_scatter(const struct vector *v, enum counts_form form, uint8_t
 	}
 }
 
-static struct survey pairs_read(
-	const struct vector *v, enum counts_form form, uint32_t n_pairs, uint8_t *out) {
-	const any_u32 *counts = v->data;
-	struct survey s = block_survey(counts, v->n_entries);
-	struct pairs pairs = pairs_begin(form, n_pairs, out);
+/* ---- a whole vector ---- */
 
-	s.flawed = !indices_hold(v);
-	if (form_is_pairs(form)) {
-		for (size_t at = 0; at < v->n_entries; at += BLOCK) {
-			size_t n = v->n_entries - at < BLOCK ? v->n_entries - at : BLOCK;
-			pairs_add(&pairs, counts + at, v->indices, at, n);
-		}
-		s.flawed = s.flawed || pairs.found != n_pairs;
-	} else if (form != COUNTS_NONE) {
-		pairs_scatter(v, form, out);
+static size_t block_length(const struct vector *v, size_t at) {
+	return v->n_entries - at < BLOCK ? v->n_entries - at : BLOCK;
+}
+
+static struct survey read_into_pairs(
+	const struct vector *v, enum counts_form form, uint32_t n_max, uint8_t *out) {
+	struct pairs pairs = pairs_begin(form, n_max, out);
+	uint64_t flaws = 0;
+
+	for (size_t at = 0; at < v->n_entries; at += BLOCK) {
+		uint32_t scratch[BLOCK];
+		size_t n = block_length(v, at);
+		const any_u32 *in = block_load(v, at, n, scratch, &flaws);
+		const any_u32 *indices = v->type == SAEM_PAIRS_U32 ? v->indices + at : NULL;
+		pairs_add(&pairs, in, indices, at, n);
 	}
+	pairs.survey.flawed = flaws != 0;
+	return pairs_end(&pairs);
+}
+
+static struct survey read_into_dense(const struct vector *v, enum counts_form form, uint8_t *out) {
+	struct survey s = {0};
+	uint64_t flaws = 0;
+
+	for (size_t at = 0; at < v->n_entries; at += BLOCK) {
+		uint32_t scratch[BLOCK];
+		size_t n = block_length(v, at);
+		const any_u32 *in = block_load(v, at, n, scratch, &flaws);
+		survey_add(&s, dense_block(in, at, n, form, out));
+	}
+	s.flawed = flaws != 0;
 	return s;
 }
 
 struct survey vector_read(
-	const struct vector *v, enum counts_form form, uint32_t n_pairs, uint8_t *out) {
-	return v->type == SAEM_PAIRS_U32 ? pairs_read(v, form, n_pairs, out)
-					 : dense_read(v, form, n_pairs, out);
+	const struct vector *v, enum counts_form form, uint32_t n_max, uint8_t *out) {
+	struct survey s;
+
+	if (form_is_pairs(form)) {
+		s = read_into_pairs(v, form, n_max, out);
+	} else if (v->type == SAEM_PAIRS_U32) {
+		s = read_into_dense(v, COUNTS_NONE, NULL);
+		if (form != COUNTS_NONE) {
+			pairs_scatter(v, form, out);
+		}
+	} else {
+		s = read_into_dense(v, form, out);
+	}
+	s.flawed = s.flawed || (v->type == SAEM_PAIRS_U32 && !indices_hold(v));
+	return s;
 }
 
 /* ---- in words ---- */

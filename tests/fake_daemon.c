@@ -39,6 +39,7 @@ static void violated(struct fake_daemon *f, const char *format, ...) {
 
 static void record_free(struct fake_record *r) {
 	free((void *)r->nonzero.data);
+	free((void *)r->positive.data);
 }
 
 static void forget(struct fake_daemon *f) {
@@ -235,21 +236,27 @@ static void on_snapshot(struct fake_daemon *f, const struct msg_snapshot *snapsh
 	answer(f, &m, f->script.state);
 }
 
+static struct counts counts_copy(const struct counts *from) {
+	struct counts copy = *from;
+	uint8_t *data = malloc(from->len + 1);
+
+	assert(data != NULL);
+	if (from->len > 0) {
+		memcpy(data, from->data, from->len);
+	}
+	copy.data = data;
+	return copy;
+}
+
 static void fill_record(struct fake_record *r, const struct message *m) {
 	switch (m->type) {
-	case MSG_STEP: {
-		uint8_t *data = malloc(m->step.nonzero.len + 1);
-		assert(data != NULL);
-		if (m->step.nonzero.len > 0) {
-			memcpy(data, m->step.nonzero.data, m->step.nonzero.len);
-		}
+	case MSG_STEP:
 		r->has_step = true;
 		r->step = r->step_last = m->step.step;
 		r->scalar = m->step.n_scalars > 0 ? m->step.scalars[0] : 0;
-		r->nonzero = m->step.nonzero;
-		r->nonzero.data = data;
+		r->nonzero = counts_copy(&m->step.nonzero);
+		r->positive = counts_copy(&m->step.positive);
 		break;
-	}
 	case MSG_DROPPED:
 		r->has_step = m->dropped.has_steps;
 		r->n_steps = m->dropped.n_steps;

@@ -1,5 +1,6 @@
-/* A daemon for tests of the client: a thread that listens, speaks the protocol with the real decoder, keeps what a real one
- * would keep, and misbehaves as it is told. What it was sent can be looked at afterwards. */
+/* A daemon for tests of the client: a thread that listens, speaks the protocol with the real
+ * decoder, keeps what a real one would keep, and misbehaves as it is told. What it was sent can
+ * be looked at afterwards. */
 #pragma once
 
 #include <pthread.h>
@@ -18,11 +19,10 @@ enum fake_acks {
 /* What it does. May be changed while it runs, between fake_lock and fake_unlock. */
 struct fake_script {
 	enum fake_acks acks;
-	bool deaf;        /* accepts, and reads nothing */
-	size_t read_max;  /* bytes at a time; 0: many */
-	size_t write_max; /* bytes of an answer at a time; 0: all */
-	uint64_t
-		die_after_read; /* closes the connection once so many bytes came, over all connections; 0: never */
+	bool deaf;               /* accepts, and reads nothing */
+	size_t read_max;         /* bytes at a time; 0: many */
+	size_t write_max;        /* bytes of an answer at a time; 0: all */
+	uint64_t die_after_read; /* closes the connection after so many bytes in all; 0: never */
 	uint64_t die_after_written;
 	bool die_forgetful;                          /* and forgets what it has not acked */
 	uint64_t ack_too_much;                       /* the next ACK is so much too high; once */
@@ -43,10 +43,10 @@ struct fake_record {
 	bool has_step;
 	uint32_t step;
 	uint64_t n_steps;
-	uint32_t step_last;    /* of a DROPPED */
-	int32_t exit_code;     /* of a FINISH */
-	double scalar;         /* the first of a STEP */
-	struct counts nonzero; /* data is owned */
+	uint32_t step_last;              /* of a DROPPED */
+	int32_t exit_code;               /* of a FINISH */
+	double scalar;                   /* the first of a STEP */
+	struct counts nonzero, positive; /* data is owned */
 };
 
 struct fake_daemon {
@@ -83,7 +83,8 @@ struct fake_daemon {
 /* Listens at path and begins. */
 void fake_start(struct fake_daemon *f, const char *path, const struct fake_script *script);
 
-/* Ends the thread and the connection; the path is removed. What was recorded stays until fake_free. */
+/* Ends the thread and the connection; the path is removed. What was recorded stays until
+ * fake_free. */
 void fake_stop(struct fake_daemon *f);
 void fake_free(struct fake_daemon *f);
 

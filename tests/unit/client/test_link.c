@@ -1,4 +1,5 @@
-/* One connection, turn by turn, against a daemon that dies, mumbles, refuses or says nothing at all. */
+/* One connection, turn by turn, against a daemon that dies, mumbles, refuses or says nothing at
+ * all. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

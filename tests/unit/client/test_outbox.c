@@ -115,7 +115,8 @@ static void drop_newest(struct model *m, const uint32_t *step) {
 	note_said(m, DROPPED_HERE, step, 0);
 }
 
-/* The model's own idea of which frame goes: the oldest not acked, not dropped, and in nobody's hands. */
+/* The model's own idea of which frame goes: the oldest not acked, not dropped, and in nobody's
+ * hands. */
 static bool drop_oldest(struct model *m) {
 	uint64_t seq = m->o.acked + 1;
 	while (seq <= m->n_said &&
@@ -133,7 +134,8 @@ static bool drop_oldest(struct model *m) {
 
 /* ---- the other end ---- */
 
-/* What a DROPPED says must cover what was dropped, and exactly that if no connection was ever lost. */
+/* What a DROPPED says must cover what was dropped, and exactly that if no connection was ever
+ * lost. */
 static void hear_dropped(struct model *m, const struct msg_dropped *d) {
 	uint64_t n_steps = 0;
 
@@ -192,7 +194,8 @@ static void hear(struct model *m) {
 
 /* ---- the connection ---- */
 
-/* Writes at most `most` bytes of what is gathered, with something happening between gather and wrote. */
+/* Writes at most `most` bytes of what is gathered, with something happening between gather and
+ * wrote. */
 static void carry(struct model *m, size_t most, void (*meanwhile)(struct model *m)) {
 	struct iovec iov[8];
 	size_t n = outbox_gather(&m->o, iov, 1 + roll(m, 8), 1 + roll(m, 65536));

@@ -1,5 +1,5 @@
-/* What happens around the calls: forks, exits, stderr, a library that is closed. Each in a process of its own, which is
- * killed if it hangs. */
+/* What happens around the calls: forks, exits, stderr, a library that is closed. Each in a
+ * process of its own, which is killed if it hangs. */
 #include "fixture.h"
 
 #include <dlfcn.h>
@@ -14,7 +14,8 @@
 
 static const char *library_path;
 
-/* Runs `child` in a process of its own, its stderr into `said`. Returns its exit status, -1 if it was killed. */
+/* Runs `child` in a process of its own, its stderr into `said`. Returns its exit status, -1 if
+ * it was killed. */
 static int in_child(struct fixture *x, void (*child)(struct fixture *x), char *said, size_t size) {
 	int pipe_fds[2];
 	int status = 0;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "counts.h"
 #include "decode.h"
 #include "frame.h"
 
@@ -160,6 +161,82 @@ static void the_form_of_the_counts_follows_the_counts(void **state) {
 	stop(x);
 	for (uint32_t i = 0; i + 1 < x->daemon.n_records; i++) {
 		assert_int_equal(x->daemon.records[i].nonzero.form, shapes[i / 2].form);
+	}
+	fake_free(&x->daemon);
+}
+
+#define RANDOM_STEPS 400u
+
+/* What feature i of a vector of that seed counts: from one in a thousand to all, from 1 to
+ * 100,000. */
+static uint32_t random_count(uint32_t seed, uint32_t i) {
+	static const uint32_t every[] = {1, 2, 3, 6, 10, 1000};
+	static const uint32_t limit[] = {1, 255, 256, 65535, 100000};
+	uint32_t mixed = (i + 1) * 2654435761u ^ (seed + 1) * 40503u * 65537u;
+
+	mixed ^= mixed >> 15;
+	return mixed % every[seed / 3 % 6] == 0 ? 1 + (mixed >> 8) % limit[seed / 7 % 5] : 0;
+}
+
+static void check_counts(const struct counts *c, uint32_t seed) {
+	uint32_t dense[D_SAE] = {0};
+	size_t width = c->form == COUNTS_U8                                 ? 1
+		       : c->form == COUNTS_U16 || c->form == COUNTS_PAIRS16 ? 2
+									    : 4;
+	bool pairs = c->form == COUNTS_PAIRS16 || c->form == COUNTS_PAIRS32;
+	uint32_t max = 0;
+	uint32_t n_nonzero = 0;
+	uint32_t n_entries = 0;
+
+	assert_null(counts_check(c, D_SAE, 100000));
+	for (uint32_t i = 0; i < c->n_entries; i++) {
+		uint32_t index = i;
+		if (pairs) {
+			memcpy(&index, c->data + 4 * i, 4);
+		}
+		memcpy(&dense[index], c->data + (pairs ? 4 * c->n_entries : 0) + width * i, width);
+	}
+	for (uint32_t i = 0; i < D_SAE; i++) {
+		uint32_t count = random_count(seed, i);
+		assert_int_equal(dense[i], count);
+		max = count > max ? count : max;
+		n_nonzero += count != 0;
+	}
+	assert_int_equal(c->form, counts_smallest(max, n_nonzero, D_SAE, &n_entries));
+	assert_int_equal(c->n_entries, n_entries);
+}
+
+static void counts_arrive_exactly_whatever_shape_they_change_to(void **state) {
+	struct fixture *x = *state;
+	fake_start(&x->daemon, x->path, NULL);
+	struct saem_options options = options_for(x);
+	struct saem_run *run = open_run(&options);
+	const double scalars[2] = {0};
+
+	for (uint32_t step = 0; step < RANDOM_STEPS; step++) {
+		uint32_t u32[D_SAE];
+		double f64[D_SAE];
+		for (uint32_t i = 0; i < D_SAE; i++) {
+			u32[i] = random_count(step, i);
+			f64[i] = random_count(step + 11, i);
+		}
+		const struct saem_counts fired = {
+			.type = SAEM_U32, .data = u32, .n_entries = D_SAE};
+		const struct saem_counts positive = {
+			.type = SAEM_F64, .data = f64, .n_entries = D_SAE};
+		assert_in_range(saem_log_step(run, step, 100000, &fired,
+					step % 5 == 0 ? NULL : &positive, scalars, NULL, 2),
+			SAEM_QUEUED, SAEM_AWAY);
+	}
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
+	saem_close(run);
+	stop(x);
+	assert_int_equal(x->daemon.n_records, RANDOM_STEPS + 1);
+	for (uint32_t step = 0; step < RANDOM_STEPS; step++) {
+		check_counts(&x->daemon.records[step].nonzero, step);
+		if (step % 5 != 0) {
+			check_counts(&x->daemon.records[step].positive, step + 11);
+		}
 	}
 	fake_free(&x->daemon);
 }
@@ -767,6 +844,7 @@ int main(void) {
 		T(everything_a_trainer_can_say_is_a_message_of_the_protocol),
 		T(many_values_are_one_message_and_too_many_none),
 		T(the_form_of_the_counts_follows_the_counts),
+		T(counts_arrive_exactly_whatever_shape_they_change_to),
 		T(a_misused_call_does_nothing_and_says_why),
 		T(an_option_that_cannot_be_is_refused_with_a_sentence),
 		T(an_older_caller_s_shorter_options_are_enough),

@@ -276,16 +276,32 @@ static void indices_must_ascend_and_stay_below_d_sae(void **state) {
 	assert_string_equal(words, "positive: index 10 is not below d_sae 10");
 }
 
-static void a_vector_that_changes_between_two_looks_is_found_out(void **state) {
+static void more_pairs_than_there_is_room_for_are_counted_and_not_written(void **state) {
 	uint8_t out[6 * 2 + 1];
 	(void)state;
-	for (uint32_t i = 0; i < 100; i++) {
-		put(SAEM_U32, i, 1);
+	for (uint32_t i = 0; i < 5000; i++) {
+		put(SAEM_U32, i, i == 4999 ? 77 : 1);
 	}
-	struct vector v = vector_of(SAEM_U32, 100);
+	struct vector v = vector_of(SAEM_U32, 5000);
 	out[12] = 0xa5;
-	assert_true(vector_read(&v, COUNTS_PAIRS16, 2, out).flawed); /* it had two of them before */
+	struct survey s = vector_read(&v, COUNTS_PAIRS16, 2, out);
+	assert_int_equal(s.n_nonzero, 5000);
+	assert_int_equal(s.max, 77);
 	assert_int_equal(out[12], 0xa5);
+}
+
+static void fewer_pairs_than_there_is_room_for_lie_together(void **state) {
+	uint8_t out[6 * 100];
+	const uint32_t indices[] = {3, 4000};
+	const uint16_t values[] = {3, 4000};
+	(void)state;
+	for (uint32_t i = 0; i < 5000; i++) {
+		put(SAEM_U32, i, i == 3 || i == 4000 ? i : 0);
+	}
+	struct vector v = vector_of(SAEM_U32, 5000);
+	assert_int_equal(vector_read(&v, COUNTS_PAIRS16, 100, out).n_nonzero, 2);
+	assert_memory_equal(out, indices, sizeof indices);
+	assert_memory_equal(out + sizeof indices, values, sizeof values);
 }
 
 int main(void) {
@@ -297,7 +313,8 @@ int main(void) {
 		cmocka_unit_test(minus_zero_is_zero),
 		cmocka_unit_test(a_float_counts_as_far_as_it_is_read),
 		cmocka_unit_test(indices_must_ascend_and_stay_below_d_sae),
-		cmocka_unit_test(a_vector_that_changes_between_two_looks_is_found_out),
+		cmocka_unit_test(more_pairs_than_there_is_room_for_are_counted_and_not_written),
+		cmocka_unit_test(fewer_pairs_than_there_is_room_for_lie_together),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
