@@ -209,7 +209,7 @@ static void move_text(struct text *text, void *arg) {
 }
 
 static int own_texts(struct opening *o) {
-	size_t size = 0;
+	size_t size = 1;
 
 	each_text(&o->open, add_len, &size);
 	o->memory = malloc(size);

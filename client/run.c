@@ -165,14 +165,13 @@ static int run_init(struct saem_run *run, const struct saem_options *o, char *wo
 }
 
 static void run_start(struct saem_run *run) {
-	run_ref(run);
 	int status = sender_add(&run->link);
 	if (status == 0) {
+		run_ref(run); /* the sender's: it lets go only of what was closed */
 		return;
 	}
 
 	/* A trainer at its limit of threads trains on without us. */
-	run_unref(run);
 	pthread_mutex_lock(&run->stream.lock);
 	stream_say(&run->stream, "no thread could be started: %s", strerror(-status));
 	stream_refuse(&run->stream);

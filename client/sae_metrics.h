@@ -179,11 +179,11 @@ enum saem_value_kind {
 struct saem_value {
 	const char *key;
 	enum saem_value_kind kind;
+	uint32_t n_bins; /* of a histogram */
 	double number;
 	int64_t integer;
 	const char *text;
-	const double *counts, *edges; /* of a histogram: n_bins, and one more */
-	uint32_t n_bins;
+	const double *counts, *edges; /* n_bins of them, and one more */
 };
 
 #define SAEM_NO_STEP (-1) /* the step the run is at */

@@ -116,7 +116,11 @@ static void run_links(const struct watch *w, struct link *first) {
 	uint64_t now_ms = clock_now_ms();
 
 	for (struct link *l = first; l != NULL; l = l->next) {
-		link_run(l, fd == NULL ? POLLIN | POLLOUT : (fd++)->revents, now_ms);
+		short revents = POLLIN | POLLOUT;
+		if (fd != NULL) {
+			revents = (fd++)->revents;
+		}
+		link_run(l, revents, now_ms);
 	}
 }
 

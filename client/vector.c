@@ -259,8 +259,9 @@ static uint64_t gather_64(const uint8_t *marks) {
 	return bits;
 }
 
-/* Finds where the counts of a block are nonzero, from bit to bit: zeros cost next to nothing. */
-static uint32_t find_nonzero(const any_u32 *in, size_t n, uint32_t where[BLOCK]) {
+/* Finds the nonzero counts of a block, from bit to bit: zeros cost next to nothing. */
+static uint32_t find_nonzero(
+	const any_u32 *in, size_t n, uint32_t where[BLOCK], uint32_t found[BLOCK]) {
 	uint8_t marks[BLOCK];
 	uint32_t n_found = 0;
 
@@ -268,7 +269,10 @@ static uint32_t find_nonzero(const any_u32 *in, size_t n, uint32_t where[BLOCK])
 	memset(marks + n, 0, -n % 64);
 	for (size_t at = 0; at < n; at += 64) {
 		for (uint64_t bits = gather_64(marks + at); bits != 0; bits &= bits - 1) {
-			where[n_found++] = (uint32_t)at + (uint32_t)__builtin_ctzll(bits);
+			uint32_t i = (uint32_t)at + (uint32_t)__builtin_ctzll(bits);
+			where[n_found] = i;
+			found[n_found] = in[i];
+			n_found++;
 		}
 	}
 	return n_found;
@@ -287,12 +291,9 @@ static void pairs_add(
 	struct pairs *p, const any_u32 *in, const any_u32 *indices, size_t at, size_t n) {
 	uint32_t where[BLOCK];
 	uint32_t found[BLOCK];
-	uint32_t n_found = find_nonzero(in, n, where);
+	uint32_t n_found = find_nonzero(in, n, where, found);
 	uint32_t written = p->survey.n_nonzero < p->n_max ? p->survey.n_nonzero : p->n_max;
 	uint32_t n_fit = n_found < p->n_max - written ? n_found : p->n_max - written;
-	for (uint32_t i = 0; i < n_found; i++) {
-		found[i] = in[where[i]];
-	}
 
 	any_u32 *out = (any_u32 *)(void *)p->indices + written;
 	if (indices == NULL) {

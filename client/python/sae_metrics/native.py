@@ -100,12 +100,12 @@ class Value(ctypes.Structure):
     _fields_ = [
         ("key", c_char_p),
         ("kind", c_int),
+        ("n_bins", c_uint32),
         ("number", c_double),
         ("integer", c_int64),
         ("text", c_char_p),
         ("counts", POINTER(c_double)),
         ("edges", POINTER(c_double)),
-        ("n_bins", c_uint32),
     ]
 
 

@@ -268,7 +268,7 @@ static void what_the_daemon_has_in_memory_is_not_sent_again(void **state) {
 
 static void garbage_ends_the_connection_and_nothing_else(void **state) {
 #define GARBAGE(bytes)                                                                             \
-	{ bytes, sizeof bytes - 1 }
+	{ (bytes), sizeof(bytes) - 1 }
 	static const struct text garbage[] = {
 		GARBAGE("HTTP/1.1 400 Bad Request\r\n\r\n"),
 		GARBAGE("\xff\xff\xff\xff\xff\xff\xff\xff"),
