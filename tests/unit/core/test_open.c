@@ -1,0 +1,439 @@
+/* OPEN: every refusal, and what an opened stream is told. */
+#include "rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct text lit(const char *text) {
+	return text_of(text, strlen(text));
+}
+
+static int setup(void **state) {
+	struct rig *rig = malloc(sizeof *rig);
+	rig_start(rig);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state) {
+	rig_finish(*state);
+	free(*state);
+	return 0;
+}
+
+/* Refused with that code; nothing has changed. */
+static void refused(
+	struct rig *rig, const struct msg_open *open, enum refusal_code code, const char *words) {
+	struct stream *before = registry_find_stream(rig->registry, open->stream);
+	bool was_connected = before != NULL && stream_connected(before);
+	uint64_t bytes = registry_user_bytes(rig->registry, rig->peer.uid);
+
+	assert_int_equal(rig_open(rig, open), 1);
+	assert_int_equal(rig->refusal.code, code);
+	if (strstr(rig->refusal.words, words) == NULL) {
+		fail_msg("\"%s\" is not in \"%s\"", words, rig->refusal.words);
+	}
+	assert_ptr_equal(registry_find_stream(rig->registry, open->stream), before);
+	assert_true(before == NULL || stream_connected(before) == was_connected);
+	assert_int_equal(registry_user_bytes(rig->registry, rig->peer.uid), bytes);
+}
+
+/* ---- fields ---- */
+
+static void a_d_sae_above_the_limit_is_refused_with_the_limit(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(D_SAE_MAX + 1);
+
+	refused(rig, &open, REFUSE_BAD_FIELD, "d_sae");
+	assert_true(rig->refusal.has_limit);
+	assert_int_equal(rig->refusal.limit, D_SAE_MAX);
+	assert_false(rig->refusal.has_retry);
+}
+
+static void a_window_of_one_is_refused(void **state) {
+	struct msg_open open = rig_msg_open(4);
+	open.feature_sampling_window = 1;
+	refused(*state, &open, REFUSE_BAD_FIELD, "feature_sampling_window is 1");
+}
+
+static void a_log_frequency_of_zero_is_refused(void **state) {
+	struct msg_open open = rig_msg_open(4);
+	open.wandb_log_frequency = 0;
+	refused(*state, &open, REFUSE_BAD_FIELD, "wandb_log_frequency is 0");
+}
+
+static void a_rank_outside_of_its_world_is_refused(void **state) {
+	struct msg_open open = rig_msg_open(4);
+	open.rank = 2;
+	open.world_size = 2;
+	refused(*state, &open, REFUSE_BAD_FIELD, "rank is 2 of 2");
+	open.rank = 0;
+	open.world_size = 0;
+	refused(*state, &open, REFUSE_BAD_FIELD, "world_size is 0");
+	open.world_size = RANKS_MAX + 1;
+	refused(*state, &open, REFUSE_BAD_FIELD, "world_size is 65");
+}
+
+static void ids_that_are_empty_or_too_long_are_refused(void **state) {
+	static char longer[LAUNCH_ID_MAX + 2];
+	struct msg_open open = rig_msg_open(4);
+	memset(longer, 'x', sizeof longer - 1);
+
+	open.run = text_of("", 0);
+	refused(*state, &open, REFUSE_BAD_FIELD, "run is not an id");
+	open.run = text_of(longer, RUN_ID_MAX + 1);
+	refused(*state, &open, REFUSE_BAD_FIELD, "run is not an id");
+	open = rig_msg_open(4);
+	open.launch = text_of("", 0);
+	refused(*state, &open, REFUSE_BAD_FIELD, "launch is not an id");
+	open.launch = text_of(longer, LAUNCH_ID_MAX + 1);
+	refused(*state, &open, REFUSE_BAD_FIELD, "launch is not an id");
+	open = rig_msg_open(4);
+	open.key_suffix = text_of(longer, NAME_MAX_BYTES + 1);
+	refused(*state, &open, REFUSE_BAD_FIELD, "key_suffix");
+}
+
+static void a_profile_nobody_knows_is_refused(void **state) {
+	struct msg_open open = rig_msg_open(4);
+	open.profile = lit("keras");
+	refused(*state, &open, REFUSE_BAD_FIELD, "there is no profile \"keras\"");
+}
+
+static void a_config_that_is_no_object_is_refused(void **state) {
+	struct msg_open open = rig_msg_open(4);
+	open.config = lit("[1, 2]");
+	refused(*state, &open, REFUSE_BAD_FIELD, "config is not a JSON object");
+	open.config = lit("{\"lr\": }");
+	refused(*state, &open, REFUSE_BAD_FIELD, "config is not a JSON object");
+}
+
+static void more_names_than_a_run_has_places_for_are_refused(void **state) {
+	struct rig *rig = *state;
+	static char names[2 * SCALARS_MAX][8];
+	struct msg_open open = rig_msg_open(4);
+	for (uint32_t i = 0; i < 2 * SCALARS_MAX; i++) {
+		(void)snprintf(names[i], sizeof names[i], "x%u", i);
+	}
+
+	for (uint32_t i = 0; i < SCALARS_MAX; i++) {
+		open.scalars[open.n_scalars++] = lit(names[i]);
+	}
+	struct stream *s = rig_must_open(rig, &open);
+	registry_disconnected(rig->registry, s, rig->now);
+	open.scalars[0] = lit(names[SCALARS_MAX]);
+	open.launch = lit("second");
+	rig_stream_id(&open, 2);
+	refused(rig, &open, REFUSE_BAD_FIELD, "257 names");
+	/* The first launch is none the worse for it. */
+	open.scalars[0] = lit(names[0]);
+	open.launch = lit("launch");
+	rig_stream_id(&open, 1);
+	assert_ptr_equal(rig_must_open(rig, &open), s);
+}
+
+/* ---- against what is known ---- */
+
+static void resume_never_refuses_a_run_that_exists(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	open.resume = lit("never");
+	struct stream *s = rig_must_open(rig, &open);
+	assert_false(rig->opened.resumed);
+
+	/* The same launch again is no resuming. */
+	registry_disconnected(rig->registry, s, rig->now);
+	assert_ptr_equal(rig_must_open(rig, &open), s);
+
+	registry_disconnected(rig->registry, s, rig->now);
+	open.launch = lit("second");
+	rig_stream_id(&open, 2);
+	refused(rig, &open, REFUSE_RESUME, "run r exists");
+	open.resume = lit("allow");
+	(void)rig_must_open(rig, &open);
+	assert_true(rig->opened.resumed);
+}
+
+static void resume_must_refuses_a_run_that_does_not_exist(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	open.resume = lit("must");
+	refused(rig, &open, REFUSE_RESUME, "there is no run r");
+	assert_null(registry_find(rig->registry, "r"));
+
+	open.resume = (struct text){0};
+	struct stream *s = rig_must_open(rig, &open);
+	registry_disconnected(rig->registry, s, rig->now);
+	open.resume = lit("must");
+	open.launch = lit("second");
+	rig_stream_id(&open, 2);
+	(void)rig_must_open(rig, &open);
+	assert_true(rig->opened.resumed);
+}
+
+static void another_users_run_is_refused_but_not_to_root(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	struct stream *s = rig_must_open(rig, &open);
+	registry_disconnected(rig->registry, s, rig->now);
+
+	rig->peer.uid = 1001;
+	refused(rig, &open, REFUSE_NOT_PERMITTED, "another user");
+	rig->peer.uid = 0;
+	(void)rig_must_open(rig, &open);
+}
+
+static void ranks_of_a_launch_have_to_agree(void **state) {
+	struct rig *rig = *state;
+	struct msg_open first = rig_msg_open(4);
+	first.world_size = 2;
+	(void)rig_must_open(rig, &first);
+
+	struct msg_open open = first;
+	open.rank = 1;
+	rig_stream_id(&open, 2);
+	open.d_sae = 5;
+	refused(rig, &open, REFUSE_MISMATCH, "d_sae is 5");
+	open.d_sae = 4;
+	open.world_size = 3;
+	refused(rig, &open, REFUSE_MISMATCH, "world_size is 3");
+	open.world_size = 2;
+	open.wandb_log_frequency = 7;
+	refused(rig, &open, REFUSE_MISMATCH, "wandb_log_frequency is 7");
+	open.wandb_log_frequency = 2;
+	open.feature_sampling_window = 9;
+	refused(rig, &open, REFUSE_MISMATCH, "feature_sampling_window is 9");
+	open.feature_sampling_window = 3;
+	open.dead_feature_window = 8;
+	refused(rig, &open, REFUSE_MISMATCH, "dead_feature_window is 8");
+	open.dead_feature_window = 1;
+	open.profile = lit("saelens");
+	refused(rig, &open, REFUSE_MISMATCH, "saelens");
+	open.profile = lit("prisma");
+	(void)rig_must_open(rig, &open);
+}
+
+static void a_later_launch_keeps_the_runs_d_sae(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	registry_disconnected(rig->registry, rig_must_open(rig, &open), rig->now);
+	open.launch = lit("second");
+	rig_stream_id(&open, 2);
+	open.d_sae = 8;
+	refused(rig, &open, REFUSE_MISMATCH, "d_sae is 8, and run r has 4");
+}
+
+static void a_rank_taken_twice_is_refused(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	struct stream *s = rig_must_open(rig, &open);
+
+	rig_stream_id(&open, 2);
+	refused(rig, &open, REFUSE_RANK_TAKEN, "is rank 0 of run r");
+	/* Not when the other has left. */
+	registry_disconnected(rig->registry, s, rig->now);
+	(void)rig_must_open(rig, &open);
+	rig_stream_id(&open, 1);
+	refused(rig, &open, REFUSE_RANK_TAKEN, "is rank 0 of run r");
+}
+
+static void an_older_launch_with_a_live_connection_is_not_ended(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	struct stream *s = rig_must_open(rig, &open);
+
+	open.launch = lit("second");
+	rig_stream_id(&open, 2);
+	refused(rig, &open, REFUSE_RUN_BUSY, "older launch");
+	assert_true(rig->refusal.has_retry);
+	registry_disconnected(rig->registry, s, rig->now);
+	(void)rig_must_open(rig, &open);
+}
+
+static void a_straggler_of_an_ended_launch_does_not_take_the_run_back(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4), late = open;
+	open.world_size = late.world_size = 2;
+	registry_disconnected(rig->registry, rig_must_open(rig, &open), rig->now);
+	struct msg_open second = open;
+	second.launch = lit("second");
+	rig_stream_id(&second, 2);
+	registry_disconnected(rig->registry, rig_must_open(rig, &second), rig->now);
+
+	/* Its first rank, known, and its second, which never came. */
+	refused(rig, &open, REFUSE_RUN_BUSY, "later launch");
+	assert_false(rig->refusal.has_retry);
+	late.rank = 1;
+	rig_stream_id(&late, 3);
+	refused(rig, &late, REFUSE_RUN_BUSY, "later launch");
+	/* Nor after a restart. */
+	rig_commit(rig);
+	rig_crash(rig, false);
+	refused(rig, &late, REFUSE_RUN_BUSY, "later launch");
+}
+
+static void a_finished_stream_hears_its_last_ack_even_after_a_later_launch(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	struct stream *s = rig_must_open(rig, &open);
+	rig_step(rig, s, 0, 2, 1, 0);
+	struct message finish = rig_msg_finish(2, 0);
+	assert_int_equal(rig_apply(rig, s, &finish), APPLY_TAKEN);
+	registry_disconnected(rig->registry, s, rig->now);
+	rig_commit(rig);
+	struct msg_open second = open;
+	second.launch = lit("second");
+	rig_stream_id(&second, 2);
+	(void)rig_must_open(rig, &second);
+
+	assert_ptr_equal(rig_must_open(rig, &open), s);
+	assert_int_equal(rig->opened.durable, 2);
+	assert_int_equal(rig->opened.wanted, 3);
+	/* It has nothing more to say. */
+	struct message more = rig_msg_event(3, "late", "word");
+	assert_int_equal(rig_apply(rig, s, &more), APPLY_REFUSED);
+}
+
+static void a_stream_belongs_to_one_run_and_one_rank(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	open.world_size = 2;
+	struct stream *s = rig_must_open(rig, &open);
+	registry_disconnected(rig->registry, s, rig->now);
+
+	open.run = lit("other");
+	refused(rig, &open, REFUSE_BAD_FIELD, "belongs to run r");
+	open.run = lit("r");
+	open.rank = 1;
+	refused(rig, &open, REFUSE_BAD_FIELD, "was rank 0");
+	open.rank = 0;
+	open.launch = lit("second");
+	refused(rig, &open, REFUSE_BAD_FIELD, "another launch");
+}
+
+/* ---- budget ---- */
+
+static void the_budget_is_a_users_and_not_the_hosts(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(3u << 20);
+	struct stream *s = rig_must_open(rig, &open);
+	struct msg_open more = rig_msg_open(2u << 20);
+	more.run = lit("second");
+	rig_stream_id(&more, 2);
+
+	refused(rig, &more, REFUSE_BUDGET,
+		"d_sae 2097152 × 16 bytes = 32 MiB; user 1000 holds 48 MiB of 64 MiB");
+	assert_true(rig->refusal.has_limit);
+	assert_null(registry_find(rig->registry, "second"));
+	rig->peer.uid = 1001;
+	(void)rig_must_open(rig, &more);
+	assert_true(registry_user_bytes(rig->registry, 1001) >= 32u << 20);
+
+	/* What is forgotten is given back. */
+	registry_disconnected(rig->registry, s, rig->now);
+	rig_commit(rig);
+	assert_true(run_evictable(registry_find(rig->registry, "r")));
+	registry_evict(rig->registry, registry_find(rig->registry, "r"));
+	assert_int_equal(registry_user_bytes(rig->registry, 1000), 0);
+}
+
+static void ranks_are_charged_for_the_steps_that_may_pend(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2u << 20);
+	open.world_size = 3;
+	refused(rig, &open, REFUSE_BUDGET, "5 pending steps × (d_sae × 8 bytes + 3 ranks");
+	open.world_size = 1;
+	(void)rig_must_open(rig, &open);
+}
+
+/* ---- the answer ---- */
+
+static void opened_says_what_is_durable_and_what_is_wanted(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	open.name = lit("a name");
+	struct stream *s = rig_must_open(rig, &open);
+	assert_int_equal(rig->opened.durable, 0);
+	assert_int_equal(rig->opened.wanted, 1);
+	assert_false(rig->opened.has_last_step);
+	assert_int_equal(rig->opened.attempt, 1);
+	assert_true(rig->opened.outbox_bytes >= 64u << 20);
+	assert_memory_equal(rig->opened.name.data, "a name", 6);
+
+	for (uint32_t step = 0; step < 5; step++) {
+		rig_step(rig, s, step, 2, 1, 0);
+		if (step == 2) {
+			rig_commit(rig);
+		}
+	}
+	registry_disconnected(rig->registry, s, rig->now);
+	assert_ptr_equal(rig_must_open(rig, &open), s);
+	assert_int_equal(rig->opened.durable, 3);
+	assert_int_equal(rig->opened.wanted, 6);
+	assert_true(rig->opened.has_last_step);
+	assert_int_equal(rig->opened.last_step, 4);
+
+	rig_crash(rig, false);
+	(void)rig_must_open(rig, &open);
+	assert_int_equal(rig->opened.durable, 3);
+	assert_int_equal(rig->opened.wanted, 4);
+	assert_int_equal(rig->opened.last_step, 2);
+}
+
+static void a_run_without_a_name_is_called_by_its_id(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	(void)rig_must_open(rig, &open);
+	assert_int_equal(rig->opened.name.len, 1);
+	assert_memory_equal(rig->opened.name.data, "r", 1);
+}
+
+static void what_update_changed_is_not_undone_by_a_reconnect(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	open.name = lit("first");
+	struct stream *s = rig_must_open(rig, &open);
+	struct message m = {.type = MSG_UPDATE};
+	m.update = (struct msg_update){.seq = 1, .name = lit("second")};
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+	registry_disconnected(rig->registry, s, rig->now);
+	(void)rig_must_open(rig, &open);
+	assert_memory_equal(rig->opened.name.data, "second", 6);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		TEST(a_d_sae_above_the_limit_is_refused_with_the_limit),
+		TEST(a_window_of_one_is_refused),
+		TEST(a_log_frequency_of_zero_is_refused),
+		TEST(a_rank_outside_of_its_world_is_refused),
+		TEST(ids_that_are_empty_or_too_long_are_refused),
+		TEST(a_profile_nobody_knows_is_refused),
+		TEST(a_config_that_is_no_object_is_refused),
+		TEST(more_names_than_a_run_has_places_for_are_refused),
+		TEST(resume_never_refuses_a_run_that_exists),
+		TEST(resume_must_refuses_a_run_that_does_not_exist),
+		TEST(another_users_run_is_refused_but_not_to_root),
+		TEST(ranks_of_a_launch_have_to_agree),
+		TEST(a_later_launch_keeps_the_runs_d_sae),
+		TEST(a_rank_taken_twice_is_refused),
+		TEST(an_older_launch_with_a_live_connection_is_not_ended),
+		TEST(a_straggler_of_an_ended_launch_does_not_take_the_run_back),
+		TEST(a_finished_stream_hears_its_last_ack_even_after_a_later_launch),
+		TEST(a_stream_belongs_to_one_run_and_one_rank),
+		TEST(the_budget_is_a_users_and_not_the_hosts),
+		TEST(ranks_are_charged_for_the_steps_that_may_pend),
+		TEST(opened_says_what_is_durable_and_what_is_wanted),
+		TEST(a_run_without_a_name_is_called_by_its_id),
+		TEST(what_update_changed_is_not_undone_by_a_reconnect),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
