@@ -1,0 +1,619 @@
+/* The rules of PROTOCOL.md §4, one or more tests each, by their names. */
+#include "rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct text lit(const char *text) {
+	return text_of(text, strlen(text));
+}
+
+static int setup(void **state) {
+	struct rig *rig = malloc(sizeof *rig);
+	rig_start(rig);
+	*state = rig;
+	return 0;
+}
+
+static int teardown(void **state) {
+	rig_finish(*state);
+	free(*state);
+	return 0;
+}
+
+/* Rank `rank` of `n`, with 2 features. */
+static struct stream *open_rank(struct rig *rig, uint32_t rank, uint32_t n) {
+	struct msg_open open = rig_msg_open(2);
+	open.rank = rank;
+	open.world_size = n;
+	rig_stream_id(&open, (uint8_t)(rank + 1));
+	return rig_must_open(rig, &open);
+}
+
+static enum apply_result step(struct rig *rig, struct stream *s, uint32_t n) {
+	uint32_t counts[2] = {1, 0};
+	struct message m = rig_msg_step(stream_received(s) + 1, n, 2, counts, 2);
+	return rig_apply(rig, s, &m);
+}
+
+static enum apply_result event(struct rig *rig, struct stream *s, const char *text) {
+	struct message m = rig_msg_event(stream_received(s) + 1, "note", text);
+	return rig_apply(rig, s, &m);
+}
+
+static void taken(enum apply_result result) {
+	assert_int_equal(result, APPLY_TAKEN);
+}
+
+/* ---- R1 ---- */
+
+static void r1_what_comes_behind_a_waiting_step_waits(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+
+	taken(step(rig, a, 0));
+	taken(event(rig, a, "behind"));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "event"), 0);
+	assert_int_equal(stream_applied(a), 0);
+	assert_int_equal(stream_received(a), 2);
+
+	taken(step(rig, b, 0));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "event"), 1);
+	assert_int_equal(stream_applied(a), 2);
+	assert_int_equal(stream_applied(b), 1);
+}
+
+static void r1_a_seq_that_jumps_is_out_of_order(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_rank(rig, 0, 1);
+	struct message m = rig_msg_event(2, "note", "too early");
+
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_OUT_OF_ORDER);
+	assert_int_equal(registry_apply_bad(rig->registry, s, 2, rig->now), APPLY_OUT_OF_ORDER);
+	assert_int_equal(stream_received(s), 0);
+}
+
+/* ---- R2 ---- */
+
+static void r2_durable_is_the_applied_prefix_and_not_what_was_received(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+
+	taken(event(rig, a, "first"));
+	taken(step(rig, a, 0));
+	taken(event(rig, a, "behind"));
+	rig_commit(rig);
+	assert_int_equal(stream_durable(a), 1);
+	taken(step(rig, b, 0));
+	assert_int_equal(stream_durable(a), 1);
+	rig_commit(rig);
+	assert_int_equal(stream_durable(a), 3);
+}
+
+/* ---- R3 ---- */
+
+static void r3_a_cut_is_not_touched_by_what_comes_after_it(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_rank(rig, 0, 1);
+	rig_step(rig, s, 0, 2, 2, 1);
+
+	struct run *run = stream_run(s);
+	struct run_cut *cut = run_cut(rig->registry, run, rig->now);
+	assert_non_null(cut);
+	assert_true(cut->arrays_changed);
+	assert_int_equal(cut->window[0], 2);
+	assert_false(run_evictable(run));
+	uint8_t *small = malloc(cut->small_len);
+	memcpy(small, cut->small, cut->small_len);
+	uint32_t n_changes = cut->changes.count;
+	rig_step(rig, s, 1, 2, 2, 1);
+	rig_step(rig, s, 2, 2, 2, 1);
+	assert_int_equal(cut->window[0], 2);
+	assert_int_equal(cut->changes.count, n_changes);
+	assert_memory_equal(cut->small, small, cut->small_len);
+	assert_int_equal(cut->streams[0].applied, 1);
+	free(small);
+
+	/* Committed, it speaks of what it held. */
+	registry_committed(rig->registry, cut);
+	assert_int_equal(stream_durable(s), 1);
+	run_cut_destroy(cut);
+}
+
+static void r3_waiting_steps_are_no_part_of_a_cut_and_come_again(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	taken(step(rig, b, 0));
+	taken(step(rig, a, 1));
+	rig_commit(rig);
+	rig_crash(rig, false);
+
+	a = open_rank(rig, 0, 2);
+	assert_int_equal(rig->opened.wanted, 2);
+	b = open_rank(rig, 1, 2);
+	assert_int_equal(rig->opened.wanted, 2);
+	taken(step(rig, a, 1));
+	taken(step(rig, b, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+	assert_int_equal((int)rig_number(rig_find(rig, "step ", 1), "n_rows"), 4);
+}
+
+/* ---- R4 ---- */
+
+static void r4_below_wanted_is_discarded(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_rank(rig, 0, 1);
+	rig_step(rig, s, 0, 2, 1, 1);
+	rig_step(rig, s, 1, 2, 1, 1);
+	uint32_t counts[2] = {9, 9};
+	struct message again = rig_msg_step(1, 0, 2, counts, 2);
+
+	assert_int_equal(rig_apply(rig, s, &again), APPLY_DISCARDED);
+	assert_int_equal(registry_apply_bad(rig->registry, s, 2, rig->now), APPLY_DISCARDED);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+	assert_int_equal(rig->row.refused, 0);
+}
+
+/* ---- R5 ---- */
+
+static void r5_every_seq_ends_somewhere_and_is_counted(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_rank(rig, 0, 1);
+	rig_step(rig, s, 0, 2, 1, 0);                            /* 1: folded */
+	struct message dropped = rig_msg_dropped(2, 3, 2, 1, 2); /* 2 … 4 */
+	taken(rig_apply(rig, s, &dropped));
+	assert_int_equal(registry_apply_bad(rig->registry, s, 5, rig->now), APPLY_REFUSED);
+	uint32_t counts[2] = {3, 0};
+	struct message bad = rig_msg_step(6, 3, 2, counts, 2); /* a count above n_rows */
+	assert_int_equal(rig_apply(rig, s, &bad), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_BAD_COUNTS);
+	assert_int_equal(rig->error.seq, 6);
+	registry_disconnected(rig->registry, s, rig->now);
+	struct msg_open open = rig_msg_open(2);
+	open.first_seq = 10; /* 7 … 9 are a gap */
+	s = rig_must_open(rig, &open);
+	rig_step(rig, s, 4, 2, 1, 0); /* 10 */
+	rig_commit(rig);
+
+	assert_int_equal(stream_applied(s), 10);
+	assert_int_equal(rig->row.messages, 10);
+	assert_int_equal(rig->row.dropped, 3);
+	assert_int_equal(rig->row.refused, 2);
+	assert_int_equal(rig->row.gap, 3);
+	assert_int_equal(rig->row.late, 0);
+	assert_int_equal(rig->row.missing_steps, 3);
+	assert_int_equal(stream_durable(s), 10);
+}
+
+static void r5_a_poison_frame_is_consumed_in_its_turn(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	assert_int_equal(registry_apply_bad(rig->registry, a, 2, rig->now), APPLY_REFUSED);
+	assert_int_equal(stream_applied(a), 0);
+	assert_int_equal(stream_received(a), 2);
+	taken(step(rig, b, 0));
+	assert_int_equal(stream_applied(a), 2);
+	rig_commit(rig);
+	assert_int_equal(rig->row.refused, 1);
+}
+
+/* ---- R6 ---- */
+
+static void r6_what_this_database_lacks_is_a_gap_and_never_waited_for(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	open.first_seq = 101; /* unknown here: another database acked the first hundred */
+	struct stream *s = rig_must_open(rig, &open);
+	assert_int_equal(rig->opened.wanted, 101);
+	assert_int_equal(rig->opened.durable, 0);
+	rig_commit(rig);
+	assert_int_equal(stream_durable(s), 100);
+	assert_int_equal(rig->row.gap, 100);
+	assert_non_null(strstr(rig_find(rig, "event", 0), "messages 1 to 100"));
+	assert_non_null(strstr(rig_find(rig, "event", 0), "another database"));
+
+	/* A database put back is told from another one by its id. */
+	registry_disconnected(rig->registry, s, rig->now);
+	open.first_seq = 151;
+	open.has_db_id = true;
+	memcpy(open.db_id, rig->db_id, sizeof open.db_id);
+	(void)rig_must_open(rig, &open);
+	rig_commit(rig);
+	assert_non_null(strstr(rig_find(rig, "event", 1), "before it was put back"));
+}
+
+static void r6_a_gap_behind_a_waiting_step_has_its_turn(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	registry_disconnected(rig->registry, a, rig->now);
+	struct msg_open open = rig_msg_open(2);
+	open.world_size = 2;
+	open.first_seq = 5;
+	a = rig_must_open(rig, &open);
+	assert_int_equal(rig->opened.wanted, 5);
+	assert_int_equal(stream_applied(a), 0);
+	taken(step(rig, b, 0));
+	assert_int_equal(stream_applied(a), 4);
+}
+
+/* ---- R7 ---- */
+
+static void r7_a_rank_too_far_ahead_waits_and_goes_on(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step(rig, a, n));
+	}
+	assert_int_equal(step(rig, a, 4), APPLY_LATER);
+	assert_int_equal(stream_received(a), 4);
+	assert_null(registry_next_unblocked(rig->registry));
+	taken(step(rig, b, 0));
+	assert_ptr_equal(registry_next_unblocked(rig->registry), a);
+	assert_null(registry_next_unblocked(rig->registry));
+	taken(step(rig, a, 4));
+}
+
+static void r7_the_lowest_pending_step_is_admitted_from_every_rank(void **state) {
+	struct rig *rig = *state;
+	struct stream *s[3];
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		s[rank] = open_rank(rig, rank, 3);
+	}
+	/* Rank 0 dropped step 0 and fills all four places; the others have it. */
+	struct message dropped = rig_msg_dropped(1, 1, 1, 0, 0);
+	taken(rig_apply(rig, s[0], &dropped));
+	for (uint32_t n = 1; n <= 4; n++) {
+		taken(step(rig, s[0], n));
+	}
+	taken(step(rig, s[1], 0));
+	taken(step(rig, s[2], 0));
+	for (uint32_t n = 1; n <= 4; n++) {
+		taken(step(rig, s[1], n));
+		taken(step(rig, s[2], n));
+	}
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 5);
+	const char *first = rig_find(rig, "step attempt=1 step=0 ", 0);
+	assert_int_equal((int)rig_number(first, "ranks_missing"), 1);
+	assert_int_equal((int)rig_number(first, "n_rows"), 4);
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		assert_int_equal(stream_applied(s[rank]), 5);
+	}
+}
+
+static void r7_even_ranks_that_dropped_different_steps_never_block_each_other(void **state) {
+	struct rig *rig = *state;
+	struct stream *s[4];
+	for (uint32_t rank = 0; rank < 4; rank++) {
+		s[rank] = open_rank(rig, rank, 4);
+	}
+	for (uint32_t n = 5; n < 9; n++) {
+		taken(step(rig, s[0], n));
+	}
+	taken(step(rig, s[1], 4));
+	taken(step(rig, s[2], 3)); /* no place is left, and rank 3 may bring it, too */
+	assert_int_equal(step(rig, s[3], 3), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_LATE);
+	for (uint32_t rank = 1; rank < 4; rank++) {
+		for (uint32_t n = 4; n < 9; n++) {
+			if (rank > 1 || n > 4) {
+				taken(step(rig, s[rank], n));
+			}
+		}
+	}
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 6);
+}
+
+static void r7_the_queue_behind_a_waiting_step_is_bounded_but_admits_one(void **state) {
+	struct rig *rig = *state;
+	static char large[TEXT_MAX_BYTES];
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	memset(large, 'x', sizeof large);
+	struct log_entry entries[4];
+	for (int i = 0; i < 4; i++) {
+		entries[i] = (struct log_entry){lit("key"), {.kind = VALUE_TEXT}};
+		entries[i].value.text = text_of(large, sizeof large);
+	}
+	struct message m = {.type = MSG_LOG};
+	m.log = (struct msg_log){.seq = 2, .n_entries = 4, .entries = entries};
+
+	taken(step(rig, a, 0));
+	taken(rig_apply(rig, a, &m)); /* more than the queue's bytes, but the first */
+	m.log.seq = 3;
+	assert_int_equal(rig_apply(rig, a, &m), APPLY_LATER);
+	taken(step(rig, b, 0));
+	assert_ptr_equal(registry_next_unblocked(rig->registry), a);
+	taken(rig_apply(rig, a, &m));
+
+	/* Small ones are bounded by their number. */
+	taken(step(rig, a, 1));
+	enum apply_result result;
+	uint32_t n = 0;
+	while ((result = event(rig, a, "small")) == APPLY_TAKEN && n < 1000) {
+		n++;
+	}
+	assert_int_equal(result, APPLY_LATER);
+	assert_in_range(n, 16, 64);
+	assert_int_equal(registry_apply_bad(rig->registry, a, stream_received(a) + 1, rig->now),
+		APPLY_LATER);
+	taken(step(rig, b, 1));
+	assert_ptr_equal(registry_next_unblocked(rig->registry), a);
+}
+
+/* ---- R8 ---- */
+
+static void r8_dropped_is_evidence(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	taken(step(rig, a, 1));
+	struct message dropped = rig_msg_dropped(1, 5, 2, 0, 1);
+	taken(rig_apply(rig, b, &dropped));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+	assert_int_equal((int)rig_number(rig_find(rig, "step ", 0), "ranks_missing"), 1);
+	assert_int_equal(rig->row.dropped, 5);
+	assert_int_equal(rig->row.missing_steps, 2);
+}
+
+static void r8_a_dropped_without_steps_is_no_evidence(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	struct message dropped = rig_msg_dropped(1, 5, 0, 0, 0);
+	taken(rig_apply(rig, b, &dropped));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 0);
+}
+
+static void r8_finish_is_evidence_even_behind_a_waiting_step(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 3), *b = open_rank(rig, 1, 3),
+		      *c = open_rank(rig, 2, 3);
+	taken(step(rig, b, 0));
+	struct message finish = rig_msg_finish(2, 0);
+	taken(rig_apply(rig, b, &finish));
+	taken(step(rig, a, 0));
+	taken(step(rig, a, 1));
+	taken(step(rig, c, 0));
+	taken(step(rig, c, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+	assert_int_equal((int)rig_number(rig_find(rig, "step ", 0), "ranks_missing"), 0);
+	assert_int_equal((int)rig_number(rig_find(rig, "step ", 1), "ranks_missing"), 1);
+}
+
+static void r8_a_later_step_of_the_stream_is_evidence(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	taken(step(rig, b, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step attempt=1 step=0 "), 1);
+	assert_int_equal(rig_count(rig, "step attempt=1 step=1 "), 0);
+	taken(step(rig, a, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+}
+
+static void r8_a_later_step_is_evidence_even_where_it_has_no_place_yet(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step(rig, a, n));
+	}
+	taken(step(rig, b, 9));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 4);
+}
+
+static void r8_a_rank_that_lives_is_waited_for_however_long(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	rig->now.mono_ms += 1000u * 3600 * 24;
+	registry_tick(rig->registry, rig->now);
+	/* Nor is it gone for being disconnected: its process lives. */
+	registry_disconnected(rig->registry, b, rig->now);
+	rig->now.mono_ms += 1000u * 3600 * 24;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 0);
+	assert_non_null(strstr(rig->row_text.lines[0], "rank 1 at step 0 (not connected)"));
+}
+
+static void r8_a_dead_rank_is_gone_after_the_grace_and_not_before(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	registry_process_dead(rig->registry, b, rig->now); /* its socket is not drained yet */
+	rig->now.mono_ms += 600000;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 0);
+
+	registry_disconnected(rig->registry, b, rig->now);
+	rig->now.mono_ms += 119999;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 0);
+	rig->now.mono_ms += 1;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 1);
+	/* From here on its absence is known. */
+	taken(step(rig, a, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+}
+
+static void r8_a_rank_that_never_connected_is_gone_after_the_grace(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2);
+	taken(step(rig, a, 0));
+	rig_commit(rig);
+	assert_non_null(strstr(rig->row_text.lines[0], "rank 1 at step 0 (never connected)"));
+	struct run_live live;
+	run_live(stream_run(a), rig->now, &live);
+	assert_string_equal(live.waiting_for, "rank 1 at step 0 (never connected)");
+	rig->now.mono_ms += 120000;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 1);
+
+	/* It comes after all, and is waited for again. */
+	struct stream *b = open_rank(rig, 1, 2);
+	assert_int_equal(step(rig, b, 0), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_LATE);
+	taken(step(rig, a, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 1);
+	taken(step(rig, b, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+}
+
+static void r8_the_grace_begins_anew_with_the_daemon(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2);
+	rig_commit(rig);
+	rig->now.mono_ms += 119000;
+	rig_crash(rig, false);
+	a = open_rank(rig, 0, 2);
+	taken(step(rig, a, 0));
+	rig->now.mono_ms += 2000;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 0);
+	rig->now.mono_ms += 118000;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 1);
+}
+
+static void r8_a_late_frame_is_counted_acked_and_marks_its_window(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	struct message dropped = rig_msg_dropped(1, 1, 1, 0, 0);
+	taken(rig_apply(rig, b, &dropped));
+	registry_disconnected(rig->registry, b, rig->now);
+
+	/* Another process of that rank has it after all: that is a lap, not late. The same rank's stream
+	 * that was thought gone is late. */
+	taken(step(rig, a, 1));
+	registry_process_dead(rig->registry, b, rig->now);
+	rig->now.mono_ms += 120000;
+	registry_tick(rig->registry, rig->now);
+	b = open_rank(rig, 1, 2);
+	assert_int_equal(step(rig, b, 1), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_LATE);
+	assert_int_equal(stream_applied(b), 2);
+	for (uint32_t n = 2; n < 4; n++) {
+		taken(step(rig, a, n));
+		taken(step(rig, b, n));
+	}
+	rig_commit(rig);
+	assert_int_equal(rig->row.late, 1);
+	assert_int_equal((int)rig_number(rig_find(rig, "window ", 0), "flaws"),
+		FLAW_LATE | FLAW_RANKS_MISSING);
+}
+
+/* ---- R9 ---- */
+
+static void r9_two_launches_never_mix(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2);
+	taken(step(rig, a, 0)); /* waits for rank 1, which dies with its launch */
+	registry_disconnected(rig->registry, a, rig->now);
+
+	struct msg_open open = rig_msg_open(2);
+	open.launch = lit("second");
+	open.world_size = 2;
+	rig_stream_id(&open, 3);
+	struct stream *c = rig_must_open(rig, &open);
+	open.rank = 1;
+	rig_stream_id(&open, 4);
+	struct stream *d = rig_must_open(rig, &open);
+	taken(step(rig, d, 0));
+	taken(step(rig, c, 0));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 2);
+	const char *first = rig_find(rig, "step attempt=1 ", 0);
+	assert_int_equal((int)rig_number(first, "ranks_missing"), 1);
+	assert_int_equal((int)rig_number(first, "n_rows"), 2);
+	const char *second = rig_find(rig, "step attempt=2 ", 0);
+	assert_int_equal((int)rig_number(second, "ranks_missing"), 0);
+	assert_int_equal((int)rig_number(second, "n_rows"), 4);
+}
+
+static void r9_two_laps_never_mix(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 3; n++) {
+		taken(step(rig, a, n));
+		if (n < 2) {
+			taken(step(rig, b, n));
+		}
+	}
+	/* Both go back to step 1, rank 0 before rank 1 has brought step 2. */
+	taken(step(rig, a, 1));
+	taken(step(rig, b, 2));
+	taken(step(rig, b, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 2);
+	assert_int_equal(rig_count(rig, "step attempt=1 "), 3);
+	assert_int_equal(rig_count(rig, "step attempt=2 step=1 lap=1 "), 1);
+	for (size_t i = 0; i < 4; i++) {
+		assert_int_equal((int)rig_number(rig_find(rig, "step ", i), "ranks_missing"), 0);
+	}
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		TEST(r1_what_comes_behind_a_waiting_step_waits),
+		TEST(r1_a_seq_that_jumps_is_out_of_order),
+		TEST(r2_durable_is_the_applied_prefix_and_not_what_was_received),
+		TEST(r3_a_cut_is_not_touched_by_what_comes_after_it),
+		TEST(r3_waiting_steps_are_no_part_of_a_cut_and_come_again),
+		TEST(r4_below_wanted_is_discarded),
+		TEST(r5_every_seq_ends_somewhere_and_is_counted),
+		TEST(r5_a_poison_frame_is_consumed_in_its_turn),
+		TEST(r6_what_this_database_lacks_is_a_gap_and_never_waited_for),
+		TEST(r6_a_gap_behind_a_waiting_step_has_its_turn),
+		TEST(r7_a_rank_too_far_ahead_waits_and_goes_on),
+		TEST(r7_the_lowest_pending_step_is_admitted_from_every_rank),
+		TEST(r7_even_ranks_that_dropped_different_steps_never_block_each_other),
+		TEST(r7_the_queue_behind_a_waiting_step_is_bounded_but_admits_one),
+		TEST(r8_dropped_is_evidence),
+		TEST(r8_a_dropped_without_steps_is_no_evidence),
+		TEST(r8_finish_is_evidence_even_behind_a_waiting_step),
+		TEST(r8_a_later_step_of_the_stream_is_evidence),
+		TEST(r8_a_later_step_is_evidence_even_where_it_has_no_place_yet),
+		TEST(r8_a_rank_that_lives_is_waited_for_however_long),
+		TEST(r8_a_dead_rank_is_gone_after_the_grace_and_not_before),
+		TEST(r8_a_rank_that_never_connected_is_gone_after_the_grace),
+		TEST(r8_the_grace_begins_anew_with_the_daemon),
+		TEST(r8_a_late_frame_is_counted_acked_and_marks_its_window),
+		TEST(r9_two_launches_never_mix),
+		TEST(r9_two_laps_never_mix),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
