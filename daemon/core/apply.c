@@ -104,8 +104,9 @@ static enum apply_result step_direct(const struct reception *in, struct place pl
 		.ranks_missing = run->world_size - 1,
 	};
 	run_fold(run, &folding, in->now);
-	s->at = s->reached = place;
-	s->at_stepped = s->reached_stepped = true;
+	stream_move(s, place, true);
+	s->reached = place;
+	s->reached_stepped = true;
 	stream_advance(s, in->last, SEQ_TAKEN);
 	run_close_passed_lines(run);
 	return APPLY_TAKEN;
@@ -212,7 +213,7 @@ static enum apply_result receive_restore(const struct reception *in) {
 		attempt_restore(run, place, &view, restore->time);
 	}
 	s->at = s->reached = place;
-	s->at_stepped = s->reached_stepped = false;
+	s->at_stepped = s->at_folded = s->reached_stepped = false;
 	stream_advance(s, in->last, SEQ_TAKEN);
 	run_settle(run, in->now);
 	return APPLY_TAKEN;

@@ -59,6 +59,7 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 	run->gone_ranks = 0;
 	run->waiting_since_ms = now.mono_ms;
 	run->begun = run->settled = run->restored = false;
+	run->n_blames = 0;
 	run->folded = (struct place){0, -1};
 	run->lines.closed_through = -1;
 	run->ended = run->stopped = run->has_exit_code = false;
@@ -77,16 +78,6 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 }
 
 /* ---- attempts ---- */
-
-void lines_close_all(struct run *run, double time) {
-	while (lines_lowest(&run->lines) >= 0 && !run->broken) {
-		attempt_ensure(run, (uint32_t)lines_lowest(&run->lines), time);
-		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
-			0) {
-			run_break(run);
-		}
-	}
-}
 
 static void attempt_write(
 	struct run *run, uint32_t lap, uint32_t step, double time, const char *from) {
@@ -109,22 +100,50 @@ static void attempt_write(
 	run->dirty = true;
 }
 
-void attempt_ensure(struct run *run, uint32_t step, double time) {
-	if (!run->begun) {
-		bool first = run->attempt == 0 && !run->position.has_step;
-		attempt_write(run, run->folded.lap, step, time, first ? "start" : "continued");
+uint32_t attempt_of(const struct run *run, struct place place) {
+	return run->attempt + (!run->begun || place.lap > run->folded.lap ? 1 : 0);
+}
+
+void attempt_ensure(struct run *run, struct place place, double time) {
+	if (run->begun && place.lap <= run->folded.lap) {
+		return;
+	}
+	bool first = run->attempt == 0 && !run->position.has_step;
+	attempt_write(run, place.lap, (uint32_t)place.step, time, first ? "start" : "continued");
+	run->settled = false; /* the state is decided with its first step */
+	run->folded = (struct place){place.lap, -1};
+	run->lines.closed_through = -1;
+}
+
+static void line_close_lowest(struct run *run) {
+	if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) < 0) {
+		run_break(run);
+	}
+}
+
+/* Those of the laps before `lap`. */
+static void lines_close_before(struct run *run, uint32_t lap, double time) {
+	struct place lowest;
+	while (!run->broken && lines_lowest(&run->lines, &lowest) && lowest.lap < lap) {
+		attempt_ensure(run, lowest, time);
+		line_close_lowest(run);
+	}
+}
+
+void lines_close_all(struct run *run, double time) {
+	struct place lowest;
+	while (!run->broken && lines_lowest(&run->lines, &lowest)) {
+		attempt_ensure(run, lowest, time);
+		line_close_lowest(run);
 	}
 }
 
 /* The state is in place: from here on steps of this lap are folded. */
 static void attempt_begin(struct run *run, struct place first, double time, const char *from) {
-	if (run->settled) { /* a lap: the one before is over */
-		lines_close_all(run, time);
-		run->lines.closed_through = -1;
-		run->begun = false;
-	}
-	if (!run->begun) {
+	lines_close_before(run, first.lap, time); /* a lap: the one before is over */
+	if (!run->begun || first.lap > run->folded.lap) {
 		attempt_write(run, first.lap, (uint32_t)first.step, time, from);
+		run->lines.closed_through = -1;
 	}
 	run->settled = true;
 	run->stopped = false;

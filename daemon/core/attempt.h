@@ -15,8 +15,11 @@ bool launch_is_over(const struct run *run, struct text launch);
  * it starts from. false: that is a restore point, which has to be given first. */
 bool attempt_ready(struct run *run, struct place place, double time);
 
-/* Something of this launch is to be written before its first step: its attempt begins with it. */
-void attempt_ensure(struct run *run, uint32_t step, double time);
+/* Something of a lap is to be written before its first step: its attempt begins with it. */
+void attempt_ensure(struct run *run, struct place place, double time);
+
+/* The attempt that something a stream sends at `place` belongs to, begun or not. */
+uint32_t attempt_of(const struct run *run, struct place place);
 
 /* A state was handed over, checked, in the lap of `place` (whose step is the state's). */
 void attempt_restore(

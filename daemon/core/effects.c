@@ -32,14 +32,15 @@ static bool line_is_closed(const struct stream *s, int64_t step) {
 	const struct run *run = s->run;
 
 	return s->at.lap < run->folded.lap || step < s->at.step ||
-	       step <= run->lines.closed_through;
+	       (s->at.lap == run->folded.lap && step <= run->lines.closed_through);
 }
 
 /* Nothing moves the lines of a run on that only logs. What it logged first gives way. */
-static void make_room(struct run *run, uint32_t step, size_t size, double time) {
-	while (!lines_have_room(&run->lines, step, size) && lines_lowest(&run->lines) >= 0 &&
-		lines_lowest(&run->lines) < step && !run->broken) {
-		attempt_ensure(run, (uint32_t)lines_lowest(&run->lines), time);
+static void make_room(struct run *run, struct place place, size_t size, double time) {
+	struct place lowest;
+	while (!run->broken && !lines_have_room(&run->lines, place, size) &&
+		lines_lowest(&run->lines, &lowest) && place_compare(lowest, place) < 0) {
+		attempt_ensure(run, lowest, time);
 		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
 			0) {
 			run_break(run);
@@ -47,33 +48,42 @@ static void make_room(struct run *run, uint32_t step, size_t size, double time) 
 	}
 }
 
+static void log_loose(struct stream *s, struct place place, struct line_part *part) {
+	struct run *run = s->run;
+
+	attempt_ensure(run, place, part->time);
+	if (line_part_emit_loose(part, (uint32_t)place.step, run->attempt, &run->changes) < 0) {
+		run_break(run);
+	}
+}
+
 static enum apply_result effect_log(
 	struct stream *s, const struct msg_log *log, struct apply_error *ret_error) {
 	struct run *run = s->run;
-	int64_t step = log->has_step ? (int64_t)log->step : s->at.step < 0 ? 0 : s->at.step;
+	struct place place = {s->at.lap, s->at.step < 0 ? 0 : s->at.step};
 	struct line_part *part = line_part_of_log(log, s->rank);
 	if (part == NULL) {
 		run_break(run);
 		return APPLY_TAKEN;
 	}
+	if (log->has_step) {
+		place.step = log->step;
+	}
 
-	if (line_is_closed(s, step)) {
-		attempt_ensure(run, (uint32_t)step, log->time);
-		if (line_part_emit_loose(part, (uint32_t)step, run->attempt, &run->changes) < 0) {
-			run_break(run);
-		}
+	if (line_is_closed(s, place.step)) {
+		log_loose(s, place, part);
 		return APPLY_TAKEN;
 	}
 	if (!run->settled) {
-		make_room(run, (uint32_t)step, part->size, log->time);
+		make_room(run, place, part->size, log->time);
 	}
-	if (!lines_have_room(&run->lines, (uint32_t)step, part->size)) {
+	if (!lines_have_room(&run->lines, place, part->size)) {
 		free(part);
 		return apply_refuse(ret_error, ERROR_NO_ROOM, log->seq,
 			"too much is logged ahead of step %lld: %u lines, %zu bytes",
 			(long long)s->at.step, run->lines.count, run->lines.bytes);
 	}
-	if (lines_add(&run->lines, (uint32_t)step, part) < 0) {
+	if (lines_add(&run->lines, place, part) < 0) {
 		run_break(run);
 	}
 	return APPLY_TAKEN;
@@ -81,7 +91,8 @@ static enum apply_result effect_log(
 
 /* ---- EVENT, MARK, UPDATE ---- */
 
-static void effect_event(struct run *run, const struct msg_event *event) {
+static void effect_event(struct stream *s, const struct msg_event *event) {
+	struct run *run = s->run;
 	struct change *change = changes_append(&run->changes, CHANGE_EVENT);
 	char *kind = changes_text(&run->changes, event->kind);
 	char *text = changes_text(&run->changes, event->text);
@@ -90,7 +101,7 @@ static void effect_event(struct run *run, const struct msg_event *event) {
 		return;
 	}
 	change->event = (struct change_event){
-		.attempt = run->begun ? run->attempt : ATTEMPT_NONE,
+		.attempt = attempt_of(run, s->at),
 		.step = event->has_step ? event->step : STEP_NONE,
 		.time = event->time,
 		.kind = kind,
@@ -104,13 +115,21 @@ static bool is_marked(const struct run *run, uint32_t step) {
 	return run->n_marks > 0 && newest->attempt == run->attempt && newest->step == step;
 }
 
-static void effect_mark(struct run *run, const struct msg_mark *mark) {
-	const struct position *p = &run->position;
-	if (!run->settled || !p->has_step || p->step != mark->step) {
-		run_event(run, mark->step, mark->time, "mark",
-			"a checkpoint of step %u makes no restore point: the run stands after step "
-			"%lld",
-			mark->step, p->has_step ? (long long)p->step : -1);
+/* Whether the run stands after the step that is marked. Right behind the stream's own STEP it does; where
+ * that was dropped or refused it may or may not, by how far the others are, so it counts as not. */
+static bool stands_after(const struct stream *s, uint32_t step) {
+	const struct run *run = s->run;
+
+	return s->at_folded && s->at.step == step && place_compare(s->at, run->folded) == 0;
+}
+
+static void effect_mark(struct stream *s, const struct msg_mark *mark) {
+	struct run *run = s->run;
+	if (!stands_after(s, mark->step)) {
+		run_event(run, attempt_of(run, s->at), mark->step, mark->time, "mark",
+			"a checkpoint of step %u makes no restore point: it does not follow that "
+			"step of rank %u",
+			mark->step, s->rank);
 		return;
 	}
 	if (is_marked(run, mark->step)) {
@@ -204,10 +223,10 @@ static void run_end(struct run *run, double time, struct instant now) {
 	run->has_exit_code = true;
 	run->exit_code = exit_code;
 	run->ended_at = isfinite(time) && time > 0 ? time : now.wall;
-	lines_close_all(run, time);
 	if (run->settled) {
 		fold_partial_window(run, &(struct frame_time){time, run->pace.last_elapsed_s});
 	}
+	lines_close_all(run, time);
 	run->dirty = true;
 }
 
@@ -227,8 +246,7 @@ static void effect_finish(struct stream *s, const struct msg_finish *finish, str
 
 static void effect_dropped(struct stream *s, struct place place) {
 	if (place.step >= 0 && place_compare(place, s->at) > 0) {
-		s->at = place;
-		s->at_stepped = true;
+		stream_move(s, place, false);
 	}
 }
 
@@ -241,10 +259,10 @@ enum apply_result effect_message(struct stream *s, enum message_type type, const
 	case MSG_LOG:
 		return effect_log(s, body, ret_error);
 	case MSG_EVENT:
-		effect_event(run, body);
+		effect_event(s, body);
 		break;
 	case MSG_MARK:
-		effect_mark(run, body);
+		effect_mark(s, body);
 		break;
 	case MSG_UPDATE:
 		effect_update(run, body);
@@ -276,7 +294,6 @@ void effect_ended(struct stream *s, struct place place, enum seq_end end) {
 	}
 	run_blame(s->run, place, end == SEQ_LATE ? FLAW_LATE : FLAW_REFUSED);
 	if (place_compare(place, s->at) > 0) {
-		s->at = place;
-		s->at_stepped = true;
+		stream_move(s, place, false);
 	}
 }

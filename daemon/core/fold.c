@@ -8,6 +8,33 @@
 #include "registry_private.h"
 #include "stream.h"
 
+/* ---- blames ---- */
+
+void run_blame(struct run *run, struct place place, uint32_t flaw) {
+	if (place.step < 0) {
+		return;
+	}
+	if (place_compare(place, run->folded) <= 0 || run->n_blames == BLAMES_MAX) {
+		window_blame(&run->position.window, place.step, flaw);
+		return;
+	}
+	run->blames[run->n_blames++] = (struct blame){place, flaw};
+}
+
+/* Blames the window, and the one behind it, for the steps up to `through`. */
+static void blames_settle(struct run *run, struct place through) {
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < run->n_blames; i++) {
+		const struct blame *blame = &run->blames[i];
+		if (place_compare(blame->place, through) > 0) {
+			run->blames[kept++] = *blame;
+		} else if (blame->place.lap == through.lap) {
+			window_blame(&run->position.window, blame->place.step, blame->flaw);
+		}
+	}
+	run->n_blames = kept;
+}
+
 /* ---- windows ---- */
 
 static bool window_summarise(struct run *run, struct density_summary *ret) {
@@ -83,10 +110,11 @@ static void windows_close_before(struct run *run, uint32_t step, const struct fr
 	window_open(w, w->length, w->closes_before, step);
 	w->dead_before = dead;
 	if (skipped == 1) {
-		run_event(run, step, at->time, "windows_empty", "window %u held no step", first);
+		run_event(run, run->attempt, step, at->time, "windows_empty",
+			"window %u held no step", first);
 	} else {
-		run_event(run, step, at->time, "windows_empty", "windows %u to %u held no step",
-			first, window_ordinal(w) - 1);
+		run_event(run, run->attempt, step, at->time, "windows_empty",
+			"windows %u to %u held no step", first, window_ordinal(w) - 1);
 	}
 }
 
@@ -102,14 +130,9 @@ void fold_partial_window(struct run *run, const struct frame_time *at) {
 			through = (uint64_t)s->at.step; /* dropped behind the last one folded */
 		}
 	}
+	blames_settle(run, (struct place){run->folded.lap, STEP_MAX});
 	uint32_t dead;
 	window_emit(run, at, FLAW_PARTIAL, through, &dead);
-}
-
-void run_blame(struct run *run, struct place place, uint32_t flaw) {
-	if (place.step >= 0 && place.lap == run->folded.lap) {
-		window_blame(&run->position.window, place.step, flaw);
-	}
 }
 
 /* ---- counts ---- */
@@ -138,7 +161,7 @@ static bool counts_fit(struct run *run, const struct folding *in) {
 		return true;
 	}
 	if ((w->flaws & FLAW_COUNTS_MISSING) == 0) {
-		run_event(run, in->place.step, in->at.time, "window_overflow",
+		run_event(run, run->attempt, in->place.step, in->at.time, "window_overflow",
 			"the window holds %llu rows, and its counts cannot hold more than %u",
 			(unsigned long long)w->n_rows_counted, UINT32_MAX);
 	}
@@ -231,7 +254,7 @@ static void check_given(struct run *run, const struct folding *in, const struct 
 	for (; disagree != 0; disagree &= disagree - 1) {
 		enum metric metric = (enum metric)__builtin_ctzll(disagree);
 		if (due_again(&run->disagree_next[metric], step)) {
-			run_event(run, step, in->at.time, "disagree",
+			run_event(run, run->attempt, step, in->at.time, "disagree",
 				"%s is %g as the trainer gave it, and %g by its counts and sums",
 				metric_name(metric), m->value[metric],
 				computed_instead(run, in->scalars, sums, metric));
@@ -245,7 +268,7 @@ static void check_ranks(struct run *run, const struct folding *in) {
 	for (uint32_t bits = in->scalars->disagree; bits != 0; bits &= bits - 1) {
 		enum scalar scalar = (enum scalar)__builtin_ctz(bits);
 		if (due_again(&run->rank_disagree_next[scalar], step)) {
-			run_event(run, step, in->at.time, "ranks_disagree",
+			run_event(run, run->attempt, step, in->at.time, "ranks_disagree",
 				"the ranks gave different values of %s", scalar_name(scalar));
 		}
 	}
@@ -259,8 +282,8 @@ static void check_finite(struct run *run, const struct folding *in, const struct
 		enum metric loss = losses[i];
 		if ((m->present >> loss & 1) != 0 && !isfinite(m->value[loss]) &&
 			due_again(&run->not_finite_next[loss], step)) {
-			run_event(run, step, in->at.time, "nan", "%s is %s", metric_name(loss),
-				isnan(m->value[loss]) ? "NaN" : "infinite");
+			run_event(run, run->attempt, step, in->at.time, "nan", "%s is %s",
+				metric_name(loss), isnan(m->value[loss]) ? "NaN" : "infinite");
 		}
 	}
 }
@@ -284,7 +307,7 @@ static void stop_bad_run(struct run *run, const struct folding *in, const struct
 		"min_explained_variance %g",
 		(long long)in->place.step, m->value[METRIC_L0], run->config.min_l0,
 		m->value[METRIC_EXPLAINED_VARIANCE], run->config.min_explained_variance);
-	run_event(run, in->place.step, in->at.time, "stop", "%s", reason);
+	run_event(run, run->attempt, in->place.step, in->at.time, "stop", "%s", reason);
 	run_stop(run->registry, run, reason);
 	run->stopped = true;
 }
@@ -382,6 +405,7 @@ void run_fold(struct run *run, const struct folding *given, struct instant now) 
 		run->config.batch = in.scalars->n_rows;
 	}
 	if (run->d_sae > 0) {
+		blames_settle(run, in.place);
 		windows_close_before(run, n, &in.at);
 		if (logs && c->profile->dead_before_fold) {
 			dead_before = firing_count_dead(&run->firing, n - 1, c->dead_window);

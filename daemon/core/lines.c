@@ -8,7 +8,7 @@
 
 struct open_line {
 	struct open_line *next; /* lines.first */
-	uint32_t step;
+	struct place place;
 	struct line_part *parts;
 };
 
@@ -128,32 +128,36 @@ static bool counts_before(const struct line_part *a, const struct line_part *b) 
 
 /* ---- open lines ---- */
 
-static struct open_line **line_slot(const struct lines *l, uint32_t step) {
+/* Where the line of that step is, or is to be put. */
+static struct open_line **line_slot(const struct lines *l, struct place place) {
 	struct open_line **slot = (struct open_line **)&l->first;
-	while (*slot != NULL && (*slot)->step < step) {
+	while (*slot != NULL && place_compare((*slot)->place, place) < 0) {
 		slot = &(*slot)->next;
 	}
 	return slot;
 }
 
-bool lines_have_room(const struct lines *l, uint32_t step, size_t size) {
-	struct open_line *line = *line_slot(l, step);
-	bool opens = line == NULL || line->step != step;
+static bool is_line_of(const struct open_line *line, struct place place) {
+	return line != NULL && place_compare(line->place, place) == 0;
+}
+
+bool lines_have_room(const struct lines *l, struct place place, size_t size) {
+	bool opens = !is_line_of(*line_slot(l, place), place);
 
 	return (!opens || l->count < LINES_OPEN_MAX) &&
 	       l->bytes + size + sizeof(struct open_line) <= LINES_BYTES_MAX;
 }
 
-int lines_add(struct lines *l, uint32_t step, struct line_part *part) {
-	struct open_line **slot = line_slot(l, step);
+int lines_add(struct lines *l, struct place place, struct line_part *part) {
+	struct open_line **slot = line_slot(l, place);
 	struct open_line *line = *slot;
-	if (line == NULL || line->step != step) {
+	if (!is_line_of(line, place)) {
 		line = calloc(1, sizeof *line);
 		if (line == NULL) {
 			free(part);
 			return -ENOMEM;
 		}
-		line->step = step;
+		line->place = place;
 		line->next = *slot;
 		*slot = line;
 		l->count++;
@@ -169,8 +173,12 @@ int lines_add(struct lines *l, uint32_t step, struct line_part *part) {
 	return 0;
 }
 
-int64_t lines_lowest(const struct lines *l) {
-	return l->first != NULL ? (int64_t)l->first->step : -1;
+bool lines_lowest(const struct lines *l, struct place *ret) {
+	if (l->first == NULL) {
+		return false;
+	}
+	*ret = l->first->place;
+	return true;
 }
 
 /* ---- closing ---- */
@@ -281,7 +289,8 @@ int lines_close_lowest(
 	struct lines *l, uint32_t attempt, struct changes *changes, struct summary *summary) {
 	struct open_line *line = l->first;
 	struct change_line *closed;
-	int err = emit(line->parts, line->step, attempt, l->next_ordinal, changes, &closed);
+	int err = emit(line->parts, (uint32_t)line->place.step, attempt, l->next_ordinal, changes,
+		&closed);
 	if (err < 0) {
 		return err;
 	}
@@ -291,7 +300,7 @@ int lines_close_lowest(
 
 	l->first = line->next;
 	l->next_ordinal++;
-	l->closed_through = line->step;
+	l->closed_through = line->place.step;
 	l->count--;
 	l->bytes -= sizeof *line;
 	for (struct line_part *part = line->parts; part != NULL; part = part->next) {
@@ -377,7 +386,8 @@ void lines_pack(const struct lines *l, struct packer *p) {
 		for (const struct line_part *part = line->parts; part != NULL; part = part->next) {
 			n_parts++;
 		}
-		pack_u32(p, line->step);
+		pack_u32(p, line->place.lap);
+		pack_u32(p, (uint32_t)line->place.step);
 		pack_u32(p, n_parts);
 		for (const struct line_part *part = line->parts; part != NULL; part = part->next) {
 			part_pack(part, p);
@@ -471,12 +481,13 @@ static struct line_part *part_unpack(struct unpacker *u) {
 }
 
 static void line_unpack(struct lines *l, struct unpacker *u) {
-	uint32_t step = unpack_u32(u);
+	uint32_t lap = unpack_u32(u);
+	struct place place = {lap, unpack_u32_max(u, STEP_MAX)};
 	uint32_t n_parts = unpack_u32(u);
 
 	for (uint32_t i = 0; i < n_parts && !u->failed; i++) {
 		struct line_part *part = part_unpack(u);
-		if (part != NULL && (u->failed || lines_add(l, step, part) < 0)) {
+		if (part != NULL && (u->failed || lines_add(l, place, part) < 0)) {
 			if (u->failed) {
 				free(part);
 			}

@@ -7,6 +7,7 @@
 
 #include "changes.h"
 #include "pack.h"
+#include "place.h"
 #include "summary.h"
 
 #define LINES_OPEN_MAX  256u
@@ -35,26 +36,26 @@ struct line_part *line_part_of_log(const struct msg_log *log, uint32_t rank);
 struct open_line;
 
 struct lines {
-	struct open_line *first; /* by step */
+	struct open_line *first; /* by lap and step */
 	uint32_t count;
 	size_t bytes;
 	int64_t next_ordinal;
-	int64_t closed_through; /* lines of these steps are closed; -1: none */
+	int64_t closed_through; /* lines of these steps of this lap are closed; -1: none */
 };
 
 void lines_init(struct lines *l);
 void lines_finish(struct lines *l);
 
-/* Whether a LOG of `size` bytes may open or join the line of `step`. */
-bool lines_have_room(const struct lines *l, uint32_t step, size_t size);
+/* Whether a LOG of `size` bytes may open or join the line of a step. */
+bool lines_have_room(const struct lines *l, struct place place, size_t size);
 
 /* Takes the part. 0 or -ENOMEM (the part is freed). */
-int lines_add(struct lines *l, uint32_t step, struct line_part *part);
+int lines_add(struct lines *l, struct place place, struct line_part *part);
 
-/* The lowest open line's step, or -1. */
-int64_t lines_lowest(const struct lines *l);
+/* The lowest open line's step; false when no line is open. */
+bool lines_lowest(const struct lines *l, struct place *ret);
 
-/* Closes the lowest line: the part list merged into a change, its values into the summary.
+/* Closes the lowest line: its parts merged into a change, their values into the summary.
  * 0 or -ENOMEM. */
 int lines_close_lowest(
 	struct lines *l, uint32_t attempt, struct changes *changes, struct summary *summary);

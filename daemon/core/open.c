@@ -334,7 +334,7 @@ static int close_gap(const struct opening *in, struct stream *s) {
 		return err;
 	}
 	bool is_ours = in->open->has_db_id && memcmp(in->open->db_id, in->db_id, DB_ID_SIZE) == 0;
-	run_event(s->run, s->at.step, in->now.wall, "gap",
+	run_event(s->run, attempt_of(s->run, s->at), s->at.step, in->now.wall, "gap",
 		"rank %u: messages %llu to %llu were acknowledged by %s and are not here", s->rank,
 		(unsigned long long)from, (unsigned long long)(first - 1),
 		is_ours ? "this database, before it was put back," : "another database");
@@ -347,6 +347,7 @@ static void take_rank(struct run *run, struct stream *s) {
 	if (before != NULL && before != s) {
 		s->at = before->at;
 		s->at_stepped = before->at_stepped;
+		s->at_folded = before->at_folded;
 		s->reached = before->reached;
 		s->reached_stepped = before->reached_stepped;
 	}

@@ -79,7 +79,7 @@ static void add_part(struct run *run, uint32_t step, struct line_part *part) {
 		if (line_part_emit_loose(part, step, run->attempt, &run->changes) < 0) {
 			run_break(run);
 		}
-	} else if (lines_add(&run->lines, step, part) < 0) {
+	} else if (lines_add(&run->lines, (struct place){run->folded.lap, step}, part) < 0) {
 		run_break(run);
 	}
 }

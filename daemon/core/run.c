@@ -162,8 +162,8 @@ void run_break(struct run *run) {
 	run->broken = true;
 }
 
-void run_event(
-	struct run *run, int64_t step, double time, const char *kind, const char *format, ...) {
+void run_event(struct run *run, uint32_t attempt, int64_t step, double time, const char *kind,
+	const char *format, ...) {
 	char words[512];
 	va_list args;
 	va_start(args, format);
@@ -177,7 +177,7 @@ void run_event(
 		return;
 	}
 	change->event = (struct change_event){
-		.attempt = run->begun ? run->attempt : ATTEMPT_NONE,
+		.attempt = attempt,
 		.step = step >= 0 ? (uint32_t)step : STEP_NONE,
 		.time = time,
 		.kind = kind,

@@ -23,9 +23,10 @@
 #include "summary.h"
 #include "window.h"
 
-#define LAUNCHES_REMEMBERED 16u   /* ended ones, so that a straggler does not pass for a new one */
-#define STREAMS_REMEMBERED  128u  /* with those of the launch, at most 64 */
-#define RUN_FEATURE_BYTES   16u   /* struct firing */
+#define LAUNCHES_REMEMBERED 16u  /* ended ones, so that a straggler does not pass for a new one */
+#define STREAMS_REMEMBERED  128u /* with those of the launch, at most 64 */
+#define RUN_FEATURE_BYTES   16u  /* struct firing */
+#define BLAMES_MAX          32u  /* steps ahead of the run: four a rank pend, others were dropped */
 #define DISAGREE_EVERY      1000u /* steps between two events about one metric */
 
 struct run_config {
@@ -52,6 +53,13 @@ struct position {
 
 struct known_mark {
 	uint32_t attempt, step;
+};
+
+/* A step that will not be folded as it should. Its window may not be open yet, so it is kept until
+ * the run has come as far. */
+struct blame {
+	struct place place;
+	uint32_t flaw;
 };
 
 struct mark_wait {
@@ -100,7 +108,9 @@ struct run {
 	bool begun;          /* this launch's attempt has: its row is written … */
 	bool settled;        /* … and its state was decided (with its first step or restored) */
 	struct place folded; /* the newest step of this launch */
-	bool restored;       /* the lap began with a state and has no step yet */
+	struct blame blames[BLAMES_MAX];
+	uint32_t n_blames;
+	bool restored;                       /* the lap began with a state and has no step yet */
 	struct known_mark marks[MARKS_KEPT]; /* oldest first */
 	uint32_t n_marks;
 	struct mark_wait mark_wait;
@@ -152,9 +162,9 @@ uint64_t run_total_steps(const struct run *run);
 /* Its keys, by profile and suffix. 0 or -ENOMEM. */
 int run_make_keys(struct run *run);
 
-/* Leaves an event; of its attempt, if that has begun. */
-void run_event(struct run *run, int64_t step, double time, const char *kind, const char *format,
-	...) __attribute__((format(printf, 5, 6)));
+/* Leaves an event. step -1: of none. */
+void run_event(struct run *run, uint32_t attempt, int64_t step, double time, const char *kind,
+	const char *format, ...) __attribute__((format(printf, 6, 7)));
 
 /* The names of its extras, in the changes' arena; NULL when memory is short. */
 const char *const *run_change_names(struct run *run);

@@ -62,6 +62,12 @@ static void attempt_pack(const struct run *run, struct packer *p) {
 	pack_u32(p, run->folded.lap);
 	pack_u64(p, (uint64_t)run->folded.step);
 	pack_u8(p, run->restored);
+	pack_u32(p, run->n_blames);
+	for (uint32_t i = 0; i < run->n_blames; i++) {
+		pack_u32(p, run->blames[i].place.lap);
+		pack_u32(p, (uint32_t)run->blames[i].place.step);
+		pack_u32(p, run->blames[i].flaw);
+	}
 	pack_u32(p, run->n_marks);
 	for (uint32_t i = 0; i < run->n_marks; i++) {
 		pack_u32(p, run->marks[i].attempt);
@@ -190,6 +196,12 @@ static void attempt_unpack(struct run *run, struct unpacker *u) {
 	run->folded.lap = unpack_u32(u);
 	run->folded.step = (int64_t)unpack_u64(u);
 	run->restored = unpack_bool(u);
+	run->n_blames = unpack_u32_max(u, BLAMES_MAX);
+	for (uint32_t i = 0; i < run->n_blames; i++) {
+		run->blames[i].place.lap = unpack_u32(u);
+		run->blames[i].place.step = unpack_u32_max(u, STEP_MAX);
+		run->blames[i].flaw = unpack_u32(u);
+	}
 	run->n_marks = unpack_u32_max(u, MARKS_KEPT);
 	for (uint32_t i = 0; i < run->n_marks; i++) {
 		run->marks[i].attempt = unpack_u32(u);

@@ -54,8 +54,7 @@ static void stream_drain(struct stream *s, struct instant now) {
 			return;
 		}
 		if (item->kind == HELD_STEP) {
-			s->at = item->place;
-			s->at_stepped = true;
+			stream_move(s, item->place, true);
 		} else if (item->kind == HELD_MESSAGE) {
 			effect_held(s, item, now);
 		} else {
@@ -86,12 +85,13 @@ static int64_t passed_by_all(const struct run *run) {
 }
 
 void run_close_passed_lines(struct run *run) {
+	struct place lowest;
 	if (run->lines.first == NULL || !run->settled) {
 		return;
 	}
-	int64_t passed = passed_by_all(run);
-	while (lines_lowest(&run->lines) >= 0 && lines_lowest(&run->lines) < passed &&
-		!run->broken) {
+	struct place passed = {run->folded.lap, passed_by_all(run)};
+	while (!run->broken && lines_lowest(&run->lines, &lowest) &&
+		place_compare(lowest, passed) < 0) {
 		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
 			0) {
 			run_break(run);

@@ -42,6 +42,12 @@ struct place stream_place_next(const struct stream *s, uint32_t step) {
 	return (struct place){s->reached.lap + (back ? 1 : 0), step};
 }
 
+void stream_move(struct stream *s, struct place place, bool is_folded) {
+	s->at = place;
+	s->at_stepped = true;
+	s->at_folded = is_folded;
+}
+
 void stream_advance(struct stream *s, uint64_t last, enum seq_end end) {
 	uint64_t n = last - s->applied;
 
@@ -160,6 +166,7 @@ void stream_pack(const struct stream *s, struct packer *p) {
 	pack_u32(p, s->at.lap);
 	pack_u64(p, (uint64_t)s->at.step);
 	pack_u8(p, s->at_stepped);
+	pack_u8(p, s->at_folded);
 	pack_u8(p, s->finished);
 	pack_u32(p, (uint32_t)s->exit_code);
 	pack_text(p, s->state);
@@ -186,6 +193,7 @@ struct stream *stream_unpack(struct run *run, struct unpacker *u) {
 	s->at.lap = unpack_u32(u);
 	s->at.step = (int64_t)unpack_u64(u);
 	s->at_stepped = unpack_bool(u);
+	s->at_folded = unpack_bool(u);
 	s->finished = s->finishing = unpack_bool(u);
 	s->exit_code = (int32_t)unpack_u32(u);
 	struct text state = unpack_text(u);

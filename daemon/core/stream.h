@@ -31,8 +31,9 @@ struct stream {
 	struct place reached;                 /* what has come, held things included */
 	struct place announced;           /* what came and has to come again: it passed all below */
 	bool at_stepped, reached_stepped; /* by a step of that lap, and not by restoring a state */
-	bool finishing;                   /* its FINISH has come … */
-	bool finished;                    /* … and taken effect */
+	bool at_folded; /* by a step that was folded, and not dropped or refused */
+	bool finishing; /* its FINISH has come … */
+	bool finished;  /* … and taken effect */
 	int32_t exit_code;
 	char state[16]; /* FINISH's, "" if none */
 
@@ -55,6 +56,9 @@ void stream_destroy(struct stream *s);
 
 /* The place of a STEP that comes next: one that goes back begins a lap. */
 struct place stream_place_next(const struct stream *s, uint32_t step);
+
+/* A step of it has taken effect, or will not. */
+void stream_move(struct stream *s, struct place place, bool is_folded);
 
 /* Seqs up to and including `last` have ended in this way; they were next. */
 void stream_advance(struct stream *s, uint64_t last, enum seq_end end);
