@@ -7,7 +7,7 @@
  * evenly spaced, found by key. */
 #define POINTS          32
 #define STEPS_READ_MAX  16384
-#define SAMPLES_A_POINT 128
+#define SAMPLES_A_POINT 64
 
 static const char *const series[] = {
 	"mse_loss", "l1_loss", "overall_loss", "l0", "explained_variance", "fvu"};

@@ -2,10 +2,10 @@
 
 #include <string.h>
 
-/* A trainer may give some numbers on every step and others seldom: the newest of each is looked for,
- * so far back and no further. */
-#define ROWS_SEARCHED "256"
-#define ROWS_TIMED    64 /* over which the rate is taken */
+/* A trainer may give some numbers on every step and others only on those it logs: the newest of
+ * each is looked for, two logged rows back and no further than this. */
+#define ROWS_SEARCHED_MAX 256
+#define ROWS_TIMED        64 /* over which the rate is taken */
 
 static const char *const values[] = {
 	/* as the columns of values_sql, from VALUES_AT */
@@ -33,7 +33,7 @@ static const char values_sql[] =
 	"aux_reconstruction_loss, l0, explained_variance, explained_variance_std, fvu, "
 	"current_learning_rate, l1_coefficient, dead_features, mean_passes_since_fired, "
 	"mean_tokens_since_fired FROM steps_data WHERE run = ?1 AND step <= ?2 AND attempt = ?3 "
-	"ORDER BY step DESC LIMIT " ROWS_SEARCHED;
+	"ORDER BY step DESC LIMIT ?4";
 
 static json_t *column_number(sqlite3_stmt *st, int column) {
 	return sqlite3_column_type(st, column) == SQLITE_INTEGER
@@ -116,11 +116,19 @@ static void report_pace(struct report *r, const struct report_run *run, const st
 		r, run->object, "eta_s", known ? report_number(left / steps_per_s) : json_null());
 }
 
+static int64_t rows_searched(const struct report_run *run) {
+	int64_t logged =
+		2 * json_integer_value(json_object_get(run->object, "wandb_log_frequency"));
+	return logged < ROWS_TIMED          ? ROWS_TIMED
+	       : logged > ROWS_SEARCHED_MAX ? ROWS_SEARCHED_MAX
+					    : logged;
+}
+
 void report_values(struct report *r, const struct report_run *run) {
 	bool found[N_VALUES] = {false};
 	struct pace pace = {0};
-	sqlite3_stmt *st = run->has_step ? report_query(r, values_sql, 3, run->n, run->step,
-						   (int64_t)run->attempt)
+	sqlite3_stmt *st = run->has_step ? report_query(r, values_sql, 4, run->n, run->step,
+						   (int64_t)run->attempt, rows_searched(run))
 					 : NULL;
 	while (report_next(r, &st)) {
 		if (pace.n == 0) {

@@ -1,0 +1,249 @@
+/* What it costs to make a batch durable, beside an fdatasync of the same disk, and what a status
+ * costs of a long run. The directory is the argument, or the current one: name the disk that matters. */
+#include "changes.h"
+#include "checksum.h"
+#include "clock.h"
+#include "commit.h"
+#include "files.h"
+#include "report.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define ROUNDS         101
+#define LONG_RUN_STEPS 1000000u
+#define BATCH_STEPS    10000u
+
+static char directory[256];
+static struct files files;
+static struct committer committer;
+
+static double now_us(void) {
+	return (double)clock_mono_ns() / 1e3;
+}
+
+static int compare(const void *a, const void *b) {
+	double x = *(const double *)a, y = *(const double *)b;
+	return x < y ? -1 : x > y;
+}
+
+static double median(double *values, size_t n) {
+	qsort(values, n, sizeof *values, compare);
+	return values[n / 2];
+}
+
+static void die(const char *what) {
+	fprintf(stderr, "%s\n", what);
+	exit(1);
+}
+
+/* ---- cuts ---- */
+
+static struct run_cut *cut_create(uint32_t d_sae) {
+	struct run_cut *cut = calloc(1, sizeof *cut);
+	if (cut == NULL) {
+		die("memory");
+	}
+	changes_init(&cut->changes);
+	strcpy(cut->run_id, "bench");
+	cut->row = (struct run_row){
+		.id = "bench",
+		.name = "bench",
+		.user = "bench",
+		.state = "running",
+		.attempt = 1,
+		.step = STEP_NONE,
+		.started = 1.7e9,
+		.last_seen = 1.7e9,
+	};
+	cut->d_sae = cut->row.d_sae = d_sae;
+	cut->small = changes_alloc(&cut->changes, 2048);
+	cut->small_len = 2048;
+	memset(cut->small, 7, cut->small_len);
+	return cut;
+}
+
+static void cut_add_arrays(struct run_cut *cut) {
+	cut->arrays_changed = true;
+	cut->window = calloc(cut->d_sae, sizeof *cut->window);
+	cut->last = calloc(cut->d_sae, sizeof *cut->last);
+	if (cut->window == NULL || cut->last == NULL) {
+		die("memory");
+	}
+}
+
+/* A step as a Prisma run has it: eighteen numbers. */
+static void cut_add_step(struct run_cut *cut, uint32_t step) {
+	struct change_step *s = &changes_append(&cut->changes, CHANGE_STEP)->step;
+	s->attempt = 1;
+	s->step = cut->row.step = step;
+	s->time = 1.7e9 + step * 0.05;
+	s->elapsed_s = step * 0.05;
+	s->n_rows = 4096;
+	s->measures.present = (1ull << (METRIC_N_TRAINING_IMAGES + 1)) - 1;
+	s->measures.present |= 1ull << METRIC_FVU;
+	for (int m = 0; m < METRIC_COUNT; m++) {
+		s->measures.value[m] = 1.0 / (1 + step % 977) + m;
+	}
+}
+
+static void commit(struct run_cut *cut) {
+	struct batch batch;
+	batch_init(&batch);
+	batch_put(&batch, cut);
+	if (commit_batch(&committer, &batch) < 0 || batch.rejected != NULL) {
+		die("a commit failed");
+	}
+	batch_clear(&batch);
+}
+
+/* As the daemon does, outside what is measured. */
+static void checkpoint(void) {
+	bool pinned;
+	if (files.db.wal_bytes > 4u << 20) {
+		(void)db_checkpoint(&files.db, &pinned);
+	}
+}
+
+/* ---- what is measured ---- */
+
+static double measure_fdatasync(void) {
+	char path[300], block[256] = "x";
+	double us[ROUNDS];
+	snprintf(path, sizeof path, "%s/append", directory);
+	int fd = open(path, O_CREAT | O_WRONLY | O_APPEND, 0600);
+	for (int i = 0; i < ROUNDS; i++) {
+		double begun = now_us();
+		if (write(fd, block, sizeof block) < 0 || fdatasync(fd) < 0) {
+			die("fdatasync");
+		}
+		us[i] = now_us() - begun;
+	}
+	close(fd);
+	return median(us, ROUNDS);
+}
+
+static double measure_commit(uint32_t d_sae, uint32_t *step) {
+	double us[ROUNDS];
+	for (int i = 0; i < ROUNDS; i++) {
+		struct run_cut *cut = cut_create(d_sae);
+		cut_add_step(cut, (*step)++);
+		if (d_sae > 0) {
+			cut_add_arrays(cut);
+		}
+		double begun = now_us();
+		commit(cut);
+		us[i] = now_us() - begun;
+		checkpoint();
+	}
+	return median(us, ROUNDS);
+}
+
+static void report_commits(void) {
+	static const uint32_t sizes[] = {0, 16384, 131072, 1048576};
+	uint32_t step = 2 * LONG_RUN_STEPS;
+	double sync_us = measure_fdatasync();
+	printf("fdatasync of an append      %8.0f us\n", sync_us);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		double us = measure_commit(sizes[i], &step);
+		printf("commit of a step, d_sae %7u %5.0f us  %5.1f x fdatasync\n", sizes[i], us,
+			us / sync_us);
+	}
+}
+
+static void report_checksum(void) {
+	size_t len = 8u << 20;
+	uint8_t *from = calloc(1, len), *to = malloc(len);
+	double copy_us[ROUNDS], sum_us[ROUNDS];
+	uint64_t sum = 0;
+	if (from == NULL || to == NULL) {
+		die("memory");
+	}
+	for (int i = 0; i < ROUNDS; i++) {
+		double begun = now_us();
+		memcpy(to, from, len);
+		copy_us[i] = now_us() - begun;
+		begun = now_us();
+		sum = checksum(to, len, sum);
+		sum_us[i] = now_us() - begun;
+	}
+	double copy = median(copy_us, ROUNDS), taken = median(sum_us, ROUNDS);
+	printf("checksum of 8 MiB           %8.0f us  %5.2f x memcpy%s\n", taken, taken / copy,
+		sum == 1 ? "." : "");
+	free(from);
+	free(to);
+}
+
+/* A long run, written as a daemon under load would: in large batches. */
+static void write_long_run(void) {
+	double took_us = 0;
+	for (uint32_t step = 0; step < LONG_RUN_STEPS; step += BATCH_STEPS) {
+		struct run_cut *cut = cut_create(0);
+		for (uint32_t i = 0; i < BATCH_STEPS; i++) {
+			cut_add_step(cut, step + i);
+		}
+		double begun = now_us();
+		commit(cut);
+		took_us += now_us() - begun;
+		checkpoint();
+	}
+	struct stat st;
+	if (stat(files.path, &st) < 0) {
+		die("stat");
+	}
+	printf("rows of %u steps        %8.2f us a row, %.0f k rows/s, %.0f bytes a row\n",
+		LONG_RUN_STEPS, took_us / LONG_RUN_STEPS, LONG_RUN_STEPS / took_us * 1e3,
+		(double)st.st_size / LONG_RUN_STEPS);
+}
+
+static void report_status(const char *what, const char *run_part) {
+	double ms[11];
+	for (int i = 0; i < 11; i++) {
+		json_t *document = NULL;
+		char words[256];
+		double begun = now_us();
+		if (report_build(files.db.sql, &(struct report_query){.run_part = run_part},
+			    &document, words) != REPORT_OK) {
+			die(words);
+		}
+		ms[i] = (now_us() - begun) / 1e3;
+		json_decref(document);
+	}
+	printf("%-27s %8.2f ms\n", what, median(ms, 11));
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw) {
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+int main(int argc, char **argv) {
+	char words[DB_WORDS_MAX], path[300];
+	snprintf(directory, sizeof directory, "%s/bench-store-XXXXXX", argc > 1 ? argv[1] : ".");
+	if (mkdtemp(directory) == NULL) {
+		die("the directory cannot be written");
+	}
+	snprintf(path, sizeof path, "%s/metrics.db", directory);
+	if (files_open(&files, path, "bench", words) < 0) {
+		die(words);
+	}
+	committer_init(&committer, &files.db, &files.slots);
+
+	report_checksum();
+	write_long_run();
+	report_status("status, the list", NULL);
+	report_status("status of that run", "bench");
+	report_commits();
+
+	committer_finish(&committer);
+	files_close(&files);
+	(void)nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return 0;
+}
