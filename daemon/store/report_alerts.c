@@ -112,7 +112,8 @@ static void alert_counters(struct report *r, const struct report_run *run, json_
 /* What was given does not agree with what was counted: the core leaves an event. */
 static void alert_disagree(struct report *r, const struct report_run *run, json_t *alerts) {
 	sqlite3_stmt *st = report_query(r,
-		"SELECT text, time FROM events_data WHERE run = ? AND kind = 'disagree' "
+		"SELECT text, time FROM events_data WHERE run = ? AND kind IN ('disagree', "
+		"'ranks_disagree') "
 		"ORDER BY n DESC LIMIT 1",
 		1, run->n);
 	while (report_next(r, &st)) {
