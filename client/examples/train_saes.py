@@ -33,7 +33,9 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--steps", type=int, default=900)
     parser.add_argument("--d-sae", type=int, default=2048)
-    parser.add_argument("--d-in", type=int, default=48, help="whitened components kept of a patch's %d numbers" % (3 * PATCH**2))
+    parser.add_argument(
+        "--d-in", type=int, default=48, help="whitened components kept of a patch's %d numbers" % (3 * PATCH**2)
+    )
     parser.add_argument("--batch", type=int, default=256, help="patches a step")
     parser.add_argument("--window", type=int, default=100, help="steps of a sparsity window")
     parser.add_argument("--learning-rate", type=float, default=5e-3)
@@ -87,7 +89,9 @@ class SAE:
         self.b_dec = np.zeros(d_in, F32)
         self.zeros, self.ones = np.zeros(d_sae, F32), np.ones(d_sae, F32)
         self.names = ("W_enc", "W_dec", "b_enc", "b_dec")
-        self.moments = {name: (np.zeros_like(getattr(self, name)), np.zeros_like(getattr(self, name))) for name in self.names}
+        self.moments = {
+            name: (np.zeros_like(getattr(self, name)), np.zeros_like(getattr(self, name))) for name in self.names
+        }
 
     def forward(self, x):
         self.centred = x - self.b_dec
@@ -183,7 +187,9 @@ class Comparison:
     def add(self, database, run, reference):
         history = {}
         keys = {key for _, key in reference.rows}
-        for step, key, value, kind in database.execute("SELECT step, key, value, kind FROM history WHERE run = ?", (run,)):
+        for step, key, value, kind in database.execute(
+            "SELECT step, key, value, kind FROM history WHERE run = ?", (run,)
+        ):
             if key in keys and kind != "text":
                 self._put(history, (step, key), float(kind) if value is None else value)
         query = 'SELECT step, key, "values", bins FROM histograms WHERE run = ?'

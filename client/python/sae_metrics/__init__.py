@@ -78,7 +78,9 @@ def init(
     config: a dict, a dataclass or an object. Kept with the run; and what below is marked * defaults from its entry or
     attribute of the same name.
 
-    profile: whose metrics, under whose names: "prisma" (ViT-Prisma; the default), "saelens" or "native".
+    profile: whose metrics, under whose names: "prisma" (ViT-Prisma, the default; its mse_loss is the mean over rows and
+    columns of the squared error / the row's distance from the batch's mean), "saelens" or "native" (both: the mean over
+    rows of the squared error's sum).
     architecture *: "standard" (default), "gated" (adds the auxiliary loss), "topk", ... key_suffix: appended to keys.
     d_sae *: number of features. Needed for counts. d_in *: width of the input.
 
@@ -108,7 +110,7 @@ def init(
 
 
 def init_many(names, *, group=None, each=None, **shared):
-    """Several runs at once: ``init_many(["l1-1e-4", "l1-4e-4"], group="sweep", each=[{"config": a}, {"config": b}], ...)``.
+    """Several runs at once: ``init_many(["l1-1e-4", "l1-4e-4"], group="sweep", each=[{"config": a}, {"config": b}])``.
 
     names: one a run. each: further arguments of `init`, a dict a run. shared: arguments of `init` for all of them.
     Returns a `RunGroup`, whose log calls take arrays with a leading axis of runs.
@@ -132,4 +134,3 @@ def _library():
     except OSError as problem:
         _complain("%s: nothing is logged" % problem)
         return None
-

@@ -94,7 +94,9 @@ class RunGroup:
         if stacked is None:
             return None
         if len(stacked) != len(self.runs):
-            raise ValueError("%s: expected one entry for each of %d runs, got %d" % (what, len(self.runs), len(stacked)))
+            raise ValueError(
+                "%s: expected one entry for each of %d runs, got %d" % (what, len(self.runs), len(stacked))
+            )
         return stacked[position]
 
     def _input(self, what, array, position):

@@ -11,7 +11,19 @@ import ctypes
 import os
 import struct
 from array import array
-from ctypes import POINTER, addressof, c_char, c_char_p, c_double, c_int, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import (
+    POINTER,
+    addressof,
+    c_char,
+    c_char_p,
+    c_double,
+    c_int,
+    c_int64,
+    c_size_t,
+    c_uint32,
+    c_uint64,
+    c_void_p,
+)
 
 LIBRARY = "libsae-metrics.so.0"
 
@@ -223,8 +235,8 @@ _FORMATS.update((letter, _SIGNED.get(struct.calcsize(letter))) for letter in "il
 def lend(counts, what, thing, length):
     """Points `counts` at the numbers of `thing`, which must be `length` long.
 
-    Buffers of a common type (numpy arrays, array.array, bytearray, ...) are lent where they lie; anything else is copied
-    into one. Returns what must be kept alive for as long as `counts` is used.
+    Buffers of a common type (numpy arrays, array.array, bytearray, ...) are lent where they lie; anything else is
+    copied into one. Returns what must be kept alive for as long as `counts` is used.
     """
     try:
         view = memoryview(thing)

@@ -114,7 +114,7 @@ OPTIONS = (
 
 
 class Settings:
-    """A run's arguments, checked and completed: an attribute each (None: not given), and `as_options` for the library."""
+    """A run's arguments, checked and completed: an attribute each (None: not given); `as_options` for the library."""
 
     def __init__(self, given):
         self.config = given.pop("config")
@@ -133,7 +133,9 @@ class Settings:
         if self.resume == "must" and self.id is None:
             raise ValueError('resume="must" needs the id of the run to go on with')
         if (self.rank or 0) >= (self.world_size or 1):
-            raise ValueError("rank: expected 0 ... world_size - 1 = %d, got %d" % ((self.world_size or 1) - 1, self.rank))
+            raise ValueError(
+                "rank: expected 0 ... world_size - 1 = %d, got %d" % ((self.world_size or 1) - 1, self.rank)
+            )
 
     def as_options(self):
         """(the C structure, what it points into)."""
@@ -227,7 +229,9 @@ def config_json(config):
         return None
     plain = _plain(config, CONFIG_DEPTH_MAX)
     if not isinstance(plain, dict):
-        raise TypeError("config: expected a dict, a dataclass or an object with attributes, got %s" % type(config).__name__)
+        raise TypeError(
+            "config: expected a dict, a dataclass or an object with attributes, got %s" % type(config).__name__
+        )
     text = json.dumps(plain).encode()
     if len(text) <= CONFIG_BYTES_MAX:
         return text

@@ -20,7 +20,8 @@ STATES = (None, "finished", "failed", "preempted", "stopped")
 
 Stats = collections.namedtuple(
     "Stats",
-    "messages acked dropped refused outbox_bytes outbox_bytes_max outbox_frames bytes_sent connects connected words seconds",
+    "messages acked dropped refused outbox_bytes outbox_bytes_max outbox_frames bytes_sent connects connected words "
+    "seconds",
 )
 Stats.__doc__ = """What became of a run's messages.
 
@@ -63,7 +64,11 @@ class Run:
         names = self._settings.scalars
         self._positions = {name: position for position, name in enumerate(names)}
         self._n_scalars = len(names)
-        self._numbers, self._has, self._none = array("d", bytes(8 * len(names))), bytearray(len(names)), bytes(len(names))
+        self._numbers, self._has, self._none = (
+            array("d", bytes(8 * len(names))),
+            bytearray(len(names)),
+            bytes(len(names)),
+        )
         self._numbers_at, self._has_at = _address(self._numbers), _address(self._has)
         self._fired, self._positive = native.Counts(), native.Counts()
         self._fired_at, self._positive_at = ctypes.addressof(self._fired), ctypes.addressof(self._positive)
@@ -113,7 +118,8 @@ class Run:
 
     @property
     def resumed(self):
-        """Whether the run existed before. Where ``init`` was given an id, the first look waits up to 2 s for the daemon."""
+        """Whether the run existed before. Where ``init`` was given an id the first look waits, up to 2 s, for the
+        daemon."""
         return self._first_answer()[1]
 
     @property
@@ -150,8 +156,9 @@ class Run:
                   explained_variance_std, l0 as the trainer logs them; l1_coefficient; current_learning_rate (the one
                   this step uses); the sums of `sae_metrics.statistics`: l2_sum, tv_sum, mse_num, mse_den, ev_count,
                   ev_mean, ev_m2, lp_sum, aux_sum, n_nan_acts. NaN and infinities are values; None is "not given".
-                  Names given to ``init(scalars=[...])`` are kept with every step; any other name goes the way of
-                  ``log({name: number}, step)``.
+                  What is given wins, and is held against what the counts and sums say: a mse_loss of another
+                  definition than the profile's shows as an alert. Names given to ``init(scalars=[...])`` are kept
+                  with every step; any other name goes the way of ``log({name: number}, step)``.
         """
         if self._handle is None:
             return self._unheard()
@@ -422,10 +429,16 @@ class Run:
         """The library itself says what was refused, dropped or not delivered."""
         stats = self._final_stats
         if result == native.QUEUED:
-            say("run %s %s: %s messages, %s dropped" % (self._label(), state, format(stats.messages, ","), stats.dropped))
+            say(
+                "run %s %s: %s messages, %s dropped"
+                % (self._label(), state, format(stats.messages, ","), stats.dropped)
+            )
         elif is_strict():
             left = stats.messages - stats.acked
-            complain("run %s: %d messages were not on the daemon's disk after %g s (%s)" % (self._id, left, timeout, stats.words))
+            complain(
+                "run %s: %d messages were not on the daemon's disk after %g s (%s)"
+                % (self._id, left, timeout, stats.words)
+            )
 
     def __enter__(self):
         return self

@@ -31,7 +31,7 @@ class Workspace:
 
 
 def rows_of(array, what):
-    """`array` as [rows, features]: leading axes, if any, are rows too ([images, tokens, d] has images x tokens rows)."""
+    """`array` as [rows, features]: leading axes are rows too ([images, tokens, d] has images x tokens rows)."""
     array = numpy.asarray(array)
     if array.dtype.kind not in "buif":
         raise TypeError("%s: expected numbers, got an array of %s" % (what, array.dtype))
@@ -138,7 +138,9 @@ def count_topk(indices, values, d_sae):
         raise TypeError("indices: expected integers, got an array of %s" % indices.dtype)
     chosen = indices.ravel().astype(numpy.intp, copy=False)
     if chosen.size and (chosen.min() < 0 or chosen.max() >= d_sae):
-        raise ValueError("indices: expected 0 ... d_sae - 1 = %d, got %d ... %d" % (d_sae - 1, chosen.min(), chosen.max()))
+        raise ValueError(
+            "indices: expected 0 ... d_sae - 1 = %d, got %d ... %d" % (d_sae - 1, chosen.min(), chosen.max())
+        )
     if values is None:
         return _bincount(chosen, d_sae), None, 0
 

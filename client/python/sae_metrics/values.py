@@ -53,7 +53,8 @@ def _fill(entry, key, value, keep):
         _fill(entry, key, value.item(), keep)  # a numpy scalar, or an array or tensor of one number
     else:
         raise TypeError(
-            "log: %r is a %s; expected a number, a text, or a histogram as (counts, edges)" % (key, type(value).__name__)
+            "log: %r is a %s; expected a number, a text, or a histogram as (counts, edges)"
+            % (key, type(value).__name__)
         )
 
 

@@ -106,7 +106,12 @@ class FakeLibrary:
     def get_stats(self, _run, stats):
         stats = stats._obj
         stats.messages = len(self.of("log_step")) + len(self.of("log"))
-        stats.attempt, stats.last_step, stats.resumed, stats.words = self.attempt, self.step, self.was_resumed, self.words
+        stats.attempt, stats.last_step, stats.resumed, stats.words = (
+            self.attempt,
+            self.step,
+            self.was_resumed,
+            self.words,
+        )
         return 0
 
     def finish(self, _run, exit_code, state, timeout_ms):

@@ -122,8 +122,7 @@ class NoDaemonTest(unittest.TestCase):
         self.assertEqual(run.stats.messages, 1)
 
     def test_a_child_forked_inside_a_log_call_of_another_thread_does_not_hang(self):
-        done = self.python(
-            """
+        done = self.python("""
             import os, threading
             import sae_metrics
             run = sae_metrics.init(d_sae=4, train_batch_size=2)
@@ -145,8 +144,7 @@ class NoDaemonTest(unittest.TestCase):
             stop = True
             thread.join()
             run.finish(timeout=0)
-            """
-        )
+            """)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
     def test_the_exit_code_of_a_program_that_did_not_finish_stays_its_own(self):
@@ -155,8 +153,7 @@ class NoDaemonTest(unittest.TestCase):
             self.assertEqual(self.python(begin + end).returncode, code, end)
 
     def test_it_can_be_imported_without_numpy(self):
-        done = self.python(
-            """
+        done = self.python("""
             import sys
             sys.modules["numpy"] = None
             import sae_metrics
@@ -165,8 +162,7 @@ class NoDaemonTest(unittest.TestCase):
             run.log_activations(1, [[1, 0, 0, 0]])
             assert run.stats.messages == 1
             run.finish(timeout=0)
-            """
-        )
+            """)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
 
 

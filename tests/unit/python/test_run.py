@@ -350,7 +350,13 @@ class LogTest(RunTest):
     @needs_numpy
     def test_numpy_values_are_numbers(self):
         self.init().log(
-            {"f": np.float32(0.5), "i": np.int16(3), "b": np.bool_(True), "one": np.array([2.0]), "h": np.histogram([1, 2, 2], 2)}
+            {
+                "f": np.float32(0.5),
+                "i": np.int16(3),
+                "b": np.bool_(True),
+                "one": np.array([2.0]),
+                "h": np.histogram([1, 2, 2], 2),
+            }
         )
         self.assertEqual(
             self.library.of("log"), [(-1, {"f": 0.5, "i": 3, "b": 1, "one": 2.0, "h": ([1.0, 2.0], [1.0, 1.5, 2.0])})]
@@ -358,7 +364,9 @@ class LogTest(RunTest):
 
     def test_more_entries_than_a_message_takes_are_split(self):
         self.init().log({"k%04d" % n: n for n in range(2500)}, step=1)
-        self.assertEqual([(step, len(values)) for step, values in self.library.of("log")], [(1, 1024), (1, 1024), (1, 452)])
+        self.assertEqual(
+            [(step, len(values)) for step, values in self.library.of("log")], [(1, 1024), (1, 1024), (1, 452)]
+        )
         self.assertEqual(self.library.of("log")[2][1]["k2499"], 2499)
 
     def test_what_cannot_be_said_is_refused_with_key_and_type(self):
@@ -457,7 +465,13 @@ class LifeTest(RunTest):
         self.assertEqual(self.library.of("close"), [])
 
     def test_an_exception_in_the_with_block_is_a_failed_run(self):
-        for error, exit_code in ((None, 0), (ValueError(), 1), (KeyboardInterrupt(), 1), (SystemExit(4), 4), (SystemExit(), 0)):
+        for error, exit_code in (
+            (None, 0),
+            (ValueError(), 1),
+            (KeyboardInterrupt(), 1),
+            (SystemExit(4), 4),
+            (SystemExit(), 0),
+        ):
             try:
                 with self.init():
                     if error is not None:
@@ -529,7 +543,9 @@ class OffTest(RunTest):
 
 class ManyTest(RunTest):
     def test_a_leading_axis_is_shared_out_and_a_number_is_everybodys(self):
-        runs = sae_metrics.init_many(["a", "b"], group="g", each=[{"config": {"l1": 1}}, {"config": {"l1": 2}}], d_sae=2)
+        runs = sae_metrics.init_many(
+            ["a", "b"], group="g", each=[{"config": {"l1": 1}}, {"config": {"l1": 2}}], d_sae=2
+        )
         self.assertEqual([fields["name"] for (fields,) in self.library.of("open")], [b"a", b"b"])
         self.assertEqual([fields["config_json"] for (fields,) in self.library.of("open")], [b'{"l1": 1}', b'{"l1": 2}'])
         runs.log_step(5, fired=[[1, 0], [0, 2]], n_rows=3, mse_loss=[0.5, 0.25], current_learning_rate=1e-3)

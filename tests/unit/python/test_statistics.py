@@ -87,7 +87,9 @@ class TopkTest(unittest.TestCase):
         values = rng.normal(size=indices.shape).astype(np.float32)
         np.put_along_axis(acts, indices, values, axis=1)
         for kind in (np.int32, np.uint16, np.uint64):
-            for topk, dense in zip(statistics.count_topk(indices.astype(kind), values, 40), statistics.count_fired(acts)):
+            for topk, dense in zip(
+                statistics.count_topk(indices.astype(kind), values, 40), statistics.count_fired(acts)
+            ):
                 self.assertTrue(np.array_equal(topk, dense))
 
     def test_an_index_beyond_the_dictionary_is_refused(self):
