@@ -93,7 +93,7 @@ static int open_all(struct files *f, char ret_words[DB_WORDS_MAX]) {
 int files_open(
 	struct files *f, const char *path, const char *version, char ret_words[DB_WORDS_MAX]) {
 	*f = (struct files){
-		.path = strdup(path),
+		.path = location_resolve(path),
 		.version = strdup(version),
 		.lock_fd = -1,
 		.slots = {.dir_fd = -1},

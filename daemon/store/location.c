@@ -102,6 +102,11 @@ static int say_errno(const char *path, int sys_errno, char ret_words[LOCATION_WO
 	return -sys_errno;
 }
 
+char *location_resolve(const char *database) {
+	char *path = realpath(database, NULL);
+	return path != NULL || errno == ENOMEM ? path : strdup(database);
+}
+
 int location_check(const char *database, char ret_words[LOCATION_WORDS_MAX]) {
 	char path[PATH_MAX];
 	const char *directory = directory_of(database, path);

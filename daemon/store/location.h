@@ -13,6 +13,10 @@
  * /proc/self/mountinfo has it (`fuse.sshfs`), asked for only when f_type is FUSE's; may be NULL. */
 const char *location_network_name(uint64_t f_type, const char *fuse_type);
 
+/* The path itself behind links, malloc'ed: what stands beside a database (-wal, -state, .lock) must
+ * stand beside the file and not beside a link to it. NULL when memory is short. */
+char *location_resolve(const char *database);
+
 /* 0, or -EREMOTE with words, or what statfs said. The database need not exist yet. */
 int location_check(const char *database, char ret_words[LOCATION_WORDS_MAX]);
 

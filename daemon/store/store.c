@@ -333,7 +333,7 @@ static int open_parts(struct store *s, const struct store_options *options, char
 	if (err < 0) {
 		return err;
 	}
-	err = reader_open(&s->reader, options->path, &s->files.slots);
+	err = reader_open(&s->reader, s->files.path, &s->files.slots);
 	if (err < 0) {
 		snprintf(ret_words, 256, "%.190s: %s", options->path, strerror(-err));
 		files_close(&s->files);

@@ -397,6 +397,21 @@ static void a_second_daemon_is_told_who_has_it(void **state) {
 	assert_int_equal(open_store(), 0);
 }
 
+static void a_link_to_a_database_is_that_database(void **state) {
+	(void)state;
+	char link[256];
+	snprintf(link, sizeof link, "%s", path_of("link.db"));
+	assert_int_equal(symlink(path, link), 0);
+	struct store *mine = store;
+	struct store *other;
+	assert_int_equal(store_open(&loop, &(struct store_options){link, "0.1.0"}, &callbacks,
+				 &seen, &other, words),
+		-EBUSY);
+	store = mine;
+	assert_false(exists(path_of("link.db-state")));
+	assert_false(exists(path_of("link.db.lock")));
+}
+
 static void a_database_put_back_from_a_copy_is_another_database(void **state) {
 	(void)state;
 	put_step(0);
@@ -540,6 +555,7 @@ int main(void) {
 		T(a_newer_schema_is_refused_in_words),
 		T(a_directory_that_is_not_there_is_named),
 		T(a_second_daemon_is_told_who_has_it),
+		T(a_link_to_a_database_is_that_database),
 		T(a_database_put_back_from_a_copy_is_another_database),
 		T(a_report_is_made_between_commits),
 		T(closing_finishes_what_is_in_flight_and_answers_who_waits),
