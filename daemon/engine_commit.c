@@ -45,8 +45,18 @@ void feed_hurry(struct engine *e, struct feed *feed) {
 	}
 }
 
-bool engine_is_full(const struct engine *e, const struct feed *feed) {
-	return feed->uncut_bytes > e->run_hold_bytes || e->uncut_bytes > e->hold_bytes;
+bool engine_make_room(struct engine *e, struct feed *feed) {
+	if (e->uncut_bytes > e->hold_bytes) {
+		list_for_each(link, &e->dirty) {
+			feed_hurry(e, container_of(link, struct feed, dirty));
+		}
+		return false;
+	}
+	if (feed->uncut_bytes > e->run_hold_bytes) {
+		feed_hurry(e, feed);
+		return false;
+	}
+	return true;
 }
 
 /* ---- the cut ---- */
@@ -146,10 +156,11 @@ static void ack(struct engine *e, const struct run_cut *cut) {
 	for (uint32_t i = 0; i < cut->n_streams; i++) {
 		struct stream *stream = registry_find_stream(e->registry, cut->streams[i].id);
 		struct peer *peer = stream != NULL ? stream_user(stream) : NULL;
-		if (peer == NULL) {
+		if (peer == NULL || stream_durable(stream) <= peer->acked) {
 			continue;
 		}
-		session_ack(peer->session, stream_durable(stream));
+		peer->acked = stream_durable(stream);
+		session_ack(peer->session, peer->acked);
 		CRASH_POINT("after-first-ack");
 	}
 }

@@ -236,6 +236,7 @@ static enum session_verdict opened(struct peer *peer, const struct msg_open *ope
 	struct feed *feed = feed_of(run);
 	peer->stream = stream;
 	stream_set_user(stream, peer);
+	peer->acked = answer->durable;
 	peer->bytes_cut = session_bytes(peer->session);
 	peer->outbox_bytes = recommended_outbox(open->d_sae);
 	if (answer->outbox_bytes == 0) {
@@ -294,8 +295,7 @@ static void send_error(struct peer *peer, const struct apply_error *error) {
 	session_send(peer->session, &(struct message){.type = MSG_ERROR, .error = answer});
 }
 
-static enum session_verdict wait_for_commit(struct peer *peer, struct feed *feed) {
-	feed_hurry(peer->engine, feed);
+static enum session_verdict wait_for_commit(struct peer *peer) {
 	if (!peer->held) {
 		peer->held = true;
 		peer->engine->n_held++;
@@ -345,8 +345,8 @@ static enum session_verdict apply(
 	if (e->ending) {
 		return SESSION_LATER;
 	}
-	if (engine_is_full(e, feed)) {
-		return wait_for_commit(peer, feed);
+	if (!engine_make_room(e, feed)) {
+		return wait_for_commit(peer);
 	}
 	enum apply_result result =
 		m != NULL ? registry_apply(e->registry, peer->stream, m, engine_now(), &error)
@@ -376,7 +376,8 @@ static void wait_for_answer(struct peer *peer) {
 static void answer_flush(struct peer *peer) {
 	if (stream_durable(peer->stream) >= peer->flush_through) {
 		peer->has_flush = false;
-		session_ack(peer->session, stream_durable(peer->stream));
+		peer->acked = stream_durable(peer->stream);
+		session_ack(peer->session, peer->acked);
 	} else if (stream_applied(peer->stream) >= peer->flush_through) {
 		peer->has_flush = false; /* the commit's ACK is the answer */
 		feed_hurry(peer->engine, feed_of(stream_run(peer->stream)));

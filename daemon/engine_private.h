@@ -28,6 +28,7 @@ struct peer {
 	bool process_ended; /* what it had sent is read first */
 	bool has_flush, has_snapshot, sending_state;
 	uint64_t flush_through;
+	uint64_t acked; /* it knows to be durable */
 	struct msg_snapshot snapshot;
 	uint64_t bytes_cut;    /* of its session, when its run was last cut */
 	uint64_t outbox_bytes; /* as recommended to the client */
@@ -155,7 +156,8 @@ extern const struct store_callbacks engine_store_callbacks;
 void feed_touch(struct engine *e, struct feed *feed);
 /* Somebody waits for its commit. */
 void feed_hurry(struct engine *e, struct feed *feed);
-bool engine_is_full(const struct engine *e, const struct feed *feed);
+/* Whether more may be taken for this run; if not, what is in the way is committed soon. */
+bool engine_make_room(struct engine *e, struct feed *feed);
 void engine_commit(struct engine *e);
 
 /* ---- engine_note.c ---- */

@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 static atomic_int write_errno, sync_errno;
+static atomic_uint hits;
 static char sync_suffix[32];
 
 static ssize_t failing_pwrite(int fd, const void *data, size_t len, off_t at) {
 	if (write_errno != 0) {
+		hits++;
 		errno = write_errno;
 		return -1;
 	}
@@ -44,6 +46,7 @@ static int sync_is_faulty(int fd) {
 /* NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name) */
 __attribute__((visibility("default"))) int fdatasync(int fd) {
 	if (sync_errno != 0 && sync_is_faulty(fd)) {
+		hits++;
 		errno = sync_errno;
 		return -1;
 	}
@@ -55,4 +58,8 @@ __attribute__((visibility("default"))) int fdatasync(int fd) {
 void fault_syncs(const char *suffix, int sys_errno) {
 	snprintf(sync_suffix, sizeof sync_suffix, "%s", suffix);
 	sync_errno = sys_errno;
+}
+
+unsigned fault_hits(void) {
+	return hits;
 }

@@ -5,3 +5,5 @@
 void fault_writes(int sys_errno);
 /* From now on syncs of files whose name ends so fail with that errno. */
 void fault_syncs(const char *suffix, int sys_errno);
+/* How often either has happened. */
+unsigned fault_hits(void);
