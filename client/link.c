@@ -18,12 +18,8 @@
 #include "say.h"
 
 #define BACKOFF_MAX_MS    5000u
-#define STEADY_MS         5000u      /* a connection that lasted so long was a good one */
-#define GATHER_FRAMES     32         /* a writev of small frames */
-#define TURN_BYTES        (1u << 20) /* at a time, so that other runs get their turn */
-#define SEND_BUFFER_BYTES (1 << 20)  /* asked for; what the kernel allows is usually less */
-#define IN_SIZE_MIN       4096u      /* every answer but a STATE, as a rule */
-#define ANSWER_HEADER_MAX 16384u     /* texts of 4,096 bytes, with room */
+#define STEADY_MS         5000u     /* a connection that lasted so long was a good one */
+#define SEND_BUFFER_BYTES (1 << 20) /* asked for; what the kernel allows is usually less */
 
 void link_init(
 	struct link *l, struct stream *s, struct opening *o, const struct link_paths *paths) {
@@ -38,7 +34,7 @@ void link_init(
 	id_random(&l->random, sizeof l->random);
 }
 
-static void outgoing_clear(struct link *l) {
+void link_sent(struct link *l) {
 	if (l->outgoing.bytes != l->small) {
 		free(l->outgoing.bytes);
 	}
@@ -50,7 +46,7 @@ static void disconnect(struct link *l) {
 	struct stream *s = l->stream;
 
 	descriptor_close(&l->socket);
-	outgoing_clear(l);
+	link_sent(l);
 	free(l->in);
 	l->in = NULL;
 	l->in_len = l->in_size = 0;
@@ -65,7 +61,7 @@ static void disconnect(struct link *l) {
 
 void link_finish(struct link *l) {
 	descriptor_close(&l->socket);
-	outgoing_clear(l);
+	link_sent(l);
 	free(l->in);
 	*l = (struct link){.socket = DESCRIPTOR_NONE};
 }
@@ -186,252 +182,17 @@ static void begin_connection(struct link *l) {
 	}
 
 	uint8_t *hello = opening_hello(&len);
-	l->in = malloc(IN_SIZE_MIN);
+	l->in = malloc(LINK_IN_SIZE_MIN);
 	if (hello == NULL || l->in == NULL) {
 		free(hello);
 		link_lose(l, 0, "out of memory");
 		return;
 	}
-	l->in_size = IN_SIZE_MIN;
+	l->in_size = LINK_IN_SIZE_MIN;
 	l->flush_sent = l->snapshot_sent = 0;
 	l->blocked = false;
 	l->phase = LINK_GREETING;
 	link_send(l, hello, len);
-}
-
-/* ---- reading ---- */
-
-/* What a STATE may bring while one is waited for; nothing else has a payload. */
-static uint64_t payload_max(struct link *l) {
-	struct stream *s = l->stream;
-
-	pthread_mutex_lock(&s->lock);
-	bool wanted = s->snapshot.wanted;
-	pthread_mutex_unlock(&s->lock);
-	return wanted || l->snapshot_sent != 0 ? PAYLOAD_LEN_MAX(l->opening->open.d_sae) : 0;
-}
-
-static bool in_grow(struct link *l, size_t size) {
-	if (size <= l->in_size) {
-		return true;
-	}
-
-	uint8_t *in = realloc(l->in, size);
-	if (in == NULL) {
-		return false;
-	}
-	l->in = in;
-	l->in_size = size;
-	return true;
-}
-
-/* A STATE made it large. */
-static void in_shrink(struct link *l) {
-	if (l->in_size > IN_SIZE_MIN && l->in_len < IN_SIZE_MIN) {
-		uint8_t *in = realloc(l->in, IN_SIZE_MIN);
-		l->in = in == NULL ? l->in : in;
-		l->in_size = in == NULL ? l->in_size : IN_SIZE_MIN;
-	}
-}
-
-/* One frame from the front of what was read. Returns its length; 0: not there yet, or the
- * connection is lost. */
-static size_t take_frame(struct link *l, const uint8_t *data, size_t len) {
-	struct frame_view view;
-	struct message m;
-	struct decode_error error;
-
-	enum frame_result result = frame_next(data, len, payload_max(l), &view);
-	if (result > FRAME_PARTIAL || (view.total_len > 0 && view.header_len > ANSWER_HEADER_MAX)) {
-		link_lose(l, 0, "the daemon sent something that is no frame of the protocol");
-		return 0;
-	}
-	if (result == FRAME_PARTIAL) {
-		size_t consumed = (size_t)(data - l->in);
-		if (!in_grow(l, consumed + view.total_len)) {
-			link_lose(l, 0, "out of memory");
-		}
-		return 0;
-	}
-	if (answer_read(&view, &m, &error) != DECODE_OK) {
-		link_lose(l, 0, error.words);
-		return 0;
-	}
-	link_answer(l, &m);
-	return view.total_len;
-}
-
-static bool is_connected(const struct link *l) {
-	return l->phase != LINK_AWAY && l->phase != LINK_OVER;
-}
-
-static void take_frames(struct link *l) {
-	size_t at = 0;
-
-	for (;;) {
-		size_t took = take_frame(l, l->in + at, l->in_len - at);
-		if (!is_connected(l)) {
-			return;
-		}
-		if (took == 0) {
-			break;
-		}
-		at += took;
-	}
-	memmove(l->in, l->in + at, l->in_len - at);
-	l->in_len -= at;
-	in_shrink(l);
-}
-
-static void link_read(struct link *l) {
-	size_t turn = 0;
-
-	while (is_connected(l) && turn < TURN_BYTES) {
-		ssize_t n =
-			recv(l->socket.fd, l->in + l->in_len, l->in_size - l->in_len, MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR) {
-			continue;
-		}
-		if (n < 0 && errno == EAGAIN) {
-			return;
-		}
-		if (n <= 0) {
-			link_lose(l, 0,
-				n == 0 ? "the daemon closed the connection" : strerror(errno));
-			return;
-		}
-		l->in_len += (size_t)n;
-		turn += (size_t)n;
-		take_frames(l);
-	}
-}
-
-/* ---- writing ---- */
-
-/* Bytes written; 0: none can be now, or the connection is lost. */
-static size_t send_some(struct link *l, struct iovec *iov, size_t n_iov) {
-	struct msghdr header = {.msg_iov = iov, .msg_iovlen = n_iov};
-	ssize_t n;
-
-	do {
-		n = sendmsg(l->socket.fd, &header, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	if (n >= 0) {
-		return (size_t)n;
-	}
-	if (errno == EAGAIN) {
-		l->blocked = true;
-		return 0;
-	}
-
-	/* Why it was closed may stand in what can still be read. */
-	const char *why = strerror(errno);
-	link_read(l);
-	if (is_connected(l)) {
-		link_lose(l, 0, why);
-	}
-	return 0;
-}
-
-static void send_outgoing(struct link *l) {
-	struct outgoing *out = &l->outgoing;
-	struct iovec iov = {out->bytes + out->done, out->len - out->done};
-	size_t n = send_some(l, &iov, 1);
-
-	if (n == 0) {
-		return;
-	}
-	out->done += n;
-	if (out->done == out->len) {
-		outgoing_clear(l);
-	}
-}
-
-/* FLUSH for whoever waits, once everything he waits for is sent; or because room is getting
- * short. 0: none. */
-static uint64_t flush_due(const struct link *l) {
-	const struct stream *s = l->stream;
-	const struct outbox *o = &s->outbox;
-
-	if (s->flush_through > o->acked && s->flush_through > l->flush_sent &&
-		s->flush_through <= o->sent && !o->ended) {
-		return s->flush_through;
-	}
-	return l->flush_sent <= o->acked && !o->ended && outbox_pressed(o) ? o->sent : 0;
-}
-
-static bool snapshot_due(const struct link *l) {
-	const struct snapshot *want = &l->stream->snapshot;
-
-	return want->wanted && want->token != l->snapshot_sent &&
-	       want->through_seq <= l->stream->outbox.sent;
-}
-
-/* Under the lock: what is asked of the daemon beside the stream, between two of its frames. */
-static bool next_request(struct link *l) {
-	struct stream *s = l->stream;
-	struct message m;
-	uint64_t flush_through = flush_due(l);
-
-	if (outbox_amid(&s->outbox)) {
-		return false;
-	}
-	if (flush_through > 0) {
-		m.type = MSG_FLUSH;
-		m.flush.through_seq = l->flush_sent = flush_through;
-	} else if (snapshot_due(l)) {
-		m.type = MSG_SNAPSHOT;
-		m.snapshot.token = l->snapshot_sent = s->snapshot.token;
-		m.snapshot.through_seq = s->snapshot.through_seq;
-	} else {
-		return false;
-	}
-	link_send(l, l->small, encode(&m, 0, l->small, sizeof l->small));
-	return true;
-}
-
-/* Sends frames of the stream. Returns the bytes written. */
-static size_t send_frames(struct link *l) {
-	struct stream *s = l->stream;
-	struct iovec iov[GATHER_FRAMES];
-	size_t n_iov = 0;
-
-	pthread_mutex_lock(&s->lock);
-	if (!next_request(l)) {
-		n_iov = outbox_gather(&s->outbox, iov, GATHER_FRAMES, TURN_BYTES);
-	}
-	pthread_mutex_unlock(&s->lock);
-	if (n_iov == 0) {
-		return 0;
-	}
-
-	size_t n = send_some(l, iov, n_iov);
-	if (is_connected(l)) {
-		pthread_mutex_lock(&s->lock);
-		outbox_wrote(&s->outbox, n);
-		s->bytes_sent += n;
-		pthread_mutex_unlock(&s->lock);
-	}
-	return n;
-}
-
-static void link_write(struct link *l) {
-	size_t turn = 0;
-
-	while (is_connected(l) && !l->blocked && turn < TURN_BYTES) {
-		if (l->outgoing.bytes != NULL) {
-			send_outgoing(l);
-			continue;
-		}
-		if (l->phase != LINK_STREAMING) {
-			return;
-		}
-		size_t n = send_frames(l);
-		if (n == 0 && l->outgoing.bytes == NULL) {
-			return;
-		}
-		turn += n;
-	}
 }
 
 /* ---- turns ---- */
@@ -446,7 +207,7 @@ static bool has_something_to_send(struct link *l) {
 		return false;
 	}
 	pthread_mutex_lock(&s->lock);
-	bool has = outbox_has_unsent(&s->outbox) || flush_due(l) > 0 || snapshot_due(l);
+	bool has = outbox_has_unsent(&s->outbox) || link_flush_due(l) > 0 || link_snapshot_due(l);
 	s->starving = !has;
 	pthread_mutex_unlock(&s->lock);
 	return has;
@@ -454,7 +215,7 @@ static bool has_something_to_send(struct link *l) {
 
 short link_prepare(struct link *l, uint64_t *ret_deadline_ms) {
 	*ret_deadline_ms = l->phase == LINK_AWAY ? l->retry_at_ms : UINT64_MAX;
-	if (!is_connected(l)) {
+	if (!link_is_connected(l)) {
 		return 0;
 	}
 	return has_something_to_send(l) ? POLLIN | POLLOUT : POLLIN;
@@ -483,7 +244,7 @@ void link_run(struct link *l, short revents, uint64_t now_ms) {
 	if ((revents & POLLOUT) != 0) {
 		l->blocked = false;
 	}
-	if (is_connected(l) && (revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
+	if (link_is_connected(l) && (revents & (POLLIN | POLLHUP | POLLERR)) != 0) {
 		link_read(l);
 	}
 	link_write(l);

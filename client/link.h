@@ -74,7 +74,18 @@ short link_prepare(struct link *l, uint64_t *ret_deadline_ms);
 /* Does what can be done now. */
 void link_run(struct link *l, short revents, uint64_t now_ms);
 
-/* ---- for answers.c ---- */
+/* ---- between link.c, traffic.c and answers.c ---- */
+
+#define LINK_IN_SIZE_MIN 4096u /* every answer but a STATE, as a rule */
+
+bool link_is_connected(const struct link *l);
+void link_read(struct link *l);
+void link_write(struct link *l);
+
+/* Under the stream's lock. Through which seq a FLUSH is due, for whoever waits, once all that he
+ * waits for is sent, or because room is getting short; 0: none is. */
+uint64_t link_flush_due(const struct link *l);
+bool link_snapshot_due(const struct link *l);
 
 /* Handles one message of the daemon. */
 void link_answer(struct link *l, const struct message *m);
@@ -86,5 +97,6 @@ void link_lose(struct link *l, uint32_t min_delay_ms, const char *why);
 /* Gives it up for good. */
 void link_end(struct link *l);
 
-/* Sends a frame of malloc's, or one in `small`, as soon as it can be. */
+/* Sends a frame of malloc's, or one in `small`, as soon as it can be; and is done with it. */
 void link_send(struct link *l, uint8_t *bytes, size_t len);
+void link_sent(struct link *l);

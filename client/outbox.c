@@ -23,45 +23,13 @@ struct ending {
 	uint8_t bytes[OUTBOX_SMALL_MAX];
 };
 
-/* ---- what was lost ---- */
-
-static void lost_add_step(struct lost *lost, uint32_t step) {
-	if (lost->n_steps == 0 || step < lost->step_min) {
-		lost->step_min = step;
-	}
-	if (lost->n_steps == 0 || step > lost->step_max) {
-		lost->step_max = step;
-	}
-	lost->n_steps++;
-}
-
-static void lost_merge(struct lost *into, const struct lost *from) {
-	if (from->n_steps == 0) {
-		return;
-	}
-
-	uint64_t n_steps = into->n_steps + from->n_steps;
-	lost_add_step(into, from->step_min);
-	lost_add_step(into, from->step_max);
-	into->n_steps = n_steps;
-}
+/* ---- gaps ---- */
 
 static void lost_add_entry(struct lost *into, const struct entry *entry) {
 	if (entry->is_step) {
 		lost_add_step(into, entry->step);
 	}
 	lost_merge(into, &entry->lost);
-}
-
-/* What the last `count` seqs of a gap held. Which of its steps lay in them is not known any
- * more, so all that it covered stay named: rather one window too many is called incomplete. */
-static struct lost lost_tail(const struct lost *whole, uint64_t count) {
-	struct lost tail = *whole;
-
-	if (tail.n_steps > count) {
-		tail.n_steps = count;
-	}
-	return tail;
 }
 
 static struct msg_dropped dropped_message(uint64_t seq, uint64_t count, const struct lost *lost) {

@@ -18,15 +18,10 @@
 #include <sys/uio.h>
 
 #include "chunks.h"
+#include "lost.h"
 #include "message.h"
 
 #define OUTBOX_SMALL_MAX 128u /* the whole frame of a DROPPED or a FINISH */
-
-/* What a run of dropped seqs held. */
-struct lost {
-	uint64_t n_steps;
-	uint32_t step_min, step_max; /* where n_steps > 0 */
-};
 
 /* What is on its way to the socket: a frame, or a DROPPED for the gap at the cursor. */
 struct item {

@@ -7,19 +7,15 @@
 #include <string.h>
 
 #include "deadline.h"
-#include "encode.h"
-#include "note.h"
 #include "opening_check.h"
 #include "say.h"
 #include "sender.h"
 #include "step.h"
-#include "text.h"
 
 #define OUTBOX_BYTES_DEFAULT (64ull << 20)
 #define OUTBOX_STEPS_DEFAULT 16u
 #define OUTBOX_STEPS_MIN     2u
 #define OUTBOX_STEPS_RANKS   6u /* who waits for room, and may be 4 steps ahead of another rank */
-#define EXIT_BUDGET_MS       5000u
 
 /* ---- lifetime ---- */
 
@@ -40,17 +36,17 @@ static void run_destroy(struct saem_run *run) {
 	free(run);
 }
 
-static void run_ref(struct saem_run *run) {
+void run_ref(struct saem_run *run) {
 	__atomic_fetch_add(&run->refs, 1, __ATOMIC_RELAXED);
 }
 
-static void run_unref(struct saem_run *run) {
+void run_unref(struct saem_run *run) {
 	if (__atomic_sub_fetch(&run->refs, 1, __ATOMIC_ACQ_REL) == 0) {
 		run_destroy(run);
 	}
 }
 
-static struct saem_run *run_of(struct link *l) {
+struct saem_run *run_of(struct link *l) {
 	return (struct saem_run *)(void *)((char *)l - offsetof(struct saem_run, link));
 }
 
@@ -182,15 +178,13 @@ static void run_start(struct saem_run *run) {
 	}
 }
 
-static void finish_all(int exit_status);
-
 int saem_open(const struct saem_options *given, struct saem_run **ret_run, const char **ret_why) {
 	static _Thread_local char words[OPENING_WORDS_SIZE];
 	struct saem_options options = {0};
 
 	/* An older caller's structure is shorter, a newer one's longer: what both know is taken. */
 	memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
-	sender_prepare(finish_all);
+	sender_prepare(run_finish_all);
 	struct saem_run *run = calloc(1, sizeof *run);
 	if (run == NULL) {
 		return -ENOMEM;
@@ -314,168 +308,4 @@ int saem_get_stats(struct saem_run *run, struct saem_stats *ret) {
 	stats.size = ret->size;
 	memcpy(ret, &stats, size);
 	return run_is_inert(run) ? SAEM_INERT : SAEM_QUEUED;
-}
-
-/* ---- ending ---- */
-
-/* Under the lock: FINISH takes its place, and nothing comes after it. */
-static void end_stream(struct saem_run *run, int exit_code, struct text state) {
-	struct stream *s = &run->stream;
-	struct message m = {.type = MSG_FINISH};
-	uint8_t frame[OUTBOX_SMALL_MAX];
-
-	m.finish = (struct msg_finish){
-		.seq = s->outbox.next_seq,
-		.exit_code = exit_code,
-		.state = state,
-		.time = clock_seconds(CLOCK_REALTIME),
-	};
-	run->finish = m.finish;
-	outbox_end(&s->outbox, frame, encode(&m, 0, frame, sizeof frame));
-	pthread_cond_broadcast(&s->changed); /* whoever waits for room waits in vain */
-}
-
-/* What became of a run, for its last line and its note. */
-struct outcome {
-	uint64_t n_dropped, n_refused, n_undelivered;
-	bool refused;
-	bool leaves_note;
-	struct note note;
-	const char *path; /* of the socket to leave it at */
-};
-
-/* Under the lock. */
-static void find_outcome(const struct saem_run *run, struct outcome *ret) {
-	const struct stream *s = &run->stream;
-	bool delivered = s->outbox.acked + 1 == s->outbox.next_seq;
-	struct msg_dropped undelivered;
-
-	outbox_remainder(&s->outbox, &undelivered);
-	ret->n_dropped = s->outbox.n_dropped;
-	ret->n_refused = s->n_refused;
-	ret->n_undelivered = undelivered.count;
-	ret->refused = s->refused;
-	ret->leaves_note = !delivered && !s->refused;
-	ret->path = run->link.path;
-	if (ret->leaves_note) {
-		note_compose(&ret->note, &run->opening.open, &undelivered,
-			s->outbox.ended ? &run->finish : NULL);
-	}
-}
-
-static void act_on_outcome(const struct saem_run *run, const struct outcome *o) {
-	if (o->leaves_note) {
-		note_leave(&o->note, o->path);
-	}
-	if (run->opening.quiet || o->refused ||
-		o->n_dropped + o->n_refused + o->n_undelivered == 0) {
-		return;
-	}
-	say("run %s: %llu messages dropped for want of room, %llu refused, %llu not delivered",
-		run->opening.run, (unsigned long long)o->n_dropped,
-		(unsigned long long)o->n_refused, (unsigned long long)o->n_undelivered);
-}
-
-/* Under the lock, which it gives back. */
-static int conclude(struct saem_run *run, uint64_t deadline_ms) {
-	struct stream *s = &run->stream;
-	struct outcome outcome;
-
-	int result = stream_await_ack(s, s->outbox.next_seq - 1, deadline_ms);
-	find_outcome(run, &outcome);
-	pthread_mutex_unlock(&s->lock);
-	act_on_outcome(run, &outcome);
-	return result;
-}
-
-int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t timeout_ms) {
-	static const char *const states[] = {"finished", "failed", "preempted", "stopped"};
-	struct text text = {0};
-	if (run_is_inert(run)) {
-		return SAEM_INERT;
-	}
-	for (size_t i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++) {
-		if (strcmp(state, states[i]) == 0) {
-			text = text_of(states[i], strlen(states[i]));
-		}
-	}
-	if (state != NULL && text.data == NULL) {
-		return run_misused(run,
-			"state is \"%.40s\"; expected finished, failed, preempted or stopped",
-			state);
-	}
-
-	uint64_t deadline_ms = clock_now_ms() + timeout_ms;
-	pthread_mutex_lock(&run->stream.lock);
-	if (run->stream.outbox.ended) {
-		pthread_mutex_unlock(&run->stream.lock);
-		return SAEM_INERT;
-	}
-	end_stream(run, exit_code, text);
-	return conclude(run, deadline_ms);
-}
-
-void saem_close(struct saem_run *run) {
-	if (run == NULL || (!run->off && run_is_inert(run))) {
-		return; /* the parent's, where another thread may be in the middle of anything */
-	}
-	if (run->off) {
-		run_unref(run);
-		return;
-	}
-
-	struct stream *s = &run->stream;
-	struct outcome outcome;
-	pthread_mutex_lock(&s->lock);
-	bool concluded = s->outbox.ended; /* its note is left, its last line said */
-	if (!concluded) {
-		find_outcome(run, &outcome);
-	}
-	s->closing = true;
-	pthread_cond_broadcast(&s->changed);
-	pthread_mutex_unlock(&s->lock);
-	if (!concluded) {
-		act_on_outcome(run, &outcome);
-	}
-	sender_wake();
-	run_unref(run);
-}
-
-/* ---- the end of the process ---- */
-
-struct exiting {
-	int status;
-	uint64_t deadline_ms;
-	struct saem_run *runs;
-};
-
-static void begin_exit(struct link *l, void *arg) {
-	struct exiting *e = arg;
-	struct saem_run *run = run_of(l);
-
-	if (!deadline_lock(&run->stream.lock, e->deadline_ms)) {
-		return;
-	}
-	if (!run->stream.outbox.ended && !run->stream.closing) {
-		end_stream(run, e->status & 0xff, (struct text){0});
-		run_ref(run);
-		run->next_exiting = e->runs;
-		e->runs = run;
-	}
-	pthread_mutex_unlock(&run->stream.lock);
-}
-
-/* Whatever was not finished ends with the process's own status, all runs within one budget. */
-static void finish_all(int exit_status) {
-	struct exiting e = {.status = exit_status, .deadline_ms = clock_now_ms() + EXIT_BUDGET_MS};
-
-	sender_each(begin_exit, &e, e.deadline_ms);
-	while (e.runs != NULL) {
-		struct saem_run *run = e.runs;
-		e.runs = run->next_exiting;
-		if (deadline_lock(&run->stream.lock, e.deadline_ms)) {
-			conclude(run, e.deadline_ms);
-		}
-		run_unref(run);
-	}
 }

@@ -34,3 +34,12 @@ int run_misused(struct saem_run *run, const char *format, ...)
 
 /* Seconds since it was opened. */
 double run_elapsed_s(const struct saem_run *run);
+
+/* Whoever holds one keeps it alive. */
+void run_ref(struct saem_run *run);
+void run_unref(struct saem_run *run);
+struct saem_run *run_of(struct link *l);
+
+/* At the end of the process: whatever was not finished ends with its status, all within one
+ * budget. */
+void run_finish_all(int exit_status);

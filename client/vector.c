@@ -3,216 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "block.h"
 #include "vectorised.h"
-
-#define BLOCK 2048u /* counts at a time: 8 KiB, a quarter of a first-level cache */
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "forms are written as memory holds them");
-
-/* Trainers lend numbers at any address. */
-typedef uint16_t __attribute__((aligned(1), may_alias)) any_u16;
-typedef uint32_t __attribute__((aligned(1), may_alias)) any_u32;
-typedef uint64_t __attribute__((aligned(1), may_alias)) any_u64;
-typedef float __attribute__((aligned(1), may_alias)) any_f32;
-typedef double __attribute__((aligned(1), may_alias)) any_f64;
-
-/* ---- one block of any type as u32; each returns bits that are 0 if all were whole and in
- * range ---- */
-
-VECTORISED static uint64_t load_bool(const uint8_t *restrict in, size_t n, uint32_t *restrict out) {
-	for (size_t i = 0; i < n; i++) {
-		out[i] = in[i] != 0;
-	}
-	return 0;
-}
-
-VECTORISED static uint64_t load_u8(const uint8_t *restrict in, size_t n, uint32_t *restrict out) {
-	for (size_t i = 0; i < n; i++) {
-		out[i] = in[i];
-	}
-	return 0;
-}
-
-VECTORISED static uint64_t load_u16(const any_u16 *restrict in, size_t n, uint32_t *restrict out) {
-	for (size_t i = 0; i < n; i++) {
-		out[i] = in[i];
-	}
-	return 0;
-}
-
-VECTORISED static uint64_t load_i32(const any_u32 *restrict in, size_t n, uint32_t *restrict out) {
-	uint32_t all = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		all |= in[i];
-		out[i] = in[i];
-	}
-	return all >> 31;
-}
-
-/* Signed and unsigned alike: a negative one has bits above the 32nd. */
-VECTORISED static uint64_t load_64(const any_u64 *restrict in, size_t n, uint32_t *restrict out) {
-	uint64_t all = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		all |= in[i];
-		out[i] = (uint32_t)in[i];
-	}
-	return all >> 32;
-}
-
-/* Floats without a branch: adding zero turns -0 into 0; by its bits everything that is
- * negative, too large or no number is above the limit; and whole is what comes back from an
- * integer unchanged. Nothing is rounded, so this means the same on every machine. */
-#define F32_LIMIT 0x4effffffu           /* the largest below 2^31 */
-#define F64_LIMIT 0x41dfffffffc00000ull /* 2^31 - 1 */
-
-VECTORISED static uint64_t load_f32(const any_f32 *restrict in, size_t n, uint32_t *restrict out) {
-	uint32_t flaws = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		float number = in[i] + 0.0f;
-		uint32_t bits;
-		memcpy(&bits, &number, sizeof bits);
-		uint32_t limited = bits < F32_LIMIT ? bits : F32_LIMIT;
-		memcpy(&number, &limited, sizeof number);
-		int32_t whole = (int32_t)number;
-		float back = (float)whole;
-		uint32_t back_bits;
-		memcpy(&back_bits, &back, sizeof back_bits);
-		flaws |= bits ^ back_bits;
-		out[i] = (uint32_t)whole;
-	}
-	return flaws;
-}
-
-VECTORISED static uint64_t load_f64(const any_f64 *restrict in, size_t n, uint32_t *restrict out) {
-	uint64_t flaws = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		double number = in[i] + 0.0;
-		uint64_t bits;
-		memcpy(&bits, &number, sizeof bits);
-		uint64_t limited = bits < F64_LIMIT ? bits : F64_LIMIT;
-		memcpy(&number, &limited, sizeof number);
-		int32_t whole = (int32_t)number;
-		double back = (double)whole;
-		uint64_t back_bits;
-		memcpy(&back_bits, &back, sizeof back_bits);
-		flaws |= bits ^ back_bits;
-		out[i] = (uint32_t)whole;
-	}
-	return flaws;
-}
-
-/* `n` counts from `at` on; u32 where they lie, others in scratch. */
-static const any_u32 *block_load(
-	const struct vector *v, size_t at, size_t n, uint32_t scratch[BLOCK], uint64_t *flaws) {
-	const uint8_t *data = v->data;
-
-	switch (v->type) {
-	case SAEM_BOOL:
-		*flaws |= load_bool(data + at, n, scratch);
-		break;
-	case SAEM_U8:
-		*flaws |= load_u8(data + at, n, scratch);
-		break;
-	case SAEM_U16:
-		*flaws |= load_u16((const any_u16 *)v->data + at, n, scratch);
-		break;
-	case SAEM_I32:
-		*flaws |= load_i32((const any_u32 *)v->data + at, n, scratch);
-		break;
-	case SAEM_U64:
-	case SAEM_I64:
-		*flaws |= load_64((const any_u64 *)v->data + at, n, scratch);
-		break;
-	case SAEM_F32:
-		*flaws |= load_f32((const any_f32 *)v->data + at, n, scratch);
-		break;
-	case SAEM_F64:
-		*flaws |= load_f64((const any_f64 *)v->data + at, n, scratch);
-		break;
-	default: /* SAEM_U32, and the counts of pairs */
-		return (const any_u32 *)v->data + at;
-	}
-	return scratch;
-}
-
-/* ---- one block looked at, and written in a dense form ---- */
-
-/* What is nonzero is counted in 16 bits, so that the dense forms compare as many at once as
- * they write. */
-_Static_assert(BLOCK <= UINT16_MAX, "a block's nonzero counts fit 16 bits");
-
-VECTORISED static struct survey block_survey(const any_u32 *in, size_t n) {
-	uint32_t max = 0;
-	uint32_t n_nonzero = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		max = in[i] > max ? in[i] : max;
-		n_nonzero += in[i] != 0;
-	}
-	return (struct survey){.max = max, .n_nonzero = n_nonzero};
-}
-
-VECTORISED static struct survey block_u8(
-	const any_u32 *restrict in, size_t n, uint8_t *restrict out) {
-	uint32_t max = 0;
-	uint16_t n_nonzero = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		out[i] = (uint8_t)in[i];
-		max = in[i] > max ? in[i] : max;
-		n_nonzero = (uint16_t)(n_nonzero + (in[i] != 0));
-	}
-	return (struct survey){.max = max, .n_nonzero = n_nonzero};
-}
-
-VECTORISED static struct survey block_u16(
-	const any_u32 *restrict in, size_t n, any_u16 *restrict out) {
-	uint32_t max = 0;
-	uint16_t n_nonzero = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		uint16_t narrow = (uint16_t)in[i];
-		out[i] = narrow;
-		max = in[i] > max ? in[i] : max;
-		n_nonzero = (uint16_t)(n_nonzero + (narrow != 0));
-	}
-	return (struct survey){.max = max, .n_nonzero = n_nonzero};
-}
-
-VECTORISED static struct survey block_u32(
-	const any_u32 *restrict in, size_t n, any_u32 *restrict out) {
-	uint32_t max = 0;
-	uint32_t n_nonzero = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		out[i] = in[i];
-		max = in[i] > max ? in[i] : max;
-		n_nonzero += in[i] != 0;
-	}
-	return (struct survey){.max = max, .n_nonzero = n_nonzero};
-}
 
 static bool form_is_pairs(enum counts_form form) {
 	return form == COUNTS_PAIRS16 || form == COUNTS_PAIRS32;
-}
-
-/* A block looked at and, in a dense form, written as the counts from `at` on. */
-static struct survey dense_block(
-	const any_u32 *in, size_t at, size_t n, enum counts_form form, uint8_t *out) {
-	switch (form) {
-	case COUNTS_U8:
-		return block_u8(in, n, out + at);
-	case COUNTS_U16:
-		return block_u16(in, n, (any_u16 *)(void *)out + at);
-	case COUNTS_U32:
-		return block_u32(in, n, (any_u32 *)(void *)out + at);
-	default:
-		return block_survey(in, n);
-	}
 }
 
 static void survey_add(struct survey *s, struct survey block) {
@@ -261,8 +56,8 @@ static uint64_t gather_64(const uint8_t *marks) {
 
 /* Finds the nonzero counts of a block, from bit to bit: zeros cost next to nothing. */
 static uint32_t find_nonzero(
-	const any_u32 *in, size_t n, uint32_t where[BLOCK], uint32_t found[BLOCK]) {
-	uint8_t marks[BLOCK];
+	const any_u32 *in, size_t n, uint32_t where[BLOCK_MAX], uint32_t found[BLOCK_MAX]) {
+	uint8_t marks[BLOCK_MAX];
 	uint32_t n_found = 0;
 
 	mark_nonzero(in, n, marks);
@@ -289,8 +84,8 @@ VECTORISED static void write_indices(
  * from `at` on. What there is no room for is only looked at. */
 static void pairs_add(
 	struct pairs *p, const any_u32 *in, const any_u32 *indices, size_t at, size_t n) {
-	uint32_t where[BLOCK];
-	uint32_t found[BLOCK];
+	uint32_t where[BLOCK_MAX];
+	uint32_t found[BLOCK_MAX];
 	uint32_t n_found = find_nonzero(in, n, where, found);
 	uint32_t written = p->survey.n_nonzero < p->n_max ? p->survey.n_nonzero : p->n_max;
 	uint32_t n_fit = n_found < p->n_max - written ? n_found : p->n_max - written;
@@ -304,7 +99,7 @@ static void pairs_add(
 		}
 	}
 	survey_add(&p->survey,
-		dense_block(found, 0, n_fit, p->value_form, p->values + p->value_size * written));
+		block_write(found, 0, n_fit, p->value_form, p->values + p->value_size * written));
 	survey_add(&p->survey, block_survey(found + n_fit, n_found - n_fit));
 }
 
@@ -350,7 +145,7 @@ static void pairs_scatter(const struct vector *v, enum counts_form form, uint8_t
 /* ---- a whole vector ---- */
 
 static size_t block_length(const struct vector *v, size_t at) {
-	return v->n_entries - at < BLOCK ? v->n_entries - at : BLOCK;
+	return v->n_entries - at < BLOCK_MAX ? v->n_entries - at : BLOCK_MAX;
 }
 
 static struct survey read_into_pairs(
@@ -358,8 +153,8 @@ static struct survey read_into_pairs(
 	struct pairs pairs = pairs_begin(form, n_max, out);
 	uint64_t flaws = 0;
 
-	for (size_t at = 0; at < v->n_entries; at += BLOCK) {
-		uint32_t scratch[BLOCK];
+	for (size_t at = 0; at < v->n_entries; at += BLOCK_MAX) {
+		uint32_t scratch[BLOCK_MAX];
 		size_t n = block_length(v, at);
 		const any_u32 *in = block_load(v, at, n, scratch, &flaws);
 		const any_u32 *indices = v->type == SAEM_PAIRS_U32 ? v->indices + at : NULL;
@@ -373,11 +168,11 @@ static struct survey read_into_dense(const struct vector *v, enum counts_form fo
 	struct survey s = {0};
 	uint64_t flaws = 0;
 
-	for (size_t at = 0; at < v->n_entries; at += BLOCK) {
-		uint32_t scratch[BLOCK];
+	for (size_t at = 0; at < v->n_entries; at += BLOCK_MAX) {
+		uint32_t scratch[BLOCK_MAX];
 		size_t n = block_length(v, at);
 		const any_u32 *in = block_load(v, at, n, scratch, &flaws);
-		survey_add(&s, dense_block(in, at, n, form, out));
+		survey_add(&s, block_write(in, at, n, form, out));
 	}
 	s.flawed = flaws != 0;
 	return s;
@@ -417,7 +212,7 @@ static double number_at(const struct vector *v, size_t i) {
 	case SAEM_F64:
 		return ((const any_f64 *)v->data)[i];
 	default: {
-		uint32_t scratch[BLOCK];
+		uint32_t scratch[BLOCK_MAX];
 		uint64_t flaws = 0;
 		return block_load(v, i, 1, scratch, &flaws)[0];
 	}
