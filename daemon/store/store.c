@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "commit.h"
+#include "crash.h"
 #include "files.h"
 #include "reader.h"
 #include "requests.h"
@@ -16,11 +17,7 @@
 #define RETRY_MAX_MS 5000u
 /* The log is copied into the database each time it has grown by this much: some tens of commits,
  * some milliseconds of copying. */
-#ifndef SAE_METRICSD_CRASH_POINTS
 #define CHECKPOINT_BYTES (4u << 20)
-#else
-#define CHECKPOINT_BYTES (128u << 10) /* so that a short test gets there */
-#endif
 /* A log this long which a checkpoint could not empty: somebody has been reading for a long time. */
 #define LOG_LONG_BYTES (64u << 20)
 
@@ -64,6 +61,10 @@ struct store {
 };
 
 static void store_next(struct store *s);
+
+static size_t checkpoint_bytes(void) {
+	return CRASH_IS_NEAR("during-checkpoint") ? CHECKPOINT_BYTES / 32 : CHECKPOINT_BYTES;
+}
 
 /* ---- on the worker: these touch what is the worker's, and nothing else ---- */
 
@@ -194,7 +195,7 @@ static void on_reopen_done(struct store *s) {
 		return;
 	}
 	s->reopen_wanted = s->damage_suspected = false;
-	s->checkpoint_at = CHECKPOINT_BYTES;
+	s->checkpoint_at = checkpoint_bytes();
 	look_at_database(s);
 	reader_close(&s->reader);
 	(void)reader_open(&s->reader, s->files.path, &s->files.slots);
@@ -208,7 +209,7 @@ static void on_reopen_done(struct store *s) {
 static void on_checkpoint_done(struct store *s) {
 	size_t log_bytes = s->files.db.wal_bytes;
 	bool pinned = s->status < 0 || s->pinned;
-	s->checkpoint_at = (pinned ? log_bytes : 0) + CHECKPOINT_BYTES;
+	s->checkpoint_at = (pinned ? log_bytes : 0) + checkpoint_bytes();
 	s->log_words[0] = '\0';
 	if (pinned && log_bytes >= LOG_LONG_BYTES) {
 		snprintf(s->log_words, sizeof s->log_words,
@@ -358,7 +359,7 @@ int store_open(uv_loop_t *loop, const struct store_options *options,
 	s->user = user;
 	s->work.data = s->retry.data = s;
 	s->retry_ms = RETRY_MIN_MS;
-	s->checkpoint_at = CHECKPOINT_BYTES;
+	s->checkpoint_at = checkpoint_bytes();
 	s->files.replaced = false;
 	batch_init(&s->filling);
 	batch_init(&s->flushing);

@@ -78,8 +78,7 @@ class Kill(unittest.TestCase):
             self.skipTest("built without -Dcrash_points=true")
         for point in CRASH_POINTS:
             with self.subTest(point), Daemon() as daemon:
-                # A checkpoint comes each time the log has grown by some megabytes: it takes a longer run.
-                run, steps = "crashed1", 15000 if point == "during-checkpoint" else 400
+                run, steps = "crashed1", 400
                 daemon.kill()
                 daemon.start(crash_at=f"{point}:1")
                 processes = ranks(daemon, run, steps, step_ms=1)
