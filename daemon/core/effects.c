@@ -110,9 +110,11 @@ static void effect_event(struct stream *s, const struct msg_event *event) {
 }
 
 static bool is_marked(const struct run *run, uint32_t step) {
+	if (run->n_marks == 0) {
+		return false;
+	}
 	const struct known_mark *newest = &run->marks[run->n_marks - 1];
-
-	return run->n_marks > 0 && newest->attempt == run->attempt && newest->step == step;
+	return newest->attempt == run->attempt && newest->step == step;
 }
 
 /* Whether the run stands after the step that is marked. Right behind the stream's own STEP it does; where
