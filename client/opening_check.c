@@ -1,4 +1,4 @@
-/* The protocol's own table says what each field may be; what it cannot say stands below it. */
+/* The protocol's own table says what each field may be, and its own rules what must fit together. */
 #include "opening_check.h"
 
 #include <math.h>
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "open_check.h"
 #include "open_fields.h"
 #include "opening.h"
 #include "text.h"
@@ -90,64 +91,6 @@ static bool check_field(const struct open_field *field, const struct msg_open *m
 	return true;
 }
 
-static bool check_choice(const char *key, struct text text, const char *const *choices,
-	const char *expected, char *words) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	if (text.data == NULL) {
-		return true;
-	}
-	for (size_t i = 0; choices[i] != NULL; i++) {
-		if (text_is(text, choices[i])) {
-			return true;
-		}
-	}
-	return opening_fail(
-		words, "%s is \"%s\"; expected %s", key, text_quote(text, quote), expected);
-}
-
-static bool check_run(struct text run, char *words) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	for (size_t i = 0; i < run.len; i++) {
-		char c = run.data[i];
-		bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			       (c >= '0' && c <= '9') || c == '_' || c == '-';
-		if (!allowed) {
-			return opening_fail(words,
-				"run is \"%s\"; expected letters, digits, _ and -",
-				text_quote(run, quote));
-		}
-	}
-	return true;
-}
-
-static bool check_ranks(const struct msg_open *m, char *words) {
-	if (m->rank >= m->world_size) {
-		return opening_fail(words, "rank is %u; expected less than world_size, which is %u",
-			m->rank, m->world_size);
-	}
-	return m->global_rank < m->global_world_size ||
-	       opening_fail(words,
-		       "global_rank is %u; expected less than global_world_size, which is %u",
-		       m->global_rank, m->global_world_size);
-}
-
-static bool check_scalars(const struct msg_open *m, char *words) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	for (uint32_t i = 1; i < m->n_scalars; i++) {
-		for (uint32_t k = 0; k < i; k++) {
-			if (text_equal(m->scalars[i], m->scalars[k])) {
-				return opening_fail(words,
-					"scalars has \"%s\" twice; expected each name once",
-					text_quote(m->scalars[i], quote));
-			}
-		}
-	}
-	return true;
-}
-
 static bool check_config(struct text config, char *words) {
 	size_t i = 0;
 
@@ -159,16 +102,15 @@ static bool check_config(struct text config, char *words) {
 }
 
 bool opening_check(const struct msg_open *m, char *words) {
-	static const char *const resumes[] = {"never", "allow", "must", NULL};
-	static const char *const profiles[] = {"prisma", "saelens", "native", NULL};
+	struct decode_error error;
 
 	for (uint32_t i = 0; i < open_fields_count; i++) {
 		if (!check_field(&open_fields[i], m, words)) {
 			return false;
 		}
 	}
-	return check_run(m->run, words) && check_ranks(m, words) && check_scalars(m, words) &&
-	       check_config(m->config, words) &&
-	       check_choice("resume", m->resume, resumes, "never, allow or must", words) &&
-	       check_choice("profile", m->profile, profiles, "prisma, saelens or native", words);
+	if (!open_check(m, &error)) {
+		return opening_fail(words, "%s", error.words);
+	}
+	return check_config(m->config, words);
 }

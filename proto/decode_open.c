@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "open_check.h"
 #include "open_fields.h"
 #include "text.h"
 
@@ -137,59 +138,15 @@ static bool check_required(struct fields *f, uint64_t seen) {
 	return true;
 }
 
-static bool check_run_id(struct fields *f, struct text run) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	for (size_t i = 0; i < run.len; i++) {
-		char c = run.data[i];
-		bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			       (c >= '0' && c <= '9') || c == '_' || c == '-';
-		if (!allowed) {
-			return decode_fail(f->err, f->code,
-				"run is \"%s\"; expected 1 to 64 of letters, digits, _ and -",
-				text_quote(run, quote));
-		}
-	}
-	return true;
-}
-
-static bool check_ranks(struct fields *f, struct msg_open *m) {
-	if (m->rank >= m->world_size) {
-		return decode_fail(f->err, f->code,
-			"rank is %u; expected less than world_size, which is %u", m->rank,
-			m->world_size);
-	}
+/* A job on one host alone has no other ranks. */
+static void set_global_ranks(struct msg_open *m) {
 	if (m->global_world_size == 0 && m->global_rank == 0) {
 		m->global_rank = m->rank;
 		m->global_world_size = m->world_size;
 	}
-	if (m->global_rank >= m->global_world_size) {
-		return decode_fail(f->err, f->code,
-			"global_rank is %u; expected less than global_world_size, which is %u",
-			m->global_rank, m->global_world_size);
-	}
-	return true;
-}
-
-/* Each name becomes a column or a key: given twice, one of the two would be lost. */
-static bool check_scalars(struct fields *f, const struct msg_open *m) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	for (uint32_t i = 1; i < m->n_scalars; i++) {
-		for (uint32_t k = 0; k < i; k++) {
-			if (text_equal(m->scalars[i], m->scalars[k])) {
-				return decode_fail(f->err, f->code,
-					"scalars has \"%s\" twice; expected each name once",
-					text_quote(m->scalars[i], quote));
-			}
-		}
-	}
-	return true;
 }
 
 bool decode_open(struct fields *f, struct message *ret) {
-	static const char *const resumes[] = {"never", "allow", "must", NULL};
-	static const char *const profiles[] = {"prisma", "saelens", "native", NULL};
 	const msgpack_object *map = fields_at(f, 1);
 	struct msg_open *m = &ret->open;
 	uint64_t seen = 0;
@@ -199,8 +156,9 @@ bool decode_open(struct fields *f, struct message *ret) {
 		return fail_kind(f, 0, "OPEN's second element", map, "a map");
 	}
 	set_fallbacks(m);
-	return read_map(f, map, m, &seen) && check_required(f, seen) && check_run_id(f, m->run) &&
-	       check_choice(f, "resume", m->resume, resumes, "never, allow or must") &&
-	       check_choice(f, "profile", m->profile, profiles, "prisma, saelens or native") &&
-	       check_ranks(f, m) && check_scalars(f, m);
+	if (!read_map(f, map, m, &seen) || !check_required(f, seen)) {
+		return false;
+	}
+	set_global_ranks(m);
+	return open_check(m, f->err);
 }

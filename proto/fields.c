@@ -207,16 +207,9 @@ bool check_choice(struct fields *f, const char *name, struct text value, const c
 	const char *expected) {
 	char quote[TEXT_QUOTE_SIZE];
 
-	if (value.data == NULL) {
-		return true;
-	}
-	for (; *words != NULL; words++) {
-		if (text_is(value, *words)) {
-			return true;
-		}
-	}
-	return decode_fail(f->err, f->code, "%s is \"%s\"; expected %s", name,
-		text_quote(value, quote), expected);
+	return value.data == NULL || text_among(value, words) ||
+	       decode_fail(f->err, f->code, "%s is \"%s\"; expected %s", name,
+		       text_quote(value, quote), expected);
 }
 
 void *fields_alloc(struct fields *f, size_t size) {

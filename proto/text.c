@@ -54,6 +54,13 @@ bool text_is(struct text text, const char *word) {
 	return text_equal(text, text_of(word, strlen(word)));
 }
 
+bool text_among(struct text text, const char *const *words) {
+	while (*words != NULL && !text_is(text, *words)) {
+		words++;
+	}
+	return *words != NULL;
+}
+
 bool text_equal(struct text a, struct text b) {
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }

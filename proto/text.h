@@ -8,6 +8,7 @@
 const char *text_flaw(struct text text, bool is_name);
 
 bool text_is(struct text text, const char *word);
+bool text_among(struct text text, const char *const *words); /* NULL ends them */
 bool text_equal(struct text a, struct text b);
 
 /* Room for a peer's text in a sentence of ours. */

@@ -66,7 +66,7 @@ static void what_is_out_of_range_is_named(void **state) {
 	o = defaults();                                                                            \
 	__VA_ARGS__;                                                                               \
 	refused(&o, words)
-	REFUSED("run is \"a b\"; expected letters", o.run = "a b");
+	REFUSED("run is \"a b\"; expected 1 to 64 of letters", o.run = "a b");
 	REFUSED("run: 0 bytes", o.run = "");
 	REFUSED("run: 65 bytes",
 		o.run = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa");
