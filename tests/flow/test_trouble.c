@@ -183,16 +183,16 @@ static void what_comes_faster_than_it_is_kept_arrives_all_the_same(void **state)
 		trainer_init(&t[i], f, names[i], 0, 1);
 		trainer_join(&t[i]);
 	}
-	for (int step = 0; step < 500; step++) {
+	for (int step = 0; step < 150; step++) {
 		for (int i = 0; i < 3; i++) {
 			trainer_step(&t[i]);
 		}
 	}
 	for (int i = 0; i < 3; i++) {
-		trainer_until_acked(&t[i], 500);
+		trainer_until_acked(&t[i], 150);
 		trainer_close(&t[i]);
 	}
-	assert_int_equal(flow_ask(f, "SELECT count(*) FROM steps"), 1500);
+	assert_int_equal(flow_ask(f, "SELECT count(*) FROM steps"), 450);
 }
 
 int main(void) {
