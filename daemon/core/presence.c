@@ -1,5 +1,7 @@
 #include "presence.h"
 
+#include <string.h>
+
 #include <stdio.h>
 
 #include "effects.h"
@@ -56,7 +58,7 @@ void registry_process_dead(struct registry *r, struct stream *stream, struct ins
 /* A state that only shows (stalled, crashed) is worth a row when it changes. */
 static void show_state(struct run *run, struct instant now) {
 	const char *state = run_state(run, now);
-	if (state != run->shown_state) {
+	if (run->shown_state == NULL || strcmp(state, run->shown_state) != 0) {
 		run->shown_state = state;
 		run->dirty = true;
 	}

@@ -98,6 +98,7 @@ void flow_finish(struct flow *f) {
 	if (f->engine != NULL) {
 		flow_stop(f);
 	}
+	close_reader(f); /* which may have been asked after the end */
 	assert_int_equal(nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
