@@ -1,9 +1,5 @@
 #include "presence.h"
 
-#include <string.h>
-
-#include <stdio.h>
-
 #include "effects.h"
 #include "registry_private.h"
 #include "settle.h"
