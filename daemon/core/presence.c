@@ -1,5 +1,8 @@
 #include "presence.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "effects.h"
 #include "registry_private.h"
 #include "settle.h"
