@@ -7,6 +7,8 @@
 #include <stdint.h>
 
 #define REPORT_SCHEMA 1
+/* The alert of a crashed run: a daemon lays it over before a row says so. */
+#define REPORT_CRASHED_WORDS "the trainer ended without saying so"
 
 enum report_result {
 	REPORT_OK = 0,

@@ -64,8 +64,7 @@ static void alert_state(struct report *r, const struct report_run *run, json_t *
 		add(r, alerts, state, report_printf("no step for %s", format_age(age, age_s)),
 			since_last_seen(run));
 	} else if (strcmp(state, "crashed") == 0) {
-		add(r, alerts, state, json_string("the trainer ended without saying so"),
-			since_last_seen(run));
+		add(r, alerts, state, json_string(REPORT_CRASHED_WORDS), since_last_seen(run));
 	} else if (strcmp(state, "failed") == 0) {
 		json_t *code = json_object_get(run->object, "exit_code");
 		add(r, alerts, state,
