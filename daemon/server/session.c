@@ -121,11 +121,16 @@ static enum session_verdict offer_message(struct session *s, const struct messag
 static enum session_verdict offer_bad(struct session *s, const struct decode_error *error) {
 	struct server *server = s->server;
 
-	if (s->greeted && error->has_seq) {
-		return server->callbacks->on_bad_message(server->user, s, error);
+	if (!error->has_seq) {
+		refuse_in_words(s, (enum refusal_code)error->code, error->words);
+		return SESSION_CLOSE;
 	}
-	refuse_in_words(s, (enum refusal_code)error->code, error->words);
-	return SESSION_CLOSE;
+	/* Its code is an ERROR's, which nothing that ends a connection may carry. */
+	if (!s->greeted) {
+		refuse_in_words(s, REFUSE_OUT_OF_ORDER, "the first message must be HELLO");
+		return SESSION_CLOSE;
+	}
+	return server->callbacks->on_bad_message(server->user, s, error);
 }
 
 static enum session_verdict offer(struct session *s, const struct frame_view *frame) {

@@ -272,6 +272,13 @@ static void a_message_before_hello_is_refused(void **state) {
 	expect_refusal_of(*state, frame, len, REFUSE_OUT_OF_ORDER);
 }
 
+/* Its error code is none of a refusal: 32 and more. */
+static void a_bad_message_before_hello_is_refused(void **state) {
+	/* [8 EVENT, 7]: the rest is missing. */
+	static const uint8_t frame[] = {3, 0, 0, 0, 0, 0, 0, 0, 0x92, 8, 7};
+	expect_refusal_of(*state, frame, sizeof frame, REFUSE_OUT_OF_ORDER);
+}
+
 static void a_second_hello_is_refused(void **state) {
 	uint8_t frames[256];
 	size_t len = frame_hello(frames, sizeof frames);
@@ -553,6 +560,7 @@ int main(void) {
 		T(a_nesting_bomb_is_refused),
 		T(an_array_of_four_billion_is_refused),
 		T(a_message_before_hello_is_refused),
+		T(a_bad_message_before_hello_is_refused),
 		T(a_second_hello_is_refused),
 		T(a_bad_message_with_a_seq_is_the_owners),
 		T(too_many_connections_are_refused_and_may_come_again),
