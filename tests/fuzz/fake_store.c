@@ -100,8 +100,8 @@ static struct kept_stream *find_stream(const uint8_t id[STREAM_ID_SIZE]) {
 	return NULL;
 }
 
-uint64_t fake_store_applied(const uint8_t id[STREAM_ID_SIZE]) {
-	const struct kept_stream *stream = find_stream(id);
+uint64_t fake_store_applied(const uint8_t stream_id[STREAM_ID_SIZE]) {
+	const struct kept_stream *stream = find_stream(stream_id);
 	return stream != NULL ? stream->applied : 0;
 }
 

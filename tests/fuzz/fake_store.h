@@ -27,6 +27,6 @@ void fake_store_end_commit(struct store *s, enum commit_end end);
 void fake_store_answer(struct store *s);
 
 /* The newest seq of the stream that is committed; 0 when none is. */
-uint64_t fake_store_applied(const uint8_t id[STREAM_ID_SIZE]);
+uint64_t fake_store_applied(const uint8_t stream_id[STREAM_ID_SIZE]);
 /* Whether a run of that d_sae would take it. */
 bool fake_store_state_is_sound(const uint8_t *state, size_t len);

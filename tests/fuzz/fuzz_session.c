@@ -16,6 +16,7 @@
  *   7  stop     the daemon ends as it should, and is started again
  *   8  kill     the same without its last commit
  *   9… say      a well-formed message, its seq the next one: session_say.c
+ *  15  note     n, then 4n bytes: a note that the next start finds
  *
  * Feed and say connect first where nobody sits. */
 #include "fuzz.h"
@@ -38,6 +39,7 @@ enum act {
 	ACT_END,
 	ACT_STOP,
 	ACT_KILL,
+	ACT_NOTE = 15,
 };
 
 struct day {
@@ -66,6 +68,15 @@ static void feed(struct day *day, struct talk *t) {
 	if (t != NULL) {
 		talk_send(t, day->tape.data, len);
 	}
+	day->tape.data += len;
+	day->tape.len -= len;
+}
+
+static void leave_note(struct day *day) {
+	size_t len = (size_t)tape_next(&day->tape) * 4;
+
+	len = len < day->tape.len ? len : day->tape.len;
+	world_leave_note(&day->world, day->tape.data, len);
 	day->tape.data += len;
 	day->tape.len -= len;
 }
@@ -110,6 +121,9 @@ static void act(struct day *day, uint32_t what, uint32_t seat) {
 	case ACT_STOP:
 	case ACT_KILL:
 		world_restart(w, what == ACT_KILL);
+		break;
+	case ACT_NOTE:
+		leave_note(day);
 		break;
 	default:
 		say(day, connected_seat(day, seat));

@@ -303,9 +303,10 @@ static void say_restore(struct talk *t, struct tape *tape, struct message *m, ui
 		.time = time_of(t),
 		.state = payload,
 		.state_len = len};
+	uint8_t where = tape_next(tape), flip = tape_next(tape);
 	if (len > 0) {
 		memcpy(payload, w->state, len);
-		payload[tape_next(tape) % len] ^= tape_next(tape);
+		payload[where % len] ^= flip;
 	}
 	t->next_step = w->state_step + 1;
 }

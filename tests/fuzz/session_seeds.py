@@ -17,6 +17,7 @@ from frames import Counts, Raw, frame_of, frames  # noqa: E402
 CORPUS = HERE / "corpus" / "fuzz_session"
 
 FEED, CONNECT, HANG_UP, DEAF, COMMIT, TIME, END, STOP, KILL, SAY = range(10)
+NOTE = 15
 DONE, UNSEEN, LOST, REJECTS, FAILS = range(5)
 STEP, HELLO, OPEN, LOG, EVENT, MARK, UPDATE, DROPPED, FINISH, RESTORE, FLUSH, SNAPSHOT, QUERY, JOIN = range(14)
 MINUTES_2 = 15  # 4 << 15 ms
@@ -58,7 +59,15 @@ def steps(n, seat=0):
 
 
 def commit(end=DONE):
-    return act(TIME, 15) + act(COMMIT, end)
+    """What is in flight, and when the disk has rested what came since."""
+    return act(COMMIT, DONE) + act(TIME, 10) + act(COMMIT, end)
+
+
+def note(*parts):
+    """A note is any number of fours of bytes; what is left over is no frame."""
+    data = b"".join(parts)
+    data += bytes(-len(data) % 4)
+    return act(NOTE, len(data) // 4) + data
 
 
 QUICK = ("hello-trainer", "open-quickstart")
@@ -135,7 +144,17 @@ seeds = {
     "not-finite": join(scalars=7) + say(STEP, 0, 0, 0x80, *range(8)) + say(STEP, 0, 0, 0xC0, *range(8)) + steps(2) + commit(),
     "saelens": join(how=1 | 12 | 16, what=W5, scalars=7) + steps(11) + commit(),
     "native": join(how=2, what=W5 | 0x40, scalars=7) + steps(11) + commit(),
-    "stopped-by-its-thresholds": join(what=0x80) + b"".join(step([0] * 8) for _ in range(6)) + commit(),
+    # Its scalars are l0 and explained_variance.
+    "stopped-by-its-thresholds": join(scalars=2, what=0x88) + steps(6) + commit() + act(CONNECT) + join(
+        scalars=2, what=0x88) + say(FINISH, 0) + commit(),
+    "messages-behind-a-step": (join(ranks=2) + join(stream=1, rank=1, ranks=2, seat=1) + step() + say(LOG, 0x11, 5) +
+                               say(LOG, 0x19, 255) + say(EVENT, 1) + say(MARK, 0) + say(UPDATE, 0xFF) +
+                               say(RESTORE, 0, 0) + message(8, 8, None, 0.0, "x", [[[[[1]]]]]) + say(DROPPED, 0x12) +
+                               say(FLUSH, 0) + say(SNAPSHOT, 0) + say(FINISH, 0) + steps(5, seat=1) + commit()),
+    "a-process-that-ends-first": join() + steps(2) + act(END, 0) + act(TIME, 10) + commit() + act(STOP),
+    "held-until-a-commit": join(d_sae=3) + act(TIME, 0) + b"".join(say(STEP, 0x28, 0, 0) for _ in range(90)) + commit() + commit(),
+    "a-question-nobody-waits-for": join() + steps(1) + commit() + say(HELLO, 1, seat=1) + act(
+        SAY, QUERY, 0, seat=1, turns=False) + act(HANG_UP, seat=1),
     "wide": join(d_sae=3, what=W5) + steps(8) + say(SNAPSHOT, 0) + commit(),
     "without-features": join(d_sae=1) + steps(6) + commit(),
     "a-late-rank": (join(ranks=2) + join(stream=1, rank=1, ranks=2, seat=1) + steps(4) + act(HANG_UP, seat=1) +
@@ -151,6 +170,12 @@ seeds = {
     "run-of-another-size": join() + steps(1) + commit() + join(run=0, stream=1, d_sae=2, ranks=2, rank=1, seat=1),
     "resume-must": join(how=0) + join(run=1, stream=1, seat=1) + say(
         JOIN, 2, 0x30, 0, 0, seat=2) + say(JOIN, 0x20, 0x10, 0, 0, seat=3),
+    "a-note-of-a-run-nobody-knows": note(*(frame_of(frames[n]["header"]) for n in QUICK), frame_of([12, 1, 9, 8, 0, 7]),
+                                         frame_of([14, 10, 0, None, 0.0])) + act(STOP) + act(KILL) + golden(*QUICK),
+    "a-note-of-what-came-partly": (golden(*QUICK, "step-u8") + commit() + act(HANG_UP) +
+                                   note(*(frame_of(frames[n]["header"]) for n in QUICK), frame_of([12, 1, 5, 5, 0, 4])) +
+                                   act(KILL) + golden(*QUICK) + commit() + act(STOP)),
+    "a-note-that-is-none": note(b"GET / HTTP/1.1") + note(frame_of(frames["hello-reader"]["header"])) + note() + act(STOP),
     "version-out-of-range": message(1, 2, 9, 1) + message(1, 0, 0, 1, seat=1) + say(HELLO, 0x10, seat=2),
     "garbage": feed(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") + feed(bytes(16), seat=1) +
                feed(b"\xff" * 40, seat=2),
@@ -163,8 +188,9 @@ seeds = {
                   message(6, 2, 0, 0.0, 0.0, 2, [0.5], 0) +
                   message(6, 3, 0, 0.0, 0.0, 2, [0.5, 0.5], 4, 2, payload=Counts(4, [1, 1], [5, 5]).payload()) + commit(),
     "announced-and-not-sent": (golden(*QUICK) + feed(b"\x10\x00\x00\x00\x80\x00\x04\x00" + bytes(64)) +
-                               golden(*QUICK, seat=1) + feed(b"\xff\xff\x03\x00\x00\x00\x00\x00" + bytes(64), seat=1) +
-                               act(TIME, 15)),
+                               join(run=1, stream=1, seat=1) +
+                               feed(b"\xff\xff\x03\x00\x00\x00\x00\x00" + bytes(64), seat=1) + act(TIME, 14) +
+                               act(TIME, 15) + act(HANG_UP, seat=1)),
     "daemons-words": golden("hello-trainer", "ack") + golden("hello-reader", "state", seat=1),
 }
 

@@ -58,6 +58,9 @@ void world_turn(struct world *w);
 /* The daemon ends, as it should or by a kill, and another one starts on the same disk. */
 void world_restart(struct world *w, bool is_killed);
 
+/* In the folder beside the socket, for the starts to come. */
+void world_leave_note(struct world *w, const uint8_t *data, size_t len);
+
 /* A new connection; NULL when there were too many. */
 struct talk *talk_begin(struct world *w);
 void talk_hang_up(struct talk *t);
