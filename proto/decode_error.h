@@ -24,3 +24,8 @@ void decode_error_clear(struct decode_error *err);
 /* Sets code and words and returns false, for readers that chain with &&. */
 bool decode_fail(struct decode_error *err, uint32_t code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Whether a text is one of the words, which end with NULL and which `expected` lists; a text that was not
+ * given is. If not, fails as above. */
+bool decode_choice(struct decode_error *err, uint32_t code, const char *key, struct text value,
+	const char *const *words, const char *expected);

@@ -99,7 +99,7 @@ bool decode_finish(struct fields *f, struct message *ret) {
 	m->seq = f->err->seq;
 	return read_exit_code(f, fields_at(f, 2), &m->exit_code) &&
 	       read_optional_text(f, fields_at(f, 3), &state, &m->state) &&
-	       check_choice(
-		       f, "state", m->state, states, "finished, failed, preempted or stopped") &&
+	       decode_choice(f->err, f->code, "state", m->state, states,
+		       "finished, failed, preempted or stopped") &&
 	       read_finite(f, fields_at(f, 4), "time", &m->time);
 }

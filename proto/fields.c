@@ -203,15 +203,6 @@ bool read_texts(struct fields *f, const msgpack_object *o, const struct text_fie
 	return true;
 }
 
-bool check_choice(struct fields *f, const char *name, struct text value, const char *const *words,
-	const char *expected) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	return value.data == NULL || text_among(value, words) ||
-	       decode_fail(f->err, f->code, "%s is \"%s\"; expected %s", name,
-		       text_quote(value, quote), expected);
-}
-
 void *fields_alloc(struct fields *f, size_t size) {
 	void *memory = msgpack_zone_malloc(f->zone, size);
 

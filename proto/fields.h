@@ -62,10 +62,6 @@ bool read_optional_text(struct fields *f, const msgpack_object *o, const struct 
 /* A list of texts; what is behind list_max is cut off when `cut`, else an error. */
 bool read_texts(struct fields *f, const msgpack_object *o, const struct text_field *field,
 	uint32_t list_max, bool cut, struct text *ret, uint32_t *ret_count);
-/* Whether a text is one of the words, which end with NULL and which `expected` lists. None is fine. */
-bool check_choice(struct fields *f, const char *name, struct text value, const char *const *words,
-	const char *expected);
-
 /* "tags is a map; expected a list of texts". */
 bool fail_kind(struct fields *f, uint32_t code, const char *name, const msgpack_object *o,
 	const char *expected);

@@ -46,6 +46,29 @@ bool message_has_seq(uint64_t type) {
 	}
 }
 
+uint64_t message_seq(const struct message *m) {
+	switch (m->type) {
+	case MSG_STEP:
+		return m->step.seq;
+	case MSG_LOG:
+		return m->log.seq;
+	case MSG_EVENT:
+		return m->event.seq;
+	case MSG_MARK:
+		return m->mark.seq;
+	case MSG_RESTORE:
+		return m->restore.seq;
+	case MSG_UPDATE:
+		return m->update.seq;
+	case MSG_DROPPED:
+		return m->dropped.seq;
+	case MSG_FINISH:
+		return m->finish.seq;
+	default:
+		return 0;
+	}
+}
+
 bool message_has_payload(uint64_t type) {
 	return type == MSG_STEP || type == MSG_RESTORE || type == MSG_STATE || type == MSG_REPLY;
 }

@@ -337,6 +337,9 @@ const char *message_name(uint64_t type);
 
 /* Whether messages of this type are the stream: they carry a seq and have their effect in its order. */
 bool message_has_seq(uint64_t type);
+
+/* Its seq, of a DROPPED the first; 0: it has none. */
+uint64_t message_seq(const struct message *m);
 bool message_has_payload(uint64_t type);
 /* Whether it is the daemon that sends them. */
 bool message_is_daemons(uint64_t type);

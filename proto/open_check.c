@@ -53,21 +53,14 @@ static bool check_scalars(const struct msg_open *m, struct decode_error *err) {
 	return true;
 }
 
-static bool check_choice(const char *key, struct text value, const char *const *words,
-	const char *expected, struct decode_error *err) {
-	char quote[TEXT_QUOTE_SIZE];
-
-	return value.data == NULL || text_among(value, words) ||
-	       decode_fail(err, REFUSE_BAD_FIELD, "%s is \"%s\"; expected %s", key,
-		       text_quote(value, quote), expected);
-}
-
 bool open_check(const struct msg_open *m, struct decode_error *err) {
 	static const char *const resumes[] = {"never", "allow", "must", NULL};
 	static const char *const profiles[] = {"prisma", "saelens", "native", NULL};
 
 	return check_run(m->run, err) &&
-	       check_choice("resume", m->resume, resumes, "never, allow or must", err) &&
-	       check_choice("profile", m->profile, profiles, "prisma, saelens or native", err) &&
+	       decode_choice(err, REFUSE_BAD_FIELD, "resume", m->resume, resumes,
+		       "never, allow or must") &&
+	       decode_choice(err, REFUSE_BAD_FIELD, "profile", m->profile, profiles,
+		       "prisma, saelens or native") &&
 	       check_ranks(m, err) && check_scalars(m, err);
 }

@@ -351,29 +351,6 @@ static enum apply_result receive_other(const struct reception *in) {
 
 /* ---- all of them ---- */
 
-static uint64_t message_seq(const struct message *m) {
-	switch (m->type) {
-	case MSG_STEP:
-		return m->step.seq;
-	case MSG_LOG:
-		return m->log.seq;
-	case MSG_EVENT:
-		return m->event.seq;
-	case MSG_MARK:
-		return m->mark.seq;
-	case MSG_RESTORE:
-		return m->restore.seq;
-	case MSG_UPDATE:
-		return m->update.seq;
-	case MSG_DROPPED:
-		return m->dropped.seq;
-	case MSG_FINISH:
-		return m->finish.seq;
-	default:
-		return 0;
-	}
-}
-
 /* The last seq it covers. */
 static uint64_t message_last(const struct message *m) {
 	if (m->type == MSG_DROPPED && dropped_flaw(&m->dropped) == NULL) {

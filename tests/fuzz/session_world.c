@@ -57,26 +57,7 @@ static void note_sent(struct talk *t, uint64_t through) {
 
 /* The last of the seqs that the message stands for; 0: it has none. */
 static uint64_t last_seq(const struct message *m) {
-	switch (m->type) {
-	case MSG_STEP:
-		return m->step.seq;
-	case MSG_LOG:
-		return m->log.seq;
-	case MSG_EVENT:
-		return m->event.seq;
-	case MSG_MARK:
-		return m->mark.seq;
-	case MSG_RESTORE:
-		return m->restore.seq;
-	case MSG_UPDATE:
-		return m->update.seq;
-	case MSG_DROPPED:
-		return m->dropped.seq + m->dropped.count - 1;
-	case MSG_FINISH:
-		return m->finish.seq;
-	default:
-		return 0;
-	}
+	return m->type == MSG_DROPPED ? m->dropped.seq + m->dropped.count - 1 : message_seq(m);
 }
 
 /* ---- notes ---- */
