@@ -57,7 +57,7 @@ void registry_process_dead(struct registry *r, struct stream *stream, struct ins
 /* A state that only shows (stalled, crashed) is worth a row when it changes. */
 static void show_state(struct run *run, struct instant now) {
 	const char *state = run_state(run, now);
-	if (run->shown_state == NULL || strcmp(state, run->shown_state) != 0) {
+	if (strcmp(state, run->shown_state) != 0) {
 		run->shown_state = state;
 		run->dirty = true;
 	}
