@@ -44,14 +44,6 @@ static void lay_rate(json_t *run, const struct run_live *live) {
 		is_known && total > 0 && left >= 0 && strcmp(live->state, "running") == 0);
 }
 
-/* Of the states that are seen before a row says so; NULL for the others. */
-static json_t *state_words(const struct run_live *live) {
-	if (strcmp(live->state, "stalled") == 0) {
-		return json_sprintf("no step for %.0f s", live->last_step_age_s);
-	}
-	return strcmp(live->state, "crashed") == 0 ? json_string(REPORT_CRASHED_WORDS) : NULL;
-}
-
 /* The report's alerts of a state go by the committed one. */
 static void lay_alerts(json_t *run, const char *committed_state, const struct run_live *live) {
 	json_t *alerts = json_object_get(run, "alerts");
@@ -69,7 +61,7 @@ static void lay_alerts(json_t *run, const char *committed_state, const struct ru
 			break;
 		}
 	}
-	json_t *words = state_words(live);
+	json_t *words = report_state_words(live->state, live->last_step_age_s);
 	if (words != NULL) {
 		json_array_insert_new(alerts, 0,
 			json_pack("{s:s, s:o, s:O}", "kind", live->state, "words", words, "since",

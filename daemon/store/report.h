@@ -7,8 +7,6 @@
 #include <stdint.h>
 
 #define REPORT_SCHEMA 1
-/* The alert of a crashed run: a daemon lays it over before a row says so. */
-#define REPORT_CRASHED_WORDS "the trainer ended without saying so"
 
 enum report_result {
 	REPORT_OK = 0,
@@ -25,3 +23,7 @@ struct report_query {
 /* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's
  * histograms, thresholds, events. Negative errno when the database cannot be read. */
 int report_build(sqlite3 *sql, const struct report_query *query, json_t **ret, char ret_words[256]);
+
+/* The words of the alert that a run stalled or crashed, for the report and for what is laid over it before a
+ * row says so; NULL for the other states. */
+json_t *report_state_words(const char *state, double last_step_age_s);

@@ -53,18 +53,25 @@ static void alert_not_finite(struct report *r, const struct report_run *run, jso
 	}
 }
 
+json_t *report_state_words(const char *state, double last_step_age_s) {
+	char age[FORMAT_MAX];
+
+	if (strcmp(state, "stalled") == 0) {
+		return report_printf("no step for %s", format_age(age, last_step_age_s));
+	}
+	return strcmp(state, "crashed") == 0 ? json_string("the trainer ended without saying so")
+					     : NULL;
+}
+
 static void alert_state(struct report *r, const struct report_run *run, json_t *alerts) {
 	const char *state = json_string_value(json_object_get(run->object, "state"));
 	if (state == NULL) {
 		return;
 	}
-	if (strcmp(state, "stalled") == 0) {
-		char age[FORMAT_MAX];
-		double age_s = json_number_value(json_object_get(run->object, "last_step_age_s"));
-		add(r, alerts, state, report_printf("no step for %s", format_age(age, age_s)),
-			since_last_seen(run));
-	} else if (strcmp(state, "crashed") == 0) {
-		add(r, alerts, state, json_string(REPORT_CRASHED_WORDS), since_last_seen(run));
+	json_t *words = report_state_words(
+		state, json_number_value(json_object_get(run->object, "last_step_age_s")));
+	if (words != NULL) {
+		add(r, alerts, state, words, since_last_seen(run));
 	} else if (strcmp(state, "failed") == 0) {
 		json_t *code = json_object_get(run->object, "exit_code");
 		add(r, alerts, state,

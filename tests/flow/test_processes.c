@@ -126,6 +126,30 @@ static void a_killed_trainer_has_crashed_and_all_it_sent_is_there(void **state) 
 		flow_ask(&f->flow, "SELECT count(*) FROM events WHERE kind = 'note'"), 100);
 }
 
+/* The state that is seen is there before its row: so must be the word of why. */
+static void a_crash_that_is_seen_is_explained(void **state) {
+	struct fixture *f = *state;
+	struct trainer t;
+	struct peer reader;
+	struct message m = {0};
+	bool seen = false;
+
+	trainer_init(&t, &f->flow, "explained", 0, 1);
+	pid_t pid = spawn_trainer(f, &t, 1);
+	flow_until(&f->flow, 1, "SELECT applied FROM streams");
+	end(pid);
+	reader_connect(&f->flow, &reader);
+	while (!seen) {
+		reader_ask(&reader, "status", NULL, &m);
+		char *json = strndup((const char *)m.reply.json, m.reply.json_len);
+		seen = strstr(json, "\"state\":\"crashed\"") != NULL;
+		bool explained = strstr(json, "ended without saying so") != NULL;
+		free(json);
+		assert_int_equal(seen, explained);
+	}
+	peer_close(&reader);
+}
+
 static void a_trainer_killed_while_its_child_keeps_the_socket_has_crashed(void **state) {
 	struct fixture *f = *state;
 	struct trainer t;
@@ -310,6 +334,7 @@ int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_killed_trainer_has_crashed_and_all_it_sent_is_there),
+		T(a_crash_that_is_seen_is_explained),
 		T(a_trainer_killed_while_its_child_keeps_the_socket_has_crashed),
 		T(a_trainer_that_died_while_the_daemon_was_down_has_crashed),
 		T(a_note_says_what_was_lost_and_that_the_run_ended),
