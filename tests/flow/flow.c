@@ -102,6 +102,21 @@ void flow_finish(struct flow *f) {
 	assert_int_equal(nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+int flow_setup(void **state) {
+	struct flow *f = malloc(sizeof *f);
+
+	flow_init(f);
+	flow_start(f);
+	*state = f;
+	return 0;
+}
+
+int flow_teardown(void **state) {
+	flow_finish(*state);
+	free(*state);
+	return 0;
+}
+
 /* ---- the database ---- */
 
 static int64_t ask(struct flow *f, const char *sql) {

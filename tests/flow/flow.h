@@ -26,6 +26,10 @@ void flow_stop(struct flow *f);
 void flow_finish(struct flow *f);
 void flow_turn(struct flow *f);
 
+/* cmocka's: a flow that is started, and its end. */
+int flow_setup(void **state);
+int flow_teardown(void **state);
+
 /* What the database says, seen by another connection: a number, or -1 for NULL or no row. */
 int64_t flow_ask(struct flow *f, const char *sql, ...) __attribute__((format(printf, 2, 3)));
 /* Turns the loop until it is this. */

@@ -12,20 +12,6 @@
 #include "encode.h"
 #include "flow.h"
 
-static int setup(void **state) {
-	struct flow *f = malloc(sizeof *f);
-	flow_init(f);
-	flow_start(f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state) {
-	flow_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static struct text text(const char *s) {
 	return text_of(s, strlen(s));
 }
@@ -416,7 +402,7 @@ static void a_question_the_daemon_does_not_know_is_answered(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, flow_setup, flow_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_version_nobody_speaks_is_refused_with_ours),
 		T(a_newer_client_that_still_speaks_ours_is_welcome),

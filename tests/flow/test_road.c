@@ -10,20 +10,6 @@
 
 #include "flow.h"
 
-static int setup(void **state) {
-	struct flow *f = malloc(sizeof *f);
-	flow_init(f);
-	flow_start(f);
-	*state = f;
-	return 0;
-}
-
-static int teardown(void **state) {
-	flow_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static void a_run_is_in_the_database_from_hello_to_finish(void **state) {
 	struct flow *f = *state;
 	struct trainer t;
@@ -276,7 +262,7 @@ static void a_thousand_runs_push_at_once(void **state) {
 }
 
 int main(void) {
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define T(f) cmocka_unit_test_setup_teardown(f, flow_setup, flow_teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_run_is_in_the_database_from_hello_to_finish),
 		T(an_ack_means_that_others_can_read_the_row),
