@@ -163,10 +163,9 @@ VECTORISED static struct survey block_u16(
 	uint16_t n_nonzero = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		uint16_t narrow = (uint16_t)in[i];
-		out[i] = narrow;
+		out[i] = (uint16_t)in[i];
 		max = in[i] > max ? in[i] : max;
-		n_nonzero = (uint16_t)(n_nonzero + (narrow != 0));
+		n_nonzero = (uint16_t)(n_nonzero + (in[i] != 0));
 	}
 	return (struct survey){.max = max, .n_nonzero = n_nonzero};
 }

@@ -202,7 +202,8 @@ static void commit(struct saem_run *run, struct message *m, const struct payload
 static int put_step(struct saem_run *run, struct message *m, struct payload *p) {
 	struct stream *s = &run->stream;
 	size_t header_max = STEP_HEADER_MAX(m->step.n_scalars);
-	uint8_t *place = guess(run, p) ? stream_room_now(s, header_max, p->len) : NULL;
+	/* Nothing gives way for a guess: only for counts that are sound. */
+	uint8_t *place = guess(run, p) ? outbox_reserve(&s->outbox, header_max, p->len) : NULL;
 
 	read_both(p, place);
 	if (!counts_are_sound(run, p, m->step.n_rows)) {

@@ -58,7 +58,7 @@ int stream_enter(struct stream *s) {
 	return result;
 }
 
-uint8_t *stream_room_now(struct stream *s, size_t header_max, size_t payload_max) {
+static uint8_t *room_now(struct stream *s, size_t header_max, size_t payload_max) {
 	uint8_t *place = outbox_reserve(&s->outbox, header_max, payload_max);
 
 	if (s->when_full == SAEM_DROP_OLDEST &&
@@ -71,7 +71,7 @@ uint8_t *stream_room_now(struct stream *s, size_t header_max, size_t payload_max
 }
 
 uint8_t *stream_make_room(struct stream *s, size_t header_max, size_t payload_max) {
-	uint8_t *place = stream_room_now(s, header_max, payload_max);
+	uint8_t *place = room_now(s, header_max, payload_max);
 	uint64_t deadline_ms = clock_now_ms() + s->when_full_wait_ms;
 
 	if (s->when_full == SAEM_WAIT && outbox_could_hold(&s->outbox, header_max, payload_max)) {

@@ -61,9 +61,8 @@ void stream_finish(struct stream *s);
 /* Takes the lock; or SAEM_INERT or SAEM_REFUSED, and does not. */
 int stream_enter(struct stream *s);
 
-/* Room as outbox_reserve gives it, made by the run's policy. NULL: there is none. The first
- * never waits; the second may, and gives the lock up meanwhile. */
-uint8_t *stream_room_now(struct stream *s, size_t header_max, size_t payload_max);
+/* Room as outbox_reserve gives it, made by the run's policy. NULL: there is none. It may wait, and gives
+ * the lock up meanwhile. */
 uint8_t *stream_make_room(struct stream *s, size_t header_max, size_t payload_max);
 
 /* The message for which there was no room. Returns what the call has to say. */

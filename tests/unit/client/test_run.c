@@ -422,6 +422,56 @@ static void the_oldest_are_dropped_and_the_latest_arrive(void **state) {
 	fake_free(&x->daemon);
 }
 
+static int log_counts(struct saem_run *run, uint32_t step, const int32_t *counts, uint32_t n_rows) {
+	const double scalars[] = {step, 0.5};
+	const struct saem_counts fired = {.type = SAEM_I32, .data = counts, .n_entries = D_SAE};
+
+	return saem_log_step(run, step, n_rows, &fired, NULL, scalars, NULL, 2);
+}
+
+static void nothing_gives_way_for_counts_that_are_none(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = small_outbox(x, SAEM_DROP_OLDEST);
+	struct saem_run *run = open_run(&options);
+	int32_t counts[D_SAE] = {0};
+
+	for (uint32_t step = 0; step < 1000; step++) {
+		assert_int_equal(log_step(run, step), SAEM_AWAY);
+	}
+	uint64_t dropped = stats_of(run).dropped;
+	counts[7] = -1;
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(log_counts(run, 1000, counts, 4096), -EINVAL);
+	}
+	assert_int_equal(stats_of(run).dropped, dropped);
+	saem_close(run);
+}
+
+/* What was written in 16 bits the step before no longer fits, by one. */
+static void a_feature_that_fires_on_65536_rows_is_no_flaw(void **state) {
+	static const uint32_t n_others[] = {40, 200, 500};
+	struct fixture *x = *state;
+	fake_start(&x->daemon, x->path, NULL);
+	struct saem_options options = options_for(x);
+	struct saem_run *run = open_run(&options);
+	uint32_t step = 0;
+
+	for (size_t i = 0; i < sizeof n_others / sizeof n_others[0]; i++) {
+		int32_t counts[D_SAE] = {65535};
+		for (uint32_t k = 1; k <= n_others[i]; k++) {
+			counts[k] = 300;
+		}
+		assert_in_range(log_counts(run, step++, counts, 65536), SAEM_QUEUED, SAEM_AWAY);
+		counts[0] = 65536;
+		assert_in_range(log_counts(run, step++, counts, 65536), SAEM_QUEUED, SAEM_AWAY);
+	}
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
+	saem_close(run);
+	stop(x);
+	assert_int_equal(x->daemon.n_records, 7);
+	fake_free(&x->daemon);
+}
+
 static void who_waits_for_room_waits_no_longer_than_he_said(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = small_outbox(x, SAEM_WAIT);
@@ -850,6 +900,8 @@ int main(void) {
 		T(an_older_caller_s_shorter_options_are_enough),
 		T(the_newest_are_dropped_in_their_place),
 		T(the_oldest_are_dropped_and_the_latest_arrive),
+		T(nothing_gives_way_for_counts_that_are_none),
+		T(a_feature_that_fires_on_65536_rows_is_no_flaw),
 		T(who_waits_for_room_waits_no_longer_than_he_said),
 		T(who_waits_for_room_goes_on_when_there_is_some),
 		T(a_flush_waits_for_the_disk_and_no_longer_than_it_may),

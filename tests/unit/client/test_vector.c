@@ -169,6 +169,23 @@ static void what_does_not_fit_the_guessed_form_is_still_measured(void **state) {
 	assert_int_equal(vector_read(&v, COUNTS_U16, 0, out).max, 4000000000u);
 }
 
+/* Its low 16 bits are zero, and it is none. */
+static void a_count_of_65536_is_nonzero_in_every_form(void **state) {
+	static const enum counts_form forms[] = {
+		COUNTS_NONE, COUNTS_U8, COUNTS_U16, COUNTS_U32, COUNTS_PAIRS16, COUNTS_PAIRS32};
+	uint8_t out[8 * 3000];
+	(void)state;
+	for (uint32_t i = 0; i < 3000; i++) {
+		put(SAEM_U32, i, i % 3 == 0 ? 0 : i == 7 ? 65536 : 1);
+	}
+	struct vector v = vector_of(SAEM_U32, 3000);
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		struct survey s = vector_read(&v, forms[i], 3000, out);
+		assert_int_equal(s.max, 65536);
+		assert_int_equal(s.n_nonzero, 2000);
+	}
+}
+
 static void pairs_become_whatever_is_smallest(void **state) {
 	static uint32_t expected[N_MAX];
 	static uint32_t indices[N_MAX];
@@ -308,6 +325,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_type_is_written_exactly_in_every_form),
 		cmocka_unit_test(what_does_not_fit_the_guessed_form_is_still_measured),
+		cmocka_unit_test(a_count_of_65536_is_nonzero_in_every_form),
 		cmocka_unit_test(pairs_become_whatever_is_smallest),
 		cmocka_unit_test(a_count_that_is_none_is_named_with_its_place),
 		cmocka_unit_test(minus_zero_is_zero),
