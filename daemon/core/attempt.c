@@ -115,7 +115,7 @@ void attempt_ensure(struct run *run, struct place place, double time) {
 	run->lines.closed_through = -1;
 }
 
-static void line_close_lowest(struct run *run) {
+void line_close_lowest(struct run *run) {
 	if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) < 0) {
 		run_break(run);
 	}

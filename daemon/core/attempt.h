@@ -18,6 +18,9 @@ bool attempt_ready(struct run *run, struct place place, double time);
 /* Something of a lap is to be written before its first step: its attempt begins with it. */
 void attempt_ensure(struct run *run, struct place place, double time);
 
+/* Closes the lowest open line, in the attempt that has begun. Short of memory it breaks the run. */
+void line_close_lowest(struct run *run);
+
 /* The attempt that something a stream sends at `place` belongs to, begun or not. */
 uint32_t attempt_of(const struct run *run, struct place place);
 

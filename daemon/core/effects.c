@@ -41,18 +41,19 @@ static void make_room(struct run *run, struct place place, size_t size, double t
 	while (!run->broken && !lines_have_room(&run->lines, place, size) &&
 		lines_lowest(&run->lines, &lowest) && place_compare(lowest, place) < 0) {
 		attempt_ensure(run, lowest, time);
-		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
-			0) {
-			run_break(run);
-		}
+		line_close_lowest(run);
 	}
 }
 
+/* Of a lap that has not begun it is no beginning either: the others may still be in the one before. */
 static void log_loose(struct stream *s, struct place place, struct line_part *part) {
 	struct run *run = s->run;
 
-	attempt_ensure(run, place, part->time);
-	if (line_part_emit_loose(part, (uint32_t)place.step, run->attempt, &run->changes) < 0) {
+	if (place.lap <= run->folded.lap) {
+		attempt_ensure(run, place, part->time);
+	}
+	if (line_part_emit_loose(
+		    part, (uint32_t)place.step, attempt_of(run, place), &run->changes) < 0) {
 		run_break(run);
 	}
 }

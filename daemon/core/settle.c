@@ -92,10 +92,7 @@ void run_close_passed_lines(struct run *run) {
 	struct place passed = {run->folded.lap, passed_by_all(run)};
 	while (!run->broken && lines_lowest(&run->lines, &lowest) &&
 		place_compare(lowest, passed) < 0) {
-		if (lines_close_lowest(&run->lines, run->attempt, &run->changes, &run->summary) <
-			0) {
-			run_break(run);
-		}
+		line_close_lowest(run);
 	}
 }
 

@@ -588,6 +588,78 @@ static void a_later_launch_does_not_wait_for_the_mark_of_the_one_before(void **s
 	assert_int_equal(rig_count(rig, "step attempt=3 "), 2);
 }
 
+static void drop_steps(struct rig *rig, struct stream *s, uint32_t first, uint32_t last) {
+	uint64_t n = last - first + 1;
+	struct message m = rig_msg_dropped(stream_received(s) + 1, n, n, first, last);
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+}
+
+static void log_at(struct rig *rig, struct stream *s, int64_t step) {
+	struct log_entry entry;
+	struct message m = rig_msg_log(stream_received(s) + 1, step, &entry, "mine", 1);
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+}
+
+static bool is_of_attempt(const char *line, int attempt) {
+	return line != NULL && (int)rig_number(line, "attempt") == attempt;
+}
+
+/* Whose first steps were dropped. A LOG of one of them is of the lap to come, and does not begin it. */
+static void a_log_before_the_first_step_of_a_lap_leaves_the_one_before_as_it_is(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	trained(rig, s, 0, 9);
+	log_at(rig, s, 9);
+	drop_steps(rig, s, 5, 7);
+	log_at(rig, s, 6);
+	trained(rig, s, 8, 9);
+	finish(rig, s);
+	rig_commit(rig);
+	assert_true(is_of_attempt(rig_find(rig, "line attempt=1 step=9 ", 0), 1));
+	assert_null(rig_find(rig, "line attempt=2 step=9 ordinal=1", 0));
+	assert_int_equal(rig_count(rig, "attempt "), 2);
+	assert_int_equal(rig_count(rig, "step attempt=1 "), 10);
+	assert_int_equal(rig_count(rig, "step attempt=2 "), 2);
+	assert_int_equal((int)rig->row.late, 0);
+}
+
+static void a_run_that_ends_before_its_lap_began_keeps_its_last_window(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	trained(rig, s, 0, 9);
+	rig_commit(rig);
+	size_t closed = rig_count(rig, "window ");
+	drop_steps(rig, s, 5, 7);
+	log_at(rig, s, 6);
+	finish(rig, s);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "window "), closed + 1);
+	assert_int_equal((int)rig_number(rig_find(rig, "window ", closed), "attempt"), 1);
+}
+
+/* The others are still in the lap that one has left: their steps are none too late. */
+static void a_log_ahead_of_the_other_ranks_lap_makes_nobody_late(void **state) {
+	struct rig *rig = *state;
+	struct msg_open a = open_of(0, 0, 2), b = open_of(0, 1, 2);
+	struct stream *first = rig_must_open(rig, &a), *second = rig_must_open(rig, &b);
+	for (uint32_t step = 0; step < 6; step++) {
+		assert_int_equal(train(rig, first, step), APPLY_TAKEN);
+		assert_int_equal(train(rig, second, step), APPLY_TAKEN);
+	}
+	drop_steps(rig, first, 6, 9);
+	drop_steps(rig, first, 5, 7);
+	log_at(rig, first, 6);
+	for (uint32_t step = 6; step < 10; step++) {
+		assert_int_equal(train(rig, second, step), APPLY_TAKEN);
+	}
+	for (uint32_t step = 8; step < 10; step++) {
+		assert_int_equal(train(rig, first, step), APPLY_TAKEN);
+	}
+	rig_commit(rig);
+	assert_int_equal((int)rig->row.late, 0);
+	assert_int_equal(rig_count(rig, "step attempt=1 "), 10);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -614,6 +686,9 @@ int main(void) {
 		TEST(the_last_three_marks_are_kept),
 		TEST(a_mark_of_a_step_the_run_does_not_stand_at_is_only_a_word),
 		TEST(a_later_launch_does_not_wait_for_the_mark_of_the_one_before),
+		TEST(a_log_before_the_first_step_of_a_lap_leaves_the_one_before_as_it_is),
+		TEST(a_run_that_ends_before_its_lap_began_keeps_its_last_window),
+		TEST(a_log_ahead_of_the_other_ranks_lap_makes_nobody_late),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
