@@ -11,8 +11,8 @@
 /* ---- blames ---- */
 
 void run_blame(struct run *run, struct place place, uint32_t flaw) {
-	if (place.step < 0) {
-		return;
+	if (run->d_sae == 0 || place.step < 0 || place.lap < run->folded.lap) {
+		return; /* of no window, or of one that is closed */
 	}
 	if (place_compare(place, run->folded) <= 0 || run->n_blames == BLAMES_MAX) {
 		window_blame(&run->position.window, place.step, flaw);
