@@ -9,7 +9,7 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION 1u
+#define VERSION 2u
 
 /* ---- out ---- */
 
