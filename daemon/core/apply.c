@@ -264,17 +264,11 @@ static const char *dropped_flaw(const struct msg_dropped *dropped) {
 }
 
 static const char *finish_flaw(const struct msg_finish *finish) {
-	static const char *const states[] = {"finished", "failed", "preempted", "stopped"};
+	static const char *const states[] = {"finished", "failed", "preempted", "stopped", NULL};
 
-	if (finish->state.data == NULL) {
-		return NULL;
-	}
-	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-		if (text_is(finish->state, states[i])) {
-			return NULL;
-		}
-	}
-	return "there is no such state";
+	return finish->state.data == NULL || text_among(finish->state, states)
+		       ? NULL
+		       : "there is no such state";
 }
 
 static const char *message_flaw(const struct message *m) {
