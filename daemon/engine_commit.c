@@ -241,6 +241,7 @@ static void on_rejected(void *user, const struct run_cut *cut, const char *words
 	}
 	feed_forget(e, feed_of(cut->run),
 		&(struct msg_refusal){.code = REFUSE_STORAGE, .words = text_from(words)});
+	resume_held(e); /* others may have waited for what it held */
 	engine_check_end(e);
 }
 
