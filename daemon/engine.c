@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "location.h"
 #include "log.h"
 
 #define TICK_MS 1000u
@@ -196,7 +197,7 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	e->version = options->version;
 	e->scope = options->scope;
 	e->socket = strdup(options->socket);
-	e->database = strdup(options->database);
+	e->database = location_resolve(options->database);
 	e->registry_options = options->registry;
 	e->registry = registry_create(&options->registry);
 	e->run_hold_bytes =
@@ -235,9 +236,8 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 		snprintf(ret_words, 256, "memory is short");
 		return -ENOMEM;
 	}
-	e->previous_end = last_written(options->database);
-	struct store_options store = {
-		.path = options->database, .daemon_version = options->version};
+	e->previous_end = last_written(e->database);
+	struct store_options store = {.path = e->database, .daemon_version = options->version};
 	int err = store_open(loop, &store, &engine_store_callbacks, e, &e->store, ret_words);
 	if (err < 0) {
 		engine_free(e);

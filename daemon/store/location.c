@@ -14,6 +14,8 @@
 
 #define FUSE_MAGIC 0x65735546u
 
+#define LINKS_MAX 40 /* as the kernel follows */
+
 static const struct {
 	uint64_t f_type;
 	const char *name;
@@ -102,9 +104,38 @@ static int say_errno(const char *path, int sys_errno, char ret_words[LOCATION_WO
 	return -sys_errno;
 }
 
+/* What a link says, seen from where it stands; NULL: it is none, or memory is short. */
+static char *link_target(const char *path) {
+	char target[PATH_MAX], directory[PATH_MAX];
+	ssize_t len = readlink(path, target, sizeof target);
+	if (len < 0 || (size_t)len >= sizeof target) {
+		return NULL;
+	}
+	target[len] = '\0';
+	if (target[0] == '/') {
+		return strdup(target);
+	}
+	char *joined = NULL;
+	return asprintf(&joined, "%s/%s", directory_of(path, directory), target) < 0 ? NULL
+										     : joined;
+}
+
 char *location_resolve(const char *database) {
 	char *path = realpath(database, NULL);
-	return path != NULL || errno == ENOMEM ? path : strdup(database);
+	if (path != NULL) {
+		return path;
+	}
+	/* There is no such file yet: realpath does not say where a link to it leads. */
+	path = strdup(database);
+	for (int n = 0; path != NULL && n < LINKS_MAX; n++) {
+		char *target = link_target(path);
+		if (target == NULL) {
+			break;
+		}
+		free(path);
+		path = target;
+	}
+	return path;
 }
 
 int location_check(const char *database, char ret_words[LOCATION_WORDS_MAX]) {

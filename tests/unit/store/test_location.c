@@ -93,6 +93,31 @@ static void one_of_two_gets_the_lock(void **state) {
 	assert_true(exists(path_of("m.db.lock")));
 }
 
+static void write_text(const char *name, const char *text) {
+	FILE *f = fopen(path_of(name), "w");
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+static void a_link_is_followed_to_a_database_that_is_not_there_yet(void **state) {
+	(void)state;
+	char wanted[256];
+	snprintf(wanted, sizeof wanted, "%s", path_of("far.db"));
+	assert_int_equal(symlink("far.db", path_of("near.db")), 0);
+	assert_int_equal(symlink(path_of("near.db"), path_of("nearer.db")), 0);
+	char *resolved = location_resolve(path_of("nearer.db"));
+	assert_string_equal(strrchr(resolved, '/'), "/far.db");
+	free(resolved);
+	write_text("far.db", "");
+	resolved = location_resolve(path_of("nearer.db"));
+	assert_string_equal(resolved, wanted);
+	free(resolved);
+	/* A link that leads to itself is left for whoever opens it to complain of. */
+	assert_int_equal(symlink("loop.db", path_of("loop.db")), 0);
+	free(location_resolve(path_of("loop.db")));
+}
+
 static void a_lock_that_cannot_be_made_is_named(void **state) {
 	(void)state;
 	char words[LOCATION_WORDS_MAX];
@@ -102,13 +127,6 @@ static void a_lock_that_cannot_be_made_is_named(void **state) {
 	/* A link somebody has put there is not followed. */
 	assert_int_equal(symlink("elsewhere", path_of("m.db.lock")), 0);
 	assert_int_equal(location_lock(path_of("m.db"), &fd, words), -ELOOP);
-}
-
-static void write_text(const char *name, const char *text) {
-	FILE *f = fopen(path_of(name), "w");
-	assert_non_null(f);
-	fputs(text, f);
-	fclose(f);
 }
 
 static int count_matches(const char *pattern) {
@@ -170,6 +188,7 @@ int main(void) {
 		T(a_disk_of_this_machine_is_not),
 		T(fuse_is_judged_by_what_it_serves),
 		T(one_of_two_gets_the_lock),
+		T(a_link_is_followed_to_a_database_that_is_not_there_yet),
 		T(a_lock_that_cannot_be_made_is_named),
 		T(a_damaged_database_takes_its_log_along_and_overwrites_no_earlier_one),
 		T(a_database_is_created_for_its_user_alone),
