@@ -53,14 +53,21 @@ static void alert_not_finite(struct report *r, const struct report_run *run, jso
 	}
 }
 
-json_t *report_state_words(const char *state, double last_step_age_s) {
+json_t *report_state_words(const char *state, double last_step_age_s, const json_t *exit_code) {
 	char age[FORMAT_MAX];
 
 	if (strcmp(state, "stalled") == 0) {
 		return report_printf("no step for %s", format_age(age, last_step_age_s));
 	}
-	return strcmp(state, "crashed") == 0 ? json_string("the trainer ended without saying so")
-					     : NULL;
+	if (strcmp(state, "crashed") == 0) {
+		return json_string("the trainer ended without saying so");
+	}
+	if (strcmp(state, "failed") != 0) {
+		return NULL;
+	}
+	return json_is_integer(exit_code) ? report_printf("exit code %" JSON_INTEGER_FORMAT,
+						    json_integer_value(exit_code))
+					  : json_string("failed");
 }
 
 static void alert_state(struct report *r, const struct report_run *run, json_t *alerts) {
@@ -68,17 +75,11 @@ static void alert_state(struct report *r, const struct report_run *run, json_t *
 	if (state == NULL) {
 		return;
 	}
-	json_t *words = report_state_words(
-		state, json_number_value(json_object_get(run->object, "last_step_age_s")));
+	json_t *words = report_state_words(state,
+		json_number_value(json_object_get(run->object, "last_step_age_s")),
+		json_object_get(run->object, "exit_code"));
 	if (words != NULL) {
 		add(r, alerts, state, words, since_last_seen(run));
-	} else if (strcmp(state, "failed") == 0) {
-		json_t *code = json_object_get(run->object, "exit_code");
-		add(r, alerts, state,
-			json_is_integer(code) ? report_printf("exit code %" JSON_INTEGER_FORMAT,
-							json_integer_value(code))
-					      : json_string("failed"),
-			since_last_seen(run));
 	}
 	const char *waiting_for = json_string_value(json_object_get(run->object, "waiting_for"));
 	if (waiting_for != NULL && waiting_for[0] != '\0') {
