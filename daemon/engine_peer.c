@@ -356,9 +356,7 @@ static enum session_verdict apply(
 		error.seq = bad->seq;
 		memcpy(error.words, bad->words, sizeof bad->words);
 	}
-	if (m != NULL && m->type == MSG_FINISH) {
-		feed_hurry(e, feed);
-	} else if (presses(peer)) {
+	if ((m != NULL && m->type == MSG_FINISH) || presses(peer)) {
 		feed_hurry(e, feed);
 	}
 	return conclude(peer, feed, result, &error);

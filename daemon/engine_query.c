@@ -147,8 +147,9 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	json_object_set_new(daemon, "database", json_string(e->database));
 	json_object_set_new(daemon, "database_bytes", json_integer(bytes));
 	json_object_set_new(daemon, "commit_s", json_real(store_last_commit_s(e->store)));
-	json_object_set_new(daemon, "uncommitted_bytes",
-		json_integer((json_int_t)(e->uncut_bytes + store_held_bytes(e->store))));
+	json_int_t held = (json_int_t)store_held_bytes(e->store);
+	json_object_set_new(
+		daemon, "uncommitted_bytes", json_integer((json_int_t)e->uncut_bytes + held));
 	json_object_set_new(daemon, "cadence",
 		e->cadence.paid_ns > clock_mono_ns() + CADENCE_INTERVAL_MAX_NS
 			? json_string("commits are further apart than 5 s: the host's write "

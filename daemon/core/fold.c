@@ -204,7 +204,8 @@ static void measure_tokens(struct run *run, const struct folding *in, struct mea
 	}
 	run->n_training_tokens = tokens;
 	set_measure(m, METRIC_N_TRAINING_TOKENS, (double)tokens);
-	set_measure(m, METRIC_N_TRAINING_IMAGES, (double)(tokens / run->config.context));
+	uint64_t images = tokens / run->config.context;
+	set_measure(m, METRIC_N_TRAINING_IMAGES, (double)images);
 	set_measure(m, METRIC_N_TOKENS_FOLDED, (double)folded);
 }
 

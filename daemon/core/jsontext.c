@@ -350,7 +350,10 @@ char *json_unescape(struct text key) {
 		if (kind == 'u') {
 			w = write_utf8(w, unescape_code(&p, end));
 		} else {
-			*w++ = found != NULL ? meant[found - plain] : kind;
+			if (found != NULL) {
+				kind = meant[found - plain];
+			}
+			*w++ = kind;
 		}
 	}
 	*w = '\0';

@@ -257,11 +257,11 @@ static int entries_to_arena(struct changes *c, struct line_entry *entries, uint3
 
 static int emit(const struct line_part *parts, uint32_t step, uint32_t attempt, int64_t ordinal,
 	struct changes *changes, struct change_line **ret) {
-	uint32_t n = 0;
 	const struct line_part *last = parts;
-	for (const struct line_part *part = parts; part != NULL; part = part->next) {
-		n += part->n_entries;
-		last = part;
+	uint32_t n = last->n_entries;
+	while (last->next != NULL) {
+		last = last->next;
+		n += last->n_entries;
 	}
 	struct line_entry *entries = changes_alloc(changes, n * sizeof *entries);
 	struct change *change = changes_append(changes, CHANGE_LINE);

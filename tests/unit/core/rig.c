@@ -455,7 +455,7 @@ void rig_crash(struct rig *rig, bool lose_arrays) {
 			saved.window = s->window != NULL ? copy_of(s->window, d_sae * 4)
 							 : calloc(d_sae, 4);
 			saved.last = s->last != NULL ? copy_of(s->last, d_sae * 4)
-						     : memset(malloc(d_sae * 4), 0xff, d_sae * 4);
+						     : memset(calloc(d_sae, 4), 0xff, d_sae * 4);
 			saved.base =
 				s->base != NULL ? copy_of(s->base, d_sae * 8) : calloc(d_sae, 8);
 		}

@@ -441,7 +441,7 @@ static void a_crashed_run_is_so_only_until_it_comes_back(void **state) {
 	registry_tick(rig->registry, rig->now);
 	rig_commit(rig);
 	assert_string_equal(rig->row.state, "crashed");
-	s = rig_must_open(rig, &open);
+	(void)rig_must_open(rig, &open);
 	rig_commit(rig);
 	assert_string_equal(rig->row.state, "running");
 	assert_int_equal(rig_count(rig, "window "), 0); /* it changed nothing in the sums */

@@ -488,11 +488,11 @@ static void r8_a_rank_that_never_connected_is_gone_after_the_grace(void **state)
 
 static void r8_the_grace_begins_anew_with_the_daemon(void **state) {
 	struct rig *rig = *state;
-	struct stream *a = open_rank(rig, 0, 2);
+	(void)open_rank(rig, 0, 2);
 	rig_commit(rig);
 	rig->now.mono_ms += 119000;
 	rig_crash(rig, false);
-	a = open_rank(rig, 0, 2);
+	struct stream *a = open_rank(rig, 0, 2);
 	taken(step(rig, a, 0));
 	rig->now.mono_ms += 2000;
 	registry_tick(rig->registry, rig->now);
