@@ -14,6 +14,14 @@
 
 static const char *library_path;
 
+/* A leak check at the end of a child meets the sender where it stands, and says so in the middle of what the
+ * child says. The parent's is enough; LeakSanitizer asks here. */
+static bool is_child;
+int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void) {
+	return is_child;
+}
+
 /* Runs `child` in a process of its own, its stderr into `said`. Returns its exit status, -1 if
  * it was killed. */
 static int in_child(struct fixture *x, void (*child)(struct fixture *x), char *said, size_t size) {
@@ -23,6 +31,7 @@ static int in_child(struct fixture *x, void (*child)(struct fixture *x), char *s
 	fflush(stdout);
 	pid_t pid = fork();
 	if (pid == 0) {
+		is_child = true;
 		alarm(HANG_S);
 		dup2(pipe_fds[1], STDERR_FILENO);
 		unsetenv("SAE_METRICS_QUIET");
