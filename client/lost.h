@@ -3,14 +3,20 @@
 
 #include <stdint.h>
 
-struct lost {
-	uint64_t n_steps;
-	uint32_t step_min, step_max; /* where n_steps > 0 */
+/* Where a STEP belongs: how often its stream had gone back, and its step. */
+struct place {
+	uint32_t lap, step;
 };
 
-void lost_add_step(struct lost *lost, uint32_t step);
-void lost_merge(struct lost *into, const struct lost *from);
+struct lost {
+	uint64_t last_step_seq; /* of its last STEP; 0: it held none */
+	struct place last_step; /* that one's */
+};
 
-/* What its last `count` seqs held. Which of its steps lay in them is not known any more, so all
- * that it covered stay named: rather one window too many is called incomplete. */
-struct lost lost_tail(const struct lost *whole, uint64_t count);
+void lost_add_step(struct lost *lost, uint64_t seq, struct place place);
+
+/* `from` came after all that is in `into`. */
+void lost_append(struct lost *into, const struct lost *from);
+
+/* What it held behind `seq`. */
+struct lost lost_behind(const struct lost *whole, uint64_t seq);

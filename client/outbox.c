@@ -13,9 +13,9 @@ struct entry {
 	const uint8_t *bytes;
 	uint64_t seq;
 	uint32_t len;
-	uint32_t step; /* where is_step */
 	bool is_step;
-	struct lost lost; /* in the gap right behind it */
+	struct place place; /* where is_step */
+	struct lost lost;   /* in the gap right behind it */
 };
 
 struct ending {
@@ -27,19 +27,18 @@ struct ending {
 
 static void lost_add_entry(struct lost *into, const struct entry *entry) {
 	if (entry->is_step) {
-		lost_add_step(into, entry->step);
+		lost_add_step(into, entry->seq, entry->place);
 	}
-	lost_merge(into, &entry->lost);
+	lost_append(into, &entry->lost);
 }
 
 static struct msg_dropped dropped_message(uint64_t seq, uint64_t count, const struct lost *lost) {
 	return (struct msg_dropped){
 		.seq = seq,
 		.count = count,
-		.n_steps = lost->n_steps,
-		.has_steps = lost->n_steps > 0,
-		.step_first = lost->step_min,
-		.step_last = lost->step_max,
+		.has_step = lost->last_step_seq > 0,
+		.lap = lost->last_step.lap,
+		.step = lost->last_step.step,
 	};
 }
 
@@ -109,7 +108,7 @@ static void entry_append(struct outbox *o, struct entry *entry) {
 }
 
 void outbox_commit(struct outbox *o, const uint8_t *header, size_t header_len, size_t payload_len,
-	const uint32_t *step) {
+	const struct place *place) {
 	assert(!o->ended && o->reserved != NULL);
 
 	/* The entry begins the piece; the header ends where the payload begins. */
@@ -128,8 +127,8 @@ void outbox_commit(struct outbox *o, const uint8_t *header, size_t header_len, s
 		.bytes = bytes,
 		.seq = o->next_seq++,
 		.len = (uint32_t)(header_len + payload_len),
-		.step = step == NULL ? 0 : *step,
-		.is_step = step != NULL,
+		.is_step = place != NULL,
+		.place = place == NULL ? (struct place){0} : *place,
 	};
 	entry_append(o, entry);
 }
@@ -139,17 +138,13 @@ static struct lost *gap_behind(struct outbox *o, struct entry *entry) {
 	return entry == NULL ? &o->lost_at_head : &entry->lost;
 }
 
-void outbox_drop_newest(struct outbox *o, const uint32_t *step) {
+void outbox_drop_newest(struct outbox *o, const struct place *place) {
 	assert(!o->ended);
 
-	o->next_seq++;
+	uint64_t seq = o->next_seq++;
 	o->n_dropped++;
-	if (step == NULL) {
-		return;
-	}
-	lost_add_step(gap_behind(o, o->tail), *step);
-	if (o->sent_entry == o->tail) {
-		lost_add_step(&o->lost_at_cursor, *step);
+	if (place != NULL) {
+		lost_add_step(gap_behind(o, o->tail), seq, *place);
 	}
 }
 
@@ -172,9 +167,7 @@ bool outbox_drop_oldest(struct outbox *o) {
 
 	lost_add_entry(gap_behind(o, before), entry);
 	if (entry == o->sent_entry) {
-		o->sent_entry = before; /* all that is ahead of the cursor is known already */
-	} else if (before == o->sent_entry) {
-		lost_add_entry(&o->lost_at_cursor, entry);
+		o->sent_entry = before;
 	}
 
 	*(before == NULL ? &o->head : &before->next) = entry->next;
@@ -223,13 +216,13 @@ static uint64_t gap_end(const struct outbox *o, const struct entry *entry) {
 }
 
 static void item_begin_gap(struct outbox *o, uint64_t seq_last) {
+	struct lost ahead = lost_behind(gap_behind(o, o->sent_entry), o->sent);
 	struct message m;
 	m.type = MSG_DROPPED;
-	m.dropped = dropped_message(o->sent + 1, seq_last - o->sent, &o->lost_at_cursor);
+	m.dropped = dropped_message(o->sent + 1, seq_last - o->sent, &ahead);
 	size_t len = encode(&m, 0, o->dropped_frame, sizeof o->dropped_frame);
 	assert(len > 0);
 
-	o->lost_at_cursor = (struct lost){0};
 	o->item = (struct item){
 		.bytes = o->dropped_frame,
 		.len = len,
@@ -259,7 +252,6 @@ static void item_end(struct outbox *o) {
 	o->sent = o->item.seq_last;
 	if (!o->item.is_gap) {
 		o->sent_entry = frame_ahead(o);
-		o->lost_at_cursor = o->sent_entry->lost;
 	}
 	o->item = (struct item){0};
 }
@@ -331,8 +323,6 @@ void outbox_rewind(struct outbox *o, uint64_t wanted) {
 		entry = entry->next) {
 		o->sent_entry = entry;
 	}
-	o->lost_at_cursor =
-		lost_tail(gap_behind(o, o->sent_entry), gap_end(o, o->sent_entry) - o->sent);
 }
 
 void outbox_ack(struct outbox *o, uint64_t seq) {
@@ -352,7 +342,7 @@ void outbox_ack(struct outbox *o, uint64_t seq) {
 	}
 	o->acked = seq;
 
-	o->lost_at_head = lost_tail(&o->lost_at_head, gap_end(o, NULL) - seq);
+	o->lost_at_head = lost_behind(&o->lost_at_head, seq);
 }
 
 /* ---- asking ---- */

@@ -45,8 +45,7 @@ struct outbox {
 
 	/* the cursor */
 	uint64_t sent;
-	struct entry *sent_entry;   /* the last one held with a seq up to sent; NULL: none */
-	struct lost lost_at_cursor; /* in the gap it stands in, ahead of it and in no item */
+	struct entry *sent_entry; /* the last one held with a seq up to sent; NULL: none */
 	struct item item;
 	uint64_t pinned; /* frames above sent and up to this are in somebody's hands */
 	uint8_t dropped_frame[OUTBOX_SMALL_MAX];
@@ -72,12 +71,12 @@ bool outbox_could_hold(const struct outbox *o, size_t header_max, size_t payload
  * NULL: no room now. It need not be committed, and lasts until the next reservation. */
 uint8_t *outbox_reserve(struct outbox *o, size_t header_max, size_t payload_max);
 
-/* The frame reserved, its payload written, takes the next seq. `step` is not NULL for a STEP. */
+/* The frame reserved, its payload written, takes the next seq. `place`: of a STEP, else NULL. */
 void outbox_commit(struct outbox *o, const uint8_t *header, size_t header_len, size_t payload_len,
-	const uint32_t *step);
+	const struct place *place);
 
-/* The next seq goes to a message that is dropped; step as above. */
-void outbox_drop_newest(struct outbox *o, const uint32_t *step);
+/* The next seq goes to a message that is dropped; place as above. */
+void outbox_drop_newest(struct outbox *o, const struct place *place);
 
 /* Drops the oldest frame that may be: sent or not, but in nobody's hands. False: there is none. */
 bool outbox_drop_oldest(struct outbox *o);

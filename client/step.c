@@ -10,9 +10,9 @@
 #include "encode.h"
 #include "run.h"
 
-/* prefix; array; type, seq, step, time, elapsed, n_rows; list; forms and entries */
+/* prefix; array; type, seq, lap, step, time, elapsed, n_rows; list; forms and entries */
 #define STEP_HEADER_MAX(n_scalars)                                                                 \
-	(8 + 1 + 1 + 9 + 5 + 9 + 9 + 5 + 3 + 9 * (size_t)(n_scalars) + 2 * 6)
+	(8 + 1 + 1 + 9 + 5 + 5 + 9 + 9 + 5 + 3 + 9 * (size_t)(n_scalars) + 2 * 6)
 
 /* The two vectors of a step on their way, one behind the other. */
 struct payload {
@@ -189,13 +189,16 @@ static void fill_scalars(struct msg_step *m, const double *scalars, const uint8_
 
 static void commit(struct saem_run *run, struct message *m, const struct payload *p) {
 	uint8_t header[STEP_HEADER_MAX(SCALARS_MAX)];
-	uint32_t step = m->step.step;
+	struct stream *s = &run->stream;
+	struct place place = stream_place_of_step(s, m->step.step);
 
-	m->step.seq = run->stream.outbox.next_seq;
+	m->step.seq = s->outbox.next_seq;
+	m->step.lap = place.lap;
 	m->step.nonzero = p->counts[0];
 	m->step.positive = p->counts[1];
 	size_t header_len = encode(m, (uint32_t)p->len, header, sizeof header);
-	outbox_commit(&run->stream.outbox, header, header_len, p->len, &step);
+	outbox_commit(&s->outbox, header, header_len, p->len, &place);
+	stream_move(s, place, false);
 }
 
 /* Under the lock. What the call has to say. */

@@ -86,8 +86,32 @@ int stream_drop(struct stream *s, const uint32_t *step) {
 	if (s->outbox.ended || s->closing) {
 		return SAEM_INERT; /* while it waited for room */
 	}
-	outbox_drop_newest(&s->outbox, step);
+	if (step == NULL) {
+		outbox_drop_newest(&s->outbox, NULL);
+	} else {
+		struct place place = stream_place_of_step(s, *step);
+		outbox_drop_newest(&s->outbox, &place);
+		stream_move(s, place, false);
+	}
 	return s->refused ? SAEM_REFUSED : SAEM_DROPPED;
+}
+
+struct place stream_place_of_step(const struct stream *s, uint32_t step) {
+	bool back = s->begun && step <= s->at.step;
+
+	return (struct place){s->at.lap + (back ? 1 : 0), step};
+}
+
+struct place stream_place_of_state(const struct stream *s, uint32_t step) {
+	bool behind_step = s->begun && !s->at_state;
+
+	return (struct place){s->at.lap + (behind_step ? 1 : 0), step};
+}
+
+void stream_move(struct stream *s, struct place place, bool is_state) {
+	s->at = place;
+	s->begun = true;
+	s->at_state = is_state;
 }
 
 int stream_leave(struct stream *s, int result) {

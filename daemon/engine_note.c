@@ -47,49 +47,23 @@ static bool next_is(struct conversation *c, enum message_type type) {
 	return next_message(c) && c->m.type == type;
 }
 
-/* What the daemon received in the meantime was not lost. Returns whether anything was. */
-static bool cut_front(struct msg_dropped *dropped, const struct msg_opened *opened) {
-	uint64_t end = dropped->seq + dropped->count;
-
-	if (end <= opened->wanted) {
-		return false;
-	}
-	if (dropped->seq < opened->wanted) {
-		dropped->seq = opened->wanted;
-		dropped->count = end - opened->wanted;
-	}
-	if (dropped->n_steps > dropped->count) {
-		dropped->n_steps = dropped->count;
-	}
-	if (dropped->has_steps && opened->has_last_step &&
-		dropped->step_first <= opened->last_step &&
-		dropped->step_last > opened->last_step) {
-		dropped->step_first = opened->last_step + 1;
-	}
-	return true;
-}
-
-static void apply_rest(
-	struct conversation *c, struct stream *stream, const struct msg_opened *opened) {
+static void apply_rest(struct conversation *c, struct stream *stream) {
 	struct engine *e = c->reading->engine;
 	struct apply_error error;
 
 	while (next_message(c)) {
-		bool is_due = c->m.type == MSG_FINISH ||
-			      (c->m.type == MSG_DROPPED && cut_front(&c->m.dropped, opened));
-		if (is_due) {
+		if (c->m.type == MSG_DROPPED || c->m.type == MSG_FINISH) {
 			(void)registry_apply(e->registry, stream, &c->m, engine_now(), &error);
 		}
 	}
 }
 
 /* Its stream was opened: the rest takes effect, and the process behind it has ended. */
-static void take_effect(
-	struct conversation *c, struct stream *stream, const struct msg_opened *opened) {
+static void take_effect(struct conversation *c, struct stream *stream) {
 	struct engine *e = c->reading->engine;
 	struct run *run = stream_run(stream);
 
-	apply_rest(c, stream, opened);
+	apply_rest(c, stream);
 	registry_disconnected(e->registry, stream, engine_now());
 	registry_process_dead(e->registry, stream, engine_now());
 	if (feed_of(run) != NULL || feed_create(e, run) == 0) {
@@ -124,7 +98,7 @@ static const char *open_note(struct conversation *c, char words[256]) {
 		return words;
 	}
 	if (result == 0) {
-		take_effect(c, stream, &opened);
+		take_effect(c, stream);
 	}
 	return NULL;
 }

@@ -58,7 +58,8 @@ static bool read_counts(struct fields *f, uint32_t i, size_t *offset, struct cou
 static bool read_all_counts(struct fields *f, struct msg_step *m) {
 	size_t offset = 0;
 
-	if (!read_counts(f, 7, &offset, &m->nonzero) || !read_counts(f, 9, &offset, &m->positive)) {
+	if (!read_counts(f, 8, &offset, &m->nonzero) ||
+		!read_counts(f, 10, &offset, &m->positive)) {
 		return false;
 	}
 	if (offset != f->frame->payload_len) {
@@ -76,9 +77,9 @@ bool decode_step(struct fields *f, struct message *ret) {
 	struct msg_step *m = &ret->step;
 
 	m->seq = f->err->seq;
-	return read_step(f, fields_at(f, 2), &m->step) &&
-	       read_finite(f, fields_at(f, 3), "time", &m->time) &&
-	       read_finite(f, fields_at(f, 4), "elapsed_s", &m->elapsed_s) &&
-	       read_u32(f, fields_at(f, 5), &n_rows, &m->n_rows) &&
-	       read_scalars(f, fields_at(f, 6), m) && read_all_counts(f, m);
+	return read_lap(f, fields_at(f, 2), &m->lap) && read_step(f, fields_at(f, 3), &m->step) &&
+	       read_finite(f, fields_at(f, 4), "time", &m->time) &&
+	       read_finite(f, fields_at(f, 5), "elapsed_s", &m->elapsed_s) &&
+	       read_u32(f, fields_at(f, 6), &n_rows, &m->n_rows) &&
+	       read_scalars(f, fields_at(f, 7), m) && read_all_counts(f, m);
 }

@@ -29,8 +29,8 @@ bool decode_restore(struct fields *f, struct message *ret) {
 	m->seq = f->err->seq;
 	m->state = f->frame->payload;
 	m->state_len = f->frame->payload_len;
-	return read_step(f, fields_at(f, 2), &m->step) &&
-	       read_finite(f, fields_at(f, 3), "time", &m->time);
+	return read_lap(f, fields_at(f, 2), &m->lap) && read_step(f, fields_at(f, 3), &m->step) &&
+	       read_finite(f, fields_at(f, 4), "time", &m->time);
 }
 
 static bool read_tags(struct fields *f, const msgpack_object *o, struct msg_update *m) {
@@ -59,24 +59,19 @@ bool decode_update(struct fields *f, struct message *ret) {
 
 bool decode_dropped(struct fields *f, struct message *ret) {
 	struct msg_dropped *m = &ret->dropped;
-	bool has_first, has_last;
 
 	m->seq = f->err->seq;
+	m->lap = 0;
 	const struct number_field count = {"count", 1, SEQ_MAX - m->seq + 1, 0, NULL};
-	if (!read_uint(f, fields_at(f, 2), &count, &m->count)) {
+	if (!read_uint(f, fields_at(f, 2), &count, &m->count) ||
+		!read_optional_step(f, fields_at(f, 4), &m->has_step, &m->step)) {
 		return false;
 	}
-	const struct number_field n_steps = {"n_steps", 0, m->count, 0, NULL};
-	if (!read_uint(f, fields_at(f, 3), &n_steps, &m->n_steps) ||
-		!read_optional_step(f, fields_at(f, 4), &has_first, &m->step_first) ||
-		!read_optional_step(f, fields_at(f, 5), &has_last, &m->step_last)) {
-		return false;
+	bool has_lap = fields_at(f, 3) != NULL;
+	if (has_lap != m->has_step) {
+		return decode_fail(f->err, f->code, "lap and step are given only together");
 	}
-	m->has_steps = has_first;
-	return (has_first == has_last && has_first == (m->n_steps > 0) &&
-		       m->step_first <= m->step_last) ||
-	       decode_fail(f->err, f->code,
-		       "step_first and step_last do not fit n_steps or each other");
+	return !has_lap || read_lap(f, fields_at(f, 3), &m->lap);
 }
 
 static bool read_exit_code(struct fields *f, const msgpack_object *o, int32_t *ret) {

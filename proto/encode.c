@@ -142,8 +142,9 @@ static void put_opened(struct writer *w, const struct msg_opened *m) {
 }
 
 static void put_step(struct writer *w, const struct msg_step *m) {
-	put_begin(w, 11, MSG_STEP);
+	put_begin(w, 12, MSG_STEP);
 	put_uint(w, m->seq);
+	put_uint(w, m->lap);
 	put_uint(w, m->step);
 	put_float(w, m->time);
 	put_float(w, m->elapsed_s);
@@ -213,8 +214,9 @@ static void put_mark(struct writer *w, const struct msg_mark *m) {
 }
 
 static void put_restore(struct writer *w, const struct msg_restore *m) {
-	put_begin(w, 4, MSG_RESTORE);
+	put_begin(w, 5, MSG_RESTORE);
 	put_uint(w, m->seq);
+	put_uint(w, m->lap);
 	put_uint(w, m->step);
 	put_float(w, m->time);
 }
@@ -240,12 +242,11 @@ static void put_update(struct writer *w, const struct msg_update *m) {
 }
 
 static void put_dropped(struct writer *w, const struct msg_dropped *m) {
-	put_begin(w, 6, MSG_DROPPED);
+	put_begin(w, 5, MSG_DROPPED);
 	put_uint(w, m->seq);
 	put_uint(w, m->count);
-	put_uint(w, m->n_steps);
-	put_uint_if(w, m->has_steps, m->step_first);
-	put_uint_if(w, m->has_steps, m->step_last);
+	put_uint_if(w, m->has_step, m->lap);
+	put_uint_if(w, m->has_step, m->step);
 }
 
 static void put_flush(struct writer *w, const struct msg_flush *m) {

@@ -113,6 +113,12 @@ bool read_optional_u32(struct fields *f, const msgpack_object *o, const struct n
 	return o == NULL || read_u32(f, o, field, ret);
 }
 
+bool read_lap(struct fields *f, const msgpack_object *o, uint32_t *ret) {
+	static const struct number_field lap = {"lap", 0, LAP_MAX, ERROR_BAD_STEP, NULL};
+
+	return read_u32(f, o, &lap, ret);
+}
+
 bool read_step(struct fields *f, const msgpack_object *o, uint32_t *ret) {
 	static const struct number_field step = {"step", 0, STEP_MAX, ERROR_BAD_STEP, NULL};
 

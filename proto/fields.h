@@ -46,6 +46,7 @@ bool read_u32(
 /* Leaves *ret alone where nothing is given. */
 bool read_optional_u32(
 	struct fields *f, const msgpack_object *o, const struct number_field *field, uint32_t *ret);
+bool read_lap(struct fields *f, const msgpack_object *o, uint32_t *ret);
 bool read_step(struct fields *f, const msgpack_object *o, uint32_t *ret);
 bool read_optional_step(struct fields *f, const msgpack_object *o, bool *ret_given, uint32_t *ret);
 

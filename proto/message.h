@@ -166,7 +166,7 @@ struct msg_opened {
 
 struct msg_step {
 	uint64_t seq;
-	uint32_t step;
+	uint32_t lap, step;
 	double time, elapsed_s;
 	uint32_t n_rows;
 	uint32_t n_scalars;
@@ -229,7 +229,7 @@ struct msg_mark {
 
 struct msg_restore {
 	uint64_t seq;
-	uint32_t step;
+	uint32_t lap, step;
 	double time;
 	const uint8_t *state;
 	size_t state_len;
@@ -243,9 +243,9 @@ struct msg_update {
 };
 
 struct msg_dropped {
-	uint64_t seq, count, n_steps;
-	bool has_steps;
-	uint32_t step_first, step_last;
+	uint64_t seq, count;
+	bool has_step;
+	uint32_t lap, step; /* of the last STEP among them */
 };
 
 struct msg_flush {

@@ -252,16 +252,16 @@ static void fill_record(struct fake_record *r, const struct message *m) {
 	switch (m->type) {
 	case MSG_STEP:
 		r->has_step = true;
-		r->step = r->step_last = m->step.step;
+		r->lap = m->step.lap;
+		r->step = m->step.step;
 		r->scalar = m->step.n_scalars > 0 ? m->step.scalars[0] : 0;
 		r->nonzero = counts_copy(&m->step.nonzero);
 		r->positive = counts_copy(&m->step.positive);
 		break;
 	case MSG_DROPPED:
-		r->has_step = m->dropped.has_steps;
-		r->n_steps = m->dropped.n_steps;
-		r->step = m->dropped.step_first;
-		r->step_last = m->dropped.step_last;
+		r->has_step = m->dropped.has_step;
+		r->lap = m->dropped.lap;
+		r->step = m->dropped.step;
 		break;
 	case MSG_FINISH:
 		r->exit_code = m->finish.exit_code;

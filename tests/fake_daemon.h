@@ -41,9 +41,7 @@ struct fake_record {
 	enum message_type type;
 	uint64_t seq, count; /* count: of a DROPPED, else 1 */
 	bool has_step;
-	uint32_t step;
-	uint64_t n_steps;
-	uint32_t step_last;              /* of a DROPPED */
+	uint32_t lap, step;
 	int32_t exit_code;               /* of a FINISH */
 	double scalar;                   /* the first of a STEP */
 	struct counts nonzero, positive; /* data is owned */

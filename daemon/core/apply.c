@@ -53,11 +53,6 @@ static bool step_check(const struct reception *in, const struct msg_step *step) 
 	bool has_counts = step->nonzero.form != COUNTS_NONE;
 	const char *flaw = NULL;
 
-	if (step->step > STEP_MAX) {
-		(void)apply_refuse(in->error, ERROR_BAD_STEP, in->seq, "step %u is above %u",
-			step->step, STEP_MAX);
-		return false;
-	}
 	if (step->n_scalars != s->n_scalars) {
 		(void)apply_refuse(in->error, ERROR_BAD_VALUE, in->seq,
 			"step %u has %u scalars, OPEN named %u", step->step, step->n_scalars,
@@ -143,11 +138,23 @@ static enum apply_result step_pend(
 static enum apply_result receive_step(const struct reception *in) {
 	const struct msg_step *step = &in->message->step;
 	struct run *run = in->run;
-	struct place place = stream_place_next(in->stream, step->step);
-
+	if (step->step > STEP_MAX) {
+		return end_seqs(in, no_place, SEQ_REFUSED,
+			apply_refuse(in->error, ERROR_BAD_STEP, in->seq, "step %u is above %u",
+				step->step, STEP_MAX));
+	}
+	struct place reached = in->stream->reached;
+	struct place place = stream_place(in->stream, step->lap, step->step);
+	if (place_compare(place, reached) <= 0) {
+		return end_seqs(in, no_place, SEQ_REFUSED,
+			apply_refuse(in->error, ERROR_BAD_STEP, in->seq,
+				"step %u of lap %u does not come after step %lld, lap %u; a step "
+				"that goes back is of the next lap",
+				step->step, step->lap, (long long)reached.step,
+				reached.lap - in->stream->lap_base));
+	}
 	if (!step_check(in, step)) {
-		return end_seqs(
-			in, step->step <= STEP_MAX ? place : no_place, SEQ_REFUSED, APPLY_REFUSED);
+		return end_seqs(in, place, SEQ_REFUSED, APPLY_REFUSED);
 	}
 	if (place_compare(place, run->folded) <= 0) {
 		return end_seqs(in, place, SEQ_LATE,
@@ -183,7 +190,8 @@ static enum apply_result receive_restore(const struct reception *in) {
 	const struct msg_restore *restore = &in->message->restore;
 	struct stream *s = in->stream;
 	struct run *run = in->run;
-	struct place place = {s->reached.lap + (s->reached_stepped ? 1 : 0), restore->step};
+	uint32_t lap_min = s->reached.lap + (s->reached_stepped ? 1 : 0);
+	struct place place = stream_place_of_state(s, restore->lap, restore->step);
 
 	struct state_view view;
 	const char *flaw =
@@ -192,6 +200,9 @@ static enum apply_result receive_restore(const struct reception *in) {
 			: "its step is out of range";
 	if (flaw == NULL && view.position.step != restore->step) {
 		flaw = "it is not the state of that step";
+	}
+	if (flaw == NULL && place.lap < lap_min) {
+		flaw = "a state behind a step is of the next lap";
 	}
 	bool begun = run->settled && place.lap <= run->folded.lap;
 	bool is_again = begun && run->restored && place_compare(place, run->folded) == 0;
@@ -256,9 +267,8 @@ static const char *dropped_flaw(const struct msg_dropped *dropped) {
 	if (dropped->count == 0 || dropped->count > SEQ_MAX - dropped->seq) {
 		return "its count is out of range";
 	}
-	if (dropped->has_steps &&
-		(dropped->step_first > STEP_MAX || dropped->step_last > STEP_MAX)) {
-		return "its steps are out of range";
+	if (dropped->has_step && dropped->step > STEP_MAX) {
+		return "its step is out of range";
 	}
 	return NULL;
 }
@@ -291,21 +301,15 @@ static struct place note_evidence(struct stream *s, const struct message *m) {
 	if (m->type == MSG_FINISH) {
 		s->finishing = true;
 	}
-	if (m->type != MSG_DROPPED || !m->dropped.has_steps) {
+	if (m->type != MSG_DROPPED || !m->dropped.has_step) {
 		return no_place;
 	}
-	/* Steps that went back while they were dropped began a lap each time, as far as can be seen. A
-	 * DROPPED whose beginning is known already goes on from there. */
-	struct place last = stream_place_next(s, m->dropped.step_first);
-	bool is_known = m->dropped.seq <= s->received;
-	if (is_known && m->dropped.step_last >= s->reached.step) {
-		last.lap = s->reached.lap;
-	} else if (m->dropped.step_last < m->dropped.step_first) {
-		last.lap++;
+	/* One whose beginning is known already may name a step that is known, too. */
+	struct place last = stream_place(s, m->dropped.lap, m->dropped.step);
+	if (place_compare(last, s->reached) > 0) {
+		s->reached = last;
+		s->reached_stepped = true;
 	}
-	last.step = m->dropped.step_last;
-	s->reached = last;
-	s->reached_stepped = true;
 	return last;
 }
 

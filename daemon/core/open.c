@@ -350,6 +350,7 @@ static void take_rank(struct run *run, struct stream *s) {
 		s->at_folded = before->at_folded;
 		s->reached = before->reached;
 		s->reached_stepped = before->reached_stepped;
+		s->follows = true;
 	}
 	run->ranks[s->rank] = s;
 	run->ended = run->ended && s->finished;

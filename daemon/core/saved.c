@@ -9,7 +9,7 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION 2u
+#define VERSION 3u
 
 /* ---- out ---- */
 

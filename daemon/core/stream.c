@@ -36,10 +36,23 @@ void stream_destroy(struct stream *s) {
 	free(s);
 }
 
-struct place stream_place_next(const struct stream *s, uint32_t step) {
+/* The first place a stream says is of launch's lap `first`. */
+static struct place place_from(struct stream *s, uint32_t first, uint32_t lap, uint32_t step) {
+	if (s->follows) {
+		s->follows = false;
+		s->lap_base = first - lap; /* it may be below 0: laps are counted modulo 2³² */
+	}
+	return (struct place){s->lap_base + lap, step};
+}
+
+struct place stream_place(struct stream *s, uint32_t lap, uint32_t step) {
 	bool back = (int64_t)step <= s->reached.step;
 
-	return (struct place){s->reached.lap + (back ? 1 : 0), step};
+	return place_from(s, s->reached.lap + (back ? 1 : 0), lap, step);
+}
+
+struct place stream_place_of_state(struct stream *s, uint32_t lap, uint32_t step) {
+	return place_from(s, s->reached.lap + (s->reached_stepped ? 1 : 0), lap, step);
 }
 
 void stream_move(struct stream *s, struct place place, bool is_folded) {
@@ -163,6 +176,8 @@ void stream_pack(const struct stream *s, struct packer *p) {
 	pack_u64(p, s->late);
 	pack_u64(p, s->refused);
 	pack_u64(p, s->gap);
+	pack_u32(p, s->lap_base);
+	pack_u8(p, s->follows);
 	pack_u32(p, s->at.lap);
 	pack_u64(p, (uint64_t)s->at.step);
 	pack_u8(p, s->at_stepped);
@@ -190,6 +205,8 @@ struct stream *stream_unpack(struct run *run, struct unpacker *u) {
 	s->late = unpack_u64(u);
 	s->refused = unpack_u64(u);
 	s->gap = unpack_u64(u);
+	s->lap_base = unpack_u32(u);
+	s->follows = unpack_bool(u);
 	s->at.lap = unpack_u32(u);
 	s->at.step = (int64_t)unpack_u64(u);
 	s->at_stepped = unpack_bool(u);

@@ -27,8 +27,10 @@ struct stream {
 
 	uint64_t received, applied, durable;
 	uint64_t dropped, late, refused, gap; /* seqs that ended so */
-	struct place at;                      /* what has taken effect: the step it is at */
-	struct place reached;                 /* what has come, held things included */
+	uint32_t lap_base;                    /* its own laps count from there … */
+	bool follows;    /* … once it has said a place: another stream was this rank before it */
+	struct place at; /* what has taken effect: the step it is at */
+	struct place reached;             /* what has come, held things included */
 	struct place announced;           /* what came and has to come again: it passed all below */
 	bool at_stepped, reached_stepped; /* by a step of that lap, and not by restoring a state */
 	bool at_folded; /* by a step that was folded, and not dropped or refused */
@@ -54,8 +56,11 @@ struct stream *stream_create(
 	struct run *run, const uint8_t id[STREAM_ID_SIZE], struct text launch, uint32_t rank);
 void stream_destroy(struct stream *s);
 
-/* The place of a STEP that comes next: one that goes back begins a lap. */
-struct place stream_place_next(const struct stream *s, uint32_t step);
+/* Where a step of the stream's own lap belongs in the launch. A stream that follows another goes on
+ * in that one's lap, unless its first step goes back. */
+struct place stream_place(struct stream *s, uint32_t lap, uint32_t step);
+/* The same of a state: one behind a step begins a lap. */
+struct place stream_place_of_state(struct stream *s, uint32_t lap, uint32_t step);
 
 /* A step of it has taken effect, or will not. */
 void stream_move(struct stream *s, struct place place, bool is_folded);

@@ -161,7 +161,7 @@ static void a_poison_message_is_refused_once_and_acked(void **state) {
 	assert_int_equal(m.error.code, ERROR_BAD_COUNTS);
 	assert_true(m.error.has_seq);
 	assert_int_equal(m.error.seq, 1);
-	t.seq = 1;
+	t.seq = t.step = 1;
 	trainer_step(&t);
 	trainer_until_acked(&t, 2);
 	assert_int_equal(flow_ask(f, "SELECT refused FROM runs"), 1);

@@ -226,10 +226,8 @@ static void leave_note(
 	struct message m = {.type = MSG_DROPPED,
 		.dropped = {.seq = from,
 			.count = through - from + 1,
-			.n_steps = through - from + 1,
-			.has_steps = true,
-			.step_first = (uint32_t)from - 1,
-			.step_last = (uint32_t)through - 1}};
+			.has_step = true,
+			.step = (uint32_t)through - 1}};
 	len += add(bytes + len, sizeof bytes - len, &m);
 	m = (struct message){.type = MSG_FINISH, .finish = {.seq = through + 1, .time = 1.7e9}};
 	len += add(bytes + len, sizeof bytes - len, &m);

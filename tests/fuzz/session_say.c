@@ -169,8 +169,11 @@ static void say_step(struct talk *t, struct tape *tape, struct message *m, uint8
 	int64_t number = (int64_t)t->next_step + ahead[how & 7];
 	struct msg_step *step = &m->step;
 
+	/* One that goes back is of the next lap; a trainer may miscount. */
+	bool back = number < (int64_t)t->next_step && (how & 7) != 4;
 	m->type = MSG_STEP;
 	*step = (struct msg_step){.seq = t->next_seq,
+		.lap = t->lap += back,
 		.step = number < 0 ? 0 : (uint32_t)number,
 		.time = time_of(t),
 		.elapsed_s = t->next_step * 0.5,
@@ -268,16 +271,17 @@ static void say_update(struct talk *t, struct tape *tape, struct message *m, uin
 static void say_dropped(struct talk *t, struct tape *tape, struct message *m, uint8_t *payload) {
 	uint8_t how = tape_next(tape);
 	uint64_t count = 1 + (how & 7);
-	uint64_t n_steps = (how >> 3 & 7) < count ? (how >> 3 & 7) : count;
+	uint32_t n_steps = (how >> 3 & 7) < count ? (how >> 3 & 7) : (uint32_t)count;
 	(void)payload;
 
 	m->type = MSG_DROPPED;
-	m->dropped = (struct msg_dropped){.seq = t->next_seq, .count = count, .n_steps = n_steps};
+	m->dropped = (struct msg_dropped){.seq = t->next_seq, .count = count};
 	if (n_steps > 0) {
-		m->dropped.has_steps = true;
-		m->dropped.step_first = t->next_step;
-		t->next_step += (uint32_t)n_steps;
-		m->dropped.step_last = last_step(t);
+		t->lap += how >> 6; /* they went back so often */
+		t->next_step += n_steps;
+		m->dropped.has_step = true;
+		m->dropped.lap = t->lap;
+		m->dropped.step = last_step(t);
 	}
 }
 
@@ -298,7 +302,9 @@ static void say_restore(struct talk *t, struct tape *tape, struct message *m, ui
 	size_t len = w->state_len < PAYLOAD_MAX ? w->state_len : PAYLOAD_MAX;
 
 	m->type = MSG_RESTORE;
+	t->lap += t->next_step > 0;
 	m->restore = (struct msg_restore){.seq = t->next_seq,
+		.lap = t->lap,
 		.step = w->state_step,
 		.time = time_of(t),
 		.state = payload,

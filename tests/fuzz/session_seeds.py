@@ -79,7 +79,7 @@ def numbered(name, seq, number=None):
     header = list(frame["header"])
     header[1] = seq
     if number is not None:
-        header[2] = number
+        header[3 if name.startswith("step-") else 2] = number
     return frame_of(header, frame["payload"])
 
 
@@ -170,10 +170,10 @@ seeds = {
     "run-of-another-size": join() + steps(1) + commit() + join(run=0, stream=1, d_sae=2, ranks=2, rank=1, seat=1),
     "resume-must": join(how=0) + join(run=1, stream=1, seat=1) + say(
         JOIN, 2, 0x30, 0, 0, seat=2) + say(JOIN, 0x20, 0x10, 0, 0, seat=3),
-    "a-note-of-a-run-nobody-knows": note(*(frame_of(frames[n]["header"]) for n in QUICK), frame_of([12, 1, 9, 8, 0, 7]),
+    "a-note-of-a-run-nobody-knows": note(*(frame_of(frames[n]["header"]) for n in QUICK), frame_of([12, 1, 9, 0, 7]),
                                          frame_of([14, 10, 0, None, 0.0])) + act(STOP) + act(KILL) + golden(*QUICK),
     "a-note-of-what-came-partly": (golden(*QUICK, "step-u8") + commit() + act(HANG_UP) +
-                                   note(*(frame_of(frames[n]["header"]) for n in QUICK), frame_of([12, 1, 5, 5, 0, 4])) +
+                                   note(*(frame_of(frames[n]["header"]) for n in QUICK), frame_of([12, 1, 5, 0, 4])) +
                                    act(KILL) + golden(*QUICK) + commit() + act(STOP)),
     "a-note-that-is-none": note(b"GET / HTTP/1.1") + note(frame_of(frames["hello-reader"]["header"])) + note() + act(STOP),
     "version-out-of-range": message(1, 2, 9, 1) + message(1, 0, 0, 1, seat=1) + say(HELLO, 0x10, seat=2),
@@ -183,7 +183,7 @@ seeds = {
         "hello-trainer", "open-quickstart", "open-quickstart", seat=2) + golden(*QUICK, "query-ping", seat=3),
     "above-wanted": golden(*QUICK, "step-u32"),
     "poison": golden(*QUICK) + message(6, 1, 0, 0.0, 0.0, 0, []) + message(8, 2, None, 0.0, "x", [[[[[1]]]]]) +
-              feed(frame_of(Raw(b"\x96\x07\x03\xc0\xdd\xff\xff\xff\xff"))) + message(12, 4, 0, 0, None, None),
+              feed(frame_of(Raw(b"\x96\x07\x03\xc0\xdd\xff\xff\xff\xff"))) + message(12, 4, 0, None, None),
     "bad-counts": golden(*QUICK) + message(6, 1, 0, 0.0, 0.0, 2, [0.5, 0.5], 1, 8, payload=bytes([3] * 8)) +
                   message(6, 2, 0, 0.0, 0.0, 2, [0.5], 0) +
                   message(6, 3, 0, 0.0, 0.0, 2, [0.5, 0.5], 4, 2, payload=Counts(4, [1, 1], [5, 5]).payload()) + commit(),

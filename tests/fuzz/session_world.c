@@ -52,6 +52,7 @@ static void note_sent(struct talk *t, uint64_t through) {
 	}
 	struct sent_stream *s = sent_of(t->world, t->stream);
 	s->through = through > s->through ? through : s->through;
+	s->lap = t->lap;
 	t->next_seq = through >= t->next_seq && through < SEQ_MAX ? through + 1 : t->next_seq;
 }
 
@@ -208,6 +209,7 @@ static void hear_opened(struct talk *t, const struct msg_opened *opened) {
 	t->acked = opened->durable;
 	t->next_seq = opened->wanted;
 	t->next_step = opened->has_last_step ? opened->last_step + 1 : 0;
+	t->lap = sent_of(t->world, t->stream)->lap;
 }
 
 /* R2: what is acked is committed, and never taken back. */

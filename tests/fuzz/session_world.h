@@ -28,7 +28,8 @@ struct talk {
 	bool is_opened;     /* and answered */
 	uint64_t acked;     /* as it knows */
 	uint64_t next_seq;  /* behind what it sent, or was told is wanted */
-	uint32_t next_step; /* behind the newest STEP said */
+	uint32_t next_step; /* behind the newest STEP said … */
+	uint32_t lap;       /* … and its lap */
 };
 
 /* What was ever offered of a stream. */
@@ -36,6 +37,7 @@ struct sent_stream {
 	struct list link; /* world.sent */
 	uint8_t id[STREAM_ID_SIZE];
 	uint64_t through;
+	uint32_t lap; /* of the newest STEP */
 };
 
 struct world {

@@ -146,12 +146,12 @@ def given(**fields):
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def step(name, says, seq, number, scalars, n_rows=4096, nonzero=None, positive=None):
+def step(name, says, seq, number, scalars, n_rows=4096, nonzero=None, positive=None, lap=0):
     vectors = [v for v in (nonzero, positive) if v is not None]
     tail = [x for v in (nonzero, positive) for x in ((v.form, len(v.counts)) if v else (0, 0))]
     add(name, says,
-        [6, seq, number, 1790000000.25, 12.5, n_rows, scalars, *tail],
-        {"type": "STEP", "seq": seq, "step": number, "time": 1790000000.25, "elapsed_s": 12.5,
+        [6, seq, lap, number, 1790000000.25, 12.5, n_rows, scalars, *tail],
+        {"type": "STEP", "seq": seq, "lap": lap, "step": number, "time": 1790000000.25, "elapsed_s": 12.5,
          "n_rows": n_rows, "scalars": scalars}
         | given(nonzero=nonzero and nonzero.described(), positive=positive and positive.described()),
         payload=b"".join(v.payload() for v in vectors))
@@ -242,17 +242,18 @@ def add_steps():
     step("step-two-vectors", "Activations may be negative: nonzero as u8, positive as pairs behind it.", 7, 6,
          losses, n_rows=200, nonzero=Counts(1, [1, 2, 3, 0, 0, 0, 0, 200]), positive=Counts(4, [1, 150], [2, 7]))
     step("step-not-finite", "NaN and infinities are values; nil is none.", 8, 7, [NAN, INF, -INF, None, -0.0])
-    step("step-largest-numbers", "The largest seq, step and n_rows there are.", (1 << 63) - 1, 2147483645, [],
-         n_rows=(1 << 32) - 1)
+    step("step-largest-numbers", "The largest seq, lap, step and n_rows there are.", (1 << 63) - 1, 2147483645, [],
+         n_rows=(1 << 32) - 1, lap=2147483645)
+    step("step-of-a-lap", "The stream went back twice before, or began two laps with a state.", 11, 5, losses, lap=2)
     step("step-many-scalars", "More scalars than a word has bits.", 9, 8,
          [None if i % 3 == 0 else i / 8 for i in range(200)])
-    told = {"type": "STEP", "seq": 10, "step": 9, "time": 1790000000.0, "elapsed_s": 3.0, "n_rows": 4,
+    told = {"type": "STEP", "seq": 10, "lap": 0, "step": 9, "time": 1790000000.0, "elapsed_s": 3.0, "n_rows": 4,
             "scalars": [1.0, 0.5]}
     add("step-short", "What follows the scalars may be left out: no counts.",
-        [6, 10, 9, 1790000000.0, 3.0, 4, [1.0, 0.5]], told, exact=False)
+        [6, 10, 0, 9, 1790000000.0, 3.0, 4, [1.0, 0.5]], told, exact=False)
     counts = Counts(1, [4, 0, 1, 2, 0, 0, 0, 0])
     add("step-tolerant", "Wide integers, floats in 32 bits or as integers, elements of a later version.",
-        [6, Wide(10), Wide(9), 1790000000, F32(3.0), Wide(4), [1, F32(0.5)], 1, 8, None, None, "later", [[1]]],
+        [6, Wide(10), Wide(0), Wide(9), 1790000000, F32(3.0), Wide(4), [1, F32(0.5)], 1, 8, None, None, "later", [[1]]],
         told | {"nonzero": counts.described()}, payload=counts.payload(), exact=False)
 
 
@@ -284,8 +285,8 @@ def add_events():
         {"type": "EVENT", "seq": 14, "time": 1790000002.0, "kind": "note"})
     add("mark", "A checkpoint was written after step 10.", [9, 15, 10, 1790000003.0, "ckpt/10.pt"],
         {"type": "MARK", "seq": 15, "step": 10, "time": 1790000003.0, "text": "ckpt/10.pt"})
-    add("restore", "The state (opaque) is the payload.", [10, 1, 10, 1790000004.0],
-        {"type": "RESTORE", "seq": 1, "step": 10, "time": 1790000004.0, "state": b"opaque state"},
+    add("restore", "The state (opaque) is the payload.", [10, 1, 0, 10, 1790000004.0],
+        {"type": "RESTORE", "seq": 1, "lap": 0, "step": 10, "time": 1790000004.0, "state": b"opaque state"},
         payload=b"opaque state")
     add("update", "", [11, 16, {"name": "better name", "notes": "", "tags": ["x"], "config": "{}",
                                 "summary": '{"best": 1}'}],
@@ -298,10 +299,10 @@ def add_events():
 
 
 def add_ends():
-    add("dropped", "Seqs 19 to 23, among them the steps 11 to 14.", [12, 19, 5, 4, 11, 14],
-        {"type": "DROPPED", "seq": 19, "count": 5, "n_steps": 4, "step_first": 11, "step_last": 14})
-    add("dropped-no-steps", "", [12, 24, 2, 0, None, None],
-        {"type": "DROPPED", "seq": 24, "count": 2, "n_steps": 0})
+    add("dropped", "Seqs 19 to 23; the last STEP among them was step 14 of the first lap.", [12, 19, 5, 0, 14],
+        {"type": "DROPPED", "seq": 19, "count": 5, "lap": 0, "step": 14})
+    add("dropped-no-steps", "", [12, 24, 2, None, None],
+        {"type": "DROPPED", "seq": 24, "count": 2})
     add("flush", "", [13, 25], {"type": "FLUSH", "through_seq": 25})
     add("finish", "", [14, 26, 0, None, 1790000005.0],
         {"type": "FINISH", "seq": 26, "exit_code": 0, "time": 1790000005.0})
@@ -347,11 +348,11 @@ def add_refused():
             "the header is nested too deeply (at most 5)", seq=11)
     refused("refused-type", "", [99, 1], "malformed", 2, "the header does not begin with the type of a message")
     refused("refused-no-seq", "", [6, 0, 0, 0.0, 0.0, 1, []], "malformed", 2, "seq of STEP is not a number from 1")
-    refused("refused-step-range", "", [6, 3, 2147483646, 0.0, 0.0, 1, []], "bad field", 33,
+    refused("refused-step-range", "", [6, 3, 0, 2147483646, 0.0, 0.0, 1, []], "bad field", 33,
             "step is 2147483646; expected 0 to 2147483645", seq=3)
-    refused("refused-no-rows", "", [6, 3, 0, 0.0, 0.0, 0, []], "bad field", 34, "n_rows is 0; expected at least 1",
+    refused("refused-no-rows", "", [6, 3, 0, 0, 0.0, 0.0, 0, []], "bad field", 34, "n_rows is 0; expected at least 1",
             seq=3)
-    refused("refused-short-payload", "", [6, 3, 0, 0.0, 0.0, 9, [], 2, 8, 0, 0], "bad field", 34,
+    refused("refused-short-payload", "", [6, 3, 0, 0, 0.0, 0.0, 9, [], 2, 8, 0, 0], "bad field", 34,
             "the payload has 15 bytes; expected 16 of counts", seq=3, payload=bytes(15))
     refused("refused-window", "", [4, {"stream": STREAM, "run": "a", "launch": "b", "first_seq": 1,
                                        "feature_sampling_window": 1}], "bad field", 4,
@@ -434,7 +435,7 @@ ELEMENTS = {
     1: ["version_min", "version_max", "role"],
     2: ["version"],
     5: ["durable", "wanted", "last_step"],
-    6: ["seq", "step", "time", "elapsed_s", "n_rows", "scalars", "form: dense u8", "n_entries: d_sae",
+    6: ["seq", "lap", "step", "time", "elapsed_s", "n_rows", "scalars", "form: dense u8", "n_entries: d_sae",
         "positive_form: none", "n_positive_entries"],
     17: ["seq"],
 }

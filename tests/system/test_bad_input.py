@@ -174,7 +174,7 @@ class BadInput(unittest.TestCase):
     def pairs(self, run, indices, counts, words):
         self.wire.open(run)
         payload = struct.pack(f"<{len(indices)}I{len(counts)}H", *indices, *counts)
-        self.wire.send(STEP, 1, 0, 1.7e9, 1.0, 4, [0.5], 4, len(indices), 0, 0, payload=payload)
+        self.wire.send(STEP, 1, 0, 0, 1.7e9, 1.0, 4, [0.5], 4, len(indices), 0, 0, payload=payload)
         self.error(BAD_COUNTS, 1, *words)
 
     def test_an_index_out_of_range_is_refused(self):
@@ -188,7 +188,7 @@ class BadInput(unittest.TestCase):
 
     def test_a_payload_of_the_wrong_length_is_refused(self):
         self.wire.open("length1")
-        self.wire.send(STEP, 1, 0, 1.7e9, 1.0, 4, [0.5], 1, 8, 0, 0, payload=bytes(7))
+        self.wire.send(STEP, 1, 0, 0, 1.7e9, 1.0, 4, [0.5], 1, 8, 0, 0, payload=bytes(7))
         self.error(BAD_COUNTS, 1)
 
     def test_a_step_out_of_range_is_refused(self):
@@ -203,7 +203,7 @@ class BadInput(unittest.TestCase):
 
     def test_a_message_of_the_wrong_shape_consumes_its_seq(self):
         self.wire.open("shape1")
-        self.wire.send(STEP, 1, 0)
+        self.wire.send(STEP, 1, 0, 0)
         self.error(BAD_MESSAGE, 1)
         self.wire.send(LOG, 2, 0, 1.7e9, 1.0, [["", 1.0]])
         self.error(BAD_VALUE, 2)

@@ -228,7 +228,7 @@ class Trainer(unittest.TestCase):
             for step in range(40):
                 seq += 1
                 if step == 15:
-                    wire.send(DROPPED, seq, 1, 1, 15, 15)
+                    wire.send(DROPPED, seq, 1, 0, 15)
                 else:
                     wire.step(seq, step)
             wire.send(FINISH, seq + 1, 0, None, 1.7e9)

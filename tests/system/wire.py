@@ -134,6 +134,6 @@ class Wire:
         self.send(OPEN, what)
         return self.answer()
 
-    def step(self, seq, step, counts=(1, 2, 0, 4, 0, 0, 0, 1), n_rows=4, scalars=(0.5,)):
-        return self.send(STEP, seq, step, 1.7e9, 1.0, n_rows, list(scalars), 1, len(counts), 0, 0,
+    def step(self, seq, step, counts=(1, 2, 0, 4, 0, 0, 0, 1), n_rows=4, scalars=(0.5,), lap=0):
+        return self.send(STEP, seq, lap, step, 1.7e9, 1.0, n_rows, list(scalars), 1, len(counts), 0, 0,
                          payload=bytes(counts))

@@ -109,12 +109,12 @@ static void say_end(struct fixture *x) {
 
 /* A conversation with everything in it: marks, a drop, the end. */
 static void say_all(struct fixture *x) {
-	uint32_t step = 77;
+	struct place place = {0, 77};
 
 	for (uint32_t i = 0; i < N_STEPS; i++) {
 		say_mark(x, i);
 	}
-	outbox_drop_newest(&x->stream.outbox, &step);
+	outbox_drop_newest(&x->stream.outbox, &place);
 	say_end(x);
 }
 
@@ -229,7 +229,7 @@ static void what_the_daemon_forgot_is_sent_again_from_where_it_wants_it(void **s
 	fake_lock(&x->daemon);
 	x->daemon.script.acks = FAKE_ACK_ALL;
 	fake_unlock(&x->daemon);
-	outbox_drop_newest(&x->stream.outbox, &(uint32_t){77});
+	outbox_drop_newest(&x->stream.outbox, &(struct place){0, 77});
 	say_end(x);
 	turn_until(x, is_over);
 	stop(x);
@@ -255,7 +255,7 @@ static void what_the_daemon_has_in_memory_is_not_sent_again(void **state) {
 	turn_until(x, has_trouble);
 	say_mark(x, 2);
 	say_mark(x, 3);
-	outbox_drop_newest(&x->stream.outbox, &(uint32_t){77});
+	outbox_drop_newest(&x->stream.outbox, &(struct place){0, 77});
 	say_end(x);
 	turn_until(x, is_over);
 	stop(x);

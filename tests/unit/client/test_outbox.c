@@ -24,7 +24,7 @@ enum fate { HELD, DROPPED_HERE };
 struct said {
 	enum fate fate;
 	bool is_step;
-	uint32_t step;
+	struct place place;
 	size_t payload_len;
 };
 
@@ -39,8 +39,6 @@ struct model {
 	uint8_t *wire; /* of this connection, what is no whole frame yet */
 	size_t wire_len, wire_size;
 	uint64_t wanted, durable;
-	bool lost_in_memory;   /* a connection was lost: gaps may have been cut */
-	uint64_t n_steps_told; /* by all DROPPED */
 	uint64_t n_arrived, n_told_dropped;
 };
 
@@ -82,18 +80,19 @@ static size_t encode_restore(uint64_t seq, size_t payload_len, uint8_t *out) {
 	return encode(&m, (uint32_t)payload_len, out, HEADER_MAX);
 }
 
-static void note_said(struct model *m, enum fate fate, const uint32_t *step, size_t payload_len) {
+static void note_said(
+	struct model *m, enum fate fate, const struct place *place, size_t payload_len) {
 	m->n_said++;
 	assert_int_equal(m->o.next_seq, m->n_said + 1);
 	m->said[m->n_said] = (struct said){
 		.fate = fate,
-		.is_step = step != NULL,
-		.step = step == NULL ? 0 : *step,
+		.is_step = place != NULL,
+		.place = place == NULL ? (struct place){0} : *place,
 		.payload_len = payload_len,
 	};
 }
 
-static bool say(struct model *m, size_t payload_len, const uint32_t *step) {
+static bool say(struct model *m, size_t payload_len, const struct place *step) {
 	uint8_t header[HEADER_MAX];
 	uint64_t seq = m->o.next_seq;
 
@@ -110,7 +109,7 @@ static bool say(struct model *m, size_t payload_len, const uint32_t *step) {
 	return true;
 }
 
-static void drop_newest(struct model *m, const uint32_t *step) {
+static void drop_newest(struct model *m, const struct place *step) {
 	outbox_drop_newest(&m->o, step);
 	note_said(m, DROPPED_HERE, step, 0);
 }
@@ -134,27 +133,22 @@ static bool drop_oldest(struct model *m) {
 
 /* ---- the other end ---- */
 
-/* What a DROPPED says must cover what was dropped, and exactly that if no connection was ever
- * lost. */
+/* What a DROPPED says is exactly what was dropped. */
 static void hear_dropped(struct model *m, const struct msg_dropped *d) {
-	uint64_t n_steps = 0;
+	const struct said *last = NULL;
 
 	assert_int_equal(d->seq, m->wanted);
 	assert_in_range(d->count, 1, m->n_said);
 	for (uint64_t seq = d->seq; seq < d->seq + d->count; seq++) {
 		const struct said *said = &m->said[seq];
 		assert_int_equal(said->fate, DROPPED_HERE);
-		if (said->is_step) {
-			n_steps++;
-			assert_true(d->has_steps);
-			assert_in_range(said->step, d->step_first, d->step_last);
-		}
+		last = said->is_step ? said : last;
 	}
-	assert_true(d->n_steps <= d->count && d->n_steps >= n_steps);
-	if (!m->lost_in_memory) {
-		assert_int_equal(d->n_steps, n_steps);
+	assert_int_equal(d->has_step, last != NULL);
+	if (last != NULL) {
+		assert_int_equal(d->lap, last->place.lap);
+		assert_int_equal(d->step, last->place.step);
 	}
-	m->n_steps_told += d->n_steps;
 	m->n_told_dropped += d->count;
 	m->wanted += d->count;
 }
@@ -224,7 +218,6 @@ static void acknowledge(struct model *m, uint64_t seq) {
 
 static void lose_connection(struct model *m, bool forgetful) {
 	outbox_interrupt(&m->o);
-	m->lost_in_memory = true;
 	m->wire_len = 0;
 	if (forgetful) {
 		m->wanted = m->durable + 1;
@@ -255,7 +248,7 @@ static void drain(struct model *m) {
 /* ---- anything may happen, in any order ---- */
 
 static void say_something(struct model *m) {
-	uint32_t step = (uint32_t)m->n_said;
+	struct place step = {(uint32_t)roll(m, 3), (uint32_t)m->n_said};
 	bool is_step = roll(m, 3) > 0;
 	size_t payload_len = roll(m, 20) == 0  ? roll(m, 3 * STEP_FRAME)
 			     : roll(m, 2) == 0 ? roll(m, STEP_FRAME)
@@ -274,7 +267,7 @@ static void say_something(struct model *m) {
 }
 
 static void drop_something(struct model *m) {
-	uint32_t step = (uint32_t)m->n_said;
+	struct place step = {(uint32_t)roll(m, 3), (uint32_t)m->n_said};
 
 	if (m->n_said + 1 >= SEQS_MAX) {
 		return;
@@ -404,10 +397,10 @@ static void adjacent_drops_are_told_as_one(void **state) {
 	struct model *m = model_create(1);
 	struct iovec iov;
 	(void)state;
-	for (uint32_t step = 5; step < 10; step++) {
+	for (struct place step = {0, 5}; step.step < 10; step.step++) {
 		say(m, 100, &step);
 	}
-	for (uint32_t step = 10; step < 1010; step++) {
+	for (struct place step = {0, 10}; step.step < 1010; step.step++) {
 		drop_newest(m, &step);
 	}
 	while (drop_oldest(m)) {
@@ -418,7 +411,6 @@ static void adjacent_drops_are_told_as_one(void **state) {
 	assert_true(iov.iov_len <= OUTBOX_SMALL_MAX);
 	drain(m);
 	assert_int_equal(m->n_told_dropped, 1005);
-	assert_int_equal(m->n_steps_told, 1005);
 	assert_int_equal(m->o.chunks.bytes,
 		m->o.chunks.spare_bytes + (m->o.chunks.filling == NULL ? 0 : 65536));
 	model_destroy(m);
@@ -427,7 +419,7 @@ static void adjacent_drops_are_told_as_one(void **state) {
 static void a_frame_dropped_after_it_was_sent_still_counts_as_sent(void **state) {
 	struct model *m = model_create(1);
 	(void)state;
-	for (uint32_t step = 0; step < 5; step++) {
+	for (struct place step = {0, 0}; step.step < 5; step.step++) {
 		say(m, 100, &step);
 	}
 	carry(m, SIZE_MAX, NULL);
@@ -442,7 +434,7 @@ static void a_frame_dropped_after_it_was_sent_still_counts_as_sent(void **state)
 static void a_resent_gap_begins_where_the_daemon_wants_it(void **state) {
 	struct model *m = model_create(1);
 	(void)state;
-	for (uint32_t step = 0; step < 6; step++) {
+	for (struct place step = {0, 0}; step.step < 6; step.step++) {
 		say(m, 100, &step);
 	}
 	drain(m);
@@ -454,7 +446,6 @@ static void a_resent_gap_begins_where_the_daemon_wants_it(void **state) {
 	outbox_rewind(&m->o, 4);
 	drain(m);
 	assert_int_equal(m->n_told_dropped, 3);
-	assert_int_equal(m->n_steps_told, 3);
 	model_destroy(m);
 }
 
@@ -527,7 +518,7 @@ static void the_remainder_names_all_that_was_not_acked(void **state) {
 	struct model *m = model_create(1);
 	struct msg_dropped rest;
 	(void)state;
-	for (uint32_t step = 7; step < 17; step++) {
+	for (struct place step = {0, 7}; step.step < 17; step.step++) {
 		say(m, 100, &step);
 	}
 	drop_newest(m, NULL);
@@ -538,9 +529,8 @@ static void the_remainder_names_all_that_was_not_acked(void **state) {
 	outbox_remainder(&m->o, &rest);
 	assert_int_equal(rest.seq, 5);
 	assert_int_equal(rest.count, 7);
-	assert_int_equal(rest.n_steps, 6);
-	assert_int_equal(rest.step_first, 11);
-	assert_int_equal(rest.step_last, 16);
+	assert_true(rest.has_step);
+	assert_int_equal(rest.step, 16);
 	acknowledge(m, 11);
 	outbox_remainder(&m->o, &rest);
 	assert_int_equal(rest.count, 0);

@@ -90,8 +90,41 @@ static void everything_a_trainer_can_say_is_a_message_of_the_protocol(void **sta
 	}
 	assert_int_equal(x->daemon.records[1].nonzero.form, COUNTS_PAIRS16);
 	assert_int_equal(x->daemon.records[1].nonzero.n_entries, 2);
-	assert_int_equal(x->daemon.records[2].n_steps, 1);
+	assert_true(x->daemon.records[2].has_step);
 	assert_int_equal(x->daemon.records[8].exit_code, 3);
+	fake_free(&x->daemon);
+}
+
+static void laps_are_counted_whatever_becomes_of_a_step(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = options_for(x);
+	fake_start(&x->daemon, x->path, NULL);
+	struct saem_run *run = open_run(&options);
+	static const struct {
+		uint32_t step, lap;
+		bool is_skipped;
+	} said[] = {{5, 0, false}, {6, 0, true}, {6, 1, false}, {2, 2, true}, {3, 2, false},
+		{3, 3, false}};
+
+	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+		if (said[i].is_skipped) {
+			assert_int_equal(saem_skip(run, said[i].step), SAEM_DROPPED);
+		} else {
+			log_step(run, said[i].step);
+		}
+		/* A step that is not taken is not said: it counts for nothing. */
+		assert_int_equal(saem_log_step(run, 0, 0, NULL, NULL, NULL, NULL, 0), -EINVAL);
+	}
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
+	saem_close(run);
+
+	stop(x);
+	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+		const struct fake_record *r = &x->daemon.records[i];
+		assert_int_equal(r->type, said[i].is_skipped ? MSG_DROPPED : MSG_STEP);
+		assert_int_equal(r->step, said[i].step);
+		assert_int_equal(r->lap, said[i].lap);
+	}
 	fake_free(&x->daemon);
 }
 
@@ -389,9 +422,9 @@ static void the_newest_are_dropped_in_their_place(void **state) {
 	assert_int_equal(x->daemon.n_records, step - 2 + 2);
 	const struct fake_record *dropped = &x->daemon.records[step - 3];
 	assert_int_equal(dropped->type, MSG_DROPPED);
-	assert_int_equal(dropped->n_steps, 2);
-	assert_int_equal(dropped->step, step - 3);
-	assert_int_equal(dropped->step_last, step - 2);
+	assert_int_equal(dropped->count, 2);
+	assert_int_equal(dropped->lap, 0);
+	assert_int_equal(dropped->step, step - 2);
 	fake_free(&x->daemon);
 }
 
@@ -414,9 +447,8 @@ static void the_oldest_are_dropped_and_the_latest_arrive(void **state) {
 
 	stop(x);
 	assert_int_equal(x->daemon.records[0].type, MSG_DROPPED);
-	assert_int_equal(x->daemon.records[0].n_steps, dropped);
-	assert_int_equal(x->daemon.records[0].step, 0);
-	assert_int_equal(x->daemon.records[0].step_last, dropped - 1);
+	assert_int_equal(x->daemon.records[0].count, dropped);
+	assert_int_equal(x->daemon.records[0].step, dropped - 1);
 	assert_int_equal(x->daemon.records[1].step, dropped);
 	assert_int_equal(x->daemon.records[x->daemon.n_records - 2].step, 999);
 	fake_free(&x->daemon);
@@ -851,8 +883,9 @@ static void what_could_not_be_delivered_is_noted_beside_the_socket(void **state)
 	assert_int_equal(types[3], MSG_FINISH);
 	assert_int_equal(lost.seq, 1);
 	assert_int_equal(lost.count, 10);
-	assert_int_equal(lost.step_first, 10);
-	assert_int_equal(lost.step_last, 19);
+	assert_true(lost.has_step);
+	assert_int_equal(lost.lap, 0);
+	assert_int_equal(lost.step, 19);
 	saem_close(run);
 	assert_int_equal(read_note(x, note), 0); /* one is enough */
 
@@ -892,6 +925,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(what_is_logged_arrives_in_order_and_is_acked),
 		T(everything_a_trainer_can_say_is_a_message_of_the_protocol),
+		T(laps_are_counted_whatever_becomes_of_a_step),
 		T(many_values_are_one_message_and_too_many_none),
 		T(the_form_of_the_counts_follows_the_counts),
 		T(counts_arrive_exactly_whatever_shape_they_change_to),

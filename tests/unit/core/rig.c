@@ -207,6 +207,7 @@ void rig_finish(struct rig *rig) {
 	}
 	rig_text_finish(&rig->history);
 	rig_text_finish(&rig->row_text);
+	rig_trainers_finish(rig->trainers);
 }
 
 /* ---- messages ---- */
@@ -241,6 +242,7 @@ struct message rig_msg_step(
 	uint64_t seq, uint32_t step, uint32_t n_rows, const uint32_t *nonzero, uint32_t d_sae) {
 	struct message m = {.type = MSG_STEP};
 	m.step.seq = seq;
+	m.step.lap = RIG_LAP_COUNTED;
 	m.step.step = step;
 	m.step.time = 1e9 + step;
 	m.step.elapsed_s = step * 0.5;
@@ -262,10 +264,13 @@ void rig_add_scalar(struct message *step, double value) {
 	step->step.present[i / 64] |= 1ull << (i % 64);
 }
 
-struct message rig_msg_dropped(
-	uint64_t seq, uint64_t count, uint64_t n_steps, uint32_t first, uint32_t last) {
+struct message rig_msg_dropped(uint64_t seq, uint64_t count, int64_t step) {
 	struct message m = {.type = MSG_DROPPED};
-	m.dropped = (struct msg_dropped){seq, count, n_steps, n_steps > 0, first, last};
+	m.dropped = (struct msg_dropped){.seq = seq,
+		.count = count,
+		.has_step = step >= 0,
+		.lap = step >= 0 ? RIG_LAP_COUNTED : 0,
+		.step = step >= 0 ? (uint32_t)step : 0};
 	return m;
 }
 
@@ -290,7 +295,7 @@ struct message rig_msg_mark(uint64_t seq, uint32_t step) {
 
 struct message rig_msg_restore(uint64_t seq, uint32_t step, const uint8_t *state, size_t len) {
 	struct message m = {.type = MSG_RESTORE};
-	m.restore = (struct msg_restore){seq, step, 1e9, state, len};
+	m.restore = (struct msg_restore){seq, RIG_LAP_COUNTED, step, 1e9, state, len};
 	return m;
 }
 
@@ -327,8 +332,11 @@ struct stream *rig_must_open(struct rig *rig, const struct msg_open *open) {
 }
 
 enum apply_result rig_apply(struct rig *rig, struct stream *s, const struct message *m) {
+	struct message said = *m;
+
+	rig_trainer_count(&rig->trainers, stream_id(s), &said);
 	rig->error = (struct apply_error){0};
-	return registry_apply(rig->registry, s, m, rig->now, &rig->error);
+	return registry_apply(rig->registry, s, &said, rig->now, &rig->error);
 }
 
 void rig_step(struct rig *rig, struct stream *s, uint32_t step, uint32_t n_rows, uint32_t c0,

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "registry.h"
+#include "rig_trainer.h"
 
 struct rig_text {
 	char **lines;
@@ -36,6 +37,7 @@ struct rig {
 	struct instant now;
 	struct peer_identity peer;
 	uint8_t db_id[DB_ID_SIZE];
+	struct rig_trainer *trainers;
 	struct rig_saved *saved;
 	struct rig_mark *marks;
 	struct rig_text history; /* of all committed changes */
@@ -60,13 +62,13 @@ void rig_finish(struct rig *rig);
 struct msg_open rig_msg_open(uint32_t d_sae);
 void rig_stream_id(struct msg_open *open, uint8_t id);
 
-/* A STEP with dense u32 counts, which it borrows (NULL: none). */
+/* A STEP with dense u32 counts, which it borrows (NULL: none). Its lap, and that of the others, is counted. */
 struct message rig_msg_step(
 	uint64_t seq, uint32_t step, uint32_t n_rows, const uint32_t *nonzero, uint32_t d_sae);
 void rig_add_scalar(struct message *step, double value);
 void rig_skip_scalar(struct message *step);
-struct message rig_msg_dropped(
-	uint64_t seq, uint64_t count, uint64_t n_steps, uint32_t first, uint32_t last);
+/* step: of the last STEP among them; < 0: none. */
+struct message rig_msg_dropped(uint64_t seq, uint64_t count, int64_t step);
 struct message rig_msg_finish(uint64_t seq, int32_t exit_code);
 struct message rig_msg_event(uint64_t seq, const char *kind, const char *text);
 struct message rig_msg_mark(uint64_t seq, uint32_t step);
@@ -82,6 +84,7 @@ int rig_open(struct rig *rig, const struct msg_open *open);
 /* The same, which must succeed. */
 struct stream *rig_must_open(struct rig *rig, const struct msg_open *open);
 
+/* Gives what its trainer counts its lap. */
 enum apply_result rig_apply(struct rig *rig, struct stream *s, const struct message *m);
 /* A one-rank step of the rig's run, its counts given one by one, must be taken. */
 void rig_step(struct rig *rig, struct stream *s, uint32_t step, uint32_t n_rows, uint32_t c0,

@@ -212,12 +212,12 @@ static void an_update_that_is_no_json_object_is_refused(void **state) {
 static void a_dropped_that_counts_nothing_or_too_much_is_refused(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_two(rig);
-	struct message m = rig_msg_dropped(0, 0, 0, 0, 0);
+	struct message m = rig_msg_dropped(0, 0, -1);
 	refused(rig, s, &m, ERROR_BAD_VALUE, "count is out of range");
-	m = rig_msg_dropped(0, UINT64_MAX, 0, 0, 0);
+	m = rig_msg_dropped(0, UINT64_MAX, -1);
 	refused(rig, s, &m, ERROR_BAD_VALUE, "count is out of range");
-	m = rig_msg_dropped(0, 1, 1, 0, UINT32_MAX);
-	refused(rig, s, &m, ERROR_BAD_VALUE, "steps are out of range");
+	m = rig_msg_dropped(0, 1, UINT32_MAX);
+	refused(rig, s, &m, ERROR_BAD_VALUE, "step is out of range");
 }
 
 static void a_finish_with_a_state_nobody_knows_is_refused(void **state) {
@@ -241,9 +241,9 @@ static void a_dropped_that_grew_counts_from_where_it_is_new(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_two(rig);
 	rig_step(rig, s, 0, 2, 1, 1);
-	struct message m = rig_msg_dropped(2, 2, 2, 1, 2);
+	struct message m = rig_msg_dropped(2, 2, 2);
 	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
-	m = rig_msg_dropped(2, 5, 4, 1, 4);
+	m = rig_msg_dropped(2, 5, 4);
 	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
 	assert_int_equal(rig_apply(rig, s, &m), APPLY_DISCARDED);
 	assert_int_equal(stream_applied(s), 6);

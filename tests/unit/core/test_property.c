@@ -2,8 +2,9 @@
  * daemon is killed and connections are lost: what is committed in the end is the same.
  *
  * Each seed makes a training of one or three ranks, with steps that are dropped or refused, logs early, late
- * and without a step, marks, and laps. It is run once in plain order, then in many disturbed ones, its
- * clients resending from `wanted` what was not acknowledged. */
+ * and without a step, marks, and laps, whose turn may be among what is dropped. It is run once in plain
+ * order, then in many disturbed ones, its clients resending from `wanted` what was not acknowledged, and
+ * telling of what was dropped in other pieces. */
 #include "rig.h"
 
 #include <setjmp.h>
@@ -34,14 +35,23 @@ enum item_kind {
 
 struct item {
 	enum item_kind kind;
-	int64_t step; /* LOG: -1 none */
+	int64_t step; /* LOG, DROPPED: -1 none */
+	uint32_t lap; /* of a STEP, dropped or not */
 	uint32_t random;
+};
+
+/* One rank's. */
+struct script {
+	uint32_t n_items;
+	struct item items[ITEMS_MAX]; /* item i has seq i + 1 */
+	uint32_t lap;                 /* while it is made: where it stands … */
+	int64_t step;
+	uint32_t n_dropping; /* … and how many of the next are dropped */
 };
 
 struct training {
 	uint32_t n_ranks;
-	uint32_t n_items[RANKS];
-	struct item items[RANKS][ITEMS_MAX]; /* item i has seq i + 1 */
+	struct script scripts[RANKS];
 };
 
 struct client {
@@ -64,10 +74,26 @@ static uint32_t draw(uint64_t *random, uint32_t below) {
 
 /* ---- a training ---- */
 
+static bool is_step(enum item_kind kind) {
+	return kind == ITEM_STEP || kind == ITEM_BAD_STEP;
+}
+
 static void add(
 	struct training *t, uint32_t rank, enum item_kind kind, int64_t step, uint64_t *random) {
-	assert_true(t->n_items[rank] < ITEMS_MAX);
-	t->items[rank][t->n_items[rank]++] = (struct item){kind, step, draw(random, 1u << 30)};
+	struct script *script = &t->scripts[rank];
+	struct item *item = &script->items[script->n_items++];
+
+	assert_true(script->n_items <= ITEMS_MAX);
+	if (is_step(kind)) {
+		script->lap += step <= script->step;
+		script->step = step;
+	}
+	*item = (struct item){kind, step, script->lap, draw(random, 1u << 30)};
+	if (script->n_dropping > 0 && kind != ITEM_FINISH) {
+		script->n_dropping--;
+		item->kind = ITEM_DROPPED;
+		item->step = is_step(kind) ? step : -1;
+	}
 }
 
 static void add_between(struct training *t, uint32_t rank, uint32_t step, uint64_t *random) {
@@ -95,15 +121,13 @@ static void add_between(struct training *t, uint32_t rank, uint32_t step, uint64
 	}
 }
 
-static void add_step(
-	struct training *t, uint32_t rank, uint32_t step, bool whole, uint64_t *random) {
-	uint32_t fate = whole ? 99 : draw(random, 30);
+static void add_step(struct training *t, uint32_t rank, uint32_t step, uint64_t *random) {
+	uint32_t fate = draw(random, 30);
 
-	add(t, rank,
-		fate == 0   ? ITEM_BAD_STEP
-		: fate == 1 ? ITEM_DROPPED
-			    : ITEM_STEP,
-		step, random);
+	if (fate == 1) {
+		t->scripts[rank].n_dropping = 1 + draw(random, 9);
+	}
+	add(t, rank, fate == 0 ? ITEM_BAD_STEP : ITEM_STEP, step, random);
 	add_between(t, rank, step, random);
 }
 
@@ -112,12 +136,14 @@ static void training_make(struct training *t, uint64_t seed) {
 	uint32_t step = 0, laps = 0;
 
 	*t = (struct training){.n_ranks = seed % 4 == 0 ? 1 : RANKS};
+	for (uint32_t rank = 0; rank < RANKS; rank++) {
+		t->scripts[rank].step = -1;
+	}
 	while (step < 45) {
 		bool turns = step > 12 && laps < 3 && draw(&random, 15) == 0;
 		bool marks = draw(&random, 6) == 0;
 		for (uint32_t rank = 0; rank < t->n_ranks; rank++) {
-			/* Where a lap turns, every rank has to be seen turning. */
-			add_step(t, rank, step, turns, &random);
+			add_step(t, rank, step, &random);
 			if (rank == 0 && marks) {
 				add(t, rank, ITEM_MARK, step, &random);
 			}
@@ -126,7 +152,7 @@ static void training_make(struct training *t, uint64_t seed) {
 			laps++;
 			step -= draw(&random, 10);
 			for (uint32_t rank = 0; rank < t->n_ranks; rank++) {
-				add_step(t, rank, step, true, &random);
+				add_step(t, rank, step, &random);
 			}
 		}
 		step++;
@@ -158,6 +184,7 @@ static struct message step_message(const struct item *item, uint64_t seq, struct
 	bool has_counts = draw(&random, 12) > 0 || item->kind == ITEM_BAD_STEP;
 	struct message m = rig_msg_step(
 		seq, (uint32_t)item->step, n_rows, has_counts ? room->counts : NULL, D_SAE);
+	m.step.lap = item->lap;
 	if (has_counts && draw(&random, 3) == 0) {
 		m.step.positive = (struct counts){
 			COUNTS_U32, D_SAE, (const uint8_t *)room->positive, sizeof room->positive};
@@ -177,8 +204,6 @@ static struct message item_message(const struct item *item, uint64_t seq, struct
 	case ITEM_STEP:
 	case ITEM_BAD_STEP:
 		return step_message(item, seq, room);
-	case ITEM_DROPPED:
-		return rig_msg_dropped(seq, 1, 1, (uint32_t)item->step, (uint32_t)item->step);
 	case ITEM_LOG:
 		(void)snprintf(room->key, sizeof room->key, "key%u", item->random % 5);
 		return rig_msg_log(seq, item->step, &room->entry, room->key, item->random / 64.0);
@@ -195,6 +220,19 @@ static struct message item_message(const struct item *item, uint64_t seq, struct
 	default:
 		return rig_msg_event(seq, "note", "word");
 	}
+}
+
+/* The first `count` of the items, all of them dropped. */
+static struct message dropped_message(const struct item *items, uint64_t count, uint64_t seq) {
+	struct message m = rig_msg_dropped(seq, count, -1);
+	for (uint64_t i = 0; i < count; i++) {
+		if (items[i].step >= 0) {
+			m.dropped.has_step = true;
+			m.dropped.lap = items[i].lap;
+			m.dropped.step = (uint32_t)items[i].step;
+		}
+	}
+	return m;
 }
 
 /* ---- the bench ---- */
@@ -244,6 +282,15 @@ static void hear_acks(struct bench *b) {
 	}
 }
 
+/* How many of the items are told by one message. */
+static uint32_t piece(struct bench *b, const struct script *script, uint32_t first) {
+	uint32_t n = 0;
+	while (first + n < script->n_items && script->items[first + n].kind == ITEM_DROPPED) {
+		n++;
+	}
+	return n == 0 ? 1 : 1 + draw(&b->random, n);
+}
+
 /* Sends the client's next item. false: it has to wait. */
 static bool send(struct bench *b, uint32_t rank) {
 	struct client *c = &b->clients[rank];
@@ -251,11 +298,14 @@ static bool send(struct bench *b, uint32_t rank) {
 	if (c->stream == NULL) {
 		connect(b, rank);
 	}
-	if (c->next == b->training->n_items[rank]) {
+	const struct script *script = &b->training->scripts[rank];
+	if (c->next == script->n_items) {
 		return false;
 	}
-	const struct item *item = &b->training->items[rank][c->next];
-	struct message m = item_message(item, c->next + 1, &room);
+	const struct item *item = &script->items[c->next];
+	uint32_t n = piece(b, script, c->next);
+	struct message m = item->kind == ITEM_DROPPED ? dropped_message(item, n, c->next + 1)
+						      : item_message(item, c->next + 1, &room);
 	enum apply_result result =
 		item->kind == ITEM_POISON
 			? registry_apply_bad(b->rig.registry, c->stream, c->next + 1, b->rig.now)
@@ -264,7 +314,7 @@ static bool send(struct bench *b, uint32_t rank) {
 	switch (result) {
 	case APPLY_TAKEN:
 	case APPLY_REFUSED:
-		c->next++;
+		c->next += n;
 		return true;
 	case APPLY_LATER:
 		return false;
@@ -277,7 +327,7 @@ static bool send(struct bench *b, uint32_t rank) {
 static bool is_done(const struct bench *b) {
 	for (uint32_t rank = 0; rank < b->training->n_ranks; rank++) {
 		const struct client *c = &b->clients[rank];
-		if (c->stream == NULL || c->next < b->training->n_items[rank] ||
+		if (c->stream == NULL || c->next < b->training->scripts[rank].n_items ||
 			stream_applied(c->stream) < c->next) {
 			return false;
 		}
@@ -291,7 +341,7 @@ static void fail_stuck(struct bench *b) {
 	run_live(stream_run(b->clients[0].stream), b->rig.now, &live);
 	for (uint32_t rank = 0; rank < b->training->n_ranks; rank++) {
 		const struct client *c = &b->clients[rank];
-		const struct item *item = &b->training->items[rank][c->next];
+		const struct item *item = &b->training->scripts[rank].items[c->next];
 		print_message("# rank %u: applied %d, received %d; next %u: %d of step %d\n", rank,
 			(int)stream_applied(c->stream), (int)stream_received(c->stream), c->next,
 			(int)item->kind, (int)item->step);
@@ -413,7 +463,7 @@ static void a_run_may_be_killed_between_any_two_messages(void **state) {
 			/* What waited for another rank was no part of the cut: without this the same
 			 * message would be lost for ever. */
 			for (uint32_t i = 0; i < t->n_ranks; i++) {
-				while (b->clients[i].next < t->n_items[i] &&
+				while (b->clients[i].next < t->scripts[i].n_items &&
 					draw(&b->random, 4) > 0 && send(b, i)) {
 				}
 			}

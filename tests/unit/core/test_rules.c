@@ -46,6 +46,21 @@ static enum apply_result event(struct rig *rig, struct stream *s, const char *te
 	return rig_apply(rig, s, &m);
 }
 
+/* As a trainer that says so itself. */
+static enum apply_result step_of_lap(struct rig *rig, struct stream *s, uint32_t lap, uint32_t n) {
+	uint32_t counts[2] = {1, 0};
+	struct message m = rig_msg_step(stream_received(s) + 1, n, 2, counts, 2);
+	m.step.lap = lap;
+	return rig_apply(rig, s, &m);
+}
+
+static enum apply_result drop_through(
+	struct rig *rig, struct stream *s, uint64_t count, uint32_t lap, uint32_t n) {
+	struct message m = rig_msg_dropped(stream_received(s) + 1, count, n);
+	m.dropped.lap = lap;
+	return rig_apply(rig, s, &m);
+}
+
 static void taken(enum apply_result result) {
 	assert_int_equal(result, APPLY_TAKEN);
 }
@@ -169,8 +184,8 @@ static void r4_below_wanted_is_discarded(void **state) {
 static void r5_every_seq_ends_somewhere_and_is_counted(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_rank(rig, 0, 1);
-	rig_step(rig, s, 0, 2, 1, 0);                            /* 1: folded */
-	struct message dropped = rig_msg_dropped(2, 3, 2, 1, 2); /* 2 … 4 */
+	rig_step(rig, s, 0, 2, 1, 0);                      /* 1: folded */
+	struct message dropped = rig_msg_dropped(2, 3, 2); /* 2 … 4 */
 	taken(rig_apply(rig, s, &dropped));
 	assert_int_equal(registry_apply_bad(rig->registry, s, 5, rig->now), APPLY_REFUSED);
 	uint32_t counts[2] = {3, 0};
@@ -272,7 +287,7 @@ static void r7_the_lowest_pending_step_is_admitted_from_every_rank(void **state)
 		s[rank] = open_rank(rig, rank, 3);
 	}
 	/* Rank 0 dropped step 0 and fills all four places; the others have it. */
-	struct message dropped = rig_msg_dropped(1, 1, 1, 0, 0);
+	struct message dropped = rig_msg_dropped(1, 1, 0);
 	taken(rig_apply(rig, s[0], &dropped));
 	for (uint32_t n = 1; n <= 4; n++) {
 		taken(step(rig, s[0], n));
@@ -360,7 +375,7 @@ static void r8_dropped_is_evidence(void **state) {
 	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
 	taken(step(rig, a, 0));
 	taken(step(rig, a, 1));
-	struct message dropped = rig_msg_dropped(1, 5, 2, 0, 1);
+	struct message dropped = rig_msg_dropped(1, 5, 1);
 	taken(rig_apply(rig, b, &dropped));
 	rig_commit(rig);
 	assert_int_equal(rig_count(rig, "step "), 2);
@@ -373,7 +388,7 @@ static void r8_a_dropped_without_steps_is_no_evidence(void **state) {
 	struct rig *rig = *state;
 	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
 	taken(step(rig, a, 0));
-	struct message dropped = rig_msg_dropped(1, 5, 0, 0, 0);
+	struct message dropped = rig_msg_dropped(1, 5, -1);
 	taken(rig_apply(rig, b, &dropped));
 	rig_commit(rig);
 	assert_int_equal(rig_count(rig, "step "), 0);
@@ -508,7 +523,7 @@ static void r8_a_late_frame_is_counted_acked_and_marks_its_window(void **state) 
 	struct rig *rig = *state;
 	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
 	taken(step(rig, a, 0));
-	struct message dropped = rig_msg_dropped(1, 1, 1, 0, 0);
+	struct message dropped = rig_msg_dropped(1, 1, 0);
 	taken(rig_apply(rig, b, &dropped));
 	registry_disconnected(rig->registry, b, rig->now);
 
@@ -582,6 +597,108 @@ static void r9_two_laps_never_mix(void **state) {
 	}
 }
 
+/* Whose steps back were dropped, or lost with another database: its later steps are still of that lap. */
+static void r9_a_lap_that_began_unseen_is_the_lap_of_the_others(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step(rig, a, n));
+		taken(step(rig, b, n));
+	}
+	/* Both say steps 4 and 5, go back to 2, and say 2 to 7; of b, all to the second 5 is dropped, in two
+	 * pieces that do not end where it went back. */
+	for (uint32_t n = 4; n < 6; n++) {
+		taken(step_of_lap(rig, a, 0, n));
+	}
+	taken(drop_through(rig, b, 3, 1, 2));
+	taken(drop_through(rig, b, 3, 1, 5));
+	for (uint32_t n = 2; n < 8; n++) {
+		taken(step_of_lap(rig, a, 1, n));
+	}
+	taken(step_of_lap(rig, b, 1, 6));
+	taken(step_of_lap(rig, b, 1, 7));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 2);
+	assert_int_equal(rig_count(rig, "step attempt=1 "), 6);
+	assert_int_equal(rig_count(rig, "step attempt=2 "), 6);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=2 step=5 ", 0), "ranks_missing"), 1);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=2 step=6 ", 0), "ranks_missing"), 0);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=2 step=7 ", 0), "ranks_missing"), 0);
+	assert_int_equal(rig->row.late, 0);
+}
+
+static void r9_ranks_meet_in_a_database_that_saw_only_one_of_them_go_back(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	open.world_size = 2;
+	struct stream *a = rig_must_open(rig, &open);
+	open.rank = 1;
+	open.first_seq = 8; /* its step back was acked elsewhere */
+	rig_stream_id(&open, 2);
+	struct stream *b = rig_must_open(rig, &open);
+	taken(step_of_lap(rig, a, 0, 5));
+	taken(step_of_lap(rig, a, 1, 2));
+	taken(step_of_lap(rig, b, 1, 2));
+	taken(step_of_lap(rig, a, 1, 3));
+	taken(step_of_lap(rig, b, 1, 3));
+	rig_commit(rig);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=1 step=5 ", 0), "ranks_missing"), 1);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=2 step=2 ", 0), "ranks_missing"), 0);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=2 step=3 ", 0), "ranks_missing"), 0);
+}
+
+/* Of a rank whose process was replaced within the launch. */
+static struct stream *replace(struct rig *rig, struct stream *s, uint8_t id) {
+	struct msg_open open = rig_msg_open(2);
+	registry_disconnected(rig->registry, s, rig->now);
+	rig_stream_id(&open, id);
+	return rig_must_open(rig, &open);
+}
+
+static void r9_a_process_that_takes_over_counts_its_laps_from_where_the_rank_was(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_rank(rig, 0, 1);
+	taken(step_of_lap(rig, s, 0, 5));
+	taken(step_of_lap(rig, s, 1, 3));
+	s = replace(rig, s, 7); /* goes on … */
+	taken(step_of_lap(rig, s, 0, 4));
+	rig_commit(rig);
+	rig_crash(rig, false);
+	struct msg_open open = rig_msg_open(2);
+	rig_stream_id(&open, 7);
+	s = rig_must_open(rig, &open);
+	taken(step_of_lap(rig, s, 1, 2)); /* … goes back itself … */
+	s = replace(rig, s, 8);
+	taken(step_of_lap(rig, s, 0, 2)); /* … and the next one begins further back */
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 4);
+	assert_int_equal(rig_count(rig, "step attempt=2 step=4 lap=1 "), 1);
+	assert_int_equal(rig_count(rig, "step attempt=3 step=2 lap=2 "), 1);
+	assert_int_equal(rig_count(rig, "step attempt=4 step=2 lap=3 "), 1);
+}
+
+static void r9_a_step_that_does_not_come_after_the_one_before_is_refused(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_rank(rig, 0, 1);
+	taken(step_of_lap(rig, s, 1, 5));
+	static const struct { uint32_t lap, step; } wrong[] = {{1, 5}, {1, 4}, {0, 6}, {0, 0}};
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		assert_int_equal(step_of_lap(rig, s, wrong[i].lap, wrong[i].step), APPLY_REFUSED);
+		assert_int_equal(rig->error.code, ERROR_BAD_STEP);
+		assert_non_null(strstr(rig->error.words, "does not come after step 5, lap 1"));
+	}
+	taken(step_of_lap(rig, s, 1, 6));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+	assert_int_equal(rig->row.refused, 4);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -612,6 +729,10 @@ int main(void) {
 		TEST(r8_a_late_frame_is_counted_acked_and_marks_its_window),
 		TEST(r9_two_launches_never_mix),
 		TEST(r9_two_laps_never_mix),
+		TEST(r9_a_lap_that_began_unseen_is_the_lap_of_the_others),
+		TEST(r9_ranks_meet_in_a_database_that_saw_only_one_of_them_go_back),
+		TEST(r9_a_process_that_takes_over_counts_its_laps_from_where_the_rank_was),
+		TEST(r9_a_step_that_does_not_come_after_the_one_before_is_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

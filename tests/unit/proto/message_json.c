@@ -166,6 +166,7 @@ static void tell_step(json_t *o, const struct msg_step *m) {
 			scalars, given ? float_json(m->scalars[i]) : json_null());
 	}
 	set(o, "seq", uint_json(m->seq));
+	set(o, "lap", uint_json(m->lap));
 	set(o, "step", uint_json(m->step));
 	set(o, "time", float_json(m->time));
 	set(o, "elapsed_s", float_json(m->elapsed_s));
@@ -262,6 +263,7 @@ static void tell_mark(json_t *o, const struct msg_mark *m) {
 
 static void tell_restore(json_t *o, const struct msg_restore *m) {
 	set(o, "seq", uint_json(m->seq));
+	set(o, "lap", uint_json(m->lap));
 	set(o, "step", uint_json(m->step));
 	set(o, "time", float_json(m->time));
 	set(o, "state", hex_json(m->state, m->state_len));
@@ -281,9 +283,8 @@ static void tell_update(json_t *o, const struct msg_update *m) {
 static void tell_dropped(json_t *o, const struct msg_dropped *m) {
 	set(o, "seq", uint_json(m->seq));
 	set(o, "count", uint_json(m->count));
-	set(o, "n_steps", uint_json(m->n_steps));
-	set_uint_if(o, "step_first", m->has_steps, m->step_first);
-	set_uint_if(o, "step_last", m->has_steps, m->step_last);
+	set_uint_if(o, "lap", m->has_step, m->lap);
+	set_uint_if(o, "step", m->has_step, m->step);
 }
 
 static void tell_finish(json_t *o, const struct msg_finish *m) {

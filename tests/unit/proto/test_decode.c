@@ -83,7 +83,7 @@ static void what_is_no_message_is_malformed(void **state) {
 static void a_poison_message_can_be_consumed_by_its_seq(void **state) {
 	(void)state;
 	static const struct refusal cases[] = {
-		{"[6, 5]", "step is missing; expected an integer", 33, 0},
+		{"[6, 5]", "lap is missing; expected an integer", 33, 0},
 		{"[7, 5, null, 0.0, 0.0, [[[[[[1]]]]]]]",
 			"the header is nested too deeply (at most 5)", 32, 0},
 		{"[11, 5, {\"name\": {\"text\": \"ff\"}}]",
@@ -298,26 +298,28 @@ static void of_a_key_given_twice_the_last_one_counts(void **state) {
 static void a_step_out_of_range_is_refused_by_its_seq(void **state) {
 	(void)state;
 	static const struct refusal cases[] = {
-		{"[6, 5, -1, 0.0, 0.0, 1, []]", "step is -1; expected 0 to 2147483645", 33, 0},
-		{"[6, 5, 2147483646, 0.0, 0.0, 1, []]",
+		{"[6, 5, -1, 0, 0.0, 0.0, 1, []]", "lap is -1; expected 0 to 2147483645", 33, 0},
+		{"[6, 5, null, 0, 0.0, 0.0, 1, []]", "lap is missing; expected an integer", 33, 0},
+		{"[6, 5, 0, -1, 0.0, 0.0, 1, []]", "step is -1; expected 0 to 2147483645", 33, 0},
+		{"[6, 5, 0, 2147483646, 0.0, 0.0, 1, []]",
 			"step is 2147483646; expected 0 to 2147483645", 33, 0},
-		{"[6, 5, 1.5, 0.0, 0.0, 1, []]", "step is a float; expected an integer", 33, 0},
-		{"[6, 5, null, 0.0, 0.0, 1, []]", "step is missing; expected an integer", 33, 0},
-		{"[6, 5, 1, null, 0.0, 1, []]", "time is missing; expected a float", 32, 0},
-		{"[6, 5, 1, {\"float\": \"nan\"}, 0.0, 1, []]",
+		{"[6, 5, 0, 1.5, 0.0, 0.0, 1, []]", "step is a float; expected an integer", 33, 0},
+		{"[6, 5, 0, null, 0.0, 0.0, 1, []]", "step is missing; expected an integer", 33, 0},
+		{"[6, 5, 0, 1, null, 0.0, 1, []]", "time is missing; expected a float", 32, 0},
+		{"[6, 5, 0, 1, {\"float\": \"nan\"}, 0.0, 1, []]",
 			"time is nan; expected a finite float", 32, 0},
-		{"[6, 5, 1, 0.0, true, 1, []]", "elapsed_s is a bool; expected a float", 32, 0},
-		{"[6, 5, 1, 0.0, 0.0, 0, []]", "n_rows is 0; expected at least 1", 34, 0},
-		{"[6, 5, 1, 0.0, 0.0, 4294967296, []]", "n_rows is 4294967296; expected at least 1",
-			34, 0},
-		{"[6, 5, 1, 0.0, 0.0, 1, null]",
+		{"[6, 5, 0, 1, 0.0, true, 1, []]", "elapsed_s is a bool; expected a float", 32, 0},
+		{"[6, 5, 0, 1, 0.0, 0.0, 0, []]", "n_rows is 0; expected at least 1", 34, 0},
+		{"[6, 5, 0, 1, 0.0, 0.0, 4294967296, []]",
+			"n_rows is 4294967296; expected at least 1", 34, 0},
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, null]",
 			"scalars is missing; expected a list of floats and nils", 35, 0},
-		{"[6, 5, 1, 0.0, 0.0, 1, {}]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, {}]",
 			"scalars is a map; expected a list of floats and nils", 35, 0},
-		{"[6, 5, 1, 0.0, 0.0, 1, [1.0, \"x\"]]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [1.0, \"x\"]]",
 			"a scalar is text; expected a float or nil", 35, 0},
-		{"[6, 5, 1, 0.0, 0.0, 1, [[]]]", "a scalar is a list; expected a float or nil", 35,
-			0},
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [[]]]", "a scalar is a list; expected a float or nil",
+			35, 0},
 	};
 
 	check_refusals(cases, COUNT(cases), DECODE_BAD_FIELD, true);
@@ -326,24 +328,24 @@ static void a_step_out_of_range_is_refused_by_its_seq(void **state) {
 static void a_payload_is_exactly_the_counts_that_were_announced(void **state) {
 	(void)state;
 	static const struct refusal cases[] = {
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 6, 8]", "form is 6; expected 0 to 5", 34, 8},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 1]", "n_entries is missing; expected an integer", 34,
-			8},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 1, 16777217]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 6, 8]", "form is 6; expected 0 to 5", 34, 8},
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 1]", "n_entries is missing; expected an integer",
+			34, 8},
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 1, 16777217]",
 			"n_entries is 16777217; expected 0 to 16777216", 34, 8},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 1, 8]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 1, 8]",
 			"the payload has 7 bytes; expected 8 of counts", 34, 7},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 1, 8]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 1, 8]",
 			"the payload has 9 bytes; expected 8 of counts", 34, 9},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 4, 2]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 4, 2]",
 			"the payload has 11 bytes; expected 12 of counts", 34, 11},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 1, 8, 5, 2]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 1, 8, 5, 2]",
 			"the payload has 23 bytes; expected 24 of counts", 34, 23},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 3, 16777216, 5, 16777216]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 3, 16777216, 5, 16777216]",
 			"the payload has 8 bytes; expected 67108864 of counts", 34, 8},
-		{"[6, 5, 1, 0.0, 0.0, 1, []]", "the payload has 1 bytes; expected 0 of counts", 34,
-			1},
-		{"[6, 5, 1, 0.0, 0.0, 1, [], 0, 0, 1, 8]",
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, []]", "the payload has 1 bytes; expected 0 of counts",
+			34, 1},
+		{"[6, 5, 0, 1, 0.0, 0.0, 1, [], 0, 0, 1, 8]",
 			"positive counts are given; expected the nonzero ones beside them", 34, 8},
 	};
 
@@ -353,7 +355,7 @@ static void a_payload_is_exactly_the_counts_that_were_announced(void **state) {
 static void more_scalars_than_can_be_named_are_refused(void **state) {
 	(void)state;
 	char text[3000];
-	int at = snprintf(text, sizeof text, "[6, 5, 1, 0.0, 0.0, 1, [1");
+	int at = snprintf(text, sizeof text, "[6, 5, 0, 1, 0.0, 0.0, 1, [1");
 	struct message m;
 	struct decode_error err;
 
@@ -435,7 +437,7 @@ static void the_smaller_messages_of_the_stream_are_checked_too(void **state) {
 		{"[8, 5, 1, 0.0, \"k\", 1]", "text is an integer; expected text", 32, 0},
 		{"[9, 5]", "step is missing; expected an integer", 33, 0},
 		{"[9, 5, 1]", "time is missing; expected a float", 32, 0},
-		{"[10, 5, null, 0.0]", "step is missing; expected an integer", 33, 4},
+		{"[10, 5, 0, null, 0.0]", "step is missing; expected an integer", 33, 4},
 		{"[11, 5, []]", "an element is a list; expected a map", 32, 0},
 		{"[11, 5, {\"tags\": 7}]", "tags is an integer; expected a list of texts", 32, 0},
 		{"[11, 5, {\"config\": {}}]", "config is a map; expected text", 32, 0},
@@ -457,19 +459,15 @@ static void the_smaller_messages_of_the_stream_are_checked_too(void **state) {
 static void a_broken_dropped_ends_the_connection_because_nobody_knows_how_many_it_was(
 	void **state) {
 	(void)state;
-	static const char steps[] = "step_first and step_last do not fit n_steps or each other";
+	static const char halves[] = "lap and step are given only together";
 	static const struct refusal cases[] = {
-		{"[12, 5, 0, 0]", "count is 0; expected 1 to 9223372036854775803", 2, 0},
-		{"[12, 5, {\"u64\": \"9223372036854775804\"}, 0]",
+		{"[12, 5, 0]", "count is 0; expected 1 to 9223372036854775803", 2, 0},
+		{"[12, 5, {\"u64\": \"9223372036854775804\"}]",
 			"count is 9223372036854775804; expected 1 to 9223372036854775803", 2, 0},
-		{"[12, 5, 3, 4, 1, 2]", "n_steps is 4; expected 0 to 3", 2, 0},
-		{"[12, 5, 3, 2, null, 2]", steps, 2, 0},
-		{"[12, 5, 3, 2, 2]", steps, 2, 0},
-		{"[12, 5, 3, 2, 2, 1]", steps, 2, 0},
-		{"[12, 5, 3, 0, 1, 2]", steps, 2, 0},
-		{"[12, 5, 3, 1]", steps, 2, 0},
-		{"[12, 5, 3, 1, 1, 2147483646]", "step is 2147483646; expected 0 to 2147483645", 2,
-			0},
+		{"[12, 5, 3, null, 2]", halves, 2, 0},
+		{"[12, 5, 3, 2]", halves, 2, 0},
+		{"[12, 5, 3, 2147483646, 1]", "lap is 2147483646; expected 0 to 2147483645", 2, 0},
+		{"[12, 5, 3, 1, 2147483646]", "step is 2147483646; expected 0 to 2147483645", 2, 0},
 	};
 
 	check_refusals(cases, COUNT(cases), DECODE_MALFORMED, false);
