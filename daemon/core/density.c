@@ -9,6 +9,7 @@
 #include "threshold.h"
 
 #define SMALL (1u << 16) /* counts below it are tallied in a table, the others sorted */
+#define ZEROS 8u /* tallies of 0, used in turn: equal neighbours would wait for each other */
 
 /* The distinct counts, ascending, and how many features have each: all that is computed below
  * is computed from these. */
@@ -20,9 +21,11 @@ struct tally {
 };
 
 struct density_scratch {
-	/* Zero between uses. Two tallies a count, for odd and even features, so that equal
-	 * neighbours do not wait for each other. */
-	uint32_t small[SMALL][2];
+	uint32_t small[SMALL + ZEROS]; /* zero between uses; behind SMALL those of 0 */
+	/* Of the small counts, for windows of that many rows; NaN: not computed yet. Windows of
+	 * one length are the rule, and a log10 costs more than all else that is done for a count. */
+	float logs[SMALL];
+	uint64_t logs_rows;      /* 0: none */
 	uint32_t *large, *spare; /* [large_room] */
 	uint32_t large_room;
 	struct tally tally;
@@ -45,7 +48,7 @@ void density_scratch_destroy(struct density_scratch *s) {
 }
 
 /* Nothing in the arrays is worth keeping when they grow. */
-static bool renew(uint32_t **array, uint32_t room) {
+static bool renew(uint32_t **array, size_t room) {
 	free(*array);
 	*array = calloc(room, sizeof(**array));
 	return *array != NULL;
@@ -70,7 +73,7 @@ static int reserve_tally(struct tally *t, uint32_t room) {
 	t->room = 0;
 	free(t->log10);
 	t->log10 = calloc(room, sizeof(*t->log10));
-	if (!t->log10 || !renew(&t->count, room) || !renew(&t->features, room)) {
+	if (!t->log10 || !renew(&t->count, room + 1ul) || !renew(&t->features, room + 1ul)) {
 		return -ENOMEM;
 	}
 	t->room = room;
@@ -91,12 +94,31 @@ static void divide(struct density_scratch *s, const uint32_t *counts, uint32_t d
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < d_sae; i++) {
-		if (counts[i] < SMALL) {
-			s->small[counts[i]][i & 1]++;
+		uint32_t count = counts[i];
+		if (count < SMALL) {
+			s->small[count > 0 ? count : SMALL + i % ZEROS]++;
 		} else {
-			s->large[n++] = counts[i];
+			s->large[n++] = count;
 		}
 	}
+}
+
+/* Gathers the table's tallies and clears it. Written without a branch, which nobody could predict: into
+ * the place of the next, which counts where there is one. */
+static void gather_small(struct density_scratch *s) {
+	struct tally *t = &s->tally;
+	uint32_t n = 0;
+
+	for (uint32_t i = SMALL; i < SMALL + ZEROS; i++) {
+		s->small[0] += s->small[i];
+	}
+	for (uint32_t count = 0; count < SMALL; count++) {
+		t->count[n] = count;
+		t->features[n] = s->small[count];
+		n += s->small[count] > 0;
+	}
+	t->n = n;
+	memset(s->small, 0, sizeof(s->small));
 }
 
 /* One pass of a sort by bytes, the lowest first. */
@@ -135,15 +157,7 @@ static int tally_counts(struct density_scratch *s, const uint32_t *counts, uint3
 		return -ENOMEM;
 	}
 	divide(s, counts, d_sae);
-	t->n = 0;
-	for (uint32_t count = 0, left = d_sae - n_large; left > 0; count++) {
-		uint32_t features = s->small[count][0] + s->small[count][1];
-		if (features > 0) {
-			s->small[count][0] = s->small[count][1] = 0;
-			tally_add(t, count, features);
-			left -= features;
-		}
-	}
+	gather_small(s);
 	if (n_large > 0) {
 		sort_large(s, n_large);
 	}
@@ -156,14 +170,39 @@ static int tally_counts(struct density_scratch *s, const uint32_t *counts, uint3
 }
 
 /* The reference's own arithmetic, rounding by rounding. */
-static void take_logs(struct tally *t, uint64_t n_rows, struct density_summary *d) {
-	float rows = (float)n_rows;
+static float log10_density(uint32_t count, uint64_t n_rows) {
+	float density = (float)count / (float)n_rows;
+	float shifted = density + 1e-10f;
+
+	return (float)log10((double)shifted);
+}
+
+static void logs_renew(struct density_scratch *s, uint64_t n_rows) {
+	if (s->logs_rows == n_rows) {
+		return;
+	}
+	for (uint32_t i = 0; i < SMALL; i++) {
+		s->logs[i] = NAN;
+	}
+	s->logs_rows = n_rows;
+}
+
+static void take_logs(struct density_scratch *s, uint64_t n_rows, struct density_summary *d) {
+	struct tally *t = &s->tally;
+	uint32_t i = 0;
 	double sum = 0;
 
-	for (uint32_t i = 0; i < t->n; i++) {
-		float density = (float)t->count[i] / rows;
-		float shifted = density + 1e-10f;
-		t->log10[i] = (float)log10((double)shifted);
+	logs_renew(s, n_rows);
+	for (; i < t->n && t->count[i] < SMALL; i++) {
+		float *log = &s->logs[t->count[i]];
+		if (isnan(*log)) {
+			*log = log10_density(t->count[i], n_rows);
+		}
+		t->log10[i] = *log;
+		sum += (double)*log * t->features[i];
+	}
+	for (; i < t->n; i++) {
+		t->log10[i] = log10_density(t->count[i], n_rows);
 		sum += (double)t->log10[i] * t->features[i];
 	}
 	d->mean_log10 = n_rows == 0 ? (double)NAN : sum / d->d_sae;
@@ -252,7 +291,7 @@ int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
 	if (r < 0) {
 		return r;
 	}
-	take_logs(t, n_rows, &d);
+	take_logs(scratch, n_rows, &d);
 	d.below_1e_5 = features_below(t, threshold_limit(1e-5, n_rows));
 	d.below_1e_6 = features_below(t, threshold_limit(1e-6, n_rows));
 	d.never_fired = features_below(t, 1);
