@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "kernel.h"
+
 /* Features silent for fewer steps than this are counted by how many (64 KiB of stack), the
  * others looked up one by one: few, and those that never fired share one answer. */
 #define RECENT_STEPS 8192u
@@ -149,7 +151,7 @@ static wide rows_since_recent(const struct schedule *s, uint32_t (*silent)[2], u
 	return sum;
 }
 
-double schedule_mean_tokens_since(
+static wide rows_since_uneven(
 	const struct schedule *s, const uint32_t *last, uint32_t d_sae, uint32_t now) {
 	/* Two counts a distance, so that equal neighbours do not wait for each other. */
 	uint32_t silent[RECENT_STEPS][2] = {0};
@@ -169,6 +171,56 @@ double schedule_mean_tokens_since(
 		}
 		sum += since_known;
 	}
-	sum += rows_since_recent(s, silent, now);
+	return sum + rows_since_recent(s, silent, now);
+}
+
+struct newest {
+	uint32_t n;     /* features that fired in the newest segment, or never */
+	uint64_t steps; /* since they fired; of those that did */
+	uint32_t n_never;
+};
+
+/* Integers, so that the sum is the same in whatever order. */
+KERNEL static struct newest in_newest(
+	const uint32_t *last, uint32_t d_sae, uint32_t first, uint32_t now) {
+	uint32_t n = 0, n_never = 0;
+	uint64_t steps = 0;
+
+	for (uint32_t i = 0; i < d_sae; i++) {
+		uint32_t since = now - last[i];
+		bool never = last[i] == UINT32_MAX;
+		bool is_in = since <= now - first && !never;
+		n += is_in;
+		n_never += never;
+		steps += is_in ? since : 0;
+	}
+	return (struct newest){n + n_never, steps, n_never};
+}
+
+/* Of a run whose batches have all been alike for longer than any feature was silent, which is the rule:
+ * the rows since are the steps since. false: it is another one. */
+static bool rows_since_even(
+	const struct schedule *s, const uint32_t *last, uint32_t d_sae, uint32_t now, wide *ret) {
+	if (s->n == 0 || s->segments[s->n - 1].last != now) {
+		return false;
+	}
+	const struct schedule_segment *newest = &s->segments[s->n - 1];
+	uint64_t rows = newest->through - rows_before(s, s->n - 1);
+	uint32_t length = newest->last - newest->first + 1;
+	if (rows % length != 0) {
+		return false; /* joined of several */
+	}
+	struct newest in = in_newest(last, d_sae, newest->first, now);
+	*ret = (wide)in.steps * (rows / length) + (wide)in.n_never * schedule_total(s);
+	return in.n == d_sae;
+}
+
+double schedule_mean_tokens_since(
+	const struct schedule *s, const uint32_t *last, uint32_t d_sae, uint32_t now) {
+	wide sum;
+
+	if (!rows_since_even(s, last, d_sae, now, &sum)) {
+		sum = rows_since_uneven(s, last, d_sae, now);
+	}
 	return (double)sum / d_sae;
 }

@@ -39,6 +39,6 @@ uint64_t schedule_total(const struct schedule *s);
 uint64_t schedule_tokens_since(const struct schedule *s, uint32_t last, uint32_t now);
 
 /* The mean over features of the rows since each last fired (firing.last), after step `now`.
- * Reads `last` once; made for metrics rows, not for every step. */
+ * Reads `last` once, or twice where batches differed; made for metrics rows, not for every step. */
 double schedule_mean_tokens_since(
 	const struct schedule *s, const uint32_t *last, uint32_t d_sae, uint32_t now);

@@ -23,6 +23,7 @@ enum piece {
 	RESET,
 	PASSES,
 	TOKENS,
+	TOKENS_EVEN,
 	LOGS,
 	PIECES
 };
@@ -36,14 +37,15 @@ static const char *const names[PIECES] = {
 	[CLOSE] = "window close: summary",
 	[RESET] = "window close: base += window",
 	[PASSES] = "metrics row: dead, passes",
-	[TOKENS] = "metrics row: tokens since",
+	[TOKENS] = "metrics row: tokens, batches differ",
+	[TOKENS_EVEN] = "metrics row: tokens, batches alike",
 	[LOGS] = "a log10f a feature, to compare",
 };
 
 struct bench {
 	uint32_t d_sae, step;
 	struct firing firing;
-	struct schedule schedule;
+	struct schedule schedule, even;
 	struct density_scratch *scratch;
 	uint32_t *window; /* a window's counts, as an SAE's are spread */
 	uint32_t *counts; /* a step's */
@@ -104,6 +106,7 @@ static void bench_init(struct bench *b, uint32_t d_sae) {
 	memcpy(b->payloads[COUNTS_U32], b->counts, d_sae * 4ul);
 	for (uint32_t step = 0; step <= b->step; step++) {
 		schedule_append(&b->schedule, step, step % 1000 == 999 ? 1000 : 4096);
+		schedule_append(&b->even, step, 4096);
 	}
 	/* Most fired lately, some long ago. */
 	for (uint32_t i = 0; i < d_sae; i++) {
@@ -126,7 +129,10 @@ static void fold(struct bench *b, enum counts_form form) {
 	struct fold_sums sums;
 
 	counts.n_entries = form == COUNTS_PAIRS32 ? b->n_pairs : b->d_sae;
-	firing_fold(&b->firing, &counts, NULL, false, ++b->step, 5000, &sums);
+	b->step++;
+	schedule_append(&b->schedule, b->step, 4096);
+	schedule_append(&b->even, b->step, 4096);
+	firing_fold(&b->firing, &counts, NULL, false, b->step, 5000, &sums);
 	sink += (double)sums.positive;
 }
 
@@ -176,6 +182,9 @@ static void run_piece(struct bench *b, enum piece piece) {
 	case TOKENS:
 		sink += schedule_mean_tokens_since(&b->schedule, b->firing.last, b->d_sae, b->step);
 		break;
+	case TOKENS_EVEN:
+		sink += schedule_mean_tokens_since(&b->even, b->firing.last, b->d_sae, b->step);
+		break;
 	case LOGS:
 		logs(b);
 		break;
@@ -213,7 +222,7 @@ static void bench_size(uint32_t d_sae, double close_goal_ms) {
 	printf("d_sae %u (medians of %d interleaved rounds)\n", d_sae, ROUNDS);
 	for (enum piece piece = 0; piece < PIECES; piece++) {
 		double us = median(b->us[piece]);
-		printf("  %-32s %10.1f us  %7.3f ns a feature  %6.1f x memcpy\n", names[piece], us,
+		printf("  %-35s %10.1f us  %7.3f ns a feature  %6.1f x memcpy\n", names[piece], us,
 			us * 1e3 / d_sae, us / copy);
 	}
 	double close = median(b->us[CLOSE]) + median(b->us[RESET]);

@@ -1,6 +1,6 @@
 /* How fast the daemon takes steps, against a sink that only reads its socket.
  *
- *   bench_ingest DAEMON [seconds]
+ *   bench_ingest DAEMON [seconds a round [one of the names]]
  *
  * One sender writes the same prepared STEP frames, in turn to the sink and to
  * `DAEMON serve` on a database of its own, round after round; the ratio is taken within each
@@ -159,11 +159,13 @@ static void open_run(int fd, const char *id, uint32_t d_sae) {
 	await_answer(fd);
 }
 
-static pid_t start_sink(int fd) {
+/* Reads one end of the pair until the other is closed. */
+static pid_t start_sink(const int pair[2]) {
 	pid_t pid = fork();
 	if (pid == 0) {
+		close(pair[0]);
 		static char bytes[SINK_READ];
-		while (read(fd, bytes, sizeof bytes) > 0) {
+		while (read(pair[1], bytes, sizeof bytes) > 0) {
 		}
 		_exit(0);
 	}
@@ -195,7 +197,7 @@ static void measure(const char *name, uint32_t d_sae, enum counts_form form, dou
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) {
 		fail("socketpair");
 	}
-	pid_t sink_pid = start_sink(pair[1]);
+	pid_t sink_pid = start_sink(pair);
 	close(pair[1]);
 	int fd = connect_to(socket_path);
 	open_run(fd, name, d_sae);
@@ -225,7 +227,7 @@ static void measure(const char *name, uint32_t d_sae, enum counts_form form, dou
 
 int main(int argc, char **argv) {
 	if (argc < 2) {
-		fprintf(stderr, "usage: bench_ingest DAEMON [seconds a round]\n");
+		fprintf(stderr, "usage: bench_ingest DAEMON [seconds a round [name]]\n");
 		return 2;
 	}
 	double seconds = argc > 2 ? strtod(argv[2], NULL) : 0.7;
@@ -237,11 +239,24 @@ int main(int argc, char **argv) {
 	snprintf(database_path, sizeof database_path, "%s/metrics.db", directory);
 	pid_t pid = start_daemon(argv[1]);
 
-	measure("16k-u32", 16384, COUNTS_U32, 0.90, seconds, 7);
-	measure("131k-u32", 131072, COUNTS_U32, 0.85, seconds, 7);
-	measure("1M-u32", 1048576, COUNTS_U32, 0.65, seconds, 7);
-	measure("16k-u16", 16384, COUNTS_U16, 0.90, seconds, 7);
-	measure("131k-u16", 131072, COUNTS_U16, 0.85, seconds, 7);
+	static const struct {
+		const char *name;
+		uint32_t d_sae;
+		enum counts_form form;
+		double goal;
+	} sizes[] = {
+		{"16k-u32", 16384, COUNTS_U32, 0.90},
+		{"131k-u32", 131072, COUNTS_U32, 0.85},
+		{"1M-u32", 1048576, COUNTS_U32, 0.65},
+		{"16k-u16", 16384, COUNTS_U16, 0.90},
+		{"131k-u16", 131072, COUNTS_U16, 0.85},
+	};
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		if (argc < 4 || strcmp(argv[3], sizes[i].name) == 0) {
+			measure(sizes[i].name, sizes[i].d_sae, sizes[i].form, sizes[i].goal,
+				seconds, 7);
+		}
+	}
 
 	kill(pid, SIGTERM);
 	struct rusage usage;

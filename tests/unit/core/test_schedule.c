@@ -110,23 +110,40 @@ static void a_short_batch_every_epoch_stays_exact_for_long(void **state) {
 	assert_int_equal(schedule_tokens_since(&s, 50, 11999), 11829 * 4096 + 120 * 17);
 }
 
-static void the_mean_over_features_is_the_mean_of_each(void **state) {
-	(void)state;
-	struct schedule s = {0};
-	enum { D_SAE = 3001, NOW = 29999 };
-	uint32_t *last = calloc(D_SAE, sizeof(*last));
+enum { N_FEATURES = 3001, NOW = 29999 };
+
+static void check_mean(const struct schedule *s, const uint32_t *last) {
 	double sum = 0;
 
+	for (uint32_t i = 0; i < N_FEATURES; i++) {
+		sum += (double)schedule_tokens_since(s, last[i], NOW);
+	}
+	assert_near(schedule_mean_tokens_since(s, last, N_FEATURES, NOW), sum / N_FEATURES, 1e-15);
+}
+
+/* Whether all batches are alike, or only the latest, or none lately; whatever was silent for how long. */
+static void the_mean_over_features_is_the_mean_of_each(void **state) {
+	(void)state;
+	uint32_t *last = calloc(N_FEATURES, sizeof(*last));
+	struct schedule even = {0}, lately = {0}, uneven = {0};
+
 	for (uint32_t step = 0; step <= NOW; step++) {
-		schedule_append(&s, step, step % 1000 < 990 ? 512 : 64);
+		schedule_append(&even, step, 512);
+		schedule_append(&lately, step, step < 10000 ? 64 : 512);
+		schedule_append(&uneven, step, step % 1000 < 990 ? 512 : 64);
 	}
-	for (uint32_t i = 0; i < D_SAE; i++) {
-		last[i] = i % 5 == 0   ? NEVER
-			  : i % 5 == 1 ? NOW
-				       : NOW - (i * 2654435761u) % (NOW + 1);
-		sum += (double)schedule_tokens_since(&s, last[i], NOW);
+	assert_int_equal(lately.n, 2);
+	static const uint32_t silent_max[] = {1, 1000, 20000, NOW + 1};
+	for (size_t round = 0; round < 4; round++) {
+		for (uint32_t i = 0; i < N_FEATURES; i++) {
+			last[i] = i % 5 == 0   ? NEVER
+				  : i % 5 == 1 ? NOW
+					       : NOW - (i * 2654435761u) % silent_max[round];
+		}
+		check_mean(&even, last);
+		check_mean(&lately, last);
+		check_mean(&uneven, last);
 	}
-	assert_near(schedule_mean_tokens_since(&s, last, D_SAE, NOW), sum / D_SAE, 1e-15);
 	free(last);
 }
 
