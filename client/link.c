@@ -19,7 +19,7 @@
 
 #define BACKOFF_MAX_MS    5000u
 #define STEADY_MS         5000u     /* a connection that lasted so long was a good one */
-#define SEND_BUFFER_BYTES (1 << 20) /* asked for; what the kernel allows is usually less */
+#define SEND_BUFFER_BYTES (4 << 20) /* asked for; what the kernel allows is usually less */
 
 void link_init(
 	struct link *l, struct stream *s, struct opening *o, const struct link_paths *paths) {

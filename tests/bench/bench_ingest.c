@@ -1,11 +1,14 @@
-/* How fast the daemon takes steps, against a sink that only reads its socket.
+/* How fast the daemon takes steps, against a sink that only reads its socket; and how long a step that
+ * comes alone waits for its durable ack, against the host's fdatasync.
  *
  *   bench_ingest DAEMON [seconds a round [one of the names]]
  *
  * One sender writes the same prepared STEP frames, in turn to the sink and to
  * `DAEMON serve` on a database of its own, round after round; the ratio is taken within each
- * round and its median printed. The daemon decodes, checks, folds, commits and acks meanwhile. */
+ * round and its median printed. The daemon decodes, checks, folds, commits and acks meanwhile. Then, in
+ * turn: one STEP and a FLUSH until the ACK, and 300 bytes appended to a file and synced. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,9 +23,11 @@
 #include "clock.h"
 #include "encode.h"
 
-#define ROUNDS_MAX 15
-#define N_SCALARS  14u
-#define SINK_READ  65536
+#define ROUNDS_MAX  15
+#define ACKS        101
+#define N_SCALARS   14u
+#define SINK_READ   65536
+#define SEND_BUFFER (4 << 20)
 
 static char directory[] = "/tmp/bench-ingest-XXXXXX";
 static char socket_path[64], database_path[64];
@@ -105,6 +110,12 @@ static double push(int fd, struct sender *s, double seconds) {
 		}
 	} while (clock_mono_ns() < until);
 	return (double)n / ((double)(clock_mono_ns() - start) * 1e-9);
+}
+
+/* As the client does. */
+static void widen(int fd) {
+	int size = SEND_BUFFER;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
 }
 
 static int connect_to(const char *path) {
@@ -197,9 +208,11 @@ static void measure(const char *name, uint32_t d_sae, enum counts_form form, dou
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) {
 		fail("socketpair");
 	}
+	widen(pair[0]);
 	pid_t sink_pid = start_sink(pair);
 	close(pair[1]);
 	int fd = connect_to(socket_path);
+	widen(fd);
 	open_run(fd, name, d_sae);
 	push(pair[0], &sink, 0.1);
 	push(fd, &daemon, 0.1);
@@ -223,6 +236,58 @@ static void measure(const char *name, uint32_t d_sae, enum counts_form form, dou
 	close(pair[0]);
 	waitpid(sink_pid, NULL, 0);
 	free(sink.payload);
+}
+
+/* ---- a step alone ---- */
+
+static double append_us(int fd) {
+	static const char row[300];
+	uint64_t start = clock_mono_ns();
+	write_all(fd, row, sizeof row);
+	if (fdatasync(fd) < 0) {
+		fail("fdatasync");
+	}
+	return (double)(clock_mono_ns() - start) * 1e-3;
+}
+
+static double ack_us(int fd, struct sender *s) {
+	uint8_t header[2048];
+	uint64_t start = clock_mono_ns();
+	size_t len = step_header(s, header, sizeof header);
+	write_all(fd, header, len);
+	write_all(fd, s->payload, s->payload_len);
+	send_message(fd, &(struct message){.type = MSG_FLUSH, .flush = {s->seq - 1}});
+	await_answer(fd);
+	return (double)(clock_mono_ns() - start) * 1e-3;
+}
+
+static void measure_ack(const char *name, uint32_t d_sae) {
+	struct sender s = {.d_sae = d_sae, .form = COUNTS_U8, .payload_len = d_sae, .seq = 1};
+	s.payload = calloc(1, d_sae + 1ul);
+	s.form = d_sae == 0 ? COUNTS_NONE : COUNTS_U8;
+	char path[80];
+	snprintf(path, sizeof path, "%s/appended", directory);
+	int file = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+	int fd = connect_to(socket_path);
+	if (file < 0) {
+		fail(path);
+	}
+	open_run(fd, name, d_sae);
+
+	double acks[ACKS], appends[ACKS];
+	for (int i = 0; i < ACKS; i++) {
+		usleep(20000); /* each comes alone */
+		acks[i] = ack_us(fd, &s);
+		appends[i] = append_us(file);
+	}
+	double ack = median(acks, ACKS), append = median(appends, ACKS);
+	printf("durable ack, d_sae %7u: %6.0f us, fdatasync %5.0f us: ratio %.2f (goal 3 and 60 "
+	       "us: %.0f us)\n",
+		d_sae, ack, append, ack / append, 3 * append + 60);
+	fflush(stdout);
+	close(fd);
+	close(file);
+	free(s.payload);
 }
 
 int main(int argc, char **argv) {
@@ -256,6 +321,12 @@ int main(int argc, char **argv) {
 			measure(sizes[i].name, sizes[i].d_sae, sizes[i].form, sizes[i].goal,
 				seconds, 7);
 		}
+	}
+
+	if (argc < 4) {
+		measure_ack("ack-0", 0);
+		measure_ack("ack-16k", 16384);
+		measure_ack("ack-131k", 131072);
 	}
 
 	kill(pid, SIGTERM);
