@@ -21,7 +21,7 @@ void run_blame(struct run *run, struct place place, uint32_t flaw) {
 	run->blames[run->n_blames++] = (struct blame){place, flaw};
 }
 
-/* Blames the window, and the one behind it, for the steps up to `through`. */
+/* Blames the open window for the steps up to `through`. */
 static void blames_settle(struct run *run, struct place through) {
 	uint32_t kept = 0;
 	for (uint32_t i = 0; i < run->n_blames; i++) {
@@ -33,6 +33,13 @@ static void blames_settle(struct run *run, struct place through) {
 		}
 	}
 	run->n_blames = kept;
+}
+
+/* The last step before `place` that can be of the open window. */
+static struct place window_last_place(const struct run *run, struct place place) {
+	int64_t last = (int64_t)window_end(&run->position.window);
+
+	return (struct place){place.lap, last < place.step ? last : place.step};
 }
 
 /* ---- windows ---- */
@@ -406,8 +413,10 @@ void run_fold(struct run *run, const struct folding *given, struct instant now) 
 		run->config.batch = in.scalars->n_rows;
 	}
 	if (run->d_sae > 0) {
-		blames_settle(run, in.place);
+		/* Each window by what lies in it: the open one before it closes, the next one after. */
+		blames_settle(run, window_last_place(run, in.place));
 		windows_close_before(run, n, &in.at);
+		blames_settle(run, in.place);
 		if (logs && c->profile->dead_before_fold) {
 			dead_before = firing_count_dead(&run->firing, n - 1, c->dead_window);
 		}

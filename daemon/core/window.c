@@ -35,7 +35,7 @@ uint64_t window_begin(const struct window *w) {
 	return w->boundary < w->length ? 0 : w->boundary - w->length;
 }
 
-static uint64_t window_end(const struct window *w) {
+uint64_t window_end(const struct window *w) {
 	return w->closes_before ? w->boundary - 1 : w->boundary;
 }
 

@@ -30,8 +30,9 @@ void window_open(struct window *w, uint32_t length, bool closes_before, uint32_t
 void window_open_next(struct window *w);
 
 uint32_t window_ordinal(const struct window *w);
-/* The first step that belongs to it, and how many do. */
+/* The first and the last step that belong to it, and how many do. */
 uint64_t window_begin(const struct window *w);
+uint64_t window_end(const struct window *w);
 uint32_t window_steps_expected(const struct window *w);
 
 /* Whether, with `step` folded next, the window has to be closed first: it ended before. */

@@ -79,6 +79,24 @@ class Status(unittest.TestCase):
             # Only a run that is being trained has a rate of its own, and time to go.
             self.assertEqual(set(), missing - {"tokens_per_s", "steps_per_s", "streams_connected"})
 
+    def test_every_member_of_the_document_is_documented(self):
+        text = (ROOT / "daemon" / "store" / "REPORT.md").read_text()
+        free = {"config", "summary", "refused", "series"}  # what trainers name, and PROTOCOL.md
+
+        def check(value, where):
+            if isinstance(value, list):
+                for element in value:
+                    check(element, where)
+            elif isinstance(value, dict):
+                for name, member in value.items():
+                    self.assertIn(f'"{name}"', text, where)
+                    if name not in free:
+                        check(member, f"{where}.{name}")
+
+        with Daemon() as daemon:
+            trained(daemon, "shown1")
+            check(json.loads(status(daemon, "shown1", "--json").stdout), "")
+
     def test_numbers_are_those_of_the_database(self):
         with Daemon() as daemon:
             trained(daemon, "number01")
