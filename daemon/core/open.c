@@ -59,55 +59,12 @@ static bool refuse_for_now(const struct opening *in, enum refusal_code code, con
 	return false;
 }
 
-/* ---- what the message says of itself ---- */
+/* ---- what the message says of itself, beyond what decode holds it to ---- */
 
-static bool check_numbers(const struct opening *in) {
-	const struct msg_open *o = in->open;
-
-	if (o->d_sae > D_SAE_MAX) {
-		(void)refuse(in, REFUSE_BAD_FIELD, "d_sae is %u, and may be at most %u", o->d_sae,
-			D_SAE_MAX);
-		in->refusal->has_limit = true;
-		in->refusal->limit = D_SAE_MAX;
-		return false;
-	}
-	if (o->wandb_log_frequency == 0) {
-		return refuse(
-			in, REFUSE_BAD_FIELD, "wandb_log_frequency is 0; it must be 1 or more");
-	}
-	if (o->feature_sampling_window < 2) {
-		return refuse(in, REFUSE_BAD_FIELD,
-			"feature_sampling_window is %u; it must be 2 or more, because its first "
-			"window has one step less",
-			o->feature_sampling_window);
-	}
-	if (o->world_size == 0 || o->world_size > RANKS_MAX) {
-		return refuse(in, REFUSE_BAD_FIELD, "world_size is %u; it must be 1 to %u",
-			o->world_size, RANKS_MAX);
-	}
-	if (o->rank >= o->world_size) {
-		return refuse(
-			in, REFUSE_BAD_FIELD, "rank is %u of %u ranks", o->rank, o->world_size);
-	}
-	return true;
-}
-
-static bool check_texts(struct opening *in) {
+static bool check_meaning(struct opening *in) {
 	const struct msg_open *o = in->open;
 	char quote[TEXT_QUOTE_SIZE];
 
-	if (o->run.len == 0 || o->run.len > RUN_ID_MAX) {
-		return refuse(
-			in, REFUSE_BAD_FIELD, "run is not an id of 1 to %u characters", RUN_ID_MAX);
-	}
-	if (o->launch.len == 0 || o->launch.len > LAUNCH_ID_MAX) {
-		return refuse(in, REFUSE_BAD_FIELD, "launch is not an id of 1 to %u bytes",
-			LAUNCH_ID_MAX);
-	}
-	if (o->key_suffix.len > NAME_MAX_BYTES) {
-		return refuse(
-			in, REFUSE_BAD_FIELD, "key_suffix is longer than %u bytes", NAME_MAX_BYTES);
-	}
 	in->profile = profile_find(o->profile);
 	if (in->profile == NULL) {
 		return refuse(in, REFUSE_BAD_FIELD, "there is no profile \"%s\"",
@@ -498,7 +455,7 @@ int registry_open(struct registry *r, const struct msg_open *open, const struct 
 	};
 	char id[RUN_ID_MAX + 1];
 
-	if (!check_numbers(&in) || !check_texts(&in)) {
+	if (!check_meaning(&in)) {
 		return 1;
 	}
 	(void)snprintf(id, sizeof id, "%.*s", (int)open->run.len, open->run.data);

@@ -45,59 +45,6 @@ static void refused(
 
 /* ---- fields ---- */
 
-static void a_d_sae_above_the_limit_is_refused_with_the_limit(void **state) {
-	struct rig *rig = *state;
-	struct msg_open open = rig_msg_open(D_SAE_MAX + 1);
-
-	refused(rig, &open, REFUSE_BAD_FIELD, "d_sae");
-	assert_true(rig->refusal.has_limit);
-	assert_int_equal(rig->refusal.limit, D_SAE_MAX);
-	assert_false(rig->refusal.has_retry);
-}
-
-static void a_window_of_one_is_refused(void **state) {
-	struct msg_open open = rig_msg_open(4);
-	open.feature_sampling_window = 1;
-	refused(*state, &open, REFUSE_BAD_FIELD, "feature_sampling_window is 1");
-}
-
-static void a_log_frequency_of_zero_is_refused(void **state) {
-	struct msg_open open = rig_msg_open(4);
-	open.wandb_log_frequency = 0;
-	refused(*state, &open, REFUSE_BAD_FIELD, "wandb_log_frequency is 0");
-}
-
-static void a_rank_outside_of_its_world_is_refused(void **state) {
-	struct msg_open open = rig_msg_open(4);
-	open.rank = 2;
-	open.world_size = 2;
-	refused(*state, &open, REFUSE_BAD_FIELD, "rank is 2 of 2");
-	open.rank = 0;
-	open.world_size = 0;
-	refused(*state, &open, REFUSE_BAD_FIELD, "world_size is 0");
-	open.world_size = RANKS_MAX + 1;
-	refused(*state, &open, REFUSE_BAD_FIELD, "world_size is 65");
-}
-
-static void ids_that_are_empty_or_too_long_are_refused(void **state) {
-	static char longer[LAUNCH_ID_MAX + 2];
-	struct msg_open open = rig_msg_open(4);
-	memset(longer, 'x', sizeof longer - 1);
-
-	open.run = text_of("", 0);
-	refused(*state, &open, REFUSE_BAD_FIELD, "run is not an id");
-	open.run = text_of(longer, RUN_ID_MAX + 1);
-	refused(*state, &open, REFUSE_BAD_FIELD, "run is not an id");
-	open = rig_msg_open(4);
-	open.launch = text_of("", 0);
-	refused(*state, &open, REFUSE_BAD_FIELD, "launch is not an id");
-	open.launch = text_of(longer, LAUNCH_ID_MAX + 1);
-	refused(*state, &open, REFUSE_BAD_FIELD, "launch is not an id");
-	open = rig_msg_open(4);
-	open.key_suffix = text_of(longer, NAME_MAX_BYTES + 1);
-	refused(*state, &open, REFUSE_BAD_FIELD, "key_suffix");
-}
-
 static void a_profile_nobody_knows_is_refused(void **state) {
 	struct msg_open open = rig_msg_open(4);
 	open.profile = lit("keras");
@@ -409,11 +356,6 @@ static void what_update_changed_is_not_undone_by_a_reconnect(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		TEST(a_d_sae_above_the_limit_is_refused_with_the_limit),
-		TEST(a_window_of_one_is_refused),
-		TEST(a_log_frequency_of_zero_is_refused),
-		TEST(a_rank_outside_of_its_world_is_refused),
-		TEST(ids_that_are_empty_or_too_long_are_refused),
 		TEST(a_profile_nobody_knows_is_refused),
 		TEST(a_config_that_is_no_object_is_refused),
 		TEST(more_names_than_a_run_has_places_for_are_refused),
