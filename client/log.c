@@ -257,16 +257,16 @@ static int put_state(struct saem_run *run, struct message *m) {
 	uint8_t header[SMALL_HEADER_MAX];
 
 	uint8_t *place = stream_make_room(s, sizeof header, r->state_len);
+	struct place at = stream_place_of_state(s, r->step);
+	stream_move(s, at); /* dropped or not, the trainer goes on from there */
 	if (place == NULL) {
 		return stream_drop(s, NULL);
 	}
 	memcpy(place, r->state, r->state_len);
-	struct place at = stream_place_of_state(s, r->step);
 	m->restore.seq = s->outbox.next_seq;
 	m->restore.lap = at.lap;
 	size_t header_len = encode(m, (uint32_t)r->state_len, header, sizeof header);
 	outbox_commit(&s->outbox, header, header_len, r->state_len, NULL);
-	stream_move(s, at, true);
 	return SAEM_QUEUED;
 }
 

@@ -198,7 +198,7 @@ static void commit(struct saem_run *run, struct message *m, const struct payload
 	m->step.positive = p->counts[1];
 	size_t header_len = encode(m, (uint32_t)p->len, header, sizeof header);
 	outbox_commit(&s->outbox, header, header_len, p->len, &place);
-	stream_move(s, place, false);
+	stream_move(s, place);
 }
 
 /* Under the lock. What the call has to say. */

@@ -91,7 +91,7 @@ int stream_drop(struct stream *s, const uint32_t *step) {
 	} else {
 		struct place place = stream_place_of_step(s, *step);
 		outbox_drop_newest(&s->outbox, &place);
-		stream_move(s, place, false);
+		stream_move(s, place);
 	}
 	return s->refused ? SAEM_REFUSED : SAEM_DROPPED;
 }
@@ -103,15 +103,12 @@ struct place stream_place_of_step(const struct stream *s, uint32_t step) {
 }
 
 struct place stream_place_of_state(const struct stream *s, uint32_t step) {
-	bool behind_step = s->begun && !s->at_state;
-
-	return (struct place){s->at.lap + (behind_step ? 1 : 0), step};
+	return (struct place){s->at.lap + (s->begun ? 1 : 0), step};
 }
 
-void stream_move(struct stream *s, struct place place, bool is_state) {
+void stream_move(struct stream *s, struct place place) {
 	s->at = place;
 	s->begun = true;
-	s->at_state = is_state;
 }
 
 int stream_leave(struct stream *s, int result) {

@@ -29,9 +29,8 @@ struct stream {
 	void (*wake)(void);     /* the sender; called without the lock */
 
 	struct outbox outbox;
-	struct place at; /* its latest STEP or RESTORE … */
-	bool begun;      /* … there was one … */
-	bool at_state;   /* … and it was a RESTORE */
+	struct place at; /* its latest STEP or RESTORE, sent or dropped … */
+	bool begun;      /* … there was one */
 	enum saem_when_full when_full;
 	uint32_t when_full_wait_ms;
 
@@ -71,11 +70,12 @@ uint8_t *stream_make_room(struct stream *s, size_t header_max, size_t payload_ma
 /* The message for which there was no room; `step`: of a STEP. Returns what the call has to say. */
 int stream_drop(struct stream *s, const uint32_t *step);
 
-/* The place of a STEP that is said next (one that goes back begins a lap), or of a RESTORE (one behind
- * a step does), and that it was said. */
+/* The place of a STEP said next: one that goes back begins a lap. Or of a RESTORE: it begins one unless
+ * it is the first to have a place. */
 struct place stream_place_of_step(const struct stream *s, uint32_t step);
 struct place stream_place_of_state(const struct stream *s, uint32_t step);
-void stream_move(struct stream *s, struct place place, bool is_state);
+/* It was said, and sent or dropped. */
+void stream_move(struct stream *s, struct place place);
 
 /* Gives the lock back, and wakes the sender if it has to know. SAEM_QUEUED may become SAEM_AWAY. */
 int stream_leave(struct stream *s, int result);

@@ -258,6 +258,10 @@ static void fill_record(struct fake_record *r, const struct message *m) {
 		r->nonzero = counts_copy(&m->step.nonzero);
 		r->positive = counts_copy(&m->step.positive);
 		break;
+	case MSG_RESTORE:
+		r->lap = m->restore.lap;
+		r->step = m->restore.step;
+		break;
 	case MSG_DROPPED:
 		r->has_step = m->dropped.has_step;
 		r->lap = m->dropped.lap;

@@ -101,7 +101,6 @@ static enum apply_result step_direct(const struct reception *in, struct place pl
 	run_fold(run, &folding, in->now);
 	stream_move(s, place, true);
 	s->reached = place;
-	s->reached_stepped = true;
 	stream_advance(s, in->last, SEQ_TAKEN);
 	run_close_passed_lines(run);
 	return APPLY_TAKEN;
@@ -130,7 +129,6 @@ static enum apply_result step_pend(
 	held_push(&s->held, item);
 	s->received = in->last;
 	s->reached = place;
-	s->reached_stepped = true;
 	run_settle(run, in->now);
 	return APPLY_TAKEN;
 }
@@ -138,10 +136,11 @@ static enum apply_result step_pend(
 static enum apply_result receive_step(const struct reception *in) {
 	const struct msg_step *step = &in->message->step;
 	struct run *run = in->run;
-	if (step->step > STEP_MAX) {
+	if (step->step > STEP_MAX || step->lap > LAP_MAX) {
 		return end_seqs(in, no_place, SEQ_REFUSED,
-			apply_refuse(in->error, ERROR_BAD_STEP, in->seq, "step %u is above %u",
-				step->step, STEP_MAX));
+			apply_refuse(in->error, ERROR_BAD_STEP, in->seq,
+				"step %u of lap %u is above step %u, lap %u", step->step, step->lap,
+				STEP_MAX, LAP_MAX));
 	}
 	struct place reached = in->stream->reached;
 	struct place place = stream_place(in->stream, step->lap, step->step);
@@ -190,19 +189,19 @@ static enum apply_result receive_restore(const struct reception *in) {
 	const struct msg_restore *restore = &in->message->restore;
 	struct stream *s = in->stream;
 	struct run *run = in->run;
-	uint32_t lap_min = s->reached.lap + (s->reached_stepped ? 1 : 0);
-	struct place place = stream_place_of_state(s, restore->lap, restore->step);
+	struct place place = stream_place(s, restore->lap, restore->step);
+	uint32_t lap_min = s->reached.lap + (s->reached.step >= 0 ? 1 : 0);
 
 	struct state_view view;
 	const char *flaw =
-		restore->step <= STEP_MAX
+		restore->step <= STEP_MAX && restore->lap <= LAP_MAX
 			? state_read(restore->state, restore->state_len, run->d_sae, &view)
-			: "its step is out of range";
+			: "its step or lap is out of range";
 	if (flaw == NULL && view.position.step != restore->step) {
 		flaw = "it is not the state of that step";
 	}
 	if (flaw == NULL && place.lap < lap_min) {
-		flaw = "a state behind a step is of the next lap";
+		flaw = "behind a step or another state it begins the next lap";
 	}
 	bool begun = run->settled && place.lap <= run->folded.lap;
 	bool is_again = begun && run->restored && place_compare(place, run->folded) == 0;
@@ -224,7 +223,7 @@ static enum apply_result receive_restore(const struct reception *in) {
 		attempt_restore(run, place, &view, restore->time);
 	}
 	s->at = s->reached = place;
-	s->at_stepped = s->at_folded = s->reached_stepped = false;
+	s->at_folded = false;
 	stream_advance(s, in->last, SEQ_TAKEN);
 	run_settle(run, in->now);
 	return APPLY_TAKEN;
@@ -267,8 +266,8 @@ static const char *dropped_flaw(const struct msg_dropped *dropped) {
 	if (dropped->count == 0 || dropped->count > SEQ_MAX - dropped->seq) {
 		return "its count is out of range";
 	}
-	if (dropped->has_step && dropped->step > STEP_MAX) {
-		return "its step is out of range";
+	if (dropped->has_step && (dropped->step > STEP_MAX || dropped->lap > LAP_MAX)) {
+		return "its step or lap is out of range";
 	}
 	return NULL;
 }
@@ -308,7 +307,6 @@ static struct place note_evidence(struct stream *s, const struct message *m) {
 	struct place last = stream_place(s, m->dropped.lap, m->dropped.step);
 	if (place_compare(last, s->reached) > 0) {
 		s->reached = last;
-		s->reached_stepped = true;
 	}
 	return last;
 }

@@ -57,6 +57,7 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 	run->launch = copy;
 	run->resumed = resumed;
 	run->gone_ranks = 0;
+	run->generation = run->generation_lap = 0;
 	run->waiting_since_ms = now.mono_ms;
 	run->begun = run->settled = run->restored = false;
 	run->n_blames = 0;

@@ -35,7 +35,7 @@ static void blames_settle(struct run *run, struct place through) {
 	run->n_blames = kept;
 }
 
-/* The last step before `place` that can be of the open window. */
+/* The last step up to `place` that can be of the open window. */
 static struct place window_last_place(const struct run *run, struct place place) {
 	int64_t last = (int64_t)window_end(&run->position.window);
 

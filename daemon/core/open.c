@@ -59,7 +59,7 @@ static bool refuse_for_now(const struct opening *in, enum refusal_code code, con
 	return false;
 }
 
-/* ---- what the message says of itself, beyond what decode holds it to ---- */
+/* ---- what the message says of itself: its ranges are decode's ---- */
 
 static bool check_meaning(struct opening *in) {
 	const struct msg_open *o = in->open;
@@ -298,16 +298,33 @@ static int close_gap(const struct opening *in, struct stream *s) {
 	return 0;
 }
 
-/* A rank whose process was replaced goes on where the old one stood: going back is a lap. */
-static void take_rank(struct run *run, struct stream *s) {
+static uint32_t highest_lap(const struct run *run) {
+	uint32_t highest = 0;
+	for (uint32_t rank = 0; rank < run->world_size; rank++) {
+		const struct stream *s = run->ranks[rank];
+		highest = s != NULL && s->reached.lap > highest ? s->reached.lap : highest;
+	}
+	return highest;
+}
+
+/* A process that takes a rank over within its launch counts its laps from 0 again. All that do so are of
+ * one generation, wherever the ones before them stood, and its laps come after theirs. */
+static void join_generation(struct run *run, struct stream *s) {
 	const struct stream *before = run->ranks[s->rank];
-	if (before != NULL && before != s) {
-		s->at = before->at;
-		s->at_stepped = before->at_stepped;
-		s->at_folded = before->at_folded;
-		s->reached = before->reached;
-		s->reached_stepped = before->reached_stepped;
-		s->follows = true;
+	bool takes_over = before != NULL && before->reached.step >= 0;
+
+	if (takes_over && before->generation == run->generation) {
+		uint32_t lap = highest_lap(run);
+		run->generation++;
+		run->generation_lap = lap < LAP_MAX ? lap + 1 : LAP_MAX;
+	}
+	s->generation = run->generation;
+	stream_begin_lap(s, run->generation_lap);
+}
+
+static void take_rank(struct run *run, struct stream *s, bool is_new) {
+	if (is_new) {
+		join_generation(run, s);
 	}
 	run->ranks[s->rank] = s;
 	run->ended = run->ended && s->finished;
@@ -379,7 +396,7 @@ static int take_stream(const struct opening *in, struct run *run, struct stream 
 		return err;
 	}
 	if (in->stream == NULL || run->ranks[s->rank] == NULL || in->same_launch) {
-		take_rank(run, s);
+		take_rank(run, s, in->stream == NULL);
 	}
 	err = close_gap(in, s);
 	if (err < 0) {

@@ -101,6 +101,8 @@ struct run {
 	struct list streams;
 	struct stream *ranks[RANKS_MAX]; /* this launch's, NULL: never opened */
 	uint64_t gone_ranks;             /* bit a rank: nothing more is waited for */
+	uint32_t generation;             /* of its processes: how often they were replaced … */
+	uint32_t generation_lap;         /* … and the lap that the newest began with */
 	uint64_t waiting_since_ms;       /* mono: since when ranks may open */
 	struct assembly assembly;
 

@@ -39,6 +39,8 @@ static void launch_pack(const struct run *run, struct packer *p) {
 		pack_text(p, run->ended_launches[i]);
 	}
 	pack_u32(p, run->world_size);
+	pack_u32(p, run->generation);
+	pack_u32(p, run->generation_lap);
 	pack_u8(p, run->resumed);
 }
 
@@ -166,6 +168,8 @@ static void launch_unpack(struct run *run, struct unpacker *u) {
 		run->ended_launches[i] = unpack_string(u);
 	}
 	run->world_size = unpack_u32_max(u, RANKS_MAX);
+	run->generation = unpack_u32(u);
+	run->generation_lap = unpack_u32(u);
 	run->resumed = unpack_bool(u);
 	if (run->launch == NULL || run->world_size == 0) {
 		u->failed = true;

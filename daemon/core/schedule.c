@@ -189,7 +189,7 @@ KERNEL static struct newest in_newest(
 	for (uint32_t i = 0; i < d_sae; i++) {
 		uint32_t since = now - last[i];
 		bool never = last[i] == UINT32_MAX;
-		bool is_in = since <= now - first && !never;
+		bool is_in = since <= now - first; /* never: now + 1 steps */
 		n += is_in;
 		n_never += never;
 		steps += is_in ? since : 0;

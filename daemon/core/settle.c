@@ -131,7 +131,6 @@ int stream_end_seqs(
 	}
 	if (place.step >= 0 && place_compare(place, s->reached) > 0) {
 		s->reached = place;
-		s->reached_stepped = true;
 		run_settle(s->run, now);
 	}
 	return 0;

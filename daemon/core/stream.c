@@ -36,28 +36,17 @@ void stream_destroy(struct stream *s) {
 	free(s);
 }
 
-/* The first place a stream says is of launch's lap `first`. */
-static struct place place_from(struct stream *s, uint32_t first, uint32_t lap, uint32_t step) {
-	if (s->follows) {
-		s->follows = false;
-		s->lap_base = first - lap; /* it may be below 0: laps are counted modulo 2³² */
-	}
+struct place stream_place(const struct stream *s, uint32_t lap, uint32_t step) {
 	return (struct place){s->lap_base + lap, step};
 }
 
-struct place stream_place(struct stream *s, uint32_t lap, uint32_t step) {
-	bool back = (int64_t)step <= s->reached.step;
-
-	return place_from(s, s->reached.lap + (back ? 1 : 0), lap, step);
-}
-
-struct place stream_place_of_state(struct stream *s, uint32_t lap, uint32_t step) {
-	return place_from(s, s->reached.lap + (s->reached_stepped ? 1 : 0), lap, step);
+void stream_begin_lap(struct stream *s, uint32_t lap) {
+	s->lap_base = lap;
+	s->at = s->reached = (struct place){lap, -1};
 }
 
 void stream_move(struct stream *s, struct place place, bool is_folded) {
 	s->at = place;
-	s->at_stepped = true;
 	s->at_folded = is_folded;
 }
 
@@ -177,10 +166,9 @@ void stream_pack(const struct stream *s, struct packer *p) {
 	pack_u64(p, s->refused);
 	pack_u64(p, s->gap);
 	pack_u32(p, s->lap_base);
-	pack_u8(p, s->follows);
+	pack_u32(p, s->generation);
 	pack_u32(p, s->at.lap);
 	pack_u64(p, (uint64_t)s->at.step);
-	pack_u8(p, s->at_stepped);
 	pack_u8(p, s->at_folded);
 	pack_u8(p, s->finished);
 	pack_u32(p, (uint32_t)s->exit_code);
@@ -206,10 +194,9 @@ struct stream *stream_unpack(struct run *run, struct unpacker *u) {
 	s->refused = unpack_u64(u);
 	s->gap = unpack_u64(u);
 	s->lap_base = unpack_u32(u);
-	s->follows = unpack_bool(u);
+	s->generation = unpack_u32(u);
 	s->at.lap = unpack_u32(u);
 	s->at.step = (int64_t)unpack_u64(u);
-	s->at_stepped = unpack_bool(u);
 	s->at_folded = unpack_bool(u);
 	s->finished = s->finishing = unpack_bool(u);
 	s->exit_code = (int32_t)unpack_u32(u);
@@ -221,6 +208,5 @@ struct stream *stream_unpack(struct run *run, struct unpacker *u) {
 	}
 	memcpy(s->state, state.data, state.len);
 	s->reached = s->at;
-	s->reached_stepped = s->at_stepped;
 	return s;
 }

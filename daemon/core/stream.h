@@ -18,6 +18,7 @@ struct stream {
 	uint8_t id[STREAM_ID_SIZE];
 	char *launch;
 	uint32_t rank;
+	uint32_t generation; /* run.generation when it came */
 	int32_t pid;
 
 	bool connected;
@@ -27,15 +28,13 @@ struct stream {
 
 	uint64_t received, applied, durable;
 	uint64_t dropped, late, refused, gap; /* seqs that ended so */
-	uint32_t lap_base;                    /* its own laps count from there … */
-	bool follows;    /* … once it has said a place: another stream was this rank before it */
-	struct place at; /* what has taken effect: the step it is at */
-	struct place reached;             /* what has come, held things included */
-	struct place announced;           /* what came and has to come again: it passed all below */
-	bool at_stepped, reached_stepped; /* by a step of that lap, and not by restoring a state */
-	bool at_folded; /* by a step that was folded, and not dropped or refused */
-	bool finishing; /* its FINISH has come … */
-	bool finished;  /* … and taken effect */
+	uint32_t lap_base;                    /* its own laps count from there */
+	struct place at;                      /* what has taken effect: the step it is at */
+	struct place reached;                 /* what has come, held things included */
+	struct place announced; /* what came and has to come again: it passed all below */
+	bool at_folded;         /* by a step that was folded, and not dropped or refused */
+	bool finishing;         /* its FINISH has come … */
+	bool finished;          /* … and taken effect */
 	int32_t exit_code;
 	char state[16]; /* FINISH's, "" if none */
 
@@ -56,11 +55,11 @@ struct stream *stream_create(
 	struct run *run, const uint8_t id[STREAM_ID_SIZE], struct text launch, uint32_t rank);
 void stream_destroy(struct stream *s);
 
-/* Where a step of the stream's own lap belongs in the launch. A stream that follows another goes on
- * in that one's lap, unless its first step goes back. */
-struct place stream_place(struct stream *s, uint32_t lap, uint32_t step);
-/* The same of a state: one behind a step begins a lap. */
-struct place stream_place_of_state(struct stream *s, uint32_t lap, uint32_t step);
+/* Where a step of the stream's own lap belongs in the launch. */
+struct place stream_place(const struct stream *s, uint32_t lap, uint32_t step);
+
+/* It is to begin with that lap: it stands before its first step. */
+void stream_begin_lap(struct stream *s, uint32_t lap);
 
 /* A step of it has taken effect, or will not. */
 void stream_move(struct stream *s, struct place place, bool is_folded);

@@ -302,7 +302,7 @@ static void say_restore(struct talk *t, struct tape *tape, struct message *m, ui
 	size_t len = w->state_len < PAYLOAD_MAX ? w->state_len : PAYLOAD_MAX;
 
 	m->type = MSG_RESTORE;
-	t->lap += t->next_step > 0;
+	t->lap += t->next_step > 0; /* the first begins none */
 	m->restore = (struct msg_restore){.seq = t->next_seq,
 		.lap = t->lap,
 		.step = w->state_step,

@@ -182,11 +182,11 @@ seeds = {
     "too-early": golden("step-u8") + golden("hello-trainer", "step-u8", seat=1) + golden(
         "hello-trainer", "open-quickstart", "open-quickstart", seat=2) + golden(*QUICK, "query-ping", seat=3),
     "above-wanted": golden(*QUICK, "step-u32"),
-    "poison": golden(*QUICK) + message(6, 1, 0, 0.0, 0.0, 0, []) + message(8, 2, None, 0.0, "x", [[[[[1]]]]]) +
+    "poison": golden(*QUICK) + message(6, 1, 0, 0, 0.0, 0.0, 0, []) + message(8, 2, None, 0.0, "x", [[[[[1]]]]]) +
               feed(frame_of(Raw(b"\x96\x07\x03\xc0\xdd\xff\xff\xff\xff"))) + message(12, 4, 0, None, None),
-    "bad-counts": golden(*QUICK) + message(6, 1, 0, 0.0, 0.0, 2, [0.5, 0.5], 1, 8, payload=bytes([3] * 8)) +
-                  message(6, 2, 0, 0.0, 0.0, 2, [0.5], 0) +
-                  message(6, 3, 0, 0.0, 0.0, 2, [0.5, 0.5], 4, 2, payload=Counts(4, [1, 1], [5, 5]).payload()) + commit(),
+    "bad-counts": golden(*QUICK) + message(6, 1, 0, 0, 0.0, 0.0, 2, [0.5, 0.5], 1, 8, payload=bytes([3] * 8)) +
+                  message(6, 2, 0, 1, 0.0, 0.0, 2, [0.5], 0) +
+                  message(6, 3, 0, 2, 0.0, 0.0, 2, [0.5, 0.5], 4, 2, payload=Counts(4, [1, 1], [5, 5]).payload()) + commit(),
     "announced-and-not-sent": (golden(*QUICK) + feed(b"\x10\x00\x00\x00\x80\x00\x04\x00" + bytes(64)) +
                                join(run=1, stream=1, seat=1) +
                                feed(b"\xff\xff\x03\x00\x00\x00\x00\x00" + bytes(64), seat=1) + act(TIME, 14) +

@@ -352,7 +352,7 @@ class Run:
         with self._lock:
             result = self._library.restore(self._handle, blob, len(blob)) if self._handle else native.INERT
         if result < 0:
-            raise ValueError("load_state_dict: %s" % (self.stats.words or "the state is damaged, or a step was logged"))
+            raise ValueError("load_state_dict: %s" % (self.stats.words or "the state is damaged"))
         return self._trouble(result, "the state") if result > native.AWAY else None
 
     # ---- how it goes ----

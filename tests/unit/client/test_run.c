@@ -97,18 +97,28 @@ static void everything_a_trainer_can_say_is_a_message_of_the_protocol(void **sta
 
 static void laps_are_counted_whatever_becomes_of_a_step(void **state) {
 	struct fixture *x = *state;
+	const struct fake_script script = {.state = "0123456789"}; /* of step 41 */
 	struct saem_options options = options_for(x);
-	fake_start(&x->daemon, x->path, NULL);
+	fake_start(&x->daemon, x->path, &script);
 	struct saem_run *run = open_run(&options);
+	void *bytes = NULL;
+	size_t len = 0;
+	int64_t step;
 	static const struct {
+		enum message_type type; /* DROPPED: by a skip */
 		uint32_t step, lap;
-		bool is_skipped;
-	} said[] = {{5, 0, false}, {6, 0, true}, {6, 1, false}, {2, 2, true}, {3, 2, false},
-		{3, 3, false}};
+	} said[] = {{MSG_RESTORE, 41, 0}, {MSG_STEP, 42, 0}, {MSG_STEP, 5, 1}, {MSG_DROPPED, 6, 1},
+		{MSG_STEP, 6, 2}, {MSG_DROPPED, 2, 3}, {MSG_STEP, 3, 3}, {MSG_STEP, 3, 4},
+		{MSG_RESTORE, 41, 5}, {MSG_STEP, 42, 5}, {MSG_RESTORE, 41, 6}, {MSG_RESTORE, 41, 7},
+		{MSG_STEP, 40, 8}};
+	const size_t n = sizeof said / sizeof said[0];
 
-	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
-		if (said[i].is_skipped) {
+	assert_int_equal(saem_state(run, PATIENCE_MS, &bytes, &len, &step), SAEM_QUEUED);
+	for (size_t i = 0; i < n; i++) {
+		if (said[i].type == MSG_DROPPED) {
 			assert_int_equal(saem_skip(run, said[i].step), SAEM_DROPPED);
+		} else if (said[i].type == MSG_RESTORE) {
+			assert_int_equal(saem_restore(run, bytes, len), SAEM_QUEUED);
 		} else {
 			log_step(run, said[i].step);
 		}
@@ -117,11 +127,12 @@ static void laps_are_counted_whatever_becomes_of_a_step(void **state) {
 	}
 	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
 	saem_close(run);
+	saem_free(bytes);
 
 	stop(x);
-	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+	for (size_t i = 0; i < n; i++) {
 		const struct fake_record *r = &x->daemon.records[i];
-		assert_int_equal(r->type, said[i].is_skipped ? MSG_DROPPED : MSG_STEP);
+		assert_int_equal(r->type, said[i].type);
 		assert_int_equal(r->step, said[i].step);
 		assert_int_equal(r->lap, said[i].lap);
 	}

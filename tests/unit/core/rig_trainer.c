@@ -9,7 +9,6 @@ struct said {
 	uint64_t seq;
 	uint32_t lap;
 	int64_t step; /* -1: nowhere yet */
-	bool is_state;
 };
 
 struct rig_trainer {
@@ -50,14 +49,13 @@ static void say(struct rig_trainer *t, struct said said) {
 	t->said[t->n++] = said;
 }
 
-static void count(struct rig_trainer *t, uint64_t seq, uint32_t *lap, uint32_t step, bool begins,
-	bool is_state) {
+static void count(struct rig_trainer *t, uint64_t seq, uint32_t *lap, uint32_t step, bool begins) {
 	struct said at = before(t, seq);
 
 	if (*lap == RIG_LAP_COUNTED) {
 		*lap = at.lap + (begins ? 1 : 0);
 	}
-	say(t, (struct said){seq, *lap, step, is_state});
+	say(t, (struct said){seq, *lap, step});
 }
 
 void rig_trainer_count(
@@ -67,16 +65,15 @@ void rig_trainer_count(
 
 	switch (m->type) {
 	case MSG_STEP:
-		count(t, m->step.seq, &m->step.lap, m->step.step, m->step.step <= at.step, false);
+		count(t, m->step.seq, &m->step.lap, m->step.step, m->step.step <= at.step);
 		break;
 	case MSG_RESTORE:
-		count(t, m->restore.seq, &m->restore.lap, m->restore.step,
-			at.step >= 0 && !at.is_state, true);
+		count(t, m->restore.seq, &m->restore.lap, m->restore.step, at.step >= 0);
 		break;
 	case MSG_DROPPED:
 		if (m->dropped.has_step) {
 			count(t, m->dropped.seq, &m->dropped.lap, m->dropped.step,
-				m->dropped.step <= at.step, false);
+				m->dropped.step <= at.step);
 		}
 		break;
 	default:

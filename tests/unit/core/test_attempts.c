@@ -232,20 +232,33 @@ static void a_step_that_goes_back_within_a_stream_is_a_lap(void **state) {
 	assert_non_null(strstr(rig_find(rig, "attempt ", 2), "attempt=3 launch=A lap=2 first=7"));
 }
 
-static void a_process_that_takes_a_rank_over_goes_on_in_its_attempt(void **state) {
+static struct stream *take_over(struct rig *rig, struct stream *s, uint8_t launch, uint8_t id) {
+	struct msg_open open = open_of(launch, 0, 1);
+	leave(rig, s);
+	rig_stream_id(&open, id);
+	return rig_must_open(rig, &open);
+}
+
+static void a_process_that_takes_a_rank_over_begins_an_attempt(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = launch(rig, 0);
-	trained(rig, s, 0, 4);
-	leave(rig, s);
-	struct msg_open open = open_of(0, 0, 1);
-	rig_stream_id(&open, 99);
-	s = rig_must_open(rig, &open);
-	trained(rig, s, 5, 6);
-	rig_commit(rig);
-	assert_int_equal(rig_count(rig, "attempt "), 1);
-	trained(rig, s, 6, 6);
+	s = take_over(rig, s, 0, 98); /* the one before had said nothing */
+	trained(rig, s, 0, 9);
+	s = take_over(rig, s, 0, 99);
+	trained(rig, s, 10, 16);
+	finish(rig, s);
 	rig_commit(rig);
 	assert_int_equal(rig_count(rig, "attempt "), 2);
+	assert_non_null(strstr(rig_find(rig, "attempt ", 0), "attempt=1 launch=A lap=0 first=0"));
+	assert_non_null(strstr(rig_find(rig, "attempt ", 1), "attempt=2 launch=A lap=1 first=10"));
+	assert_string_equal(from(rig, 1), "continued");
+	struct rig_text have = rows_from(rig, 2, 10), want = uninterrupted(10, 16);
+	assert_same(&have, &want);
+	leave(rig, s);
+	s = launch(rig, 1);
+	trained(rig, s, 17, 17);
+	rig_commit(rig);
+	assert_non_null(strstr(rig_find(rig, "attempt ", 2), "attempt=3 launch=B lap=0 first=17"));
 }
 
 static void the_lines_of_a_launch_close_before_the_next_begins(void **state) {
@@ -315,6 +328,50 @@ static void a_state_begins_a_lap_within_a_launch(void **state) {
 	assert_non_null(strstr(rig_find(rig, "attempt ", 1), "lap=1 first=7"));
 	struct rig_text have = rows_from(rig, 2, 7), want = uninterrupted(7, 16);
 	assert_same(&have, &want);
+	free(copy.data);
+}
+
+/* A trainer that loads one checkpoint, changes its mind and loads another. */
+static void of_two_states_the_later_counts(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	trained(rig, s, 0, 3);
+	struct state_copy older = export_state(s);
+	trained(rig, s, 4, 6);
+	struct state_copy newer = export_state(s);
+	leave(rig, s);
+
+	s = launch(rig, 1);
+	struct message m = rig_msg_restore(1, 6, newer.data, newer.len);
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+	m = rig_msg_restore(2, 3, older.data, older.len);
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+	s = take_over(rig, s, 1, 99); /* and again, by another process of the launch */
+	m = rig_msg_restore(1, 3, older.data, older.len);
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+	trained(rig, s, 4, 16);
+	finish(rig, s);
+	rig_commit(rig);
+	assert_int_equal(rig->row.refused, 0);
+	uint32_t last = (uint32_t)rig_count(rig, "attempt ");
+	assert_string_equal(from(rig, last - 1), "state");
+	struct rig_text have = rows_from(rig, last, 4), want = uninterrupted(4, 16);
+	assert_same(&have, &want);
+	free(older.data);
+	free(newer.data);
+}
+
+static void a_state_behind_a_step_of_its_lap_is_refused(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	trained(rig, s, 0, 6);
+	struct state_copy copy = export_state(s);
+	struct message m = rig_msg_restore(stream_received(s) + 1, 6, copy.data, copy.len);
+	m.restore.lap = 0;
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_BAD_STATE);
+	assert_non_null(strstr(rig->error.words, "begins the next lap"));
+	trained(rig, s, 7, 8);
 	free(copy.data);
 }
 
@@ -669,10 +726,12 @@ int main(void) {
 		TEST(a_launch_from_step_0_starts_afresh),
 		TEST(going_back_without_a_state_is_marked_until_exact),
 		TEST(a_step_that_goes_back_within_a_stream_is_a_lap),
-		TEST(a_process_that_takes_a_rank_over_goes_on_in_its_attempt),
+		TEST(a_process_that_takes_a_rank_over_begins_an_attempt),
 		TEST(the_lines_of_a_launch_close_before_the_next_begins),
 		TEST(a_state_handed_over_is_exact_on_any_host),
 		TEST(a_state_begins_a_lap_within_a_launch),
+		TEST(of_two_states_the_later_counts),
+		TEST(a_state_behind_a_step_of_its_lap_is_refused),
 		TEST(one_ranks_state_is_enough_and_several_may_give_the_same),
 		TEST(a_state_that_is_damaged_is_refused_and_touches_nothing),
 		TEST(a_state_of_another_d_sae_is_refused),

@@ -217,7 +217,7 @@ static void a_dropped_that_counts_nothing_or_too_much_is_refused(void **state) {
 	m = rig_msg_dropped(0, UINT64_MAX, -1);
 	refused(rig, s, &m, ERROR_BAD_VALUE, "count is out of range");
 	m = rig_msg_dropped(0, 1, UINT32_MAX);
-	refused(rig, s, &m, ERROR_BAD_VALUE, "step is out of range");
+	refused(rig, s, &m, ERROR_BAD_VALUE, "step or lap is out of range");
 }
 
 static void a_finish_with_a_state_nobody_knows_is_refused(void **state) {

@@ -653,34 +653,113 @@ static void r9_ranks_meet_in_a_database_that_saw_only_one_of_them_go_back(void *
 		rig_number(rig_find(rig, "step attempt=2 step=3 ", 0), "ranks_missing"), 0);
 }
 
-/* Of a rank whose process was replaced within the launch. */
-static struct stream *replace(struct rig *rig, struct stream *s, uint8_t id) {
+static struct stream *take_over(
+	struct rig *rig, struct stream *s, uint32_t rank, uint32_t n, uint8_t id) {
 	struct msg_open open = rig_msg_open(2);
-	registry_disconnected(rig->registry, s, rig->now);
+	if (s != NULL) {
+		registry_disconnected(rig->registry, s, rig->now);
+	}
+	open.rank = rank;
+	open.world_size = n;
 	rig_stream_id(&open, id);
 	return rig_must_open(rig, &open);
 }
 
-static void r9_a_process_that_takes_over_counts_its_laps_from_where_the_rank_was(void **state) {
+/* Wherever the ones before them stood, and whatever becomes of their first steps. */
+static void r9_processes_that_take_over_meet_in_a_lap_of_theirs(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 6; n++) {
+		taken(step(rig, a, n));
+		taken(step(rig, b, n));
+	}
+	taken(step_of_lap(rig, a, 1, 3)); /* rank 1 died before it said so */
+	b = take_over(rig, b, 1, 2, 12);
+	rig_commit(rig);
+	rig_crash(rig, false);
+	a = take_over(rig, NULL, 0, 2, 11);
+	b = take_over(rig, NULL, 1, 2, 12);
+	taken(drop_through(rig, b, 8, 0, 7)); /* its steps from 0 on */
+	for (uint32_t n = 0; n < 10; n++) {
+		taken(step_of_lap(rig, a, 0, n));
+	}
+	taken(step_of_lap(rig, b, 0, 8));
+	taken(step_of_lap(rig, b, 0, 9));
+	rig_commit(rig);
+	const char *eighth = rig_find(rig, "step attempt=2 step=8 ", 0);
+	assert_int_equal(rig_number(eighth, "ranks_missing"), 0);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=2 step=9 ", 0), "ranks_missing"), 0);
+	assert_int_equal(rig_count(rig, "attempt "), 2);
+	assert_int_equal(rig->row.late, 0);
+}
+
+static void r9_their_lap_comes_after_that_of_any_rank_before(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 5));
+	taken(step(rig, b, 5));
+	taken(step_of_lap(rig, a, 1, 3));
+	b = take_over(rig, b, 1, 2, 12);
+	a = take_over(rig, a, 0, 2, 11);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step_of_lap(rig, a, 0, n));
+		taken(step_of_lap(rig, b, 0, n));
+	}
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 3);
+	assert_int_equal(rig_count(rig, "step attempt=3 "), 4);
+	assert_int_equal(
+		rig_number(rig_find(rig, "step attempt=3 step=3 ", 0), "ranks_missing"), 0);
+	assert_int_equal(rig->row.late, 0);
+}
+
+static void r9_a_process_that_takes_over_from_one_that_said_nothing_joins_the_others(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	b = take_over(rig, b, 1, 2, 12);
+	taken(step(rig, b, 0));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 1);
+	assert_int_equal(rig_number(rig_find(rig, "step ", 0), "ranks_missing"), 0);
+}
+
+static void r9_a_rank_that_changes_hands_twice_leaves_each_process_its_laps(void **state) {
+	struct rig *rig = *state;
+	struct stream *before = open_rank(rig, 0, 1);
+	taken(step(rig, before, 5));
+	struct stream *s = take_over(rig, before, 0, 1, 7);
+	taken(step_of_lap(rig, s, 0, 3));
+	taken(step_of_lap(rig, s, 1, 2)); /* goes back itself */
+	registry_disconnected(rig->registry, s, rig->now);
+	rig_commit(rig);
+	rig_crash(rig, false);
+	before = open_rank(rig, 0, 1); /* what it left, a note perhaps */
+	s = take_over(rig, before, 0, 1, 7);
+	taken(step_of_lap(rig, s, 1, 3));
+	s = take_over(rig, s, 0, 1, 8);
+	taken(step_of_lap(rig, s, 0, 1));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "attempt "), 4);
+	assert_int_equal(rig_count(rig, "step attempt=4 step=1 lap=3 "), 1);
+	assert_int_equal(rig_count(rig, "step attempt=2 step=3 lap=1 "), 1);
+	assert_int_equal(rig_count(rig, "step attempt=3 step=2 lap=2 "), 1);
+	assert_int_equal(rig_count(rig, "step attempt=3 step=3 lap=2 "), 1);
+}
+
+/* A DROPPED that begins below wanted may name a step that has come. */
+static void r9_what_was_dropped_before_takes_nobody_back(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_rank(rig, 0, 1);
 	taken(step_of_lap(rig, s, 0, 5));
 	taken(step_of_lap(rig, s, 1, 3));
-	s = replace(rig, s, 7); /* goes on … */
-	taken(step_of_lap(rig, s, 0, 4));
-	rig_commit(rig);
-	rig_crash(rig, false);
-	struct msg_open open = rig_msg_open(2);
-	rig_stream_id(&open, 7);
-	s = rig_must_open(rig, &open);
-	taken(step_of_lap(rig, s, 1, 2)); /* … goes back itself … */
-	s = replace(rig, s, 8);
-	taken(step_of_lap(rig, s, 0, 2)); /* … and the next one begins further back */
-	rig_commit(rig);
-	assert_int_equal(rig_count(rig, "attempt "), 4);
-	assert_int_equal(rig_count(rig, "step attempt=2 step=4 lap=1 "), 1);
-	assert_int_equal(rig_count(rig, "step attempt=3 step=2 lap=2 "), 1);
-	assert_int_equal(rig_count(rig, "step attempt=4 step=2 lap=3 "), 1);
+	struct message m = rig_msg_dropped(1, 3, 5);
+	m.dropped.lap = 0;
+	taken(rig_apply(rig, s, &m));
+	assert_int_equal(step_of_lap(rig, s, 1, 3), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_BAD_STEP);
+	taken(step_of_lap(rig, s, 1, 4));
 }
 
 static void r9_a_step_that_does_not_come_after_the_one_before_is_refused(void **state) {
@@ -731,7 +810,11 @@ int main(void) {
 		TEST(r9_two_laps_never_mix),
 		TEST(r9_a_lap_that_began_unseen_is_the_lap_of_the_others),
 		TEST(r9_ranks_meet_in_a_database_that_saw_only_one_of_them_go_back),
-		TEST(r9_a_process_that_takes_over_counts_its_laps_from_where_the_rank_was),
+		TEST(r9_processes_that_take_over_meet_in_a_lap_of_theirs),
+		TEST(r9_their_lap_comes_after_that_of_any_rank_before),
+		TEST(r9_a_process_that_takes_over_from_one_that_said_nothing_joins_the_others),
+		TEST(r9_a_rank_that_changes_hands_twice_leaves_each_process_its_laps),
+		TEST(r9_what_was_dropped_before_takes_nobody_back),
 		TEST(r9_a_step_that_does_not_come_after_the_one_before_is_refused),
 	};
 

@@ -147,6 +147,22 @@ static void the_mean_over_features_is_the_mean_of_each(void **state) {
 	free(last);
 }
 
+/* The newest two are joined, being nearly alike: what lies between them is not even. */
+static void the_mean_is_that_of_each_where_the_newest_were_joined(void **state) {
+	(void)state;
+	static const uint32_t last[] = {NOW - 1, NOW};
+	struct schedule s = {0};
+
+	for (uint32_t step = NOW - 600; step <= NOW - 2; step++) {
+		schedule_append(&s, step, step % 2 == 0 ? 100 : 900000);
+	}
+	schedule_append(&s, NOW - 1, 512);
+	schedule_append(&s, NOW, 513);
+	assert_int_equal(s.segments[s.n - 1].first, NOW - 1);
+	double sum = (double)(schedule_tokens_since(&s, NOW - 1, NOW));
+	assert_near(schedule_mean_tokens_since(&s, last, 2, NOW), sum / 2, 1e-15);
+}
+
 static void without_steps_nothing_has_passed(void **state) {
 	(void)state;
 	struct schedule s = {0};
@@ -166,6 +182,7 @@ int main(void) {
 		cmocka_unit_test(a_schedule_that_never_repeats_stays_bounded_and_close),
 		cmocka_unit_test(a_short_batch_every_epoch_stays_exact_for_long),
 		cmocka_unit_test(the_mean_over_features_is_the_mean_of_each),
+		cmocka_unit_test(the_mean_is_that_of_each_where_the_newest_were_joined),
 		cmocka_unit_test(without_steps_nothing_has_passed),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -262,6 +262,19 @@ static void a_refused_step_behind_windows_that_are_skipped_marks_its_own(void **
 	assert_int_equal(number(rig, 1, "first"), 7);
 }
 
+static void such_a_step_marks_it_also_where_windows_close_after_the_fold(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native"); /* 0 to 2, 3 to 5, 6 to 8, … */
+	uint32_t counts[2] = {3, 0};
+	rig_step(rig, s, 0, 2, 1, 0);
+	struct message m = rig_msg_step(2, 7, 2, counts, 2);
+	assert_int_equal(rig_apply(rig, s, &m), APPLY_REFUSED);
+	rig_step(rig, s, 8, 2, 1, 0);
+	rig_commit(rig);
+	assert_int_equal(flaws(rig, 0), FLAW_STEPS_MISSING);
+	assert_int_equal(flaws(rig, 1), FLAW_REFUSED | FLAW_STEPS_MISSING);
+}
+
 static void more_rows_than_32_bits_hold_are_left_out_and_said(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_profile(rig, "prisma");
@@ -380,6 +393,7 @@ int main(void) {
 		TEST(a_window_of_which_no_counts_came_has_no_densities),
 		TEST(a_refused_step_marks_the_window_it_would_have_been_in),
 		TEST(a_refused_step_behind_windows_that_are_skipped_marks_its_own),
+		TEST(such_a_step_marks_it_also_where_windows_close_after_the_fold),
 		TEST(more_rows_than_32_bits_hold_are_left_out_and_said),
 		TEST(counts_beyond_2_to_the_24_are_exact),
 		TEST(revived_and_newly_dead_features_are_counted_per_window),
