@@ -85,10 +85,11 @@ bool run_broken(const struct run *run);
 
 /* ---- streams ---- */
 
-/* OPEN, as decode lets it through: each field in its range. Creates the run if there is none of that id (the engine has looked in the database
- * first). 0: *ret_stream is this stream, connected, and *ret_opened what to answer. 1: refused, see
- * *ret_refusal. -ENOMEM. Idempotent by stream id; a connected stream of that id must have been
- * disconnected by the engine before (its older connection is closed first). */
+/* OPEN, as decode lets it through: each field in its range. Creates the run if there is none of that
+ * id (the engine has looked in the database first). 0: *ret_stream is this stream, connected, and
+ * *ret_opened what to answer. 1: refused, see *ret_refusal. -ENOMEM. Idempotent by stream id; a
+ * connected stream of that id must have been disconnected by the engine before (its older connection is
+ * closed first). */
 int registry_open(struct registry *r, const struct msg_open *open, const struct peer_identity *peer,
 	const uint8_t db_id[DB_ID_SIZE], struct instant now, struct stream **ret_stream,
 	struct msg_opened *ret_opened, struct refusal *ret_refusal);
