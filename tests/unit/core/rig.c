@@ -210,11 +210,24 @@ void rig_finish(struct rig *rig) {
 	rig_trainers_finish(rig->trainers);
 }
 
-/* ---- messages ---- */
+int rig_setup(void **state) {
+	struct rig *rig = malloc(sizeof *rig);
+	rig_start(rig);
+	*state = rig;
+	return 0;
+}
 
-static struct text lit(const char *text) {
+int rig_teardown(void **state) {
+	rig_finish(*state);
+	free(*state);
+	return 0;
+}
+
+struct text rig_lit(const char *text) {
 	return text_of(text, strlen(text));
 }
+
+/* ---- messages ---- */
 
 void rig_stream_id(struct msg_open *open, uint8_t id) {
 	memset(open->stream, id, STREAM_ID_SIZE);
@@ -222,8 +235,8 @@ void rig_stream_id(struct msg_open *open, uint8_t id) {
 
 struct msg_open rig_msg_open(uint32_t d_sae) {
 	struct msg_open open = {
-		.run = lit("r"),
-		.launch = lit("launch"),
+		.run = rig_lit("r"),
+		.launch = rig_lit("launch"),
 		.first_seq = 1,
 		.world_size = 1,
 		.d_sae = d_sae,
@@ -282,14 +295,15 @@ struct message rig_msg_finish(uint64_t seq, int32_t exit_code) {
 
 struct message rig_msg_event(uint64_t seq, const char *kind, const char *text) {
 	struct message m = {.type = MSG_EVENT};
-	m.event = (struct msg_event){.seq = seq, .time = 1e9, .kind = lit(kind), .text = lit(text)};
+	m.event = (struct msg_event){
+		.seq = seq, .time = 1e9, .kind = rig_lit(kind), .text = rig_lit(text)};
 	return m;
 }
 
 struct message rig_msg_mark(uint64_t seq, uint32_t step) {
 	struct message m = {.type = MSG_MARK};
-	m.mark =
-		(struct msg_mark){.seq = seq, .step = step, .time = 1e9, .text = lit("checkpoint")};
+	m.mark = (struct msg_mark){
+		.seq = seq, .step = step, .time = 1e9, .text = rig_lit("checkpoint")};
 	return m;
 }
 
@@ -302,7 +316,7 @@ struct message rig_msg_restore(uint64_t seq, uint32_t step, const uint8_t *state
 struct message rig_msg_log(
 	uint64_t seq, int64_t step, struct log_entry *entry, const char *key, double value) {
 	struct message m = {.type = MSG_LOG};
-	*entry = (struct log_entry){lit(key), {.kind = VALUE_FLOAT, .number = value}};
+	*entry = (struct log_entry){rig_lit(key), {.kind = VALUE_FLOAT, .number = value}};
 	m.log = (struct msg_log){
 		.seq = seq,
 		.has_step = step >= 0,

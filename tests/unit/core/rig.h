@@ -56,6 +56,12 @@ struct rig {
 void rig_start(struct rig *rig);
 void rig_finish(struct rig *rig);
 
+/* For cmocka: *state is a rig. */
+int rig_setup(void **state);
+int rig_teardown(void **state);
+
+struct text rig_lit(const char *text);
+
 /* ---- messages ---- */
 
 /* run "r", launch "launch", stream id of `rank`, prisma, W 3, F 2, dead 1, batch 2, context 2. */

@@ -12,23 +12,6 @@
 #define D_SAE 5u
 #define W     4u
 
-static struct text lit(const char *text) {
-	return text_of(text, strlen(text));
-}
-
-static int setup(void **state) {
-	struct rig *rig = malloc(sizeof *rig);
-	rig_start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state) {
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static struct msg_open open_of(uint8_t launch, uint32_t rank, uint32_t n) {
 	static const char names[] = "ABCDEFGH";
 	struct msg_open open = rig_msg_open(D_SAE);
@@ -452,7 +435,7 @@ static void a_state_of_another_d_sae_is_refused(void **state) {
 	trained(rig, s, 0, 6);
 	struct state_copy copy = export_state(s);
 	struct msg_open open = rig_msg_open(D_SAE + 1);
-	open.run = lit("other");
+	open.run = rig_lit("other");
 	rig_stream_id(&open, 50);
 	s = rig_must_open(rig, &open);
 	bad_state(rig, s, 6, copy.data, copy.len, "another d_sae");
@@ -716,7 +699,7 @@ static void a_log_ahead_of_the_other_ranks_lap_makes_nobody_late(void **state) {
 	assert_int_equal(rig_count(rig, "step attempt=1 "), 10);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

@@ -10,23 +10,6 @@
 
 #include <cmocka.h>
 
-static struct text lit(const char *text) {
-	return text_of(text, strlen(text));
-}
-
-static int setup(void **state) {
-	struct rig *rig = malloc(sizeof *rig);
-	rig_start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state) {
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* Logs nothing of its own before step 99. */
 static struct stream *open_quiet(struct rig *rig, uint32_t rank, uint32_t n) {
 	struct msg_open open = rig_msg_open(2);
@@ -120,9 +103,9 @@ static void later_values_of_a_key_win_and_keep_its_place(void **state) {
 	struct stream *s = open_quiet(rig, 0, 1);
 	rig_step(rig, s, 0, 2, 1, 1);
 	struct log_entry entries[3] = {
-		{lit("a"), {.kind = VALUE_FLOAT, .number = 1}},
-		{lit("b"), {.kind = VALUE_INT, .integer = 2}},
-		{lit("a"), {.kind = VALUE_FLOAT, .number = 3}},
+		{rig_lit("a"), {.kind = VALUE_FLOAT, .number = 1}},
+		{rig_lit("b"), {.kind = VALUE_INT, .integer = 2}},
+		{rig_lit("a"), {.kind = VALUE_FLOAT, .number = 3}},
 	};
 	struct message m = {.type = MSG_LOG};
 	m.log = (struct msg_log){.seq = 2, .n_entries = 3, .entries = entries};
@@ -231,7 +214,7 @@ static void too_many_bytes_logged_ahead_are_refused(void **state) {
 	struct rig *rig = *state;
 	static char large[TEXT_MAX_BYTES];
 	struct stream *s = open_quiet(rig, 0, 1);
-	struct log_entry entry = {lit("text"), {.kind = VALUE_TEXT}};
+	struct log_entry entry = {rig_lit("text"), {.kind = VALUE_TEXT}};
 	memset(large, 'x', sizeof large);
 	entry.value.text = text_of(large, sizeof large);
 	rig_step(rig, s, 0, 2, 1, 1);
@@ -279,8 +262,8 @@ static void the_summary_has_the_latest_value_of_every_key(void **state) {
 		logged(rig, s, n, "loss", n / 4.0);
 		logged(rig, s, n, n == 0 ? "first" : "later", NAN);
 	}
-	struct log_entry text = {lit("a \"name\""), {.kind = VALUE_TEXT}};
-	text.value.text = lit("tab\t");
+	struct log_entry text = {rig_lit("a \"name\""), {.kind = VALUE_TEXT}};
+	text.value.text = rig_lit("tab\t");
 	struct message m = {.type = MSG_LOG};
 	m.log = (struct msg_log){.seq = stream_received(s) + 1, .n_entries = 1, .entries = &text};
 	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
@@ -299,14 +282,14 @@ static void what_the_trainer_puts_in_the_summary_lies_over_it(void **state) {
 	logged(rig, s, 0, "best", 1);
 	struct message m = {.type = MSG_UPDATE};
 	m.update = (struct msg_update){.seq = stream_received(s) + 1,
-		.summary = lit("{\"best\": {\"at\": [1, 2]}, \"n\\u00f6te\": null}")};
+		.summary = rig_lit("{\"best\": {\"at\": [1, 2]}, \"n\\u00f6te\": null}")};
 	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
 	finish(rig, s);
 	rig_commit(rig);
 	rig_crash(rig, false);
 	struct msg_open open = rig_msg_open(2);
 	open.wandb_log_frequency = open.feature_sampling_window = 100;
-	open.launch = lit("second");
+	open.launch = rig_lit("second");
 	rig_stream_id(&open, 9);
 	s = rig_must_open(rig, &open);
 	rig_step(rig, s, 1, 2, 1, 1);
@@ -319,7 +302,7 @@ static void what_the_trainer_puts_in_the_summary_lies_over_it(void **state) {
 		summary, "summary={\"best\":{\"at\": [1, 2]},\"nöte\":null,\"loss\":2}");
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

@@ -11,23 +11,6 @@
 
 #include <cmocka.h>
 
-static struct text lit(const char *text) {
-	return text_of(text, strlen(text));
-}
-
-static int setup(void **state) {
-	struct rig *rig = malloc(sizeof *rig);
-	rig_start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state) {
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static struct stream *open_two(struct rig *rig) {
 	struct msg_open open = rig_msg_open(2);
 	return rig_must_open(rig, &open);
@@ -112,8 +95,8 @@ static void a_run_without_features_logs_what_it_is_given(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(0);
 	open.n_scalars = 2;
-	open.scalars[0] = lit("mse_loss");
-	open.scalars[1] = lit("temperature");
+	open.scalars[0] = rig_lit("mse_loss");
+	open.scalars[1] = rig_lit("temperature");
 	struct stream *s = rig_must_open(rig, &open);
 	for (uint32_t n = 0; n < 4; n++) {
 		struct message m = rig_msg_step(0, n, 2, NULL, 0);
@@ -137,7 +120,7 @@ static void a_scalar_list_of_another_length_is_refused(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
 	open.n_scalars = 1;
-	open.scalars[0] = lit("mse_loss");
+	open.scalars[0] = rig_lit("mse_loss");
 	struct stream *s = rig_must_open(rig, &open);
 	uint32_t counts[2] = {1, 1};
 	struct message m = rig_msg_step(0, 0, 2, counts, 2);
@@ -151,8 +134,8 @@ static void a_reconnect_may_name_its_scalars_in_another_order(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
 	open.n_scalars = 2;
-	open.scalars[0] = lit("l0");
-	open.scalars[1] = lit("mine");
+	open.scalars[0] = rig_lit("l0");
+	open.scalars[1] = rig_lit("mine");
 	struct stream *s = rig_must_open(rig, &open);
 	uint32_t counts[2] = {1, 1};
 	struct message m = rig_msg_step(0, 0, 2, counts, 2);
@@ -160,8 +143,8 @@ static void a_reconnect_may_name_its_scalars_in_another_order(void **state) {
 	rig_add_scalar(&m, 7);
 	taken(rig, s, &m);
 	registry_disconnected(rig->registry, s, rig->now);
-	open.scalars[0] = lit("mine");
-	open.scalars[1] = lit("l0");
+	open.scalars[0] = rig_lit("mine");
+	open.scalars[1] = rig_lit("l0");
 	s = rig_must_open(rig, &open);
 	m = rig_msg_step(0, 1, 2, counts, 2);
 	rig_add_scalar(&m, 8);
@@ -202,10 +185,10 @@ static void an_update_that_is_no_json_object_is_refused(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_two(rig);
 	struct message m = {.type = MSG_UPDATE};
-	m.update.config = lit("null");
+	m.update.config = rig_lit("null");
 	refused(rig, s, &m, ERROR_BAD_VALUE, "config is not a JSON object");
 	m.update.config = (struct text){0};
-	m.update.summary = lit("{\"a\": 1");
+	m.update.summary = rig_lit("{\"a\": 1");
 	refused(rig, s, &m, ERROR_BAD_VALUE, "summary is not a JSON object");
 }
 
@@ -224,7 +207,7 @@ static void a_finish_with_a_state_nobody_knows_is_refused(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_two(rig);
 	struct message m = rig_msg_finish(0, 0);
-	m.finish.state = lit("exploded");
+	m.finish.state = rig_lit("exploded");
 	refused(rig, s, &m, ERROR_BAD_VALUE, "no such state");
 }
 
@@ -273,15 +256,15 @@ static void an_event_is_kept_as_it_is(void **state) {
 static void an_update_changes_what_the_run_is_called(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
-	open.config = lit("{\"lr\": 1}");
-	open.notes = lit("first");
+	open.config = rig_lit("{\"lr\": 1}");
+	open.notes = rig_lit("first");
 	struct stream *s = rig_must_open(rig, &open);
 	rig_commit(rig);
 	assert_non_null(strstr(rig->row_text.lines[0], "config={\"lr\": 1} notes=first tags=-"));
 	struct message m = {.type = MSG_UPDATE};
-	m.update =
-		(struct msg_update){.name = lit("new"), .notes = lit("second"), .has_tags = true};
-	m.update.tags = (struct text_list){2, {lit("a"), lit("b\"c")}};
+	m.update = (struct msg_update){
+		.name = rig_lit("new"), .notes = rig_lit("second"), .has_tags = true};
+	m.update.tags = (struct text_list){2, {rig_lit("a"), rig_lit("b\"c")}};
 	taken(rig, s, &m);
 	rig_commit(rig);
 	/* The config is as it was, and that is what "-" says. */
@@ -300,7 +283,7 @@ static void what_disagrees_is_an_event_once_in_a_thousand_steps(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
 	open.n_scalars = 1;
-	open.scalars[0] = lit("l0");
+	open.scalars[0] = rig_lit("l0");
 	struct stream *s = rig_must_open(rig, &open);
 	uint32_t counts[2] = {2, 1};
 	for (uint32_t n = 0; n < 1500; n++) {
@@ -323,7 +306,7 @@ static void ranks_that_disagree_are_an_event(void **state) {
 		open.rank = rank;
 		open.world_size = 2;
 		open.n_scalars = 1;
-		open.scalars[0] = lit("current_learning_rate");
+		open.scalars[0] = rig_lit("current_learning_rate");
 		rig_stream_id(&open, (uint8_t)(rank + 1));
 		s[rank] = rig_must_open(rig, &open);
 	}
@@ -344,14 +327,14 @@ static void names_a_later_rank_brings_are_merged_too(void **state) {
 	struct msg_open open = rig_msg_open(2);
 	open.world_size = 2;
 	open.n_scalars = 1;
-	open.scalars[0] = lit("a");
+	open.scalars[0] = rig_lit("a");
 	struct stream *first = rig_must_open(rig, &open);
 	uint32_t counts[2] = {2, 1};
 	struct message m = rig_msg_step(0, 0, 2, counts, 2);
 	rig_add_scalar(&m, 1);
 	taken(rig, first, &m);
 	open.rank = 1;
-	open.scalars[0] = lit("b");
+	open.scalars[0] = rig_lit("b");
 	rig_stream_id(&open, 2);
 	struct stream *second = rig_must_open(rig, &open);
 	taken(rig, second, &m);
@@ -364,7 +347,7 @@ static void a_loss_that_is_no_number_is_an_event_and_kept(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
 	open.n_scalars = 1;
-	open.scalars[0] = lit("mse_loss");
+	open.scalars[0] = rig_lit("mse_loss");
 	struct stream *s = rig_must_open(rig, &open);
 	uint32_t counts[2] = {2, 1};
 	for (uint32_t n = 0; n < 4; n++) {
@@ -385,11 +368,11 @@ static void end_with(struct rig *rig, int32_t exit_code, const char *state, cons
 	static char names[256][4];
 	struct msg_open open = rig_msg_open(2);
 	(void)snprintf(names[id], sizeof names[id], "%u", id);
-	open.run = lit(names[id]);
+	open.run = rig_lit(names[id]);
 	rig_stream_id(&open, id++);
 	struct stream *s = rig_must_open(rig, &open);
 	struct message m = rig_msg_finish(1, exit_code);
-	m.finish.state = state != NULL ? lit(state) : (struct text){0};
+	m.finish.state = state != NULL ? rig_lit(state) : (struct text){0};
 	taken(rig, s, &m);
 	rig_commit(rig);
 	assert_string_equal(rig->row.state, wanted);
@@ -513,7 +496,7 @@ static void the_total_of_steps_is_that_of_the_tracking_document(void **state) {
 	assert_int_equal(rig->row.total_training_steps, 36); /* whole batches */
 
 	open = rig_msg_open(2);
-	open.run = lit("other");
+	open.run = rig_lit("other");
 	open.total_training_steps = 10;
 	rig_stream_id(&open, 2);
 	(void)rig_must_open(rig, &open);
@@ -540,7 +523,7 @@ static void a_batch_nobody_gave_is_the_first_steps(void **state) {
 	assert_int_equal(rig->row.n_tokens_folded, 13);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

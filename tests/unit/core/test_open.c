@@ -9,23 +9,6 @@
 
 #include <cmocka.h>
 
-static struct text lit(const char *text) {
-	return text_of(text, strlen(text));
-}
-
-static int setup(void **state) {
-	struct rig *rig = malloc(sizeof *rig);
-	rig_start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state) {
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* Refused with that code; nothing has changed. */
 static void refused(
 	struct rig *rig, const struct msg_open *open, enum refusal_code code, const char *words) {
@@ -47,15 +30,15 @@ static void refused(
 
 static void a_profile_nobody_knows_is_refused(void **state) {
 	struct msg_open open = rig_msg_open(4);
-	open.profile = lit("keras");
+	open.profile = rig_lit("keras");
 	refused(*state, &open, REFUSE_BAD_FIELD, "there is no profile \"keras\"");
 }
 
 static void a_config_that_is_no_object_is_refused(void **state) {
 	struct msg_open open = rig_msg_open(4);
-	open.config = lit("[1, 2]");
+	open.config = rig_lit("[1, 2]");
 	refused(*state, &open, REFUSE_BAD_FIELD, "config is not a JSON object");
-	open.config = lit("{\"lr\": }");
+	open.config = rig_lit("{\"lr\": }");
 	refused(*state, &open, REFUSE_BAD_FIELD, "config is not a JSON object");
 }
 
@@ -68,17 +51,17 @@ static void more_names_than_a_run_has_places_for_are_refused(void **state) {
 	}
 
 	for (uint32_t i = 0; i < SCALARS_MAX; i++) {
-		open.scalars[open.n_scalars++] = lit(names[i]);
+		open.scalars[open.n_scalars++] = rig_lit(names[i]);
 	}
 	struct stream *s = rig_must_open(rig, &open);
 	registry_disconnected(rig->registry, s, rig->now);
-	open.scalars[0] = lit(names[SCALARS_MAX]);
-	open.launch = lit("second");
+	open.scalars[0] = rig_lit(names[SCALARS_MAX]);
+	open.launch = rig_lit("second");
 	rig_stream_id(&open, 2);
 	refused(rig, &open, REFUSE_BAD_FIELD, "257 names");
 	/* The first launch is none the worse for it. */
-	open.scalars[0] = lit(names[0]);
-	open.launch = lit("launch");
+	open.scalars[0] = rig_lit(names[0]);
+	open.launch = rig_lit("launch");
 	rig_stream_id(&open, 1);
 	assert_ptr_equal(rig_must_open(rig, &open), s);
 }
@@ -88,7 +71,7 @@ static void more_names_than_a_run_has_places_for_are_refused(void **state) {
 static void resume_never_refuses_a_run_that_exists(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(4);
-	open.resume = lit("never");
+	open.resume = rig_lit("never");
 	struct stream *s = rig_must_open(rig, &open);
 	assert_false(rig->opened.resumed);
 
@@ -97,10 +80,10 @@ static void resume_never_refuses_a_run_that_exists(void **state) {
 	assert_ptr_equal(rig_must_open(rig, &open), s);
 
 	registry_disconnected(rig->registry, s, rig->now);
-	open.launch = lit("second");
+	open.launch = rig_lit("second");
 	rig_stream_id(&open, 2);
 	refused(rig, &open, REFUSE_RESUME, "run r exists");
-	open.resume = lit("allow");
+	open.resume = rig_lit("allow");
 	(void)rig_must_open(rig, &open);
 	assert_true(rig->opened.resumed);
 }
@@ -108,15 +91,15 @@ static void resume_never_refuses_a_run_that_exists(void **state) {
 static void resume_must_refuses_a_run_that_does_not_exist(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(4);
-	open.resume = lit("must");
+	open.resume = rig_lit("must");
 	refused(rig, &open, REFUSE_RESUME, "there is no run r");
 	assert_null(registry_find(rig->registry, "r"));
 
 	open.resume = (struct text){0};
 	struct stream *s = rig_must_open(rig, &open);
 	registry_disconnected(rig->registry, s, rig->now);
-	open.resume = lit("must");
-	open.launch = lit("second");
+	open.resume = rig_lit("must");
+	open.launch = rig_lit("second");
 	rig_stream_id(&open, 2);
 	(void)rig_must_open(rig, &open);
 	assert_true(rig->opened.resumed);
@@ -158,9 +141,9 @@ static void ranks_of_a_launch_have_to_agree(void **state) {
 	open.dead_feature_window = 8;
 	refused(rig, &open, REFUSE_MISMATCH, "dead_feature_window is 8");
 	open.dead_feature_window = 1;
-	open.profile = lit("saelens");
+	open.profile = rig_lit("saelens");
 	refused(rig, &open, REFUSE_MISMATCH, "saelens");
-	open.profile = lit("prisma");
+	open.profile = rig_lit("prisma");
 	(void)rig_must_open(rig, &open);
 }
 
@@ -168,7 +151,7 @@ static void a_later_launch_keeps_the_runs_d_sae(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(4);
 	registry_disconnected(rig->registry, rig_must_open(rig, &open), rig->now);
-	open.launch = lit("second");
+	open.launch = rig_lit("second");
 	rig_stream_id(&open, 2);
 	open.d_sae = 8;
 	refused(rig, &open, REFUSE_MISMATCH, "d_sae is 8, and run r has 4");
@@ -193,7 +176,7 @@ static void an_older_launch_with_a_live_connection_is_not_ended(void **state) {
 	struct msg_open open = rig_msg_open(4);
 	struct stream *s = rig_must_open(rig, &open);
 
-	open.launch = lit("second");
+	open.launch = rig_lit("second");
 	rig_stream_id(&open, 2);
 	refused(rig, &open, REFUSE_RUN_BUSY, "older launch");
 	assert_true(rig->refusal.has_retry);
@@ -207,7 +190,7 @@ static void a_straggler_of_an_ended_launch_does_not_take_the_run_back(void **sta
 	open.world_size = late.world_size = 2;
 	registry_disconnected(rig->registry, rig_must_open(rig, &open), rig->now);
 	struct msg_open second = open;
-	second.launch = lit("second");
+	second.launch = rig_lit("second");
 	rig_stream_id(&second, 2);
 	registry_disconnected(rig->registry, rig_must_open(rig, &second), rig->now);
 
@@ -233,7 +216,7 @@ static void a_finished_stream_hears_its_last_ack_even_after_a_later_launch(void 
 	registry_disconnected(rig->registry, s, rig->now);
 	rig_commit(rig);
 	struct msg_open second = open;
-	second.launch = lit("second");
+	second.launch = rig_lit("second");
 	rig_stream_id(&second, 2);
 	(void)rig_must_open(rig, &second);
 
@@ -252,13 +235,13 @@ static void a_stream_belongs_to_one_run_and_one_rank(void **state) {
 	struct stream *s = rig_must_open(rig, &open);
 	registry_disconnected(rig->registry, s, rig->now);
 
-	open.run = lit("other");
+	open.run = rig_lit("other");
 	refused(rig, &open, REFUSE_BAD_FIELD, "belongs to run r");
-	open.run = lit("r");
+	open.run = rig_lit("r");
 	open.rank = 1;
 	refused(rig, &open, REFUSE_BAD_FIELD, "was rank 0");
 	open.rank = 0;
-	open.launch = lit("second");
+	open.launch = rig_lit("second");
 	refused(rig, &open, REFUSE_BAD_FIELD, "another launch");
 }
 
@@ -269,7 +252,7 @@ static void the_budget_is_a_users_and_not_the_hosts(void **state) {
 	struct msg_open open = rig_msg_open(3u << 20);
 	struct stream *s = rig_must_open(rig, &open);
 	struct msg_open more = rig_msg_open(2u << 20);
-	more.run = lit("second");
+	more.run = rig_lit("second");
 	rig_stream_id(&more, 2);
 
 	refused(rig, &more, REFUSE_BUDGET,
@@ -302,7 +285,7 @@ static void ranks_are_charged_for_the_steps_that_may_pend(void **state) {
 static void opened_says_what_is_durable_and_what_is_wanted(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
-	open.name = lit("a name");
+	open.name = rig_lit("a name");
 	struct stream *s = rig_must_open(rig, &open);
 	assert_int_equal(rig->opened.durable, 0);
 	assert_int_equal(rig->opened.wanted, 1);
@@ -342,17 +325,17 @@ static void a_run_without_a_name_is_called_by_its_id(void **state) {
 static void what_update_changed_is_not_undone_by_a_reconnect(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
-	open.name = lit("first");
+	open.name = rig_lit("first");
 	struct stream *s = rig_must_open(rig, &open);
 	struct message m = {.type = MSG_UPDATE};
-	m.update = (struct msg_update){.seq = 1, .name = lit("second")};
+	m.update = (struct msg_update){.seq = 1, .name = rig_lit("second")};
 	assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
 	registry_disconnected(rig->registry, s, rig->now);
 	(void)rig_must_open(rig, &open);
 	assert_memory_equal(rig->opened.name.data, "second", 6);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

@@ -9,23 +9,6 @@
 
 #include <cmocka.h>
 
-static struct text lit(const char *text) {
-	return text_of(text, strlen(text));
-}
-
-static int setup(void **state) {
-	struct rig *rig = malloc(sizeof *rig);
-	rig_start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state) {
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
 /* Rank `rank` of `n`, with 2 features. */
 static struct stream *open_rank(struct rig *rig, uint32_t rank, uint32_t n) {
 	struct msg_open open = rig_msg_open(2);
@@ -339,7 +322,7 @@ static void r7_the_queue_behind_a_waiting_step_is_bounded_but_admits_one(void **
 	memset(large, 'x', sizeof large);
 	struct log_entry entries[4];
 	for (int i = 0; i < 4; i++) {
-		entries[i] = (struct log_entry){lit("key"), {.kind = VALUE_TEXT}};
+		entries[i] = (struct log_entry){rig_lit("key"), {.kind = VALUE_TEXT}};
 		entries[i].value.text = text_of(large, sizeof large);
 	}
 	struct message m = {.type = MSG_LOG};
@@ -556,7 +539,7 @@ static void r9_two_launches_never_mix(void **state) {
 	registry_disconnected(rig->registry, a, rig->now);
 
 	struct msg_open open = rig_msg_open(2);
-	open.launch = lit("second");
+	open.launch = rig_lit("second");
 	open.world_size = 2;
 	rig_stream_id(&open, 3);
 	struct stream *c = rig_must_open(rig, &open);
@@ -778,7 +761,7 @@ static void r9_a_step_that_does_not_come_after_the_one_before_is_refused(void **
 	assert_int_equal(rig->row.refused, 4);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {

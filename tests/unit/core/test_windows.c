@@ -13,26 +13,9 @@
 
 #include "near.h"
 
-static struct text lit(const char *text) {
-	return text_of(text, strlen(text));
-}
-
-static int setup(void **state) {
-	struct rig *rig = malloc(sizeof *rig);
-	rig_start(rig);
-	*state = rig;
-	return 0;
-}
-
-static int teardown(void **state) {
-	rig_finish(*state);
-	free(*state);
-	return 0;
-}
-
 static struct stream *open_profile(struct rig *rig, const char *profile) {
 	struct msg_open open = rig_msg_open(2); /* W 3 */
-	open.profile = lit(profile);
+	open.profile = rig_lit(profile);
 	return rig_must_open(rig, &open);
 }
 
@@ -377,7 +360,7 @@ static void the_longest_window_overflows_nothing(void **state) {
 	assert_true(window_begin(&w) <= STEP_MAX);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
