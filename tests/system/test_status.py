@@ -198,6 +198,23 @@ class Status(unittest.TestCase):
             self.assertEqual((NO_ANSWER, ""), (out.returncode, out.stdout))
             self.assertIn(f"no answer from {daemon.socket}: it does not answer in time", out.stderr)
 
+    def test_a_database_may_be_a_link_to_where_it_shall_be(self):
+        with Daemon() as daemon:
+            daemon.kill()
+            home = daemon.directory / "elsewhere"
+            home.mkdir()
+            daemon.database = daemon.directory / "link.db"
+            daemon.database.symlink_to(home / "real.db")  # which is not there yet
+            daemon.start()
+            trained(daemon, "linked01", 3)
+            self.assertEqual(str(home / "real.db"), daemon.status()["daemon"]["database"])
+            daemon.stop()
+            self.assertTrue(daemon.database.is_symlink())
+            self.assertEqual({"real.db"}, {p.name for p in home.iterdir() if p.suffix == ".db"})
+            self.assertTrue((home / "real.db-state").is_dir())
+            self.assertFalse((daemon.directory / "link.db-state").exists())
+            self.assertEqual([(3,)], daemon.rows("SELECT count(*) FROM steps"))
+
     def test_a_daemon_that_is_down_leaves_its_database(self):
         with Daemon() as daemon:
             trained(daemon, "leftover", 5)

@@ -530,6 +530,31 @@ static void r8_a_late_frame_is_counted_acked_and_marks_its_window(void **state) 
 		FLAW_LATE | FLAW_RANKS_MISSING);
 }
 
+static void r8_a_late_step_of_an_earlier_lap_marks_no_window_of_this_one(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	taken(step(rig, a, 0));
+	taken(step(rig, b, 0));
+	registry_disconnected(rig->registry, b, rig->now);
+	registry_process_dead(rig->registry, b, rig->now);
+	rig->now.mono_ms += 120000;
+	registry_tick(rig->registry, rig->now);
+	taken(step(rig, a, 1));
+	taken(step_of_lap(rig, a, 1, 0)); /* without rank 1, which is back only now */
+	b = open_rank(rig, 1, 2);
+	assert_int_equal(step_of_lap(rig, b, 0, 1), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_LATE);
+	taken(drop_through(rig, b, 1, 1, 0));
+	for (uint32_t n = 1; n < 3; n++) {
+		taken(step_of_lap(rig, a, 1, n));
+		taken(step_of_lap(rig, b, 1, n));
+	}
+	rig_commit(rig);
+	assert_int_equal(rig->row.late, 1);
+	assert_int_equal((int)rig_number(rig_find(rig, "window attempt=2 ", 0), "flaws"),
+		FLAW_RANKS_MISSING);
+}
+
 /* ---- R9 ---- */
 
 static void r9_two_launches_never_mix(void **state) {
@@ -789,6 +814,7 @@ int main(void) {
 		TEST(r8_a_rank_that_never_connected_is_gone_after_the_grace),
 		TEST(r8_the_grace_begins_anew_with_the_daemon),
 		TEST(r8_a_late_frame_is_counted_acked_and_marks_its_window),
+		TEST(r8_a_late_step_of_an_earlier_lap_marks_no_window_of_this_one),
 		TEST(r9_two_launches_never_mix),
 		TEST(r9_two_laps_never_mix),
 		TEST(r9_a_lap_that_began_unseen_is_the_lap_of_the_others),
