@@ -11,13 +11,14 @@
 #define SMALL (1u << 16) /* counts below it are tallied in a table, the others sorted */
 #define ZEROS 8u /* tallies of 0, used in turn: equal neighbours would wait for each other */
 
-/* The distinct counts, ascending, and how many features have each: all that is computed below
- * is computed from these. */
+/* The distinct counts, ascending, and how many features have each, or one below it: all that is
+ * computed below is looked up in these. */
 struct tally {
 	uint32_t n, room;
 	uint32_t *count;
 	uint32_t *features;
-	float *log10; /* as the reference rounds it */
+	uint32_t *below; /* [n + 1]: features with a count below count[i]; at n, all of them */
+	float *log10;    /* as the reference rounds it */
 };
 
 struct density_scratch {
@@ -43,6 +44,7 @@ void density_scratch_destroy(struct density_scratch *s) {
 	free(s->spare);
 	free(s->tally.count);
 	free(s->tally.features);
+	free(s->tally.below);
 	free(s->tally.log10);
 	free(s);
 }
@@ -73,7 +75,8 @@ static int reserve_tally(struct tally *t, uint32_t room) {
 	t->room = 0;
 	free(t->log10);
 	t->log10 = calloc(room, sizeof(*t->log10));
-	if (!t->log10 || !renew(&t->count, room + 1ul) || !renew(&t->features, room + 1ul)) {
+	if (!t->log10 || !renew(&t->count, room + 1ul) || !renew(&t->features, room + 1ul) ||
+		!renew(&t->below, room + 1ul)) {
 		return -ENOMEM;
 	}
 	t->room = room;
@@ -148,6 +151,16 @@ static void tally_add(struct tally *t, uint32_t count, uint32_t features) {
 	t->features[t->n++] = features;
 }
 
+static void tally_sum_up(struct tally *t) {
+	uint32_t below = 0;
+
+	for (uint32_t i = 0; i < t->n; i++) {
+		t->below[i] = below;
+		below += t->features[i];
+	}
+	t->below[t->n] = below;
+}
+
 static int tally_counts(struct density_scratch *s, const uint32_t *counts, uint32_t d_sae) {
 	struct tally *t = &s->tally;
 	uint32_t n_large = count_large(counts, d_sae);
@@ -166,6 +179,7 @@ static int tally_counts(struct density_scratch *s, const uint32_t *counts, uint3
 		}
 		tally_add(t, s->large[i], same);
 	}
+	tally_sum_up(t);
 	return 0;
 }
 
@@ -208,13 +222,19 @@ static void take_logs(struct density_scratch *s, uint64_t n_rows, struct density
 	d->mean_log10 = n_rows == 0 ? (double)NAN : sum / d->d_sae;
 }
 
+/* Features with a count below the limit. */
 static uint32_t features_below(const struct tally *t, uint64_t limit) {
-	uint32_t features = 0;
+	uint32_t low = 0, high = t->n;
 
-	for (uint32_t i = 0; i < t->n && t->count[i] < limit; i++) {
-		features += t->features[i];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (t->count[middle] < limit) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
 	}
-	return features;
+	return t->below[low];
 }
 
 /* The smallest count in the bin: log10(count / rows) ≥ bin / 20 − 10. Whole decades are
@@ -233,31 +253,36 @@ static uint64_t fixed_bin_begin(uint32_t bin, uint64_t n_rows) {
 	return n_rows / power + (n_rows % power != 0);
 }
 
+/* The first bin holds what is below it, too, but for those that never fired; the last what is above. */
 static void fill_fixed_bins(const struct tally *t, uint64_t n_rows, struct density_summary *d) {
-	uint32_t bin = 0;
-	uint64_t next = fixed_bin_begin(1, n_rows);
+	uint32_t before = d->never_fired;
 
-	for (uint32_t i = 0; i < t->n; i++) {
-		while (bin < FIXED_BINS - 1 && t->count[i] >= next) {
-			bin++;
-			next = fixed_bin_begin(bin + 1, n_rows);
-		}
-		if (t->count[i] > 0) {
-			d->fixed_counts[bin] += t->features[i];
-		}
+	for (uint32_t bin = 0; bin < FIXED_BINS; bin++) {
+		bool is_last = bin == FIXED_BINS - 1;
+		uint32_t through =
+			is_last ? d->d_sae : features_below(t, fixed_bin_begin(bin + 1, n_rows));
+		through = through < before ? before : through;
+		d->fixed_counts[bin] = through - before;
+		before = through;
 	}
 }
 
 /* The k-th smallest density of the features that fired, and the one after it (or the same,
  * when it is the last), as log10. */
 static void order_statistics(const struct tally *t, uint64_t n_rows, uint32_t k, double ret[2]) {
-	uint32_t i = t->count[0] == 0 ? 1 : 0;
+	uint32_t rank = k + (t->count[0] == 0 ? t->features[0] : 0); /* among all features */
+	uint32_t low = 0, high = t->n - 1;
 
-	while (k >= t->features[i]) {
-		k -= t->features[i++];
+	while (low < high) { /* the last count with at most `rank` features below it */
+		uint32_t middle = high - (high - low) / 2;
+		if (t->below[middle] <= rank) {
+			low = middle;
+		} else {
+			high = middle - 1;
+		}
 	}
-	uint32_t next = k + 1 < t->features[i] || i + 1 == t->n ? i : i + 1;
-	ret[0] = log10((double)t->count[i] / (double)n_rows);
+	uint32_t next = rank + 1 < t->below[low + 1] || low + 1 == t->n ? low : low + 1;
+	ret[0] = log10((double)t->count[low] / (double)n_rows);
 	ret[1] = log10((double)t->count[next] / (double)n_rows);
 }
 
@@ -305,7 +330,7 @@ int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
 	fill_quantiles(t, n_rows, &d);
 	fill_fixed_bins(t, n_rows, &d);
 	d.has_wandb = n_rows > 0 &&
-		      wandb_histogram(t->log10, t->features, t->n, d.wandb_counts, d.wandb_edges);
+		      wandb_histogram(t->log10, t->below, t->n, d.wandb_counts, d.wandb_edges);
 	*ret = d;
 	return 0;
 }
@@ -323,37 +348,34 @@ static void fill_edges(double lo, double hi, float edges[WANDB_BINS + 1]) {
 	edges[WANDB_BINS] = (float)hi;
 }
 
-/* Bins are open on the right, the last one closed. Looks from the bin of the value before:
- * ours come in ascending order. */
-static uint32_t find_bin(float value, const float edges[WANDB_BINS + 1], uint32_t bin) {
-	while (bin > 0 && value < edges[bin]) {
-		bin--;
+/* How many of the values, which ascend, are below the edge. */
+static uint32_t values_below(const float *values, uint32_t n, float edge) {
+	uint32_t low = 0, high = n;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (values[middle] < edge) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
 	}
-	while (bin < WANDB_BINS - 1 && value >= edges[bin + 1]) {
-		bin++;
-	}
-	return bin;
+	return low;
 }
 
-bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
+bool wandb_histogram(const float *values, const uint32_t *below, uint32_t n,
 	uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]) {
-	float lo = INFINITY, hi = -INFINITY;
-
-	for (uint32_t i = 0; i < n; i++) {
-		if (!isfinite(values[i])) {
-			return false;
-		}
-		lo = values[i] < lo ? values[i] : lo;
-		hi = values[i] > hi ? values[i] : hi;
-	}
-	if (n == 0) {
+	if (n == 0 || !isfinite(values[0]) || !isfinite(values[n - 1])) {
 		return false;
 	}
-	fill_edges((double)lo, (double)hi, edges);
-	memset(counts, 0, WANDB_BINS * sizeof(*counts));
-	for (uint32_t i = 0, bin = 0; i < n; i++) {
-		bin = find_bin(values[i], edges, bin);
-		counts[bin] += weights ? weights[i] : 1;
+	fill_edges((double)values[0], (double)values[n - 1], edges);
+	uint32_t before = 0;
+	for (uint32_t bin = 0; bin < WANDB_BINS; bin++) {
+		/* Bins are open on the right, the last one closed. */
+		uint32_t i = bin == WANDB_BINS - 1 ? n : values_below(values, n, edges[bin + 1]);
+		uint32_t through = below != NULL ? below[i] : i;
+		counts[bin] = through - before;
+		before = through;
 	}
 	return true;
 }

@@ -41,7 +41,7 @@ struct density_summary {
 	uint32_t fixed_counts[FIXED_BINS];
 };
 
-/* Reusable workspace: 512 KiB, and 12 bytes a distinct count (at most d_sae of them), 8 a
+/* Reusable workspace: 512 KiB, and 16 bytes a distinct count (at most d_sae of them), 8 a
  * feature with a count of 2^16 or more. */
 struct density_scratch;
 struct density_scratch *density_scratch_create(void);
@@ -53,8 +53,8 @@ int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
 	const double *thresholds, uint32_t n_thresholds, struct density_scratch *scratch,
 	struct density_summary *ret);
 
-/* wandb.Histogram of n floats: np.histogram(values, bins=64) as numpy < 2 rounds its edges.
- * weights[i] values are values[i]; NULL: one each. lo == hi widens by 0.5 on both sides.
- * false when a value is not finite or n is 0. */
-bool wandb_histogram(const float *values, const uint32_t *weights, uint32_t n,
+/* wandb.Histogram of n floats, which ascend: np.histogram(values, bins=64) as numpy < 2 rounds its edges.
+ * below[n + 1]: values[i] counts below[i + 1] - below[i] times, and below[0] is 0; NULL: once each.
+ * lo == hi widens by 0.5 on both sides. false when a value is not finite or n is 0. */
+bool wandb_histogram(const float *values, const uint32_t *below, uint32_t n,
 	uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]);
