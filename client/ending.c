@@ -31,6 +31,7 @@ static void end_stream(struct saem_run *run, int exit_code, struct text state) {
 /* What became of a run, for its last line and its note. */
 struct outcome {
 	uint64_t n_dropped, n_refused, n_undelivered;
+	char words[STREAM_WORDS_SIZE]; /* the last trouble */
 	bool refused;
 	bool leaves_note;
 	struct note note;
@@ -47,6 +48,7 @@ static void find_outcome(const struct saem_run *run, struct outcome *ret) {
 	ret->n_dropped = s->outbox.n_dropped;
 	ret->n_refused = s->n_refused;
 	ret->n_undelivered = undelivered.count;
+	memcpy(ret->words, s->words, sizeof ret->words);
 	ret->refused = s->refused;
 	ret->leaves_note = !delivered && !s->refused;
 	ret->path = run->link.path;
@@ -64,9 +66,12 @@ static void act_on_outcome(const struct saem_run *run, const struct outcome *o) 
 		o->n_dropped + o->n_refused + o->n_undelivered == 0) {
 		return;
 	}
-	say("run %s: %llu messages dropped for want of room, %llu refused, %llu not delivered",
+	bool explains = o->n_refused > 0 && o->words[0] != '\0';
+	say("run %s: %llu messages dropped, %llu refused%s%s%s, %llu not delivered",
 		run->opening.run, (unsigned long long)o->n_dropped,
-		(unsigned long long)o->n_refused, (unsigned long long)o->n_undelivered);
+		(unsigned long long)o->n_refused, explains ? " (the last trouble: " : "",
+		explains ? o->words : "", explains ? ")" : "",
+		(unsigned long long)o->n_undelivered);
 }
 
 /* Under the lock, which it gives back. */

@@ -113,6 +113,9 @@ static bool take_lists(struct msg_open *m, const struct saem_options *o, char *w
 		return opening_fail(words, "scalars: %zu of them, expected at most %u",
 			o->n_scalars, SCALARS_MAX);
 	}
+	if (o->n_scalars > 0 && o->scalars == NULL) {
+		return opening_fail(words, "scalars is NULL; expected %zu names", o->n_scalars);
+	}
 	m->n_scalars = (uint32_t)o->n_scalars;
 	for (uint32_t i = 0; i < m->n_scalars; i++) {
 		m->scalars[i] = borrow(o->scalars[i] == NULL ? "" : o->scalars[i]);
@@ -121,6 +124,10 @@ static bool take_lists(struct msg_open *m, const struct saem_options *o, char *w
 	if (o->n_thresholds > THRESHOLDS_MAX) {
 		return opening_fail(words, "thresholds: %zu of them, expected at most %u",
 			o->n_thresholds, THRESHOLDS_MAX);
+	}
+	if (o->n_thresholds > 0 && o->thresholds == NULL) {
+		return opening_fail(
+			words, "thresholds is NULL; expected %zu of them", o->n_thresholds);
 	}
 	m->n_thresholds = (uint32_t)o->n_thresholds;
 	for (uint32_t i = 0; i < m->n_thresholds; i++) {

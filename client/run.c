@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,13 @@ int saem_open(const struct saem_options *given, struct saem_run **ret_run, const
 	static _Thread_local char words[OPENING_WORDS_SIZE];
 	struct saem_options options = {0};
 
+	if (given == NULL || ret_run == NULL || given->size <= offsetof(struct saem_options, run)) {
+		if (ret_why != NULL) {
+			*ret_why = "expected options begun with SAEM_OPTIONS_INIT, and where the "
+				   "run goes";
+		}
+		return -EINVAL;
+	}
 	/* An older caller's structure is shorter, a newer one's longer: what both know is taken. */
 	memcpy(&options, given, given->size < sizeof options ? given->size : sizeof options);
 	sender_prepare(run_finish_all);
@@ -298,6 +306,9 @@ static void fill_stats(struct stream *s, struct saem_stats *ret) {
 
 int saem_get_stats(struct saem_run *run, struct saem_stats *ret) {
 	struct saem_stats stats = {.last_step = -1};
+	if (ret == NULL) {
+		return -EINVAL;
+	}
 	size_t size = ret->size < sizeof stats ? ret->size : sizeof stats;
 
 	if (!run_is_inert(run)) {

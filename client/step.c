@@ -66,7 +66,8 @@ static int take_vector(
 	return 0;
 }
 
-static int check_numbers(struct saem_run *run, uint32_t step, uint32_t n_rows, size_t n_scalars) {
+static int check_numbers(struct saem_run *run, uint32_t step, uint32_t n_rows,
+	const double *scalars, size_t n_scalars) {
 	if (step > STEP_MAX) {
 		return run_misused(run, "step is %u; expected at most %u", step, STEP_MAX);
 	}
@@ -76,6 +77,9 @@ static int check_numbers(struct saem_run *run, uint32_t step, uint32_t n_rows, s
 	if (n_scalars != run->opening.open.n_scalars) {
 		return run_misused(run, "%zu scalars, but the run was opened with %u", n_scalars,
 			run->opening.open.n_scalars);
+	}
+	if (n_scalars > 0 && scalars == NULL) {
+		return run_misused(run, "scalars is NULL; expected %zu of them", n_scalars);
 	}
 	return 0;
 }
@@ -237,7 +241,7 @@ int saem_log_step(struct saem_run *run, uint32_t step, uint32_t n_rows,
 		return SAEM_INERT;
 	}
 
-	int status = check_numbers(run, step, n_rows, n_scalars);
+	int status = check_numbers(run, step, n_rows, scalars, n_scalars);
 	status = status < 0 ? status : take_vector(run, 0, fired, &p.vectors[0]);
 	status = status < 0 ? status : take_vector(run, 1, positive, &p.vectors[1]);
 	if (status < 0) {

@@ -43,8 +43,10 @@ static void render_series(
 	bool logarithmic = plot_spark(page, s->values, s->n, spark_width(page));
 	page_tab(page, SPARK_COLUMN + spark_width(page));
 	page_put_right(page, s->now_style, s->now, NUMBER_WIDTH - 1);
-	page_put_right(page, STYLE_PLAIN, s->min, NUMBER_WIDTH);
-	page_put_right(page, STYLE_PLAIN, s->max, NUMBER_WIDTH);
+	page_put(page, STYLE_PLAIN, " "); /* also between numbers wider than their column */
+	page_put_right(page, STYLE_PLAIN, s->min, NUMBER_WIDTH - 1);
+	page_put(page, STYLE_PLAIN, " ");
+	page_put_right(page, STYLE_PLAIN, s->max, NUMBER_WIDTH - 1);
 	if (note || logarithmic) {
 		page_printf(page, STYLE_DIM, "   %s%s%s", note ? note : "",
 			note && logarithmic ? ", " : "", logarithmic ? "log" : "");

@@ -213,7 +213,7 @@ static void render_attempts(const json_t *run, struct page *page) {
 static void render_traffic(const json_t *run, struct page *page) {
 	static const char *const losses[][2] = {{"late", "client.late"},
 		{"refused", "client.refused"}, {"lost", "client.lost"},
-		{"steps without all ranks", "client.missing_steps"}};
+		{"steps missing", "client.missing_steps"}};
 	const char *state = document_text(run, "forward.state");
 	const char *target = document_text(run, "forward.target");
 	double dropped = document_count(run, "client.dropped");

@@ -29,7 +29,8 @@ const struct subcommand subcommand_status = {
 		 "  --json            everything, as one JSON document (with RUN: the run)\n"
 		 "  --jsonl           the same, a run a line\n"
 		 "  --check           exit with 10 if a run shown stalled, failed, crashed or has\n"
-		 "                    an alert: for cron, a Slurm epilog, Nagios\n"
+		 "                    an alert, or the daemon is in trouble (said on stderr):\n"
+		 "                    for cron, a Slurm epilog, Nagios\n"
 		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR and TERM=dumb\n"
 		 "  -h, --help        this text\n"
 		 "\n"
@@ -244,7 +245,12 @@ static int print_screen(const struct options *o, const json_t *document) {
 
 static bool needs_attention(const json_t *document) {
 	const json_t *runs = document_at(document, "runs");
+	const char *trouble = document_text(document, "daemon.trouble");
 
+	if (trouble != NULL) {
+		fprintf(stderr, "sae-metricsd status: %s\n", trouble);
+		return true;
+	}
 	for (size_t i = 0; i < json_array_size(runs); i++) {
 		if (run_needs_attention(json_array_get(runs, i))) {
 			return true;

@@ -143,6 +143,13 @@ static void row_progress(struct writer *w, const struct run *run, struct run_row
 	row->waiting_for = run_waits(run, waits, sizeof waits) ? keep(w, waits) : NULL;
 }
 
+/* It began without the state of what was before, and has not made up for it. */
+static bool is_inexact(const struct run *run) {
+	const struct position *p = &run->position;
+
+	return run->d_sae > 0 && p->has_step && p->step < p->exact_from;
+}
+
 static void write_row(
 	struct writer *w, const struct run *run, struct instant now, struct run_row *row) {
 	*row = (struct run_row){
@@ -152,7 +159,7 @@ static void write_row(
 		.summary_json = keep_summary(w, &run->summary),
 		.uid = run->uid,
 		.pid = run->pid,
-		.resumed = run->resumed,
+		.resumed = is_inexact(run),
 		.world_size = run->world_size,
 		.attempt = run->attempt,
 	};

@@ -91,15 +91,15 @@ static void alert_state(struct report *r, const struct report_run *run, json_t *
 static const struct {
 	const char *counter, *kind, *one, *many;
 } counters[] = {
-	{"dropped", "dropped", "message had no room in the trainer's memory",
-		"messages had no room in the trainer's memory"},
+	{"dropped", "dropped", "message was dropped by the trainer",
+		"messages were dropped by the trainer"},
 	{"late", "late", "message came after its step was folded without that rank",
 		"messages came after their step was folded without that rank"},
 	{"refused", "refused", "message could not be used", "messages could not be used"},
 	{"lost", "lost", "message was acknowledged by a database that is gone",
 		"messages were acknowledged by a database that is gone"},
-	{"missing_steps", "missing", "step was folded without all ranks",
-		"steps were folded without all ranks"},
+	{"missing_steps", "missing", "step is missing, or came of some ranks only",
+		"steps are missing, or came of some ranks only"},
 };
 
 static void alert_counters(struct report *r, const struct report_run *run, json_t *alerts) {

@@ -7,7 +7,7 @@ import tempfile
 import time
 import unittest
 
-from harness import Daemon, everything, wait_until
+from harness import DAEMON, Daemon, everything, wait_until
 import workload
 
 import tap
@@ -96,6 +96,10 @@ class Conditions(unittest.TestCase):
                 self.assertLess(handle.stats.acked, handle.stats.messages, "nothing can have been committed")
                 trouble = daemon.status()["daemon"]["trouble"]
                 self.assertTrue(trouble, "status says nothing of the full disk")
+                checked = subprocess.run([DAEMON, "status", "--check"], env=daemon.environment(), capture_output=True,
+                                         text=True, check=False)
+                self.assertEqual(10, checked.returncode, checked.stdout)
+                self.assertIn(trouble, checked.stderr)
                 os.unlink(filler)
                 self.complete(daemon, "fulldisk", handle)
                 wait_until(lambda: not daemon.status()["daemon"]["trouble"], "the trouble to be over")

@@ -58,6 +58,9 @@ class Trainer(unittest.TestCase):
             process.kill()
             process.communicate()
             settle(ranks(daemon, "resumed1", end, world_size=1, launch="third", from_step=saved, resume_state=checkpoint))
+            run = daemon.status("resumed1")
+            self.assertFalse(run["resumed"], "it is exact")
+            self.assertNotIn("resumed", [alert["kind"] for alert in run["alerts"]])
             daemon.stop()
             got = everything(daemon.database, "resumed1")
 
@@ -75,6 +78,18 @@ class Trainer(unittest.TestCase):
         mine = without_attempt([row for row in got["windows"] if row[0] == last])
         theirs = without_attempt([row for row in expected["windows"]])[-len(mine):]
         self.assertEqual(theirs, mine)
+
+    def test_a_run_begun_again_in_its_process_finishes_the_one_before(self):
+        with Daemon() as daemon:
+            first = workload.begin(daemon.socket, "again001")
+            workload.log_step(first, "again001", 0, 0)
+            second = workload.begin(daemon.socket, "again001")  # a notebook's cell, run again
+            workload.log_step(first, "again001", 0, 1)  # goes nowhere
+            for step in range(1, 5):
+                workload.log_step(second, "again001", 0, step)
+            second.finish(timeout=20)
+            self.assertEqual([(1, 0), (2, 1), (2, 2), (2, 3), (2, 4)],
+                             daemon.rows("SELECT attempt, step FROM steps ORDER BY attempt, step"))
 
     def test_the_state_goes_on_exactly_on_another_host(self):
         with Daemon() as first:

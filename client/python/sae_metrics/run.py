@@ -56,8 +56,18 @@ class Run:
         self._seconds = 0.0
         _runs.add(self)
         if library is not None:
+            self._take_over()
             self._prepare()
             self._open()
+
+    def _take_over(self):
+        """Two handles of a run cannot push at once: one that was begun before in this process is finished first."""
+        self._key = (self._id, self._settings.rank or 0, self._settings.socket)
+        before = _unfinished.get(self._key)
+        if before is not None and before._handle is not None:
+            say("run %s was begun before in this process: that one is finished first" % self._id)
+            before.finish()
+        _unfinished[self._key] = self
 
     def _prepare(self):
         """The C structures of a log call, made once."""
@@ -311,7 +321,13 @@ class Run:
 
     def skip(self, step):
         """A step there are no statistics of: the windows it belongs to are marked incomplete."""
-        return self._call_text("skip", "skip", _check_step(step))
+        if self._handle is None:
+            return self._unheard()
+        step = _check_step(step)
+        with self._lock:
+            if self._handle is not None:
+                self._library.skip(self._handle, step)
+        return None
 
     # ---- the trainer's checkpoint ----
 
@@ -319,7 +335,7 @@ class Run:
         """The run's state after everything logged so far, for the trainer's own checkpoint.
 
         A dict with "run", "step" (the last step it holds, None before any) and "state" (bytes). Waits up to `timeout`
-        seconds for the daemon; without its answer "state" is None, and a run that goes on from it is marked resumed.
+        seconds for the daemon (not at all while no daemon was ever met); without its answer "state" is None, and a run that goes on from it is marked resumed.
         """
         result = {"run": self._id, "step": None, "state": None}
         with self._waiting:
@@ -336,7 +352,11 @@ class Run:
                 result["step"] = step.value if step.value >= 0 else None
                 self._library.free(state)
         if result["state"] is None:
-            complain("run %s: the daemon gave no state within %g s: the checkpoint goes without" % (self._id, timeout))
+            if answer == native.AWAY:
+                why = "no daemon has been met yet"
+            else:
+                why = self.stats.words or "the daemon gave no state within %g s" % timeout
+            complain("run %s: %s: the checkpoint goes without a state" % (self._id, why))
         return result
 
     def load_state_dict(self, state):
@@ -393,7 +413,9 @@ class Run:
     # ---- the end ----
 
     def flush(self, timeout=5.0):
-        """Waits until everything logged so far is on the daemon's disk, or `timeout` seconds. True when it is."""
+        """Waits until everything logged so far is on the daemon's disk, or `timeout` seconds. True when it is.
+
+        While no daemon was ever met and none is there, nobody is waited for: False at once."""
         with self._waiting:
             if self._handle is None:
                 self._unheard()
@@ -406,6 +428,8 @@ class Run:
     def finish(self, exit_code=0, state=None, timeout=5.0):
         """Ends the run and waits up to `timeout` seconds until the daemon has everything. May be called twice.
 
+        While no daemon was ever met and none is there, nobody is waited for.
+
         state: "finished", "failed", "preempted" or "stopped"; by default what exit_code says.
         """
         if state not in STATES:
@@ -416,6 +440,8 @@ class Run:
                 handle, self._handle = self._handle, None
             if handle is None:
                 return
+            if _unfinished.get(self._key) is self:
+                del _unfinished[self._key]
             text = None if state is None else state.encode()
             result = self._library.finish(handle, exit_code, text, _milliseconds(timeout))
             self._handle = handle
@@ -480,7 +506,7 @@ class Run:
             sentence = "run %s: no room in the outbox: %s was dropped; drops are counted" % (self._id, what)
         else:
             why = self.stats.words or os.strerror(max(0, -result))
-            sentence = "run %s: %s was not taken: %s; such data is counted as dropped" % (self._id, what, why)
+            sentence = "run %s: %s was not taken: %s" % (self._id, what, why)
         if is_strict():
             complain(sentence)
         elif result not in self._said:
@@ -548,6 +574,7 @@ class Run:
 # A run that nobody finished is finished by the library when the process exits, with its exit status.
 
 _runs = weakref.WeakSet()
+_unfinished = {}  # by id, rank and socket; kept though nobody refers to it: a cell of a notebook that is run again
 _pid = os.getpid()
 
 

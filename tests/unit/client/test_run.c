@@ -308,6 +308,8 @@ static void a_misused_call_does_nothing_and_says_why(void **state) {
 		saem_log_step(run, 2147483646, 1, NULL, NULL, scalars, NULL, 2));
 	MISUSED("n_rows is 0", saem_log_step(run, 0, 0, NULL, NULL, scalars, NULL, 2));
 	MISUSED("3 scalars", saem_log_step(run, 0, 1, NULL, NULL, scalars, NULL, 3));
+	MISUSED("scalars is NULL", saem_log_step(run, 0, 1, NULL, NULL, NULL, NULL, 2));
+	assert_int_equal(saem_get_stats(run, NULL), -EINVAL);
 	MISUSED("positive: expected only beside fired",
 		saem_log_step(run, 0, 1, NULL, &fired, scalars, NULL, 2));
 	fired.n_entries = D_SAE - 1;
@@ -346,6 +348,27 @@ static void a_misused_call_does_nothing_and_says_why(void **state) {
 	assert_int_equal(saem_log_step(run, 0, 8, &fired, NULL, scalars, NULL, 2), -EINVAL);
 	assert_int_equal(saem_log_step(run, 0, 8, NULL, NULL, scalars, NULL, 2), SAEM_AWAY);
 	saem_close(run);
+}
+
+static void what_is_null_where_something_is_needed_is_refused(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = options_for(x), nothing = {0};
+	struct saem_run *run = NULL;
+	const char *why = NULL;
+
+	assert_int_equal(saem_open(NULL, &run, &why), -EINVAL);
+	assert_non_null(strstr(why, "SAEM_OPTIONS_INIT"));
+	assert_int_equal(saem_open(&options, NULL, NULL), -EINVAL);
+	assert_int_equal(saem_open(&nothing, &run, &why), -EINVAL);
+	assert_non_null(strstr(why, "SAEM_OPTIONS_INIT"));
+	options.scalars = NULL;
+	options.n_scalars = 2;
+	assert_int_equal(saem_open(&options, &run, &why), -EINVAL);
+	assert_non_null(strstr(why, "scalars is NULL; expected 2 names"));
+	options = options_for(x);
+	options.n_thresholds = 1;
+	assert_int_equal(saem_open(&options, &run, &why), -EINVAL);
+	assert_non_null(strstr(why, "thresholds is NULL"));
 }
 
 static void an_option_that_cannot_be_is_refused_with_a_sentence(void **state) {
@@ -941,6 +964,7 @@ int main(void) {
 		T(the_form_of_the_counts_follows_the_counts),
 		T(counts_arrive_exactly_whatever_shape_they_change_to),
 		T(a_misused_call_does_nothing_and_says_why),
+		T(what_is_null_where_something_is_needed_is_refused),
 		T(an_option_that_cannot_be_is_refused_with_a_sentence),
 		T(an_older_caller_s_shorter_options_are_enough),
 		T(the_newest_are_dropped_in_their_place),

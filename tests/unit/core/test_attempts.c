@@ -182,9 +182,13 @@ static void going_back_without_a_state_is_marked_until_exact(void **state) {
 	trained(rig, s, 0, 10);
 	leave(rig, s);
 	s = launch(rig, 1);
-	trained(rig, s, 9, 20);
+	trained(rig, s, 9, 10);
+	rig_commit(rig);
+	assert_true(rig->row.resumed);
+	trained(rig, s, 11, 20);
 	finish(rig, s);
 	rig_commit(rig);
+	assert_false(rig->row.resumed); /* exact again */
 	assert_string_equal(from(rig, 1), "none");
 	/* The window of steps 7 to 10 began without 7 and 8; dead counts are exact from step 11 on. */
 	const char *first = rig_find(rig, "window attempt=2 ", 0);
