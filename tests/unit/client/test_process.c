@@ -231,9 +231,8 @@ static void an_exit_without_a_daemon_leaves_a_note_and_does_not_wait(void **stat
 
 	assert_int_equal(in_child(x, exit_in_the_middle, said, sizeof said), 7);
 	assert_non_null(strstr(said, "sae-metrics: no daemon answers at "));
-	assert_non_null(strstr(said,
-		"sae-metrics: run abcdefgh: 0 messages dropped, 0 refused, "
-		"100 not delivered\n"));
+	assert_non_null(strstr(said, "sae-metrics: run abcdefgh: 0 messages dropped, 0 refused, "
+				     "100 not delivered\n"));
 	DIR *notes = opendir(folder);
 	for (struct dirent *entry; (entry = readdir(notes)) != NULL;) {
 		if (entry->d_name[0] != '.') {
