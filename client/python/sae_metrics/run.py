@@ -196,6 +196,8 @@ class Run:
                     numbers[position] = value
                 except TypeError:
                     raise TypeError("log_step: %s: expected a number, got %s" % (name, type(value).__name__)) from None
+                except OverflowError:
+                    raise ValueError("log_step: %s: expected a number that a float can hold" % name) from None
                 has[position] = 1
             result = self._log_step(
                 self._handle,
@@ -368,7 +370,10 @@ class Run:
             return self._unheard()
         if blob is None:
             return say("run %s: the checkpoint holds no state of the metrics: the run is marked resumed" % self._id)
-        blob = bytes(blob)
+        try:
+            blob = bytes(memoryview(blob))
+        except TypeError:
+            raise TypeError("load_state_dict: state: expected bytes, got %s" % type(blob).__name__) from None
         with self._lock:
             result = self._library.restore(self._handle, blob, len(blob)) if self._handle else native.INERT
         if result < 0:
@@ -499,7 +504,7 @@ class Run:
             complain("run %s is finished" % self._id)
 
     def _trouble(self, result, what):
-        """Says once what the library's answer means; always counted, never raised but for tests."""
+        """Says once for each kind of call what the library's answer means; never raised but for tests."""
         if result == native.INERT or (result == native.REFUSED and not is_strict()):
             return  # the library itself has said why the daemon refuses this run
         if result == native.DROPPED:
@@ -509,8 +514,8 @@ class Run:
             sentence = "run %s: %s was not taken: %s" % (self._id, what, why)
         if is_strict():
             complain(sentence)
-        elif result not in self._said:
-            self._said.add(result)
+        elif (result, what.split()[0]) not in self._said:
+            self._said.add((result, what.split()[0]))
             say(sentence)
 
     def _lend(self, fired, positive):

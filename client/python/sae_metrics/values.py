@@ -42,7 +42,7 @@ def _fill(entry, key, value, keep):
         entry.kind = native.TEXT
         entry.text = _clipped(value)
     elif isinstance(value, numbers.Integral):  # bool too: kept as 0 or 1
-        _fill_integer(entry, int(value))
+        _fill_integer(entry, key, int(value))
     elif isinstance(value, numbers.Real):
         entry.kind, entry.number = native.FLOAT, float(value)
     elif hasattr(value, "histogram") and hasattr(value, "bins"):
@@ -64,11 +64,14 @@ def _is_one_number(value):
     return count == 1 and getattr(getattr(value, "dtype", None), "kind", "f") in "biuf"
 
 
-def _fill_integer(entry, value):
+def _fill_integer(entry, key, value):
     if -I64_MAX - 1 <= value <= I64_MAX:
         entry.kind, entry.integer = native.INT, value
-    else:
+        return
+    try:
         entry.kind, entry.number = native.FLOAT, float(value)
+    except OverflowError:
+        raise ValueError("log: %r: expected a number that a float can hold" % key) from None
 
 
 def _fill_histogram(entry, key, counts, edges, keep):

@@ -228,6 +228,12 @@ class LogStepTest(RunTest):
                 run.log_step(*arguments)
         with self.assertRaisesRegex(TypeError, "mse_loss: expected a number, got str"):
             run.log_step(0, mse_loss="low")
+        with self.assertRaisesRegex(ValueError, "mse_loss: expected a number that a float can hold"):
+            run.log_step(0, n_rows=1, mse_loss=10**400)
+        with self.assertRaisesRegex(ValueError, "'big': expected a number that a float can hold"):
+            run.log({"big": 10**400}, 0)
+        with self.assertRaisesRegex(TypeError, "load_state_dict: state: expected bytes, got str"):
+            run.load_state_dict({"state": "abc"})
         self.assertEqual(self.library.of("log_step"), [])
 
     def test_counts_need_d_sae_and_a_number_of_rows(self):

@@ -299,6 +299,29 @@ static void where_a_run_went_back_the_curve_shows_the_newest_attempt(void **stat
 	json_decref(run);
 }
 
+static void where_a_run_went_back_the_windows_behind_are_not_shown(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("aaaa1111", 400);
+	for (uint32_t window = 0; window < 4; window++) {
+		cut_window(cut, window, 0);
+	}
+	cut_attempt(cut, 2, 150); /* inside window 1 */
+	commit(cut);
+	json_t *run = report_run("aaaa");
+	assert_int_equal(number_at(run, "sparsity.window"), 0);
+	assert_int_equal(json_array_size(at(run, "windows")), 1);
+	json_decref(run);
+
+	cut = cut_create("aaaa1111", 600);
+	cut->row.attempt = 2;
+	cut_window(cut, 1, 0);
+	commit(cut);
+	run = report_run("aaaa");
+	assert_int_equal(number_at(run, "sparsity.window"), 1);
+	assert_int_equal(json_array_size(at(run, "windows")), 2);
+	json_decref(run);
+}
+
 static void events_come_newest_first_and_not_without_end(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_create("run1", 1);
@@ -408,6 +431,7 @@ int main(void) {
 		T(the_last_closed_window_is_the_sparsity),
 		T(a_curve_is_thirty_two_means_with_its_extremes),
 		T(where_a_run_went_back_the_curve_shows_the_newest_attempt),
+		T(where_a_run_went_back_the_windows_behind_are_not_shown),
 		T(events_come_newest_first_and_not_without_end),
 		T(a_part_of_an_id_or_a_name_is_enough_when_it_fits_one),
 		T(a_private_run_is_shown_to_its_user_and_to_root),
