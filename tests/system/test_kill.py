@@ -1,4 +1,5 @@
 """The daemon killed at random, and at every named point of its road: every number equal in the end."""
+import os
 import random
 import subprocess
 import sys
@@ -56,6 +57,8 @@ class Kill(unittest.TestCase):
 
     def test_a_hundred_kills_under_load_lose_nothing_and_count_nothing_twice(self):
         kills, steps = 1000 if tap.LONG else 100, 1500
+        # While they go on nobody is done: three ranks have to be connected at once for a step.
+        os.environ["WORKLOAD_FINISH_S"] = str(kills)
         choose = random.Random(7)
         runs, done = [], 0
         with Daemon() as daemon:
