@@ -222,19 +222,23 @@ static void take_logs(struct density_scratch *s, uint64_t n_rows, struct density
 	d->mean_log10 = n_rows == 0 ? (double)NAN : sum / d->d_sae;
 }
 
-/* Features with a count below the limit. */
-static uint32_t features_below(const struct tally *t, uint64_t limit) {
-	uint32_t low = 0, high = t->n;
+/* How many of n numbers, which ascend, are below the limit. */
+static uint32_t numbers_below(const uint32_t *numbers, uint32_t n, uint64_t limit) {
+	uint32_t low = 0, high = n;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (t->count[middle] < limit) {
+		if (numbers[middle] < limit) {
 			low = middle + 1;
 		} else {
 			high = middle;
 		}
 	}
-	return t->below[low];
+	return low;
+}
+
+static uint32_t features_below(const struct tally *t, uint64_t limit) {
+	return t->below[numbers_below(t->count, t->n, limit)];
 }
 
 /* The smallest count in the bin: log10(count / rows) ≥ bin / 20 − 10. Whole decades are
@@ -271,18 +275,11 @@ static void fill_fixed_bins(const struct tally *t, uint64_t n_rows, struct densi
  * when it is the last), as log10. */
 static void order_statistics(const struct tally *t, uint64_t n_rows, uint32_t k, double ret[2]) {
 	uint32_t rank = k + (t->count[0] == 0 ? t->features[0] : 0); /* among all features */
-	uint32_t low = 0, high = t->n - 1;
+	uint32_t i =
+		numbers_below(t->below, t->n, rank + 1ull) - 1; /* the last with so few below it */
+	uint32_t next = rank + 1 < t->below[i + 1] || i + 1 == t->n ? i : i + 1;
 
-	while (low < high) { /* the last count with at most `rank` features below it */
-		uint32_t middle = high - (high - low) / 2;
-		if (t->below[middle] <= rank) {
-			low = middle;
-		} else {
-			high = middle - 1;
-		}
-	}
-	uint32_t next = rank + 1 < t->below[low + 1] || low + 1 == t->n ? low : low + 1;
-	ret[0] = log10((double)t->count[low] / (double)n_rows);
+	ret[0] = log10((double)t->count[i] / (double)n_rows);
 	ret[1] = log10((double)t->count[next] / (double)n_rows);
 }
 

@@ -3,7 +3,8 @@
  *
  * Computed from the histogram of the integer counts (count → how many features have it), then one
  * double log10 a distinct count, kept for the next window of as many rows: exact, and several times
- * faster at a million features than a log10 a feature. The numeric policy is the reference trainers': density = f32(count) / f32(rows); v = f32(log10(f32(density + f32(1e-10)))). */
+ * faster at a million features than a log10 a feature. The numeric policy is the reference
+ * trainers': density = f32(count) / f32(rows); v = f32(log10(f32(density + f32(1e-10)))). */
 #pragma once
 
 #include <stdbool.h>
