@@ -201,6 +201,18 @@ class BadInput(unittest.TestCase):
         self.wire.step(1, 0, scalars=())
         self.error(BAD_VALUE, 1)
 
+    def test_a_step_that_goes_back_in_its_lap_is_refused_with_what_was_expected(self):
+        self.wire.open("back1")
+        self.wire.step(1, 5).step(2, 5)
+        self.error(BAD_STEP, 2, "step 5 of lap 0 does not come after step 5, lap 0", "the next lap")
+        self.wire.step(3, 2, lap=1).send(FLUSH, 3)
+        self.assertEqual([ACK, 3], self.wire.until(ACK))
+
+    def test_a_dropped_that_is_half_of_a_place_ends_the_connection(self):
+        self.wire.open("half1")
+        self.wire.send(DROPPED, 1, 2, None, 7)
+        self.refused(self.wire.until(REFUSAL), MALFORMED, "lap and step are given only together")
+
     def test_a_message_of_the_wrong_shape_consumes_its_seq(self):
         self.wire.open("shape1")
         self.wire.send(STEP, 1, 0, 0)

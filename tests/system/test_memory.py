@@ -1,4 +1,5 @@
-"""What the daemon holds: 16 bytes a feature and run plus the stated buffers; as much again while a cut is written; little when idle."""
+"""What the daemon holds: 16 bytes a feature and run plus the stated buffers, as much again while a cut is written;
+little when idle."""
 import os
 import time
 import unittest

@@ -25,7 +25,7 @@ Stats = collections.namedtuple(
 )
 Stats.__doc__ = """What became of a run's messages.
 
-messages: given so far (a log call is one). acked: of them, on the daemon's disk. dropped: had no room. refused: the
+messages: given so far (a log call is one). acked: of them, on the daemon's disk. dropped: had no room, or were skipped. refused: the
 daemon would not have them. outbox_bytes, outbox_frames: kept until acked; outbox_bytes_max: the most there were.
 bytes_sent, connects, connected: of the connection. words: the last trouble, "" when there was none. seconds: spent in
 `log_step` in all, the handing over of what `log_activations` and `log_topk` have counted included."""
@@ -59,6 +59,7 @@ class Run:
             self._take_over()
             self._prepare()
             self._open()
+            _unfinished[self._key] = self
 
     def _take_over(self):
         """Two handles of a run cannot push at once: one that was begun before in this process is finished first."""
@@ -67,7 +68,6 @@ class Run:
         if before is not None and before._handle is not None:
             say("run %s was begun before in this process: that one is finished first" % self._id)
             before.finish()
-        _unfinished[self._key] = self
 
     def _prepare(self):
         """The C structures of a log call, made once."""
@@ -337,7 +337,8 @@ class Run:
         """The run's state after everything logged so far, for the trainer's own checkpoint.
 
         A dict with "run", "step" (the last step it holds, None before any) and "state" (bytes). Waits up to `timeout`
-        seconds for the daemon (not at all while no daemon was ever met); without its answer "state" is None, and a run that goes on from it is marked resumed.
+        seconds for the daemon (not at all while no daemon was ever met); without its answer "state" is None, and a run
+        that goes on from it is marked resumed.
         """
         result = {"run": self._id, "step": None, "state": None}
         with self._waiting:

@@ -398,6 +398,32 @@ class LogTest(RunTest):
         text = self.library.of("log")[0][1]["t"]
         self.assertEqual(text.decode(), "€" * 21845)
 
+    def test_a_skip_is_what_was_asked_for_and_no_trouble(self):
+        os.environ["SAE_METRICS_STRICT"] = "1"
+        self.library.answers["skip"] = native.DROPPED
+        self.assertIsNone(self.init().skip(7))
+        self.assertEqual(self.library.of("skip"), [(7,)])
+
+    def test_a_state_that_nobody_gave_is_told_of_as_it_was(self):
+        os.environ["SAE_METRICS_STRICT"] = "1"
+        run = self.init()
+        self.library.answers["state"] = native.AWAY
+        with self.assertRaisesRegex(sae_metrics.Error, "no daemon has been met yet: the checkpoint goes without"):
+            run.state_dict()
+        self.library.answers["state"] = native.TIMEOUT
+        with self.assertRaisesRegex(sae_metrics.Error, "the daemon gave no state within 2 s: the checkpoint goes"):
+            run.state_dict(timeout=2)
+
+    def test_a_run_begun_again_finishes_the_one_before_and_no_other(self):
+        first, other = self.init(id="again001"), self.init(id="other001")
+        second = self.init(id="again001")
+        self.assertEqual(len(self.library.of("finish")), 1)
+        first.finish()  # again: nothing
+        self.assertEqual(len(self.library.of("finish")), 1)
+        for run in (other, second):
+            run.finish()
+        self.assertEqual(len(self.library.of("finish")), 3)
+
     def test_events_and_marks(self):
         run = self.init()
         run.event("resample", "3 features", 5)
