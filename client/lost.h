@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-/* Where a STEP belongs: how often its stream had gone back, and its step. */
+/* Where a STEP belongs: how many laps its stream had begun before, and its step. */
 struct place {
 	uint32_t lap, step;
 };
