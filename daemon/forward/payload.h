@@ -1,0 +1,50 @@
+/* What is said to W&B, as text: GraphQL for what a run is, file_stream for what it logged. Pure. */
+#pragma once
+
+#include "buf.h"
+#include "message.h"
+
+/* A metric as W&B's charts know it. */
+struct payload_metric {
+	const char *name;
+	const char *step_metric; /* its x axis; NULL: _step */
+};
+
+/* A run as W&B gets to know it; whatever is NULL is not said. */
+struct payload_run {
+	const char *storage_id; /* what W&B called it; NULL at first */
+	const char *id, *entity, *project, *display_name, *group, *job_type, *notes;
+	const char *tags_json;   /* a JSON list of texts */
+	const char *config_json; /* a JSON object, as the trainer gave it */
+	const char *args_json;   /* a JSON list of texts: the command line */
+	const char *host, *program, *git_commit, *git_remote, *sweep_id;
+	const char *version; /* of this program */
+	double started;      /* 0: not known */
+	const struct payload_metric *metrics;
+	size_t n_metrics;
+};
+
+/* UpsertBucket with everything. 0, -ENOMEM, or -EINVAL (config, tags or args are no JSON of their kind). */
+int payload_upsert(struct buf *out, const struct payload_run *run);
+/* RunResumeStatus. 0 or -ENOMEM. */
+int payload_resume_status(
+	struct buf *out, const char *entity, const char *project, const char *run_id);
+
+struct payload_stream {
+	int64_t offset;      /* the number of the first line */
+	struct text history; /* JSON texts of lines, commas between them; empty: none */
+	const char *summary; /* a JSON object (NaN allowed); NULL: none */
+	bool complete;
+	int32_t exit_code;
+};
+
+/* A file_stream body; with nothing in it, a heartbeat: {}. 0 or -ENOMEM. */
+int payload_stream(struct buf *out, const struct payload_stream *stream);
+
+/* Addresses; entity, project and run are percent-escaped. 0 or -ENOMEM. */
+int payload_graphql_url(struct buf *out, const char *base_url);
+int payload_stream_url(struct buf *out, const char *base_url, const char *entity,
+	const char *project, const char *run_id);
+/* Where people look at it. app_url: NULL, or what WANDB_APP_URL says. */
+int payload_run_url(struct buf *out, const char *base_url, const char *app_url, const char *entity,
+	const char *project, const char *run_id);
