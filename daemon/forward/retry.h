@@ -29,9 +29,10 @@ enum verdict {
 enum verdict retry_judge(enum transport transport, int status);
 
 /* The wait before try number `n_failed` + 1 of one request: 2 s doubling to 60 s, and up to a quarter more;
- * VERDICT_SLOWLY and VERDICT_KEY from 60 s to 15 minutes. `chance` in [0, 1). */
+ * VERDICT_SLOWLY and VERDICT_KEY from 60 s to 15 minutes. `chance` in [0, 1). Never 0. */
 uint64_t retry_wait_ms(enum verdict verdict, uint32_t n_failed, double chance);
 
-/* A Retry-After: seconds (also with a fraction) or an HTTP date, in milliseconds from now, at most an
- * hour. -1 when it is neither; 0 for a date in the past. */
+/* A Retry-After: seconds (also with a fraction) or an HTTP date in one of its three forms, in milliseconds
+ * from now, at most an hour. -1 when it is neither or not given; 0 for a date in the past. `now_s` since
+ * 1970. */
 int64_t retry_after_ms(struct text value, double now_s);
