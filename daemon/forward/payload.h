@@ -1,10 +1,11 @@
-/* What is said to W&B, as text: GraphQL for what a run is, file_stream for what it logged. Pure. */
+/* What is said to W&B, as text: GraphQL for what a run is, file_stream for what it logged. Pure. All append to
+ * `out`, and nothing when they fail. */
 #pragma once
 
 #include "buf.h"
 #include "message.h"
 
-/* A metric as W&B's charts know it. */
+/* A metric as W&B's charts know it. A step metric need not be listed itself. */
 struct payload_metric {
 	const char *name;
 	const char *step_metric; /* its x axis; NULL: _step */
@@ -15,11 +16,11 @@ struct payload_run {
 	const char *storage_id; /* what W&B called it; NULL at first */
 	const char *id, *entity, *project, *display_name, *group, *job_type, *notes;
 	const char *tags_json;   /* a JSON list of texts */
-	const char *config_json; /* a JSON object, as the trainer gave it */
+	const char *config_json; /* a JSON object; the trainer's own _wandb is left out */
 	const char *args_json;   /* a JSON list of texts: the command line */
 	const char *host, *program, *git_commit, *git_remote, *sweep_id;
 	const char *version; /* of this program */
-	double started;      /* 0: not known */
+	double started;      /* since 1970; 0: not known */
 	const struct payload_metric *metrics;
 	size_t n_metrics;
 };
@@ -41,7 +42,8 @@ struct payload_stream {
 /* A file_stream body; with nothing in it, a heartbeat: {}. 0 or -ENOMEM. */
 int payload_stream(struct buf *out, const struct payload_stream *stream);
 
-/* Addresses; entity, project and run are percent-escaped. 0 or -ENOMEM. */
+/* Addresses; entity, project and run are percent-escaped, slashes at the end of a base are left out. 0 or
+ * -ENOMEM. */
 int payload_graphql_url(struct buf *out, const char *base_url);
 int payload_stream_url(struct buf *out, const char *base_url, const char *entity,
 	const char *project, const char *run_id);
