@@ -10,6 +10,11 @@
 
 /* ---- the beginning ---- */
 
+/* The user's W&B key: who runs as somebody else has no claim on it, unless he was chosen. */
+static bool may_have_key(const struct link *l) {
+	return l->opening->key_for_any_user || descriptor_peer_is_own_user(&l->socket);
+}
+
 static void on_welcome(struct link *l, const struct msg_welcome *m) {
 	struct stream *s = l->stream;
 	struct msg_open *open = &l->opening->open;
@@ -26,7 +31,7 @@ static void on_welcome(struct link *l, const struct msg_welcome *m) {
 	pthread_mutex_lock(&s->lock);
 	open->first_seq = s->outbox.acked + 1;
 	pthread_mutex_unlock(&s->lock);
-	uint8_t *frame = opening_open(open, &len);
+	uint8_t *frame = opening_open(open, may_have_key(l), &len);
 	if (frame == NULL) {
 		link_lose(l, 0, "out of memory");
 		return;

@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define UID_UNMAPPED 65534u /* what all users look like that a user namespace has no name for */
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct descriptor *all;
 
@@ -49,6 +51,14 @@ int descriptor_open_event(struct descriptor *d) {
 	int status = adopt(d, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
 	pthread_mutex_unlock(&lock);
 	return status;
+}
+
+bool descriptor_peer_is_own_user(const struct descriptor *d) {
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	return getsockopt(d->fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && len == sizeof peer &&
+	       peer.uid == geteuid() && peer.uid != UID_UNMAPPED;
 }
 
 void descriptor_close(struct descriptor *d) {

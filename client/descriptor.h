@@ -3,6 +3,8 @@
  * whenever somebody forks. */
 #pragma once
 
+#include <stdbool.h>
+
 struct descriptor {
 	int fd;                  /* -1: none */
 	struct descriptor *next; /* the list of all */
@@ -14,6 +16,9 @@ struct descriptor {
 /* Each opens one that is closed on exec and does not block. 0 or -errno. */
 int descriptor_open_socket(struct descriptor *d);
 int descriptor_open_event(struct descriptor *d);
+
+/* Whether who listens at the socket it is connected to runs as our own user. */
+bool descriptor_peer_is_own_user(const struct descriptor *d);
 
 /* Fine for none. */
 void descriptor_close(struct descriptor *d);

@@ -36,7 +36,7 @@ void link_init(
 
 void link_sent(struct link *l) {
 	if (l->outgoing.bytes != l->small) {
-		free(l->outgoing.bytes);
+		opening_frame_free(l->outgoing.bytes, l->outgoing.len);
 	}
 	l->outgoing = (struct outgoing){0};
 }
@@ -184,7 +184,7 @@ static void begin_connection(struct link *l) {
 	uint8_t *hello = opening_hello(&len);
 	l->in = malloc(LINK_IN_SIZE_MIN);
 	if (hello == NULL || l->in == NULL) {
-		free(hello);
+		opening_frame_free(hello, len);
 		link_lose(l, 0, "out of memory");
 		return;
 	}

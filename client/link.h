@@ -97,6 +97,6 @@ void link_lose(struct link *l, uint32_t min_delay_ms, const char *why);
 /* Gives it up for good. */
 void link_end(struct link *l);
 
-/* Sends a frame of malloc's, or one in `small`, as soon as it can be; and is done with it. */
+/* Sends an opening's frame, or one in `small`, as soon as it can be; and is done with it. */
 void link_send(struct link *l, uint8_t *bytes, size_t len);
 void link_sent(struct link *l);

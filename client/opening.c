@@ -67,7 +67,7 @@ static void borrow_names(struct msg_open *m, const struct saem_options *o) {
 	m->profile = borrow(o->profile);
 	m->architecture = borrow(o->architecture);
 	m->key_suffix = borrow(o->key_suffix);
-	m->wandb_key = borrow(o->wandb_key);
+	m->wandb_key = o->log_to_wandb != 0 ? borrow(o->wandb_key) : (struct text){0};
 	borrow_args(&m->args, o->args);
 }
 
@@ -223,6 +223,7 @@ static int own_texts(struct opening *o) {
 	if (o->memory == NULL) {
 		return -ENOMEM;
 	}
+	o->memory_size = size;
 	char *place = o->memory;
 	each_text(&o->open, move_text, &place);
 	return 0;
@@ -230,10 +231,11 @@ static int own_texts(struct opening *o) {
 
 static bool fits_a_frame(const struct msg_open *open) {
 	size_t len = 0;
-	uint8_t *frame = opening_open(open, &len);
+	uint8_t *frame = opening_open(open, true, &len);
+	bool fits = frame != NULL;
 
-	free(frame);
-	return frame != NULL;
+	opening_frame_free(frame, len);
+	return fits;
 }
 
 int opening_init(
@@ -242,7 +244,10 @@ int opening_init(
 	char host[256] = "";
 	const char *job = NULL;
 
-	*o = (struct opening){.quiet = options->quiet != 0};
+	*o = (struct opening){
+		.quiet = options->quiet != 0,
+		.key_for_any_user = options->wandb_key_any_user != 0,
+	};
 	borrow_names(&o->open, options);
 	take_numbers(&o->open, options);
 	gethostname(host, sizeof host - 1);
@@ -277,6 +282,9 @@ int opening_init(
 }
 
 void opening_finish(struct opening *o) {
+	if (o->memory != NULL) {
+		explicit_bzero(o->memory, o->memory_size);
+	}
 	free(o->memory);
 	*o = (struct opening){0};
 }
@@ -294,12 +302,20 @@ static uint8_t *frame_of(const struct message *m, size_t *ret_len) {
 		return NULL;
 	}
 
-	*ret_len = encode(m, 0, frame, size);
-	if (*ret_len == 0) {
-		free(frame);
+	size_t len = encode(m, 0, frame, size);
+	if (len == 0) {
+		opening_frame_free(frame, size);
 		return NULL;
 	}
+	*ret_len = len;
 	return frame;
+}
+
+void opening_frame_free(uint8_t *frame, size_t len) {
+	if (frame != NULL) {
+		explicit_bzero(frame, len);
+	}
+	free(frame);
 }
 
 uint8_t *opening_hello(size_t *ret_len) {
@@ -315,9 +331,12 @@ uint8_t *opening_hello(size_t *ret_len) {
 	return frame_of(&m, ret_len);
 }
 
-uint8_t *opening_open(const struct msg_open *open, size_t *ret_len) {
+uint8_t *opening_open(const struct msg_open *open, bool with_key, size_t *ret_len) {
 	struct message m = {.type = MSG_OPEN};
 
 	m.open = *open;
+	if (!with_key) {
+		m.open.wandb_key = (struct text){0};
+	}
 	return frame_of(&m, ret_len);
 }

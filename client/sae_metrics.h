@@ -104,7 +104,7 @@ struct saem_options {
 	int has_min_l0, has_min_explained_variance;
 	double min_l0, min_explained_variance;
 	int is_private, log_to_wandb;
-	const char *wandb_key;
+	const char *wandb_key; /* see wandb_key_any_user */
 
 	/* The names of saem_log_step's scalars, in its order. */
 	const char *const *scalars;
@@ -117,6 +117,14 @@ struct saem_options {
 	uint32_t when_full_wait_ms;
 
 	int quiet; /* say nothing on stderr */
+
+	/* wandb_key is the user's own key, for the daemon to forward this run with. It is used with
+	 * log_to_wandb alone, said anew on each connection, kept in memory only (wiped when
+	 * the handle is closed), and in no message or note of this library. A daemon of this process's own
+	 * user is given it, and no other unless this is not 0; the daemon then uses a key of its
+	 * own, and `status` says so where it has none. 64 bits, because an older caller's structure
+	 * ends in padding that may hold anything. */
+	uint64_t wandb_key_any_user;
 };
 
 /* clang-format off */

@@ -60,6 +60,7 @@ def init(
     lp_norm=None,
     scalars=None,
     log_to_wandb=None,
+    wandb_key=None,
     private=None,
     resume=None,
     rank=None,
@@ -96,6 +97,9 @@ def init(
     scalars: names of your own numbers, to be kept with every step given to `Run.log_step`.
 
     log_to_wandb * (False): whether the daemon forwards this run to W&B. private: other users may not read it.
+    wandb_key: the W&B key it does so with; kept in memory only. None: yours, as wandb would find it ($WANDB_API_KEY,
+    ~/.netrc), is handed to a daemon that runs as you. True: to any daemon. "...": this one, to any daemon. False: none.
+    Without one the daemon uses its own, if it has one.
     resume: "allow" (default: a run of that id goes on), "never", "must".
     rank, world_size: one process a run by default, whatever the environment says. With several on this host give each
     its rank, and all of them the same id and launch: any text that is another one at each start (both have defaults

@@ -96,6 +96,7 @@ class Options(ctypes.Structure):
         ("when_full", c_int),
         ("when_full_wait_ms", c_uint32),
         ("quiet", c_int),
+        ("wandb_key_any_user", c_uint64),
     ]
 
 

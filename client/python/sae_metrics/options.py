@@ -8,7 +8,8 @@ import numbers
 import os
 import sys
 
-from . import native
+from . import native, wandb_key
+from .errors import complain
 
 TEXT, COUNT, REAL, FLAG = "text", "a whole number", "a number", "True or False"
 
@@ -125,6 +126,7 @@ class Settings:
         self.thresholds = _check_thresholds(given.pop("thresholds"))
         self.scalars = _check_scalars(given.pop("scalars"))
         self.when_full, self.when_full_wait_ms = _check_when_full(given.pop("when_full"))
+        self.wandb_key = wandb_key.check(given.pop("wandb_key"))
         self._check_together()
 
     def _check_together(self):
@@ -136,6 +138,16 @@ class Settings:
             raise ValueError(
                 "rank: expected 0 ... world_size - 1 = %d, got %d" % ((self.world_size or 1) - 1, self.rank)
             )
+
+    def _key_to_hand_over(self):
+        if not self.log_to_wandb or self.wandb_key is False:
+            return None
+        if isinstance(self.wandb_key, str):
+            return self.wandb_key.encode()
+        key, why = wandb_key.find()
+        if key is None and self.wandb_key:
+            complain("wandb_key: no key was found (%s): the daemon uses its own, if it has one" % why)
+        return None if key is None else key.encode()
 
     def as_options(self):
         """(the C structure, what it points into)."""
@@ -155,6 +167,7 @@ class Settings:
         options.program = os.fsencode(sys.argv[0]) if getattr(sys, "argv", None) else None
         options.config_json = config_json(self.config)
         options.when_full, options.when_full_wait_ms = self.when_full, self.when_full_wait_ms
+        options.wandb_key, options.wandb_key_any_user = self._key_to_hand_over(), bool(self.wandb_key)
 
         names, tags, thresholds = native.text_list(self.scalars), native.text_list(self.tags), None
         options.scalars, options.n_scalars = names, len(self.scalars)

@@ -64,6 +64,7 @@ static void print_options(void) {
 	FIELD(options, when_full);
 	FIELD(options, when_full_wait_ms);
 	FIELD(options, quiet);
+	FIELD(options, wandb_key_any_user);
 	SIZE(options);
 }
 
