@@ -70,6 +70,18 @@ static const char *keep_summary(struct writer *w, const struct summary *summary)
 	return keep_buf(w, &json, summary_write(summary, &json));
 }
 
+static void row_forward(struct writer *w, const struct run *run, struct run_row *row) {
+	const struct registry_options *options = &run->registry->options;
+	struct buf json = {0};
+
+	row->forwards = run->facts.log_to_wandb && options->forwards;
+	row->forwards_ours = !options->forwards_without_ours;
+	if (row->forwards) {
+		row->forward_summary_json = keep_buf(
+			w, &json, summary_write_bare(&run->summary, row->forwards_ours, &json));
+	}
+}
+
 /* ---- the row ---- */
 
 static void row_facts(struct writer *w, const struct facts *f, struct run_row *row) {
@@ -166,6 +178,7 @@ static void write_row(
 	row_facts(w, &run->facts, row);
 	row_config(w, run, row);
 	row_progress(w, run, row);
+	row_forward(w, run, row);
 }
 
 static void write_streams(struct writer *w, const struct run *run, struct run_cut *cut) {

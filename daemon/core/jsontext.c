@@ -30,9 +30,9 @@ int json_write_text(struct buf *out, struct text text) {
 	return buf_append(out, "\"", 1);
 }
 
-int json_write_number(struct buf *out, double number) {
+int json_write_bare_number(struct buf *out, double number) {
 	if (!isfinite(number)) {
-		return buf_printf(out, "\"%s\"",
+		return buf_printf(out, "%s",
 			isnan(number) ? "NaN"
 			: number > 0  ? "Infinity"
 				      : "-Infinity");
@@ -45,6 +45,15 @@ int json_write_number(struct buf *out, double number) {
 		}
 	}
 	return buf_append(out, text, strlen(text));
+}
+
+int json_write_number(struct buf *out, double number) {
+	if (isfinite(number)) {
+		return json_write_bare_number(out, number);
+	}
+	int err = buf_append(out, "\"", 1);
+	err = err < 0 ? err : json_write_bare_number(out, number);
+	return err < 0 ? err : buf_append(out, "\"", 1);
 }
 
 static int write_numbers(struct buf *out, const double *numbers, size_t n) {
@@ -76,6 +85,11 @@ int json_write_value(struct buf *out, const struct value *value) {
 		return write_histogram(out, &value->histogram);
 	}
 	return 0;
+}
+
+int json_write_bare_value(struct buf *out, const struct value *value) {
+	return value->kind == VALUE_FLOAT ? json_write_bare_number(out, value->number)
+					  : json_write_value(out, value);
 }
 
 int json_write_list(struct buf *out, const struct text_list *list) {

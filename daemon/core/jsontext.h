@@ -11,6 +11,9 @@ int json_write_text(struct buf *out, struct text text);
 /* Shortest form that reads back the same; "NaN", "Infinity" and "-Infinity" as texts. */
 int json_write_number(struct buf *out, double number);
 int json_write_value(struct buf *out, const struct value *value);
+/* As W&B has it: what is not finite stands as the bare token NaN, Infinity or -Infinity. */
+int json_write_bare_number(struct buf *out, double number);
+int json_write_bare_value(struct buf *out, const struct value *value);
 int json_write_list(struct buf *out, const struct text_list *list);
 
 /* Whether `text` is one JSON object, nested no deeper than a reader of ours will follow. */

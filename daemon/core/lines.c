@@ -295,7 +295,8 @@ int lines_close_lowest(
 		return err;
 	}
 	for (uint32_t i = 0; i < closed->n_entries && err == 0; i++) {
-		err = summary_set(summary, closed->entries[i].key, &closed->entries[i].value);
+		const struct line_entry *e = &closed->entries[i];
+		err = summary_set(summary, e->key, &e->value, e->source == LINE_OURS);
 	}
 
 	l->first = line->next;

@@ -31,6 +31,8 @@ struct registry_options {
 	uint64_t user_budget;      /* bytes of core state one user may make us hold */
 	uint64_t stall_factor_pct; /* stalled after this × the usual step time … */
 	uint64_t stall_min_ms;     /* … and at least this long */
+	/* Of runs with log_to_wandb: whether lines for W&B are kept, and without our own metrics. */
+	bool forwards, forwards_without_ours;
 };
 
 /* Who is at the other end; from the kernel, not from the message. */
@@ -189,6 +191,8 @@ struct run_row {
 	uint32_t uid;
 	int32_t pid;
 	bool has_exit_code, is_private, log_to_wandb, resumed;
+	bool forwards, forwards_ours;     /* lines for W&B are kept; our own metrics are in them */
+	const char *forward_summary_json; /* for W&B; NULL unless it forwards */
 	int32_t exit_code;
 	uint32_t d_sae, d_in, world_size, attempt;
 	uint32_t wandb_log_frequency, feature_sampling_window, dead_feature_window;
@@ -219,6 +223,7 @@ struct run_cut {
 	uint32_t *window, *last;    /* malloc'ed copies, NULL when not changed */
 	bool base_changed;          /* a window closed, or a state was restored */
 	uint64_t *base;             /* malloc'ed copy, NULL when not changed */
+	int64_t forward_lines; /* the store's answer: lines for W&B decided so far, -1: it is not forwarded */
 };
 
 /* Runs with something to commit; NULL ends. */

@@ -9,7 +9,7 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION 3u
+#define VERSION 4u
 
 /* ---- out ---- */
 

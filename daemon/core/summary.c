@@ -18,6 +18,7 @@ struct summary_entry {
 	uint32_t hash;
 	uint16_t next; /* in its bucket: index + 1, 0 ends */
 	bool overlaid; /* set by the trainer itself */
+	bool is_ours;  /* none of the profile's keys, and not logged by the trainer */
 	enum entry_kind kind;
 	union {
 		double number;
@@ -126,6 +127,7 @@ static int set_json(struct summary *s, const char *key, char *json, bool overlai
 		return err;
 	}
 	e->overlaid = overlaid;
+	e->is_ours = e->is_ours && !overlaid;
 	entry_give(s, e, ENTRY_JSON, json, 0, 0);
 	return 0;
 }
@@ -139,11 +141,7 @@ static int set_written(struct summary *s, const char *key, const struct value *v
 	return set_json(s, key, (char *)json.data, false);
 }
 
-int summary_set(struct summary *s, const char *key, const struct value *value) {
-	if (value->kind != VALUE_FLOAT && value->kind != VALUE_INT) {
-		return set_written(s, key, value);
-	}
-
+static int set_number(struct summary *s, const char *key, const struct value *value) {
 	struct summary_entry *e;
 	int err = claim(s, key, 0, &e);
 	if (err < 0 || e == NULL || e->overlaid) {
@@ -155,6 +153,16 @@ int summary_set(struct summary *s, const char *key, const struct value *value) {
 		entry_give(s, e, ENTRY_INT, NULL, 0, value->integer);
 	}
 	return 0;
+}
+
+int summary_set(struct summary *s, const char *key, const struct value *value, bool is_ours) {
+	bool is_number = value->kind == VALUE_FLOAT || value->kind == VALUE_INT;
+	int err = is_number ? set_number(s, key, value) : set_written(s, key, value);
+	struct summary_entry *e = find(s, key, hash_text(key));
+	if (e != NULL && !e->overlaid) {
+		e->is_ours = is_ours;
+	}
+	return err;
 }
 
 int summary_overlay(struct summary *s, struct text object) {
@@ -177,7 +185,7 @@ int summary_overlay(struct summary *s, struct text object) {
 	return 0;
 }
 
-static int entry_write(const struct summary_entry *e, struct buf *out) {
+static int entry_write(const struct summary_entry *e, bool bare, struct buf *out) {
 	int err = json_write_text(out, text_of(e->key, strlen(e->key)));
 	err = err < 0 ? err : buf_append(out, ":", 1);
 	if (err < 0) {
@@ -185,7 +193,8 @@ static int entry_write(const struct summary_entry *e, struct buf *out) {
 	}
 	switch (e->kind) {
 	case ENTRY_FLOAT:
-		return json_write_number(out, e->number);
+		return bare ? json_write_bare_number(out, e->number)
+			    : json_write_number(out, e->number);
 	case ENTRY_INT:
 		return buf_printf(out, "%lld", (long long)e->integer);
 	case ENTRY_JSON:
@@ -194,13 +203,27 @@ static int entry_write(const struct summary_entry *e, struct buf *out) {
 	return 0;
 }
 
-int summary_write(const struct summary *s, struct buf *out) {
+static int write_entries(const struct summary *s, bool bare, bool with_ours, struct buf *out) {
+	bool is_first = true;
 	int err = buf_append(out, "{", 1);
 	for (uint32_t i = 0; i < s->count && err == 0; i++) {
-		err = i > 0 ? buf_append(out, ",", 1) : 0;
-		err = err < 0 ? err : entry_write(&s->entries[i], out);
+		const struct summary_entry *e = &s->entries[i];
+		if (e->is_ours && !with_ours) {
+			continue;
+		}
+		err = is_first ? 0 : buf_append(out, ",", 1);
+		err = err < 0 ? err : entry_write(e, bare, out);
+		is_first = false;
 	}
 	return err < 0 ? err : buf_append(out, "}", 1);
+}
+
+int summary_write(const struct summary *s, struct buf *out) {
+	return write_entries(s, false, true, out);
+}
+
+int summary_write_bare(const struct summary *s, bool with_ours, struct buf *out) {
+	return write_entries(s, true, with_ours, out);
 }
 
 void summary_pack(const struct summary *s, struct packer *p) {
@@ -209,6 +232,7 @@ void summary_pack(const struct summary *s, struct packer *p) {
 		const struct summary_entry *e = &s->entries[i];
 		pack_text(p, e->key);
 		pack_u8(p, e->overlaid);
+		pack_u8(p, e->is_ours);
 		pack_u8(p, (uint8_t)e->kind);
 		switch (e->kind) {
 		case ENTRY_FLOAT:
@@ -234,6 +258,7 @@ static void entry_unpack(struct summary *s, struct unpacker *u) {
 	}
 	free(key);
 	e->overlaid = unpack_bool(u);
+	e->is_ours = unpack_bool(u);
 	uint8_t kind = unpack_u8(u);
 	if (kind == ENTRY_FLOAT) {
 		entry_give(s, e, ENTRY_FLOAT, NULL, unpack_f64(u), 0);

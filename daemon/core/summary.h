@@ -24,12 +24,14 @@ struct summary {
 void summary_finish(struct summary *s);
 
 /* 0 or -ENOMEM. What exceeds the bounds is left out: the history has it. */
-int summary_set(struct summary *s, const char *key, const struct value *value);
+int summary_set(struct summary *s, const char *key, const struct value *value, bool is_ours);
 /* Lays the members of an object (approved by json_is_object) over it. 0 or -ENOMEM. */
 int summary_overlay(struct summary *s, struct text object);
 
 /* Appends it as a JSON object. 0 or -ENOMEM. */
 int summary_write(const struct summary *s, struct buf *out);
+/* The same for W&B: NaN and infinities as bare tokens, our own metrics only `with_ours`. */
+int summary_write_bare(const struct summary *s, bool with_ours, struct buf *out);
 
 void summary_pack(const struct summary *s, struct packer *p);
 void summary_unpack(struct summary *s, struct unpacker *u);

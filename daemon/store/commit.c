@@ -7,6 +7,7 @@
 
 #include "checksum.h"
 #include "clock.h"
+#include "hash.h"
 
 void committer_init(struct committer *c, struct db *db, const struct slots *slots) {
 	*c = (struct committer){.db = db, .slots = slots};
@@ -70,6 +71,12 @@ static void forget_marks(struct committer *c, const struct known_run *run) {
 	}
 }
 
+static void tell_forward(const struct known_run *run) {
+	for (struct run_cut *cut = run->cuts; cut != NULL; cut = cut->next) {
+		cut->forward_lines = run->now.forwards ? run->now.forward_lines : -1;
+	}
+}
+
 /* What was planned becomes what is, or never was; the cuts go back where they belong. */
 static void settle(struct committer *c, struct batch *batch, bool committed) {
 	while (c->touched != NULL) {
@@ -78,6 +85,7 @@ static void settle(struct committer *c, struct batch *batch, bool committed) {
 		if (committed) {
 			forget_marks(c, run);
 			run->now = run->next;
+			tell_forward(run);
 		} else if (!run->now.rejected) {
 			free(run->why);
 			run->why = NULL;
@@ -163,14 +171,55 @@ static int put_mark(struct committer *c, struct known_run *run, const struct cha
 			   checksum(mark->state, mark->state_len, 0), run->next.mark_first - 1));
 }
 
+/* An attempt contributes only what lies behind every step that has a line already. */
+static int put_forward_line(struct committer *c, struct known_run *run, const struct run_row *row,
+	const struct change_line *line) {
+	struct names *names = &run->next;
+	bool put = false;
+	if (!row->forwards || line->line == LINE_NONE || line->step <= names->forward_step) {
+		return 0;
+	}
+	int err = judge(c, writer_put_forward_line(&c->db->writer, names->n, names->forward_lines,
+				   line, row->forwards_ours, &put));
+	if (err == 0 && put) {
+		names->forward_lines++;
+		names->forward_step = line->step;
+	}
+	return err;
+}
+
+/* The summary is as of the newest line, so they are written together. */
+static int put_forward(struct committer *c, struct known_run *run, const struct run_cut *cut,
+	const struct change_line *last) {
+	struct names *names = &run->next;
+	const char *summary = cut->row.forward_summary_json;
+	if (!cut->row.forwards || summary == NULL) {
+		return 0;
+	}
+	uint32_t hash = hash_text(summary) | 1;
+	if (names->forwards && last == NULL && hash == names->forward_summary) {
+		return 0;
+	}
+	names->forwards = true;
+	names->forward_summary = hash;
+	return judge(c,
+		writer_put_forward(&c->db->writer, names->n, names->forward_lines, last, summary));
+}
+
 static int put_changes(struct committer *c, struct known_run *run, const struct run_cut *cut) {
+	const struct change_line *last = NULL;
 	int err = 0;
 	for (const struct change *ch = cut->changes.first; err == 0 && ch != NULL; ch = ch->next) {
+		int64_t forwarded = run->next.forward_lines;
 		err = ch->kind == CHANGE_MARK
 			      ? put_mark(c, run, &ch->mark)
 			      : judge(c, writer_put_change(&c->db->writer, run->next.n, ch));
+		if (err == 0 && ch->kind == CHANGE_LINE) {
+			err = put_forward_line(c, run, &cut->row, &ch->line);
+		}
+		last = run->next.forward_lines > forwarded ? &ch->line : last;
 	}
-	return err;
+	return err == 0 ? put_forward(c, run, cut, last) : err;
 }
 
 static int put_cut(struct committer *c, struct known_run *run, const struct run_cut *cut) {

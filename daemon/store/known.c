@@ -36,6 +36,9 @@ static void renumber(const void *node, VISIT visit, int depth) {
 		struct known_run *run = *(struct known_run *const *)node;
 		run->now.n = 0;
 		run->now.mark_first = run->now.mark_last + 1;
+		run->now.forwards = false;
+		run->now.forward_lines = 0;
+		run->now.forward_step = -1;
 	}
 }
 
@@ -72,14 +75,25 @@ static void take_marks(struct names *names, sqlite3_stmt *st) {
 	names->mark_last = sqlite3_column_int64(st, 1);
 }
 
+static void take_forward(struct names *names, sqlite3_stmt *st) {
+	names->forwards = true;
+	names->forward_lines = sqlite3_column_int64(st, 0);
+	if (sqlite3_column_type(st, 1) != SQLITE_NULL) {
+		names->forward_step = sqlite3_column_int64(st, 1);
+	}
+}
+
 static int read_names(struct db *db, const char *run_id, struct names *ret) {
-	struct names names = {.mark_first = 1};
+	struct names names = {.mark_first = 1, .forward_step = -1};
 	int err = ask(db, STATEMENT_FIND_RUN, run_id, 0, take_number, &names);
 	if (err == 0 && names.n != 0) {
 		err = ask(db, STATEMENT_FIND_STATE, NULL, names.n, take_slots, &names);
 	}
 	if (err == 0 && names.n != 0) {
 		err = ask(db, STATEMENT_MARK_RANGE, NULL, names.n, take_marks, &names);
+	}
+	if (err == 0 && names.n != 0) {
+		err = ask(db, STATEMENT_FIND_FORWARD, NULL, names.n, take_forward, &names);
 	}
 	if (err == 0) {
 		*ret = names;

@@ -12,6 +12,10 @@ struct names {
 	int64_t n; /* 0: the database does not know the run */
 	struct slot_ref hot, base;
 	int64_t mark_first, mark_last; /* restore points whose files are kept */
+	bool forwards;                 /* W&B is to have it */
+	int64_t forward_lines;         /* decided … */
+	int64_t forward_step;          /* … the newest of this step; -1: none */
+	uint32_t forward_summary;      /* a hash of what is stored; 0: not known */
 	bool rejected;
 };
 

@@ -161,13 +161,9 @@ int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uin
 }
 
 /* All ids first: whoever is called may read and write. */
-static int collect_ids(struct reader *r, char *(**ret_ids), size_t *ret_count) {
+static int collect_ids(struct reader *r, const char *sql, char *(**ret_ids), size_t *ret_count) {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(r->sql,
-		"SELECT id FROM runs_data WHERE state IN ('running', 'stalled') OR "
-		"(state = 'crashed' AND last_seen > unixepoch() - " CRASHED_LATELY ") "
-		"ORDER BY last_seen",
-		-1, &st, NULL);
+	int rc = sqlite3_prepare_v2(r->sql, sql, -1, &st, NULL);
 	int err = db_error(r->sql, rc);
 	while (err == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		char **more = realloc(*ret_ids, (*ret_count + 1) * sizeof **ret_ids);
@@ -184,11 +180,11 @@ static int collect_ids(struct reader *r, char *(**ret_ids), size_t *ret_count) {
 	return err < 0 ? err : db_error(r->sql, rc);
 }
 
-int reader_each_open_run(
-	struct reader *r, void (*each)(void *user, const char *run_id), void *user) {
+static int each_id(struct reader *r, const char *sql, void (*each)(void *user, const char *run_id),
+	void *user) {
 	char **ids = NULL;
 	size_t count = 0;
-	int err = collect_ids(r, &ids, &count);
+	int err = collect_ids(r, sql, &ids, &count);
 	for (size_t i = 0; i < count; i++) {
 		if (err == 0) {
 			each(user, ids[i]);
@@ -197,4 +193,23 @@ int reader_each_open_run(
 	}
 	free(ids);
 	return err;
+}
+
+int reader_each_open_run(
+	struct reader *r, void (*each)(void *user, const char *run_id), void *user) {
+	return each_id(r,
+		"SELECT id FROM runs_data WHERE state IN ('running', 'stalled') OR "
+		"(state = 'crashed' AND last_seen > unixepoch() - " CRASHED_LATELY ") "
+		"ORDER BY last_seen",
+		each, user);
+}
+
+/* Of a run that crashed W&B is not told the end; it may go on. */
+int reader_each_forward(
+	struct reader *r, void (*each)(void *user, const char *run_id), void *user) {
+	return each_id(r,
+		"SELECT r.id FROM forwards_data f JOIN runs_data r ON r.n = f.run "
+		"WHERE f.lines > f.accepted OR (f.completed = 0 AND r.state <> 'crashed') "
+		"ORDER BY r.n",
+		each, user);
 }

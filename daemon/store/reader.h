@@ -20,3 +20,4 @@ int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uin
 	uint8_t **ret_state, size_t *ret_len);
 int reader_each_open_run(
 	struct reader *r, void (*each)(void *user, const char *run_id), void *user);
+int reader_each_forward(struct reader *r, void (*each)(void *user, const char *run_id), void *user);

@@ -1,22 +1,22 @@
-/* Reports that were asked for and wait for the worker, first come first served. */
+/* What is asked of the database beside commits, and waits for the worker: first come, first served.
+ *
+ * A request is the beginning of a struct of its own kind. */
 #pragma once
 
-#include <sqlite3.h>
+#include "db.h"
 
-#include "store.h"
-
-struct request;
+struct request {
+	struct request *next; /* requests.first */
+	/* On the worker: 0, or what broke as in db.h. */
+	int (*serve)(struct request *r, struct db *db);
+	/* On the loop: tells whoever asked, with what serve left or with a status below 0, and frees it. */
+	void (*answer)(struct request *r, int status);
+};
 
 struct requests {
 	struct request *first, **tail;
 };
 
 void requests_init(struct requests *r);
-int requests_add(struct requests *r, const char *run_part, uint32_t reader_uid,
-	store_report_fn on_report, void *user);
+void requests_add(struct requests *r, struct request *request); /* takes */
 struct request *requests_take(struct requests *r);
-
-/* On the worker. */
-void request_serve(struct request *r, sqlite3 *sql);
-/* Answers whoever asked, with what request_serve made or with `status` below 0, and frees it. */
-void request_answer(struct request *r, int status);

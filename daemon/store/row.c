@@ -74,6 +74,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_MARK_RANGE] =
 		"SELECT coalesce(min(n) FILTER (WHERE kept), max(n) + 1, 1), coalesce(max(n), 0) "
 		"FROM marks_data WHERE run = ?",
+	[STATEMENT_FIND_FORWARD] = "SELECT lines, step FROM forwards_data WHERE run = ?",
+	[STATEMENT_FORWARD] =
+		"INSERT INTO forwards_data (run, lines, step, time, elapsed_s, summary) "
+		"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET lines = excluded.lines, "
+		"step = coalesce(excluded.step, step), time = coalesce(excluded.time, time), "
+		"elapsed_s = coalesce(excluded.elapsed_s, elapsed_s), summary = excluded.summary",
+	[STATEMENT_FORWARD_LINE] = "forward_lines_data",
 };
 
 /* INSERT INTO table VALUES (?, …), as many as it has columns. */

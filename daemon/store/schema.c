@@ -5,6 +5,7 @@
 /* From version i to i + 1. Only ever appended to. */
 static const char *const steps[] = {
 	schema_1_sql,
+	schema_2_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

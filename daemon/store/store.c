@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asked.h"
 #include "clock.h"
 #include "commit.h"
 #include "crash.h"
@@ -22,7 +23,7 @@
 #define LOG_LONG_BYTES (64u << 20)
 
 /* What the worker does; one at a time. */
-enum job { JOB_NONE, JOB_COMMIT, JOB_CHECKPOINT, JOB_REPORT, JOB_REOPEN, JOB_CLOSE };
+enum job { JOB_NONE, JOB_COMMIT, JOB_CHECKPOINT, JOB_REQUEST, JOB_REOPEN, JOB_CLOSE };
 
 struct store {
 	uv_loop_t *loop;
@@ -51,7 +52,7 @@ struct store {
 	uv_timer_t retry;
 	uint64_t retry_ms;
 	bool waiting; /* for the timer */
-	bool commit_wanted, reopen_wanted, report_next;
+	bool commit_wanted, reopen_wanted, request_next;
 	int trouble; /* what was last said by on_trouble, 0: all is well */
 	size_t checkpoint_at;
 	double last_commit_s;
@@ -74,9 +75,8 @@ static int do_job(struct store *s) {
 		return commit_batch(&s->committer, &s->flushing);
 	case JOB_CHECKPOINT:
 		return db_checkpoint(&s->files.db, &s->pinned);
-	case JOB_REPORT:
-		request_serve(s->serving, s->files.db.sql);
-		return 0;
+	case JOB_REQUEST:
+		return s->serving->serve(s->serving, &s->files.db);
 	case JOB_REOPEN:
 		return files_reopen(&s->files, s->damage_suspected, s->words);
 	case JOB_CLOSE:
@@ -146,7 +146,7 @@ static void deliver(struct store *s, int status) {
 }
 
 static void on_commit_done(struct store *s) {
-	s->report_next = true;
+	s->request_next = true;
 	switch (s->status) {
 	case 0:
 		s->last_commit_s = s->job_s;
@@ -220,11 +220,17 @@ static void on_checkpoint_done(struct store *s) {
 	}
 }
 
-static void on_report_done(struct store *s) {
+static void on_request_done(struct store *s) {
 	struct request *request = s->serving;
+	int status = s->status;
 	s->serving = NULL;
-	s->report_next = false;
-	request_answer(request, 0);
+	s->request_next = false;
+	if (status == -EIO || status == -EBADMSG || status == -ESTALE) {
+		/* As with a commit: what is in memory may not be what is on disk. */
+		s->reopen_wanted = true;
+		s->damage_suspected = status == -EBADMSG;
+	}
+	request->answer(request, status);
 }
 
 static void on_retry_closed(uv_handle_t *handle) {
@@ -240,7 +246,8 @@ static void on_close_done(struct store *s) {
 	batch_clear(&s->flushing);
 	committer_finish(&s->committer);
 	while (s->requests.first != NULL) {
-		request_answer(requests_take(&s->requests), -ECANCELED);
+		struct request *request = requests_take(&s->requests);
+		request->answer(request, -ECANCELED);
 	}
 	uv_close((uv_handle_t *)&s->retry, on_retry_closed);
 }
@@ -249,7 +256,7 @@ static void on_work_done(uv_work_t *work, int uv_status) {
 	static void (*const on_done[])(struct store *) = {
 		[JOB_COMMIT] = on_commit_done,
 		[JOB_CHECKPOINT] = on_checkpoint_done,
-		[JOB_REPORT] = on_report_done,
+		[JOB_REQUEST] = on_request_done,
 		[JOB_REOPEN] = on_reopen_done,
 	};
 	struct store *s = work->data;
@@ -283,14 +290,14 @@ static enum job choose_write(const struct store *s) {
 	return s->commit_wanted && s->filling.first != NULL ? JOB_COMMIT : JOB_NONE;
 }
 
-/* Reports and commits take turns, so that neither starves the other. */
+/* Requests and commits take turns, so that neither starves the other. */
 static enum job choose_job(const struct store *s) {
 	if (s->closing) {
 		return JOB_CLOSE;
 	}
 	enum job write = choose_write(s);
 	bool readable = s->requests.first != NULL && !s->reopen_wanted;
-	return readable && (write == JOB_NONE || s->report_next) ? JOB_REPORT : write;
+	return readable && (write == JOB_NONE || s->request_next) ? JOB_REQUEST : write;
 }
 
 static void prepare_commit(struct store *s) {
@@ -312,7 +319,7 @@ static void store_next(struct store *s) {
 	case JOB_COMMIT:
 		prepare_commit(s);
 		break;
-	case JOB_REPORT:
+	case JOB_REQUEST:
 		s->serving = requests_take(&s->requests);
 		break;
 	case JOB_CLOSE:
@@ -433,9 +440,25 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 
 int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
 	store_report_fn on_report, void *user) {
-	int err = requests_add(&s->requests, run_part, reader_uid, on_report, user);
-	if (err == 0) {
-		store_next(s);
+	struct request *request = request_report(run_part, reader_uid, on_report, user);
+	if (request == NULL) {
+		return -ENOMEM;
 	}
-	return err;
+	requests_add(&s->requests, request);
+	store_next(s);
+	return 0;
+}
+
+int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_visit, void *user) {
+	struct request *request = request_visit(visit, on_visit, user);
+	if (request == NULL) {
+		return -ENOMEM;
+	}
+	requests_add(&s->requests, request);
+	store_next(s);
+	return 0;
+}
+
+int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user) {
+	return reader_each_forward(&s->reader, each, user);
 }

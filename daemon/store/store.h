@@ -10,6 +10,7 @@
 
 #include <uv.h>
 
+#include "forwarding.h"
 #include "registry.h"
 
 struct json_t; /* jansson */
@@ -82,3 +83,11 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
 int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
 	store_report_fn on_report, void *user);
+
+/* A visit of the forwarder's (forwarding.h), on the worker, between commits. `on_visit` gets it back on the loop, with
+ * what spool_visit says or, when the store is closed first, -ECANCELED. 0 or -ENOMEM (not taken). */
+typedef void (*store_visit_fn)(void *user, struct forward_visit *visit, int status);
+int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_visit, void *user);
+
+/* Calls `each`, on the loop thread, for every run that W&B does not have all of yet. */
+int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user);

@@ -43,6 +43,10 @@ enum statement {
 	STATEMENT_MARK,
 	STATEMENT_FORGET_MARKS,
 	STATEMENT_MARK_RANGE,
+	/* forwarding */
+	STATEMENT_FIND_FORWARD,
+	STATEMENT_FORWARD,
+	STATEMENT_FORWARD_LINE,
 	STATEMENT_COUNT
 };
 
@@ -74,6 +78,13 @@ int writer_put_mark(struct writer *r, int64_t run, int64_t n, const struct chang
 /* An event that no change brought; run 0: of the database. */
 int writer_put_event(
 	struct writer *r, int64_t run, double time, const char *kind, const char *text);
+
+/* What is decided of a run's lines for W&B; `last` NULL: none yet. `summary`: a JSON object. */
+int writer_put_forward(struct writer *r, int64_t run, int64_t lines, const struct change_line *last,
+	const char *summary);
+/* The line under that ordinal, unless it has no key for W&B: *ret_put says. */
+int writer_put_forward_line(struct writer *r, int64_t run, int64_t ordinal,
+	const struct change_line *line, bool with_ours, bool *ret_put);
 
 struct state_row {
 	const uint8_t *small;

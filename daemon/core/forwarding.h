@@ -1,0 +1,90 @@
+/* Where the forwarding of a run to W&B stands, and what one visit to the database saves and brings.
+ * Plain data: the store keeps it, the forwarder moves it, neither knows the other.
+ *
+ * A line gets its ordinal (0, 1, 2, …, without a hole) in the transaction that closes it; at W&B it has
+ * the number base + ordinal. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf.h"
+#include "message.h"
+
+struct forward_cursor { /* owns its texts */
+	bool has_base;  /* W&B was asked how far it is, for this database */
+	int64_t base;
+	int64_t accepted; /* ordinals below it need not be sent any more: W&B has them … */
+	int64_t skipped;  /* … so many of them because it had their steps already … */
+	int64_t refused;  /* … and so many as stand-ins: they were not taken and are set aside */
+	bool has_step;    /* of the newest that W&B accepted */
+	uint32_t step;
+	double time;
+	bool completed;                                           /* W&B was told of the end */
+	char *storage_id, *entity, *project, *display_name, *url; /* as W&B calls it */
+	char *parked; /* why nothing is sent until somebody says otherwise; NULL: it goes on */
+};
+
+/* 0 or -ENOMEM (*to is empty then). */
+int forward_cursor_copy(struct forward_cursor *to, const struct forward_cursor *from);
+void forward_cursor_finish(struct forward_cursor *c);
+
+/* What W&B is told of the run itself; texts NULL where nothing is known. */
+struct forward_about {
+	char *entity, *project, *name, *group, *job_type, *notes;
+	char *tags_json, *config_json, *args_json;
+	char *host, *program, *git_commit, *git_remote, *sweep_id, *profile, *key_suffix;
+	double started;
+};
+void forward_about_finish(struct forward_about *a);
+
+/* A line that is to be sent. */
+struct forward_line {
+	uint32_t step;
+	double time;
+};
+
+enum forward_save {
+	FORWARD_SAVE_NOTHING,
+	FORWARD_SAVE_CURSOR,
+	/* The server has `server_lines`, its newest of step `server_step` (-1: it has none): fixes the base, and
+	 * skips the lines whose steps it has. */
+	FORWARD_SAVE_BASE
+};
+
+struct forward_visit {
+	char run_id[RUN_ID_MAX + 1];
+
+	/* Saved first, in one transaction. */
+	enum forward_save save;
+	struct forward_cursor cursor; /* saved; and brought back as it is then */
+	int64_t server_lines, server_step;
+	int64_t refuse; /* ordinal of a line to set aside, -1: none … */
+	int refuse_status;
+	char refuse_words[256]; /* … and what W&B said of it */
+	char event[384];        /* "" or what users are to know, for the run's events */
+
+	/* Then wanted: */
+	bool want_about, want_summary;
+	int64_t lines_max; /* 0: none, only the rest */
+	size_t bytes_max;  /* the first line comes whatever its size */
+	int64_t look_at;   /* an ordinal whose step and time are asked for; -1: none */
+
+	/* And brought. */
+	int64_t lines; /* decided so far */
+	bool ended;    /* finished, failed, preempted or stopped */
+	bool silent;   /* crashed: W&B finds out by itself */
+	int32_t exit_code;
+	uint32_t uid;
+	double oldest_time; /* of the first line that is not accepted; 0: none */
+	struct forward_about about;
+	char *summary;      /* JSON object, or NULL */
+	struct buf content; /* JSON texts of lines, commas between them */
+	int64_t first, n_lines;
+	struct forward_line last; /* of these */
+	bool has_looked;
+	struct forward_line looked;
+};
+
+struct forward_visit *forward_visit_create(const char *run_id); /* NULL when memory is short */
+void forward_visit_destroy(struct forward_visit *v);

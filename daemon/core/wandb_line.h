@@ -1,0 +1,14 @@
+/* A closed line as W&B's history has it: one JSON object, written once and kept as it is. */
+#pragma once
+
+#include "buf.h"
+#include "changes.h"
+
+/* Appends it, with `_step`, `_runtime` and `_timestamp`. Those keys are W&B's own: what a trainer logged
+ * under them is left out. *ret_n_keys: how many others there are; a line without any is not for
+ * W&B. 0 or -ENOMEM. */
+int wandb_line_write(
+	struct buf *out, const struct change_line *line, bool with_ours, uint32_t *ret_n_keys);
+
+/* The line that stands in for one W&B does not take: so that the next ones keep their numbers. */
+int wandb_line_write_empty(struct buf *out, uint32_t step, double time, double elapsed_s);

@@ -1,0 +1,92 @@
+#include "asked.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+#include "spool.h"
+
+/* ---- a report ---- */
+
+struct report_request {
+	struct request request; /* first */
+	char *run_part;
+	uint32_t reader_uid;
+	store_report_fn on_report;
+	void *user;
+	json_t *report;
+	int result;
+	char words[256];
+};
+
+static int report_serve(struct request *request, struct db *db) {
+	struct report_request *r = (struct report_request *)request;
+	struct report_query query = {.run_part = r->run_part, .reader_uid = r->reader_uid};
+	r->result = report_build(db->sql, &query, &r->report, r->words);
+	return 0;
+}
+
+static void report_answer(struct request *request, int status) {
+	struct report_request *r = (struct report_request *)request;
+	if (status < 0) {
+		r->result = status;
+		snprintf(r->words, sizeof r->words, "%s", strerror(-status));
+	}
+	r->on_report(r->user, r->report, r->result, r->words);
+	json_decref(r->report);
+	free(r->run_part);
+	free(r);
+}
+
+struct request *request_report(
+	const char *run_part, uint32_t reader_uid, store_report_fn on_report, void *user) {
+	struct report_request *r = calloc(1, sizeof *r);
+	char *part = run_part == NULL ? NULL : strdup(run_part);
+	if (r == NULL || (run_part != NULL && part == NULL)) {
+		free(part);
+		free(r);
+		return NULL;
+	}
+	*r = (struct report_request){
+		.request = {.serve = report_serve, .answer = report_answer},
+		.run_part = part,
+		.reader_uid = reader_uid,
+		.on_report = on_report,
+		.user = user,
+	};
+	return &r->request;
+}
+
+/* ---- a visit of the forwarder's ---- */
+
+struct visit_request {
+	struct request request; /* first */
+	struct forward_visit *visit;
+	store_visit_fn on_visit;
+	void *user;
+};
+
+static int visit_serve(struct request *request, struct db *db) {
+	struct visit_request *r = (struct visit_request *)request;
+	return spool_visit(db, r->visit);
+}
+
+static void visit_answer(struct request *request, int status) {
+	struct visit_request *r = (struct visit_request *)request;
+	r->on_visit(r->user, r->visit, status);
+	free(r);
+}
+
+struct request *request_visit(struct forward_visit *visit, store_visit_fn on_visit, void *user) {
+	struct visit_request *r = calloc(1, sizeof *r);
+	if (r != NULL) {
+		*r = (struct visit_request){
+			.request = {.serve = visit_serve, .answer = visit_answer},
+			.visit = visit,
+			.on_visit = on_visit,
+			.user = user,
+		};
+	}
+	return r == NULL ? NULL : &r->request;
+}
