@@ -3,14 +3,7 @@
 #include <math.h>
 
 #include "json_text.h"
-
-enum value_code { /* history_data.kind */
-	CODE_NUM,
-	CODE_NAN,
-	CODE_INF,
-	CODE_MINUS_INF,
-	CODE_TEXT
-};
+#include "value_code.h"
 
 static int number_key(struct writer *r, const char *key, int64_t *ret) {
 	struct row find = row_begin(r, STATEMENT_FIND_KEY);
