@@ -24,21 +24,34 @@ static void join(char out[PATH_MAX], const char *folder, const char *rest) {
 void paths_system(struct paths *ret) {
 	join(ret->socket, "/run", "/sae-metricsd/socket");
 	join(ret->database, "/var/lib", "/sae-metricsd/metrics.db");
+	join(ret->config, "/etc", "/sae-metricsd/sae-metricsd.conf");
+}
+
+/* $variable/rest, or ~/fallback/rest. */
+static void join_xdg(
+	char out[PATH_MAX], const char *variable, const char *fallback, const char *rest) {
+	char folder[PATH_MAX];
+	const char *named = environment(variable);
+
+	if (named == NULL) {
+		join(folder, environment("HOME"), fallback);
+		named = folder[0] != '\0' ? folder : NULL;
+	}
+	join(out, named, rest);
 }
 
 void paths_user(struct paths *ret) {
-	const char *state = environment("XDG_STATE_HOME");
-
 	join(ret->socket, environment("XDG_RUNTIME_DIR"), "/sae-metricsd/socket");
-	if (state) {
-		join(ret->database, state, "/sae-metricsd/metrics.db");
-	} else {
-		join(ret->database, environment("HOME"), "/.local/state/sae-metricsd/metrics.db");
-	}
+	join_xdg(ret->database, "XDG_STATE_HOME", "/.local/state", "/sae-metricsd/metrics.db");
+	join_xdg(ret->config, "XDG_CONFIG_HOME", "/.config", "/sae-metricsd/sae-metricsd.conf");
 }
 
 const char *paths_socket_override(void) {
 	return environment("SAE_METRICS_SOCKET");
+}
+
+const char *paths_config_override(void) {
+	return environment("SAE_METRICSD_CONFIG");
 }
 
 static int make_folder(const char *path, mode_t mode) {

@@ -8,18 +8,22 @@
 struct paths {
 	char socket[PATH_MAX];
 	char database[PATH_MAX];
+	char config[PATH_MAX];
 };
 
-/* The host's: /run/sae-metricsd/socket, /var/lib/sae-metricsd/metrics.db. */
+/* The host's: /run/sae-metricsd/socket, /var/lib/sae-metricsd/metrics.db, /etc/sae-metricsd/sae-metricsd.conf. */
 void paths_system(struct paths *ret);
 
-/* The user's: $XDG_RUNTIME_DIR/sae-metricsd/socket and $XDG_STATE_HOME/sae-metricsd/metrics.db
- * (~/.local/state where that is not set). "" for what the environment does not tell, or what would be
+/* The user's: $XDG_RUNTIME_DIR/sae-metricsd/socket, $XDG_STATE_HOME/sae-metricsd/metrics.db (~/.local/state where
+ * that is not set) and $XDG_CONFIG_HOME/sae-metricsd/sae-metricsd.conf (~/.config). "" for what the environment does not tell, or what would be
  * too long to be a path. */
 void paths_user(struct paths *ret);
 
 /* $SAE_METRICS_SOCKET, which goes before both; NULL when not set or empty. */
 const char *paths_socket_override(void);
+
+/* $SAE_METRICSD_CONFIG, likewise. */
+const char *paths_config_override(void);
 
 /* Makes the folder that `path` lies in, and those above it that are missing, with this mode. 0, or -errno
  * and the folder that could not be made. */

@@ -17,7 +17,9 @@ static int clean(void **state) {
 
 	unsetenv("XDG_RUNTIME_DIR");
 	unsetenv("XDG_STATE_HOME");
+	unsetenv("XDG_CONFIG_HOME");
 	unsetenv("SAE_METRICS_SOCKET");
+	unsetenv("SAE_METRICSD_CONFIG");
 	setenv("HOME", "/home/ada", 1);
 	return 0;
 }
@@ -29,6 +31,7 @@ static void the_hosts_paths_are_fixed(void **state) {
 	paths_system(&p);
 	assert_string_equal(p.socket, "/run/sae-metricsd/socket");
 	assert_string_equal(p.database, "/var/lib/sae-metricsd/metrics.db");
+	assert_string_equal(p.config, "/etc/sae-metricsd/sae-metricsd.conf");
 }
 
 static void a_users_paths_follow_the_environment(void **state) {
@@ -39,10 +42,13 @@ static void a_users_paths_follow_the_environment(void **state) {
 	paths_user(&p);
 	assert_string_equal(p.socket, "/run/user/1000/sae-metricsd/socket");
 	assert_string_equal(p.database, "/home/ada/.local/state/sae-metricsd/metrics.db");
+	assert_string_equal(p.config, "/home/ada/.config/sae-metricsd/sae-metricsd.conf");
 
 	setenv("XDG_STATE_HOME", "/state", 1);
+	setenv("XDG_CONFIG_HOME", "/config", 1);
 	paths_user(&p);
 	assert_string_equal(p.database, "/state/sae-metricsd/metrics.db");
+	assert_string_equal(p.config, "/config/sae-metricsd/sae-metricsd.conf");
 }
 
 static void what_the_environment_does_not_tell_is_empty(void **state) {
@@ -54,6 +60,7 @@ static void what_the_environment_does_not_tell_is_empty(void **state) {
 	paths_user(&p);
 	assert_string_equal(p.socket, "");
 	assert_string_equal(p.database, "");
+	assert_string_equal(p.config, "");
 }
 
 static void what_is_too_long_for_a_path_is_empty(void **state) {
@@ -66,6 +73,7 @@ static void what_is_too_long_for_a_path_is_empty(void **state) {
 	setenv("HOME", home, 1);
 	paths_user(&p);
 	assert_string_equal(p.database, "");
+	assert_string_equal(p.config, "");
 }
 
 static void an_empty_override_is_none(void **state) {
@@ -76,6 +84,12 @@ static void an_empty_override_is_none(void **state) {
 	assert_null(paths_socket_override());
 	setenv("SAE_METRICS_SOCKET", "/tmp/s", 1);
 	assert_string_equal(paths_socket_override(), "/tmp/s");
+
+	assert_null(paths_config_override());
+	setenv("SAE_METRICSD_CONFIG", "", 1);
+	assert_null(paths_config_override());
+	setenv("SAE_METRICSD_CONFIG", "/tmp/c", 1);
+	assert_string_equal(paths_config_override(), "/tmp/c");
 }
 
 static void folders_above_a_path_are_made(void **state) {

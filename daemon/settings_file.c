@@ -1,0 +1,221 @@
+/* The file, read with inih.
+ *
+ * As distributions build it, inih tells its handler no line numbers, and of the lines it cannot read the number of the
+ * first only. So the reader it gets its lines from counts them, and a line that is neither blank, comment nor heading
+ * and for which the handler was not called is one that cannot be read. Lines are handed over without the
+ * whitespace before them: to inih, that would be the rest of the value above. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ini.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "settings_private.h"
+#include "text.h"
+
+#define FILE_LEN_MAX 65536u /* a hundred times what there is to set */
+#define SECTION_SIZE 32u
+
+struct reading {
+	struct settings_loading *loading;
+	const char *at, *end;
+	unsigned line;
+	bool is_owed;   /* the handler is to be called for this line */
+	bool is_passed; /* so are the lines of a section that does not exist: that was said once */
+	unsigned lines[SETTINGS_KEYS_MAX]; /* where each key was given; 0: nowhere yet */
+};
+
+#define LINE_PROBLEM(r, format, ...)                                                               \
+	settings_problem((r)->loading, "%s:%u: " format, (r)->loading->settings->file, (r)->line,  \
+		##__VA_ARGS__)
+
+static bool is_space(char c) {
+	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
+}
+
+/* The next line without the space around it. */
+static struct text next_line(struct reading *r) {
+	const char *newline = memchr(r->at, '\n', (size_t)(r->end - r->at));
+	const char *begin = r->at, *end = newline != NULL ? newline : r->end;
+
+	r->at = newline != NULL ? newline + 1 : r->end;
+	r->line++;
+	if (r->line == 1 && end - begin >= 3 && memcmp(begin, "\xef\xbb\xbf", 3) == 0) {
+		begin += 3; /* some editors mark UTF-8 */
+	}
+	while (begin < end && is_space(*begin)) {
+		begin++;
+	}
+	while (end > begin && is_space(end[-1])) {
+		end--;
+	}
+	return text_of(begin, (size_t)(end - begin));
+}
+
+static void read_heading(struct reading *r, struct text line) {
+	char section[SECTION_SIZE] = "", quote[TEXT_QUOTE_SIZE];
+	const char *end = memchr(line.data, ']', line.len);
+
+	if (end == NULL) {
+		LINE_PROBLEM(r, "expected [SECTION]");
+		return;
+	}
+	struct text name = text_of(line.data + 1, (size_t)(end - line.data - 1));
+	if (name.len < sizeof section) {
+		memcpy(section, name.data, name.len);
+	}
+	r->is_passed = !settings_has_section(section);
+	if (r->is_passed) {
+		LINE_PROBLEM(r, "there is no section [%s]", text_quote(name, quote));
+	}
+}
+
+/* Whether inih is to see it. */
+static bool judge_line(struct reading *r, struct text line, size_t len_max) {
+	if (line.len == 0 || line.data[0] == '#' || line.data[0] == ';') {
+		return false;
+	}
+	if (line.data[0] == '[') {
+		read_heading(r, line);
+		return true;
+	}
+	if (r->is_passed) {
+		return false;
+	}
+	const char *flaw = text_flaw(line, false);
+	if (flaw != NULL) {
+		LINE_PROBLEM(r, "the line %s", flaw);
+		return false;
+	}
+	if (line.len > len_max) {
+		LINE_PROBLEM(r, "the line has %zu bytes, there may be %zu", line.len, len_max);
+		return false;
+	}
+	r->is_owed = true;
+	return true;
+}
+
+static void settle_line(struct reading *r) {
+	if (r->is_owed) {
+		LINE_PROBLEM(r, "expected NAME = VALUE");
+	}
+	r->is_owed = false;
+}
+
+/* inih's fgets. */
+static char *on_reader(char *out, int size, void *user) {
+	struct reading *r = user;
+	size_t len_max = (size_t)size - 3; /* a newline, a NUL, and not quite full */
+
+	settle_line(r);
+	if (r->at == r->end) {
+		return NULL;
+	}
+	struct text line = next_line(r);
+	size_t len = judge_line(r, line, len_max) ? line.len : 0;
+	memcpy(out, line.data, len);
+	memcpy(out + len, "\n", 2);
+	return out;
+}
+
+static void unknown_key(struct reading *r, const char *section, const char *name) {
+	char known[1024] = "", quote[TEXT_QUOTE_SIZE];
+	size_t len = 0;
+
+	for (size_t i = 0; i < settings_n_keys; i++) {
+		const struct settings_key *key = &settings_keys[i];
+		if (strcmp(key->section, section) == 0 && len < sizeof known) {
+			len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
+				len > 0 ? ", " : "", key->name);
+		}
+	}
+	LINE_PROBLEM(r, "there is no \"%s\" in [%s], but %s",
+		text_quote(text_of(name, strlen(name)), quote), section, known);
+}
+
+/* inih's call for a NAME = VALUE. */
+static int on_value(void *user, const char *section, const char *name, const char *value) {
+	struct reading *r = user;
+
+	if (value == NULL) {
+		return 1; /* a NAME alone, which some builds let pass */
+	}
+	r->is_owed = false;
+	int key = settings_find(section, name);
+	if (section[0] == '\0') {
+		LINE_PROBLEM(r, "expected a section before it: [wandb]");
+	} else if (key < 0) {
+		unknown_key(r, section, name);
+	} else if (r->lines[key] > 0) {
+		LINE_PROBLEM(r, "%s: was given in line %u already", name, r->lines[key]);
+	} else {
+		r->lines[key] = r->line;
+		settings_set(
+			r->loading, (size_t)key, value, (struct settings_source){.line = r->line});
+	}
+	return 1;
+}
+
+/* 0 or -errno. */
+static int read_all(int fd, char *out, size_t size, size_t *ret_len) {
+	size_t len = 0;
+	ssize_t n;
+
+	while (len < size && (n = read(fd, out + len, size - len)) != 0) {
+		if (n < 0) {
+			return -errno;
+		}
+		len += (size_t)n;
+	}
+	*ret_len = len;
+	return 0;
+}
+
+static void read_text(struct settings_loading *l, const char *text, size_t len) {
+	struct reading r = {.loading = l, .at = text, .end = text + len};
+
+	if (ini_parse_stream(on_reader, &r, on_value, &r) == -2) {
+		settings_problem(l, "memory is short");
+		l->err = -ENOMEM;
+	}
+	settle_line(&r);
+}
+
+static void read_open_file(struct settings_loading *l, int fd) {
+	const char *path = l->settings->file;
+	char *text = malloc(FILE_LEN_MAX + 1);
+	size_t len = 0;
+	struct stat st;
+
+	int err = text == NULL ? -ENOMEM : read_all(fd, text, FILE_LEN_MAX + 1, &len);
+	if (err < 0) {
+		settings_problem(l, "%s: %s", path, strerror(-err));
+		l->err = err;
+	} else if (len > FILE_LEN_MAX) {
+		settings_problem(l, "%s: has more than %u bytes", path, FILE_LEN_MAX);
+	} else if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) != 0) {
+		/* It says where a key is sent. */
+		settings_problem(l, "%s: may be written by everybody: `chmod o-w` it", path);
+	} else {
+		read_text(l, text, len);
+	}
+	free(text);
+}
+
+void settings_read_file(struct settings_loading *l, bool may_be_missing) {
+	int fd = open(l->settings->file, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		read_open_file(l, fd);
+		close(fd);
+		return;
+	}
+	if (may_be_missing && (errno == ENOENT || errno == ENOTDIR)) {
+		free(l->settings->file);
+		l->settings->file = NULL;
+		return;
+	}
+	l->err = -errno;
+	settings_problem(l, "%s: %s", l->settings->file, strerror(-l->err));
+}

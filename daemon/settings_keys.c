@@ -1,0 +1,77 @@
+/* All there is to set: a line a key. */
+#include "settings_private.h"
+
+#include <string.h>
+
+#define MINUTE_MS 60000u
+#define HOUR_MS   3600000u
+
+#define WANDB(name)               "wandb", #name, offsetof(struct settings, wandb.name)
+#define WANDB_FIELD(name, member) "wandb", #name, offsetof(struct settings, wandb.member)
+
+/* W&B's own words for its modes are taken, too. */
+static const struct settings_word modes[] = {
+	{"online", WANDB_MODE_ONLINE},
+	{"offline", WANDB_MODE_OFFLINE},
+	{"off", WANDB_MODE_OFF},
+	{"run", WANDB_MODE_ONLINE},
+	{"dryrun", WANDB_MODE_OFFLINE},
+	{"disabled", WANDB_MODE_OFF},
+	{0},
+};
+
+static const struct settings_word axes[] = {
+	{"step", WANDB_X_AXIS_STEP},
+	{"tokens", WANDB_X_AXIS_TOKENS},
+	{0},
+};
+
+const struct settings_key settings_keys[] = {
+	{WANDB(base_url), &settings_kind_url, "https://api.wandb.ai", {"WANDB_BASE_URL"}},
+	{WANDB(app_url), &settings_kind_url, NULL, {"WANDB_APP_URL"}},
+	{WANDB(entity), &settings_kind_name, NULL, {"WANDB_ENTITY"}},
+	{WANDB(project), &settings_kind_name, NULL, {"WANDB_PROJECT"}},
+	{WANDB(mode), &settings_kind_word, "online", {"WANDB_MODE"}, .words = modes,
+		.words_expected = "online, offline or off"},
+	{WANDB(extra_metrics), &settings_kind_switch, "yes"},
+	{WANDB(x_axis), &settings_kind_word, "step", .words = axes,
+		.words_expected = "step or tokens"},
+	{WANDB_FIELD(transmit_interval, transmit_interval_ms), &settings_kind_duration, "15s",
+		.min = 100, .max = HOUR_MS},
+	/* W&B calls a run crashed that is silent for some five minutes. */
+	{WANDB_FIELD(heartbeat_interval, heartbeat_interval_ms), &settings_kind_duration, "30s",
+		.min = 1000, .max = 4 * MINUTE_MS},
+	{WANDB_FIELD(request_timeout, request_timeout_ms), &settings_kind_duration, "180s",
+		.min = 1000, .max = HOUR_MS},
+	{WANDB(requests_per_s), &settings_kind_count, "20", .min = 1, .max = 1000},
+	{WANDB(key_file), &settings_kind_path},
+	{WANDB(proxy_http), &settings_kind_address, NULL, {"WANDB_HTTP_PROXY"}},
+	{WANDB(proxy_https), &settings_kind_address, NULL, {"WANDB_HTTPS_PROXY"}},
+	{WANDB(ca_file), &settings_kind_path, NULL, {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"}},
+	{WANDB(ca_directory), &settings_kind_path, NULL, {"SSL_CERT_DIR"}},
+	{WANDB(insecure_tls), &settings_kind_switch, "no", {"WANDB_INSECURE_DISABLE_SSL"}},
+	{WANDB(allow_insecure_http), &settings_kind_switch, "no"},
+};
+const size_t settings_n_keys = sizeof settings_keys / sizeof settings_keys[0];
+
+_Static_assert(sizeof settings_keys / sizeof settings_keys[0] <= SETTINGS_KEYS_MAX,
+	"each key has a source");
+
+bool settings_has_section(const char *section) {
+	for (size_t i = 0; i < settings_n_keys; i++) {
+		if (strcmp(settings_keys[i].section, section) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int settings_find(const char *section, const char *name) {
+	for (size_t i = 0; i < settings_n_keys; i++) {
+		if (strcmp(settings_keys[i].section, section) == 0 &&
+			strcmp(settings_keys[i].name, name) == 0) {
+			return (int)i;
+		}
+	}
+	return -1;
+}

@@ -1,0 +1,193 @@
+/* How the text of a value becomes what the program goes by. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "settings_private.h"
+#include "text.h"
+#include "url.h"
+
+#define TEXT_LEN_MAX 4095u /* a path's; nothing else that is set is longer */
+
+static int expect(char expected[SETTINGS_EXPECTED_MAX], const char *words) {
+	snprintf(expected, SETTINGS_EXPECTED_MAX, "%s", words);
+	return -EINVAL;
+}
+
+/* Takes the text over, which may be NULL for want of memory. */
+static int replace(char **field, char *text) {
+	if (text == NULL) {
+		return -ENOMEM;
+	}
+	free(*field);
+	*field = text;
+	return 0;
+}
+
+static bool is_good_text(const char *text) {
+	size_t len = strlen(text);
+
+	return len > 0 && len <= TEXT_LEN_MAX && text_flaw(text_of(text, len), true) == NULL;
+}
+
+/* W&B's web pages have a host of their own; who names that means the other one. */
+static bool is_page_of_wandb(const struct url *u) {
+	static const char *const pages[] = {"wandb.ai", "www.wandb.ai", "app.wandb.ai"};
+
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+		if (u->host_len == strlen(pages[i]) &&
+			strncasecmp(u->host, pages[i], u->host_len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int read_url(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	struct url u;
+
+	if (!is_good_text(text) || url_read(text, &u) < 0) {
+		return expect(expected, "https://HOST[:PORT][/PATH]");
+	}
+	if (strcmp(key->name, "base_url") == 0 && is_page_of_wandb(&u)) {
+		return expect(expected, "https://api.wandb.ai, where programs go");
+	}
+	return replace(field, strndup(text, u.len));
+}
+
+static int read_name(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	(void)key;
+	if (!is_good_text(text) || strchr(text, '/') != NULL) {
+		return expect(expected, "a name, without slashes");
+	}
+	return replace(field, strdup(text));
+}
+
+static int read_path(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	const char *home = getenv("HOME");
+	char path[PATH_MAX];
+
+	(void)key;
+	if (is_good_text(text) && text[0] == '/') {
+		return replace(field, strdup(text));
+	}
+	if (is_good_text(text) && strncmp(text, "~/", 2) == 0 && home != NULL && home[0] == '/' &&
+		snprintf(path, sizeof path, "%s%s", home, text + 1) < (int)sizeof path) {
+		return replace(field, strdup(path));
+	}
+	return expect(expected, "a path that begins with / or ~/");
+}
+
+/* Of a proxy: libcurl knows more kinds than we would list. */
+static int read_address(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	(void)key;
+	if (!is_good_text(text) || strpbrk(text, " \t") != NULL) {
+		return expect(expected, "an address, as http://proxy.example.org:3128");
+	}
+	return replace(field, strdup(text));
+}
+
+static int read_word(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	for (const struct settings_word *w = key->words; w->word != NULL; w++) {
+		if (strcasecmp(w->word, text) == 0) {
+			memcpy(field, &w->value, sizeof w->value);
+			return 0;
+		}
+	}
+	return expect(expected, key->words_expected);
+}
+
+static int read_switch(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	static const struct settings_word words[] = {{"yes", true}, {"no", false}, {"true", true},
+		{"false", false}, {"on", true}, {"off", false}, {"1", true}, {"0", false}};
+
+	(void)key;
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+		if (strcasecmp(words[i].word, text) == 0) {
+			*(bool *)field = words[i].value != 0;
+			return 0;
+		}
+	}
+	return expect(expected, "yes or no");
+}
+
+/* Digits, within bounds; what stands behind them in ret_rest. Returns -1 when it is anything else. */
+static int64_t read_digits(const char *text, const char **ret_rest) {
+	int64_t number = 0;
+	const char *at = text;
+
+	for (; *at >= '0' && *at <= '9'; at++) {
+		number = number * 10 + (*at - '0');
+		if (number > UINT32_MAX) {
+			return -1;
+		}
+	}
+	*ret_rest = at;
+	return at > text ? number : -1;
+}
+
+static const struct {
+	const char *name;
+	uint32_t ms;
+} units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+#define N_UNITS (sizeof units / sizeof units[0])
+
+/* In the largest unit that needs no fraction. */
+static char *duration_text(char out[16], uint32_t ms) {
+	size_t i = 0;
+	while (ms % units[i].ms != 0) {
+		i++;
+	}
+	snprintf(out, 16, "%u%s", ms / units[i].ms, units[i].name);
+	return out;
+}
+
+static int read_duration(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	const char *unit = "";
+	char min[16], max[16];
+
+	int64_t number = read_digits(text, &unit);
+	for (size_t i = 0; number >= 0 && i < N_UNITS; i++) {
+		int64_t ms = number * units[i].ms;
+		if (strcmp(unit, units[i].name) == 0 && ms >= key->min && ms <= key->max) {
+			*(uint32_t *)field = (uint32_t)ms;
+			return 0;
+		}
+	}
+	snprintf(expected, SETTINGS_EXPECTED_MAX, "a time from %s to %s, as 500ms, 15s or 2m",
+		duration_text(min, key->min), duration_text(max, key->max));
+	return -EINVAL;
+}
+
+static int read_count(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	const char *rest = "";
+
+	int64_t number = read_digits(text, &rest);
+	if (number < key->min || number > key->max || *rest != '\0') {
+		snprintf(expected, SETTINGS_EXPECTED_MAX, "a number from %u to %u", key->min,
+			key->max);
+		return -EINVAL;
+	}
+	*(uint32_t *)field = (uint32_t)number;
+	return 0;
+}
+
+const struct settings_kind settings_kind_url = {read_url, true};
+const struct settings_kind settings_kind_name = {read_name, true};
+const struct settings_kind settings_kind_path = {read_path, true};
+const struct settings_kind settings_kind_address = {read_address, true};
+const struct settings_kind settings_kind_word = {read_word, false};
+const struct settings_kind settings_kind_switch = {read_switch, false};
+const struct settings_kind settings_kind_duration = {read_duration, false};
+const struct settings_kind settings_kind_count = {read_count, false};
