@@ -4,7 +4,7 @@
 
 #include "jsontext.h"
 
-static bool is_reserved(const char *key) {
+bool wandb_line_reserves(const char *key) {
 	return strcmp(key, "_step") == 0 || strcmp(key, "_runtime") == 0 ||
 	       strcmp(key, "_timestamp") == 0;
 }
@@ -30,7 +30,7 @@ int wandb_line_write(
 	int err = buf_append(out, "{", 1);
 	for (uint32_t i = 0; i < line->n_entries && err == 0; i++) {
 		const struct line_entry *e = &line->entries[i];
-		if ((e->source == LINE_OURS && !with_ours) || is_reserved(e->key)) {
+		if ((e->source == LINE_OURS && !with_ours) || wandb_line_reserves(e->key)) {
 			continue;
 		}
 		err = write_entry(out, e);

@@ -1,11 +1,15 @@
 /* A closed line as W&B's history has it: one JSON object, written once and kept as it is. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "buf.h"
 #include "changes.h"
 
-/* Appends it, with `_step`, `_runtime` and `_timestamp`. Those keys are W&B's own: what a trainer logged
- * under them is left out. *ret_n_keys: how many others there are; a line without any is not for
+/* `_step`, `_runtime` and `_timestamp` are W&B's own: what a trainer logged under them is left out. */
+bool wandb_line_reserves(const char *key);
+
+/* Appends it, with those three. *ret_n_keys: how many others there are; a line without any is not for
  * W&B. 0 or -ENOMEM. */
 int wandb_line_write(
 	struct buf *out, const struct change_line *line, bool with_ours, uint32_t *ret_n_keys);

@@ -7,6 +7,7 @@
 
 #include "db.h"
 #include "line_value.h"
+#include "wandb_line.h"
 
 #define LINES_AHEAD 256 /* of the table of lines: a page of it or two */
 
@@ -165,6 +166,9 @@ static int take_row(struct line_reader *r, enum reader_statement which) {
 	sqlite3_stmt *st = r->statements[which];
 	int64_t number = sqlite3_column_int64(st, AT_KEY_NUMBER);
 
+	if (wandb_line_reserves(line_column_text(st, AT_KEY).data)) {
+		return 0;
+	}
 	if (!r->query.with_ours) {
 		if (sqlite3_column_int(st, AT_SOURCE) == LINE_OURS) {
 			return leave_out(r, number, line_column_text(st, AT_KEY).data);

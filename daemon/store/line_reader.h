@@ -1,5 +1,6 @@
 /* The lines of a run as W&B gets them, out of what is committed: in the order they were closed, `_step` strictly
- * increasing. Where a run went back, an attempt contributes only what lies behind every line before it.
+ * increasing, without what is logged under W&B's own keys. Where a run went back, an attempt contributes only what lies
+ * behind every line before it.
  *
  * Holds one line at a time, and between two calls no state of the database: lines that are committed never change, so
  * a long reading pins nobody's write-ahead log.

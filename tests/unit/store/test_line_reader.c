@@ -271,6 +271,24 @@ static void a_line_of_ours_alone_is_none_without_them(void **state) {
 	line_reader_close(r);
 }
 
+static void a_line_of_wandbs_own_keys_alone_is_none(void **state) {
+	const struct change_line *line = NULL;
+	(void)state;
+	entry_set(cut_line(cut, 0, 10, 1), 0, "_step", LINE_LOG, value_int(7));
+	struct change_line *l = cut_line(cut, 1, 20, 2);
+	entry_set(l, 0, "_timestamp", LINE_LOG, value_int(7));
+	entry_set(l, 1, "loss", LINE_LOG, value_int(7));
+	commit();
+
+	struct line_reader *r = reader_of(everything());
+	assert_int_equal(line_reader_next(r, &line), LINE_READ);
+	assert_int_equal(line->step, 20);
+	assert_int_equal(line->n_entries, 1);
+	assert_string_equal(line->entries[0].key, "loss");
+	assert_int_equal(next_step(r), -1);
+	line_reader_close(r);
+}
+
 static void a_key_of_ours_that_the_trainer_logs_later_is_the_trainers(void **state) {
 	(void)state;
 	mixed_line(0, 10);
@@ -377,6 +395,7 @@ int main(void) {
 		TEST(lines_of_other_runs_are_not_mixed_in),
 		TEST(our_metrics_can_stay_out),
 		TEST(a_line_of_ours_alone_is_none_without_them),
+		TEST(a_line_of_wandbs_own_keys_alone_is_none),
 		TEST(a_key_of_ours_that_the_trainer_logs_later_is_the_trainers),
 		TEST(reading_goes_on_behind_a_line_and_a_step_and_ends_where_told),
 		TEST(the_newest_line_is_known_before_they_are_read),
