@@ -37,14 +37,6 @@ static bool read_thresholds(struct fields *f, const msgpack_object *o,
 	return true;
 }
 
-static bool read_bool(struct fields *f, const msgpack_object *o, const char *key, bool *ret) {
-	if (o->type != MSGPACK_OBJECT_BOOLEAN) {
-		return fail_kind(f, 0, key, o, "a bool");
-	}
-	*ret = o->via.boolean;
-	return true;
-}
-
 static bool read_float_field(struct fields *f, const msgpack_object *o,
 	const struct open_field *field, struct msg_open *m) {
 	bool ok = read_finite(f, o, field->key, (double *)((char *)m + field->value));

@@ -297,9 +297,21 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	put_begin(w, 4, MSG_QUERY);
 	put_uint(w, m->token);
 	put_text(w, m->what);
-	put_map(w, 1);
+	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) + m->take_over);
 	put_word(w, "run");
 	put_text(w, m->run);
+	if (m->reason.data != NULL) {
+		put_word(w, "reason");
+		put_text(w, m->reason);
+	}
+	if (m->wandb_key.data != NULL) {
+		put_word(w, "wandb_key");
+		put_text(w, m->wandb_key);
+	}
+	if (m->take_over) {
+		put_word(w, "take_over");
+		put_bool(w, true);
+	}
 }
 
 static void put_reply(struct writer *w, const struct msg_reply *m) {

@@ -189,6 +189,19 @@ bool read_optional_text(struct fields *f, const msgpack_object *o, const struct 
 	return o == NULL || read_text(f, o, field, ret);
 }
 
+bool read_bool(struct fields *f, const msgpack_object *o, const char *name, bool *ret) {
+	if (o == NULL || o->type != MSGPACK_OBJECT_BOOLEAN) {
+		return fail_kind(f, 0, name, o, "a bool");
+	}
+	*ret = o->via.boolean;
+	return true;
+}
+
+bool read_optional_bool(struct fields *f, const msgpack_object *o, const char *name, bool *ret) {
+	*ret = false;
+	return o == NULL || read_bool(f, o, name, ret);
+}
+
 bool read_texts(struct fields *f, const msgpack_object *o, const struct text_field *field,
 	uint32_t list_max, bool cut, struct text *ret, uint32_t *ret_count) {
 	if (o == NULL || o->type != MSGPACK_OBJECT_ARRAY) {

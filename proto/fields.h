@@ -57,6 +57,9 @@ bool number_of(const msgpack_object *o, double *ret);
 
 bool read_text(struct fields *f, const msgpack_object *o, const struct text_field *field,
 	struct text *ret);
+bool read_bool(struct fields *f, const msgpack_object *o, const char *name, bool *ret);
+/* False where nothing is given. */
+bool read_optional_bool(struct fields *f, const msgpack_object *o, const char *name, bool *ret);
 /* *ret is {NULL, 0} where nothing is given. */
 bool read_optional_text(struct fields *f, const msgpack_object *o, const struct text_field *field,
 	struct text *ret);

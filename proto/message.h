@@ -77,6 +77,8 @@ enum reply_code {
 	REPLY_OK = 0,
 	REPLY_UNKNOWN_QUERY = 2,
 	REPLY_NO_SUCH_RUN = 4,
+	REPLY_NOT_PERMITTED = 13,
+	REPLY_RUN_ENDED = 37,
 };
 
 enum counts_form {
@@ -291,6 +293,9 @@ struct msg_error {
 struct msg_query {
 	uint64_t token;
 	struct text what, run;
+	struct text reason;    /* of stop */
+	struct text wandb_key; /* of sync; in no answer, and no log */
+	bool take_over;        /* of sync */
 };
 
 struct msg_reply {

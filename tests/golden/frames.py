@@ -331,11 +331,20 @@ def add_answers():
     add("query-status", "", [20, 5, "status", {"run": "ab12"}],
         {"type": "QUERY", "token": 5, "what": "status", "run": "ab12"})
     add("query-ping", "", [20, 6, "ping"], {"type": "QUERY", "token": 6, "what": "ping"}, exact=False)
+    add("query-stop", "", [20, 7, "stop", {"run": "ab12", "reason": "the disk is needed"}],
+        {"type": "QUERY", "token": 7, "what": "stop", "run": "ab12", "reason": "the disk is needed"})
+    add("query-sync", "", [20, 8, "sync", {"run": "ab12", "wandb_key": "0" * 40, "take_over": True}],
+        {"type": "QUERY", "token": 8, "what": "sync", "run": "ab12", "wandb_key": "0" * 40, "take_over": True})
+    add("query-of-a-later-reader", "Keys of a later version are passed over; what is false or nil is not given.",
+        [20, 9, "sync", {"run": "ab12", "reason": None, "take_over": False, "until": 7}, "later"],
+        {"type": "QUERY", "token": 9, "what": "sync", "run": "ab12"}, exact=False)
     add("reply", "The payload is JSON.", [21, 5, 0, None],
         {"type": "REPLY", "token": 5, "code": 0, "json": b'{"runs": []}'}, payload=b'{"runs": []}',
         sender="daemon")
     add("reply-no-such-run", "", [21, 5, 4, "no run is called ab12"],
         {"type": "REPLY", "token": 5, "code": 4, "words": "no run is called ab12", "json": b""}, sender="daemon")
+    add("reply-not-permitted", "", [21, 7, 13, "run ab12 is joe's"],
+        {"type": "REPLY", "token": 7, "code": 13, "words": "run ab12 is joe's", "json": b""}, sender="daemon")
 
 
 def add_refused():
@@ -363,6 +372,8 @@ def add_refused():
             "a key holds a control character; expected UTF-8 without control characters", seq=4)
     refused("refused-utf8", "", [8, 4, None, 0.0, Raw(b"\xa2\xc3\x28"), ""], "bad field", 32,
             "kind is not UTF-8; expected UTF-8 without control characters", seq=4)
+    refused("refused-key", "A key is not repeated.", [20, 5, "sync", {"run": "ab12", "wandb_key": "s" * 513}], "bad field",
+            2, "wandb_key has 513 bytes; expected 1 to 512")
     refused("refused-dropped", "How many seqs it stood for is not known.", [12, 4, 0, 0, None, None], "malformed", 2,
             "count is 0; expected 1 to 9223372036854775804")
 

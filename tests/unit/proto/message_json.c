@@ -312,6 +312,11 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	set(o, "token", uint_json(m->token));
 	set_text(o, "what", m->what);
 	set_text(o, "run", m->run);
+	set_text(o, "reason", m->reason);
+	set_text(o, "wandb_key", m->wandb_key);
+	if (m->take_over) {
+		set(o, "take_over", json_true());
+	}
 }
 
 static void tell_reply(json_t *o, const struct msg_reply *m) {

@@ -295,6 +295,34 @@ static void of_a_key_given_twice_the_last_one_counts(void **state) {
 	assert_memory_equal(m.open.run.data, "b", 1);
 }
 
+/* As many bytes as a preprocessor can count. */
+#define BYTES_64  "................................................................"
+#define BYTES_256 BYTES_64 BYTES_64 BYTES_64 BYTES_64
+
+static void a_question_with_a_wrong_argument_is_refused_and_no_key_repeated(void **state) {
+	(void)state;
+	static const struct refusal cases[] = {
+		{"[20, 1, \"stop\", 7]", "an element is an integer; expected a map", 2, 0},
+		{"[20, 1, \"stop\", {\"reason\": 7}]", "reason is an integer; expected text", 2, 0},
+		{"[20, 1, \"stop\", {\"reason\": \"." BYTES_256 "\"}]",
+			"reason has 257 bytes; expected 0 to 256", 2, 0},
+		{"[20, 1, \"stop\", {\"reason\": \"a\\u0000\"}]",
+			"reason holds a NUL; expected UTF-8 without NUL", 2, 0},
+		{"[20, 1, \"sync\", {\"wandb_key\": 4711}]",
+			"wandb_key is an integer; expected text", 2, 0},
+		{"[20, 1, \"sync\", {\"wandb_key\": \"\"}]",
+			"wandb_key has 0 bytes; expected 1 to 512", 2, 0},
+		{"[20, 1, \"sync\", {\"wandb_key\": \"secret\\n\"}]",
+			"wandb_key holds a control character; expected UTF-8 without control "
+			"characters",
+			2, 0},
+		{"[20, 1, \"sync\", {\"take_over\": 1}]",
+			"take_over is an integer; expected a bool", 2, 0},
+	};
+
+	check_refusals(cases, COUNT(cases), DECODE_BAD_FIELD, false);
+}
+
 static void a_step_out_of_range_is_refused_by_its_seq(void **state) {
 	(void)state;
 	static const struct refusal cases[] = {
@@ -528,6 +556,7 @@ int main(void) {
 		cmocka_unit_test(an_open_with_bad_names_is_refused),
 		cmocka_unit_test(long_lists_are_refused_but_arguments_are_cut),
 		cmocka_unit_test(of_a_key_given_twice_the_last_one_counts),
+		cmocka_unit_test(a_question_with_a_wrong_argument_is_refused_and_no_key_repeated),
 		cmocka_unit_test(a_step_out_of_range_is_refused_by_its_seq),
 		cmocka_unit_test(a_payload_is_exactly_the_counts_that_were_announced),
 		cmocka_unit_test(more_scalars_than_can_be_named_are_refused),
