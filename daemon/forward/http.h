@@ -41,7 +41,7 @@ struct http_response { /* borrowed by the callback */
 
 typedef void (*http_done_fn)(void *user, const struct http_response *response);
 
-/* 0 or -ENOMEM. */
+/* 0, -ENOMEM, or -ENOTSUP (a libcurl that would stop the loop while it looks up a name). */
 int http_open(uv_loop_t *loop, const struct http_options *options, struct http **ret);
 /* Cancels what is under way, without callbacks. */
 void http_close(struct http *h, void (*on_closed)(void *user), void *user);
@@ -49,5 +49,5 @@ void http_close(struct http *h, void (*on_closed)(void *user), void *user);
 /* 0, -ENOMEM, or -EINVAL (no http or https URL). */
 int http_post(struct http *h, const struct http_request *request, http_done_fn on_done, void *user,
 	struct http_call **ret);
-/* No callback will come. */
+/* No callback will come. Within the call's own it does nothing; after that the call is gone. */
 void http_cancel(struct http_call *call);
