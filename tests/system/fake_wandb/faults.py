@@ -25,6 +25,7 @@ class Fault:
     body: bytes | str | dict | None = None
     headers: dict = field(default_factory=dict)  # added to whatever is answered
     effect: bool | None = None
+    early: bool = False            # the `status` comes before the body is read, as proxies do it; not by operation or marker
     redirect: str | None = None    # a URL: Location of a 307 (or of `status`)
     wait_ms: float = 0             # before anything
     hang: bool = False             # no answer, until the other side gives up; takes no effect, but with effect=True
@@ -41,6 +42,8 @@ class Fault:
     def __post_init__(self):
         if self.reset not in (None, "before", "after") or self.die not in (None, *MOMENTS):
             raise ValueError(f"reset {self.reset!r}, die {self.die!r}")
+        if self.early and (self.effect or self.operation or self.marker or self.status is None):
+            raise ValueError("early: who has not read the body knows nothing of it")
         if self.redirect and self.status is None:
             self.status = 307
         if self.redirect:

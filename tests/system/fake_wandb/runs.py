@@ -101,8 +101,10 @@ class Run:
         """What a file_stream body does to it; `body` passed read_stream."""
         for name, part in body.get("files", {}).items():
             content = part["content"]
-            if self.complete:
-                note("after-complete", f"{name}: {len(content)} lines after the end")
+            end = part["offset"] + len(content)
+            if self.complete and (end > self.files[name].count or name == SUMMARY and strict
+                                  and content != self.files[name].lines[part["offset"]:end]):
+                note("after-complete", f"{name}: something new after the end")
             self.files[name].write(Write(request, part["offset"], len(content), content if strict else None), at,
                                    part.get("steps"), note)
         if not body.get("files"):

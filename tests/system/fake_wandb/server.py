@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import ssl
 import tempfile
 import time
@@ -127,6 +128,8 @@ class FakeWandb(World):
         kind, run = self._route(path)
         notes = self._enter(run, connection) if kind == "file_stream" else []
         try:
+            if self._refused_early(connection, head, number, kind, run):
+                return False
             body = connection.body(head.headers)
             if body is None:
                 self.cut += 1
@@ -139,6 +142,29 @@ class FakeWandb(World):
             return self._treat(connection, request, notes) and head.headers.get("connection", "").lower() != "close"
         finally:
             self._leave(run, connection)
+
+    def _refused_early(self, connection, head, number, kind, run):
+        if not any(fault.early for fault in self.faults):
+            return False
+        request = Request(0, time.time(), head.method, head.target.split("?")[0], head.headers, b"",
+                          int(head.headers.get("content-length", "0")), kind, run, connection=number)
+        with self.lock:
+            request.fault = fault = next((each for each in self.faults if each.early and each.meets(request)), None)
+            if fault is None:
+                return False
+            request.number, request.status = len(self.requests) + 1, fault.status
+            self.keep(request)
+        self._leave(run, connection)
+        connection.sock.sendall(answer(fault.status, {"Connection": "close", **fault.headers}, fault.text()))
+        connection.sock.shutdown(socket.SHUT_WR)
+        connection.wait_until_gone()  # closed at once, what is still coming would take the answer with it
+        return True
+
+    def keep(self, request):
+        if self._journal is not None:
+            meta = {name: getattr(request, name) for name in REMEMBERED}
+            self._journal.append({**meta, "violations": request.violations}, request.body)
+        super().keep(request)
 
     def _route(self, path):
         path = path.removeprefix(self.prefix)
@@ -162,7 +188,7 @@ class FakeWandb(World):
 
     def _treat(self, connection, request, notes):
         with self.lock:
-            fault = next((each for each in self.faults if each.meets(request)), None)
+            fault = next((each for each in self.faults if not each.early and each.meets(request)), None)
             if fault is None and self.chaos_dice is not None:
                 fault = self.chaos_dice.throw(request)
         request.fault, fault = fault, fault or NO_FAULT
@@ -181,9 +207,6 @@ class FakeWandb(World):
             if fault.garbage:
                 status, data = 200, GARBAGE
             request.status = None if fault.hang or fault.reset else status
-            if self._journal is not None:
-                meta = {name: getattr(request, name) for name in REMEMBERED}
-                self._journal.append({**meta, "violations": request.violations}, request.body)
             self.keep(request)
             self._die(fault, "after")
         return self._deliver(connection, request, fault, answer(status, {**headers, **fault.headers}, data), len(data))
