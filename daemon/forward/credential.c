@@ -67,7 +67,7 @@ static int no_memory(struct search *s) {
 
 static void keep(struct search *s, char *key, const char *place, const char *path) {
 	s->found->key = key;
-	snprintf(s->found->source, sizeof s->found->source, "%s%s", place, path);
+	snprintf(s->found->source, sizeof s->found->source, "%.16s%.100s", place, path);
 }
 
 /* Takes the key over. */
