@@ -6,6 +6,7 @@
 #include "text.h"
 
 #define UNREADABLE "\xef\xbf\xbd" /* U+FFFD */
+#define READ_MAX   65536u         /* what says nothing by then would only keep the loop busy */
 
 void reply_words_begin(struct reply_words *w, char out[REPLY_WORDS_MAX]) {
 	out[0] = '\0';
@@ -61,10 +62,18 @@ static size_t add_next(struct reply_words *w, struct text text) {
 	return len;
 }
 
-void reply_words_add(struct reply_words *w, struct text text) {
+static struct text beginning(struct text text) {
+	return text_of(text.data, text.len < READ_MAX ? text.len : READ_MAX);
+}
+
+static void add_plain(struct reply_words *w, struct text text) {
 	for (size_t i = 0; i < text.len && !w->full;) {
 		i += add_next(w, text_of(text.data + i, text.len - i));
 	}
+}
+
+void reply_words_add(struct reply_words *w, struct text text) {
+	add_plain(w, beginning(text));
 }
 
 /* ---- pages ---- */
@@ -116,17 +125,23 @@ static bool is_page(struct text text) {
 	return i < text.len && text.data[i] == '<';
 }
 
-void reply_words_add_body(struct reply_words *w, struct text body) {
-	if (!is_page(body)) {
-		reply_words_add(w, body);
-		return;
-	}
-	for (size_t i = 0; i < body.len && !w->full;) {
-		struct text rest = text_of(body.data + i, body.len - i);
+static void add_page(struct reply_words *w, struct text page) {
+	for (size_t i = 0; i < page.len && !w->full;) {
+		struct text rest = text_of(page.data + i, page.len - i);
 		size_t markup = markup_len(rest);
 		if (markup > 0) {
 			w->gap = true;
 		}
 		i += markup > 0 ? markup : add_next(w, rest);
+	}
+}
+
+void reply_words_add_body(struct reply_words *w, struct text body) {
+	struct text read = beginning(body);
+
+	if (is_page(read)) {
+		add_page(w, read);
+	} else {
+		add_plain(w, read);
 	}
 }

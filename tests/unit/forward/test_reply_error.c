@@ -139,6 +139,23 @@ static void a_cut_leaves_no_space_at_the_end(void **state) {
 	assert_int_equal(strlen(words), 254);
 }
 
+static void nobody_reads_on_for_ever_until_something_is_said(void **state) {
+	static char body[100000];
+	char words[256];
+	(void)state;
+
+	memset(body, ' ', sizeof body);
+	body[65535] = 'a';
+	body[65536] = 'b';
+	reply_error_words(text_of(body, sizeof body), words);
+	assert_string_equal(words, "a");
+	body[0] = '<';
+	body[1] = 'p';
+	body[2] = '>';
+	reply_error_words(text_of(body, sizeof body), words);
+	assert_string_equal(words, "a");
+}
+
 static void a_deleted_id_is_known_by_what_is_said_of_it(void **state) {
 	(void)state;
 	assert_true(reply_says_deleted(
@@ -159,6 +176,7 @@ int main(void) {
 		cmocka_unit_test(broken_utf8_becomes_one_mark),
 		cmocka_unit_test(what_is_too_long_is_cut_between_characters),
 		cmocka_unit_test(a_cut_leaves_no_space_at_the_end),
+		cmocka_unit_test(nobody_reads_on_for_ever_until_something_is_said),
 		cmocka_unit_test(a_deleted_id_is_known_by_what_is_said_of_it),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
