@@ -156,6 +156,7 @@ void engine_forget_all(struct engine *e) {
 	registry_destroy(e->registry);
 	e->registry = fresh;
 	load_open_runs(e);
+	engine_forward_again(e);
 }
 
 /* ---- opening ---- */
@@ -249,6 +250,13 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	start_handles(e);
 	load_open_runs(e);
 	engine_take_notes(e);
+	if (options->forward != NULL) {
+		err = engine_forward_open(e, options->forward);
+		if (err < 0) {
+			log_error("nothing can be forwarded to W&B (%s): lines are kept",
+				strerror(-err));
+		}
+	}
 	*ret = e;
 	return 0;
 }
@@ -304,6 +312,7 @@ void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	closing_handle(&e->closing, (uv_handle_t *)&e->due);
 	closing_handle(&e->closing, (uv_handle_t *)&e->tick);
 	processes_close(&e->processes, &e->closing);
+	engine_forward_close(e, &e->closing);
 	closing_hold(&e->closing);
 	store_close(e->store, closing_release, &e->closing);
 	closing_release(&e->closing);

@@ -3,6 +3,7 @@
  *   decide   a message is applied to the core            engine_peer.c
  *   cut      what changed is copied between two messages and handed to the store
  *   ack      what was committed is acknowledged          engine_commit.c
+ *   forward  what was committed goes on to W&B           engine_forward.c
  *   answer   snapshots, stops, queries                   engine_peer.c, engine_query.c
  *   runs     loaded, watched, forgotten                  engine_run.c
  *
@@ -10,6 +11,7 @@
  * callbacks that daemon.c wires. */
 #pragma once
 
+#include "forward.h"
 #include "server.h"
 #include "store.h"
 
@@ -28,6 +30,8 @@ struct engine_options {
 	struct registry_options registry;
 	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
+	const struct forward_options
+		*forward; /* NULL: nothing is forwarded; copied, its texts are borrowed */
 };
 
 /* Opens the database and loads the runs that had not ended. The options' strings are copied. 0, or -errno

@@ -170,6 +170,7 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	ack(e, cut);
 	engine_notes_committed(e, cut->run_id);
 	struct feed *feed = feed_of(cut->run);
+	engine_forward_committed(e, feed, cut);
 	feed_give_mark(e, feed);
 	engine_settle(e, feed);
 }

@@ -277,6 +277,7 @@ static enum session_verdict open_stream(struct peer *peer, const struct msg_open
 	int result = registry_open(e->registry, open, &identity, store_db_id(e->store),
 		engine_now(), &stream, &answer, &refusal);
 	if (result == 0) {
+		engine_forward_opened(e, id, open);
 		return opened(peer, open, stream, is_new, &answer);
 	}
 	if (result > 0) {

@@ -6,6 +6,7 @@
 #include "cadence.h"
 #include "closing.h"
 #include "engine.h"
+#include "forward.h"
 #include "list.h"
 #include "process.h"
 
@@ -49,6 +50,7 @@ struct feed {
 	bool has_wanted_mark;
 	uint32_t wanted_attempt, wanted_step;
 	char shown_state[16]; /* as last logged */
+	uint32_t names_hash;  /* of what W&B was last told that it is called */
 };
 
 /* The process behind a stream. The stream is found by its id: the core may have dropped it. */
@@ -74,6 +76,7 @@ struct engine {
 	struct registry_options registry_options;
 	uint64_t run_hold_bytes, hold_bytes;
 	struct store *store;
+	struct forward *forward; /* NULL: nothing is forwarded */
 	struct registry *registry;
 	struct server *server;
 	struct processes processes;
@@ -168,6 +171,16 @@ void engine_take_notes(struct engine *e);
 void engine_notes_committed(struct engine *e, const char *run_id);
 /* Their effects are forgotten: the files stay for the next start. */
 void engine_notes_forget(struct engine *e);
+
+/* ---- engine_forward.c ---- */
+
+int engine_forward_open(struct engine *e, const struct forward_options *options);
+void engine_forward_close(struct engine *e, struct closing *closing);
+/* The database is not what was thought. */
+void engine_forward_again(struct engine *e);
+void engine_forward_committed(struct engine *e, struct feed *feed, const struct run_cut *cut);
+/* A stream opened: its user may have handed a key over. */
+void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open);
 
 /* ---- engine_query.c ---- */
 

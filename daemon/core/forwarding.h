@@ -11,8 +11,9 @@
 #include "buf.h"
 #include "message.h"
 
-struct forward_cursor { /* owns its texts */
-	bool has_base;  /* W&B was asked how far it is, for this database */
+struct forward_cursor {            /* owns its texts */
+	uint8_t db_id[DB_ID_SIZE]; /* the database it was read from; none other takes it */
+	bool has_base;             /* W&B was asked how far it is, for this database */
 	int64_t base;
 	int64_t accepted; /* ordinals below it need not be sent any more: W&B has them … */
 	int64_t skipped;  /* … so many of them because it had their steps already … */

@@ -19,6 +19,7 @@ static int bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 		const void *base_db = sqlite3_column_blob(st, 1);
 		fresh.has_base = base_db != NULL && sqlite3_column_bytes(st, 1) == sizeof db->id &&
 				 memcmp(base_db, db->id, sizeof db->id) == 0;
+		memcpy(fresh.db_id, db->id, sizeof db->id);
 		fresh.base = sqlite3_column_int64(st, 0);
 		fresh.accepted = sqlite3_column_int64(st, 2);
 		fresh.has_step = sqlite3_column_type(st, 3) != SQLITE_NULL;

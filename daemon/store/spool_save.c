@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <string.h>
 
 #include "clock.h"
 #include "spool_private.h"
@@ -154,6 +155,9 @@ static int save_all(struct db *db, int64_t run, struct forward_visit *v) {
 int spool_save(struct db *db, int64_t run, struct forward_visit *v) {
 	if (v->save == FORWARD_SAVE_NOTHING) {
 		return 0;
+	}
+	if (memcmp(v->cursor.db_id, db->id, sizeof db->id) != 0) {
+		return -EXDEV;
 	}
 	int err = db_begin(db);
 	err = err < 0 ? err : save_all(db, run, v);

@@ -1,0 +1,107 @@
+/* What is committed goes on to W&B; what W&B has accepted comes back as a row. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine_private.h"
+#include "hash.h"
+#include "log.h"
+
+static void on_visited(void *user, struct forward_visit *visit, int status) {
+	struct engine *e = user;
+	if (e->forward == NULL) {
+		forward_visit_destroy(
+			visit); /* closed meanwhile: what was to be saved is found out again */
+		return;
+	}
+	forward_visited(e->forward, visit, status);
+}
+
+static int on_visit(void *user, struct forward_visit *visit) {
+	struct engine *e = user;
+	return store_visit(e->store, visit, on_visited, e);
+}
+
+static void on_stop(void *user, const char *id) {
+	struct engine *e = user;
+	struct run *run = registry_find(e->registry, id);
+	if (run == NULL) {
+		return; /* it has ended */
+	}
+	log_info("run %s: asked to stop from W&B", id);
+	run_stop(e->registry, run, "stopped from W&B");
+	engine_settle(e, feed_of(run));
+}
+
+static void add_one(void *user, const char *id) {
+	struct engine *e = user;
+	forward_add(e->forward, id);
+}
+
+static void add_open(struct engine *e) {
+	int err = store_each_forward(e->store, add_one, e);
+	if (err < 0) {
+		log_error("the runs that W&B does not have yet cannot be listed: %s; they are "
+			  "forwarded with their next commit or start",
+			strerror(-err));
+	}
+}
+
+int engine_forward_open(struct engine *e, const struct forward_options *options) {
+	static const struct forward_callbacks callbacks = {.visit = on_visit, .on_stop = on_stop};
+	int err = forward_open(e->loop, options, &callbacks, e, &e->forward);
+	if (err == 0) {
+		add_open(e);
+	}
+	return err;
+}
+
+void engine_forward_close(struct engine *e, struct closing *closing) {
+	struct forward *forward = e->forward;
+	if (forward != NULL) {
+		e->forward = NULL;
+		closing_hold(closing);
+		forward_close(forward, closing_release, closing);
+	}
+}
+
+void engine_forward_again(struct engine *e) {
+	if (e->forward != NULL) {
+		forward_forget_all(e->forward);
+		add_open(e);
+	}
+}
+
+static uint32_t hash_names(const struct run_row *row) {
+	const char *const names[] = {row->name, row->project, row->entity, row->group_name,
+		row->job_type, row->host, row->program, row->git_commit, row->sweep_id};
+	uint32_t hash = 1;
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		hash = hash * 31 + (names[i] != NULL ? hash_text(names[i]) : 0);
+	}
+	return hash;
+}
+
+/* Whether it says something of itself that W&B may not know. */
+static bool says_news(struct feed *feed, const struct run_row *row) {
+	uint32_t names = hash_names(row);
+	bool is_new = feed->names_hash != names || row->config_json != NULL || row->notes != NULL ||
+		      row->tags_json != NULL || row->args_json != NULL;
+	feed->names_hash = names;
+	return is_new;
+}
+
+void engine_forward_committed(struct engine *e, struct feed *feed, const struct run_cut *cut) {
+	if (e->forward == NULL || cut->forward_lines < 0) {
+		return;
+	}
+	bool ended = cut->row.ended > 0 && strcmp(cut->row.state, "crashed") != 0;
+	forward_note(
+		e->forward, cut->run_id, cut->forward_lines, ended, says_news(feed, &cut->row));
+}
+
+void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open) {
+	if (e->forward != NULL && open->log_to_wandb && open->wandb_key.len > 0) {
+		forward_give_key(e->forward, id, open->wandb_key);
+	}
+}

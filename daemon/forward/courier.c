@@ -1,0 +1,359 @@
+#include "courier.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "courier_private.h"
+#include "hash.h"
+#include "payload.h"
+
+const struct courier_policy courier_default_policy = {
+	.transmit_ms = 15000, /* as W&B's own client */
+	.heartbeat_ms = 30000,
+	.debounce_ms = 5000,
+	.settle_ms = 5000,     /* counts settle in two to four seconds */
+	.batch_max = 8u << 20, /* W&B takes 10 MiB */
+};
+
+/* Small at first: what a slow line can send within the time limit shows soon. */
+#define BATCH_FIRST    (1u << 20)
+#define LINES_MAX      100000
+#define VISIT_AGAIN_MS 5000u
+#define NS_PER_MS      1000000ull
+
+void courier_init(struct courier *c, const char *run_id, const struct courier_policy *policy) {
+	*c = (struct courier){
+		.policy = policy,
+		.bytes_max = BATCH_FIRST < policy->batch_max ? BATCH_FIRST : policy->batch_max,
+		.lines_max = LINES_MAX,
+		.refuse = -1,
+		.look_at = -1,
+		.stand_in = -1,
+		.news = true,
+	};
+	snprintf(c->run_id, sizeof c->run_id, "%s", run_id);
+}
+
+void courier_finish(struct courier *c) {
+	forward_cursor_finish(&c->cursor);
+	forward_about_finish(&c->about);
+	free(c->summary);
+	buf_finish(&c->content);
+	*c = (struct courier){0};
+}
+
+void courier_drop_lines(struct courier *c) {
+	buf_finish(&c->content);
+	c->n_lines = 0;
+	c->looked_ns = 0;
+}
+
+/* ---- news ---- */
+
+void courier_note(struct courier *c, int64_t lines, bool ended, bool about_changed) {
+	c->news = true;
+	c->lines = lines > c->lines ? lines : c->lines;
+	c->ended = ended;
+	c->about_news |= about_changed;
+}
+
+void courier_doubt(struct courier *c) {
+	c->known = false;
+	courier_drop_lines(c);
+}
+
+void courier_wake(struct courier *c) {
+	if (c->state == COURIER_WAITING && c->host_trouble) {
+		c->not_before_ns = 0;
+	}
+}
+
+void courier_resume(struct courier *c, bool take_over) {
+	c->not_before_ns = 0;
+	c->n_failed = 0;
+	if (c->cursor.parked == NULL && !take_over) {
+		return;
+	}
+	free(c->cursor.parked);
+	c->cursor.parked = NULL;
+	c->state = COURIER_WELL;
+	c->introduced = c->checked = c->has_read = c->doubted = false;
+	c->stand_in = -1;
+	if (take_over) {
+		c->cursor.has_base = false;
+		snprintf(c->event, sizeof c->event,
+			"forwarding goes on behind whatever W&B has, as asked");
+	}
+	c->save = FORWARD_SAVE_CURSOR;
+	courier_drop_lines(c);
+}
+
+/* ---- what is next ---- */
+
+static uint64_t later(uint64_t since_ns, uint64_t ms) {
+	return since_ns == 0 ? 0 : since_ns + ms * NS_PER_MS;
+}
+
+static bool is_due(uint64_t due_ns, uint64_t now_ns, uint64_t *when_ns) {
+	if (due_ns <= now_ns) {
+		return true;
+	}
+	*when_ns = due_ns < *when_ns ? due_ns : *when_ns;
+	return false;
+}
+
+static bool needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
+	if (!c->introduced) {
+		return true;
+	}
+	if (!c->about_news) {
+		return false;
+	}
+	return c->ended || is_due(later(c->upsert_ns, c->policy->debounce_ms), now_ns, when_ns);
+}
+
+bool courier_summary_is_new(const struct courier *c) {
+	return c->summary != NULL && c->summary_hash != c->summary_sent &&
+	       c->summary_hash != c->summary_refused;
+}
+
+static bool is_all_sent(const struct courier *c) {
+	return c->lines <= c->cursor.accepted;
+}
+
+/* When lines are looked for next: what nobody waits for goes in few requests. */
+static uint64_t transmit_ns(const struct courier *c) {
+	uint64_t last_ns = c->looked_ns > c->sent_ns ? c->looked_ns : c->sent_ns;
+	return later(last_ns, c->policy->transmit_ms);
+}
+
+static enum courier_want next_stream(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
+	if (c->n_lines > 0) {
+		return COURIER_STREAM;
+	}
+	bool at_once = c->catching_up || c->ended;
+	uint64_t due_ns = at_once ? 0 : transmit_ns(c);
+	if ((!is_all_sent(c) || c->news) && is_due(due_ns, now_ns, when_ns)) {
+		return COURIER_VISIT;
+	}
+	if (is_all_sent(c) && c->ended && !c->news && !c->cursor.completed) {
+		return COURIER_STREAM;
+	}
+	if (courier_summary_is_new(c) && is_due(due_ns, now_ns, when_ns)) {
+		return COURIER_STREAM;
+	}
+	uint64_t beat_ns = later(c->sent_ns, c->policy->heartbeat_ms);
+	if (!c->ended && !c->silent && is_due(beat_ns, now_ns, when_ns)) {
+		return COURIER_STREAM;
+	}
+	return COURIER_NOTHING;
+}
+
+/* Until somebody does something about it. */
+static bool is_held(const struct courier *c) {
+	return c->cursor.parked != NULL || !c->has_key;
+}
+
+static enum courier_want next_free(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
+	if (c->cursor.completed && is_all_sent(c) && c->ended) {
+		return c->news ? COURIER_VISIT : COURIER_NOTHING;
+	}
+	if (needs_upsert(c, now_ns, when_ns)) {
+		return c->has_about && !c->about_news ? COURIER_UPSERT : COURIER_VISIT;
+	}
+	if (c->checked) {
+		return next_stream(c, now_ns, when_ns);
+	}
+	uint64_t due_ns = c->has_read ? later(c->read_at_ns, c->policy->settle_ms) : 0;
+	return is_due(due_ns, now_ns, when_ns) ? COURIER_STATUS : COURIER_NOTHING;
+}
+
+static enum courier_want next_due(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
+	if (!c->known || c->save != FORWARD_SAVE_NOTHING || c->look_at >= 0) {
+		return COURIER_VISIT;
+	}
+	return is_held(c) ? COURIER_NOTHING : next_free(c, now_ns, when_ns);
+}
+
+enum courier_want courier_next(const struct courier *c, uint64_t now_ns, uint64_t *ret_when_ns) {
+	uint64_t when_ns = UINT64_MAX;
+	enum courier_want want = COURIER_NOTHING;
+
+	if (!c->busy && !c->gone && is_due(c->not_before_ns, now_ns, &when_ns)) {
+		want = next_due(c, now_ns, &when_ns);
+	}
+	if (want == COURIER_NOTHING) {
+		*ret_when_ns = when_ns;
+	}
+	return want;
+}
+
+bool courier_done(const struct courier *c) {
+	return c->gone || (c->known && !c->busy && !c->news && c->save == FORWARD_SAVE_NOTHING &&
+				  is_all_sent(c) && c->cursor.completed && c->ended);
+}
+
+/* ---- visits ---- */
+
+static bool wants_lines(const struct courier *c) {
+	return c->has_key && c->introduced && c->checked && c->cursor.has_base &&
+	       c->cursor.parked == NULL && c->refuse < 0 && c->n_lines == 0;
+}
+
+/* Right after lines were accepted more are fetched only while there are many. */
+static bool fetches_lines(const struct courier *c, uint64_t now_ns) {
+	uint64_t when_ns = UINT64_MAX;
+	if (c->save == FORWARD_SAVE_BASE) {
+		return false; /* which comes first is decided by it */
+	}
+	return wants_lines(c) &&
+	       (c->catching_up || c->ended || is_due(transmit_ns(c), now_ns, &when_ns));
+}
+
+struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns) {
+	struct forward_visit *v = forward_visit_create(c->run_id);
+	if (v == NULL || forward_cursor_copy(&v->cursor, &c->cursor) < 0) {
+		forward_visit_destroy(v);
+		return NULL;
+	}
+	v->save = c->save;
+	v->server_lines = c->server_lines;
+	v->server_step = c->server_step;
+	v->refuse = c->refuse;
+	v->refuse_status = c->refuse_status;
+	memcpy(v->refuse_words, c->refuse_words, sizeof v->refuse_words);
+	memcpy(v->event, c->event, sizeof v->event);
+	v->look_at = c->look_at;
+	v->want_about = needs_upsert(c, now_ns, &(uint64_t){UINT64_MAX});
+	v->want_summary = true;
+	if (fetches_lines(c, now_ns)) {
+		v->lines_max = c->lines_max;
+		v->bytes_max = c->bytes_max;
+		c->looked_ns = now_ns;
+	}
+	c->news = false;
+	c->about_news = c->about_news && !v->want_about;
+	c->busy = true;
+	return v;
+}
+
+static void swap_texts(char **a, char **b) {
+	char *held = *a;
+	*a = *b;
+	*b = held;
+}
+
+static void take_summary(struct courier *c, struct forward_visit *v) {
+	swap_texts(&c->summary, &v->summary);
+	c->summary_hash = c->summary == NULL ? 0 : hash_text(c->summary) | 1;
+}
+
+static void take_lines(struct courier *c, struct forward_visit *v) {
+	struct buf held = c->content;
+	c->content = v->content;
+	v->content = held;
+	c->n_lines = v->n_lines;
+	c->last = v->last;
+	c->catching_up = c->cursor.accepted + c->n_lines < v->lines;
+}
+
+/* W&B has a line that is none of ours. */
+static void compare_look(struct courier *c, const struct forward_visit *v) {
+	if (v->has_looked) {
+		courier_compare(c, &v->looked);
+	}
+}
+
+static void take_visit(struct courier *c, struct forward_visit *v) {
+	struct forward_cursor cursor = c->cursor;
+	c->cursor = v->cursor;
+	v->cursor = cursor;
+	c->known = true;
+	c->lines = v->lines > c->lines || !c->news ? v->lines : c->lines;
+	c->ended = v->ended;
+	c->silent = v->silent;
+	c->exit_code = v->exit_code;
+	c->uid = v->uid;
+	c->oldest_time = v->oldest_time;
+	c->save = FORWARD_SAVE_NOTHING;
+	c->refuse = -1;
+	c->event[0] = '\0';
+	take_summary(c, v);
+	if (v->want_about) {
+		struct forward_about about = c->about;
+		c->about = v->about;
+		v->about = about;
+		c->has_about = true;
+		c->introduced = false; /* it is to be told */
+	}
+	if (v->lines_max > 0) {
+		take_lines(c, v);
+	}
+	if (v->look_at >= 0) {
+		c->look_at = -1;
+		compare_look(c, v);
+	}
+	if (c->cursor.completed && (!c->ended || !is_all_sent(c))) {
+		c->cursor.completed = false; /* it went on */
+		c->introduced = false;
+	}
+	if (c->cursor.parked != NULL) {
+		c->state = COURIER_REFUSED;
+		snprintf(c->words, sizeof c->words, "%s", c->cursor.parked);
+	}
+}
+
+void courier_visited(struct courier *c, struct forward_visit *v, int status, uint64_t now_ns) {
+	c->busy = false;
+	if (status == 0) {
+		take_visit(c, v);
+		return;
+	}
+	c->news = true;
+	c->about_news |= v->want_about;
+	if (status == -ENOENT) {
+		c->gone = true;
+	} else if (status == -EXDEV) {
+		c->save = FORWARD_SAVE_NOTHING;
+		c->refuse = c->look_at = -1;
+		c->introduced = c->checked = c->has_read = false;
+		courier_doubt(c);
+	} else if (status == -ENODATA) {
+		courier_park(c, "a line is missing in the database: what follows it is not sent");
+	} else {
+		c->not_before_ns = now_ns + VISIT_AGAIN_MS * NS_PER_MS;
+	}
+}
+
+/* ---- requests ---- */
+
+void courier_stream(struct courier *c, struct payload_stream *ret) {
+	bool is_last = c->cursor.accepted + c->n_lines >= c->lines && c->ended && !c->news;
+
+	bool lean = c->lean && c->n_lines > 0;
+	c->asks_summary = courier_summary_is_new(c) && !lean;
+	c->asks_complete = is_last && !lean && !c->cursor.completed;
+	*ret = (struct payload_stream){
+		.offset = c->cursor.base + c->cursor.accepted,
+		.history =
+			text_of((const char *)c->content.data, c->n_lines > 0 ? c->content.len : 0),
+		.summary = c->asks_summary ? c->summary : NULL,
+		.complete = c->asks_complete,
+		.exit_code = c->exit_code,
+	};
+	c->busy = true;
+}
+
+void courier_unsendable(struct courier *c) {
+	c->busy = false;
+	courier_park(c, "what the run says of itself (config, tags or arguments) cannot be written "
+			"as JSON");
+}
+
+void courier_not_sent(struct courier *c, uint64_t now_ns) {
+	c->busy = false;
+	c->not_before_ns = now_ns + VISIT_AGAIN_MS * NS_PER_MS;
+	courier_drop_lines(c);
+}

@@ -1,0 +1,365 @@
+#include "forward.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "budget.h"
+#include "clock.h"
+#include "credential.h"
+#include "forward_private.h"
+#include "log.h"
+
+/* Visits share the disk worker with commits: one at a time is enough to keep requests coming. */
+#define VISITS_MAX    2u
+#define BURST_SECONDS 2.0
+#define NS_PER_MS     1000000ull
+
+static void pump(struct forward *f);
+
+/* ---- runs ---- */
+
+struct forwarded *forward_find(const struct forward *f, const char *run_id) {
+	list_for_each(link, &f->runs) {
+		struct forwarded *run = container_of(link, struct forwarded, link);
+		if (strcmp(run->courier.run_id, run_id) == 0) {
+			return run;
+		}
+	}
+	return NULL;
+}
+
+static struct forwarded *add(struct forward *f, const char *run_id) {
+	struct forwarded *run = forward_find(f, run_id);
+	if (run != NULL) {
+		return run;
+	}
+	run = calloc(1, sizeof *run);
+	if (run == NULL) {
+		log_error("run %s: memory is short, it is not forwarded until the next start",
+			run_id);
+		return NULL;
+	}
+	run->forward = f;
+	courier_init(&run->courier, run_id, &f->options.policy);
+	run->courier.has_key = f->options.key != NULL;
+	list_append(&f->runs, &run->link);
+	return run;
+}
+
+/* Off the list already. */
+static void forget(struct forwarded *run) {
+	if (run->call != NULL) {
+		http_cancel(run->call);
+		run->forward->in_flight--;
+	}
+	buf_finish(&run->body);
+	buf_finish(&run->url);
+	credential_free(run->key);
+	courier_finish(&run->courier);
+	free(run);
+}
+
+/* ---- what a courier wants ---- */
+
+static bool start_visit(struct forwarded *run, uint64_t now_ns) {
+	struct forward *f = run->forward;
+	struct forward_visit *visit = courier_visit(&run->courier, now_ns);
+	if (visit == NULL) {
+		return false;
+	}
+	if (f->callbacks.visit(f->user, visit) < 0) {
+		courier_visited(&run->courier, visit, -ENOMEM, now_ns);
+		forward_visit_destroy(visit);
+		return false;
+	}
+	run->visit = visit;
+	f->visits++;
+	return true;
+}
+
+static int write_request(struct forwarded *run, enum courier_want want) {
+	const struct forward_options *o = &run->forward->options;
+	const struct forward_cursor *cursor = &run->courier.cursor;
+
+	buf_clear(&run->body);
+	buf_clear(&run->url);
+	if (want == COURIER_STREAM) {
+		struct payload_stream stream;
+		courier_stream(&run->courier, &stream);
+		int err = payload_stream_url(&run->url, o->base_url, cursor->entity,
+			cursor->project, run->courier.run_id);
+		return err < 0 ? err : payload_stream(&run->body, &stream);
+	}
+	run->courier.busy = true;
+	int err = payload_graphql_url(&run->url, o->base_url);
+	if (err == 0 && want == COURIER_UPSERT) {
+		err = introduction_write(&run->body, &o->introduction, run->courier.run_id,
+			&run->courier.about, cursor);
+	} else if (err == 0) {
+		err = payload_resume_status(
+			&run->body, cursor->entity, cursor->project, run->courier.run_id);
+	}
+	return err;
+}
+
+static void on_answered(void *user, const struct http_response *response);
+
+static int send_request(struct forwarded *run, enum courier_want want) {
+	struct forward *f = run->forward;
+	int err = write_request(run, want);
+	if (err < 0) {
+		return err;
+	}
+	struct http_request request = {
+		.url = buf_text(&run->url),
+		.key = run->key != NULL ? run->key : f->options.key,
+		.body = text_of((const char *)run->body.data, run->body.len),
+		.timeout_ms = f->options.request_timeout_ms,
+		.connect_timeout_ms = FORWARD_CONNECT_TIMEOUT_MS,
+	};
+	run->asked = want;
+	return request.url == NULL ? -ENOMEM
+				   : http_post(f->http, &request, on_answered, run, &run->call);
+}
+
+static bool start_request(struct forwarded *run, enum courier_want want, uint64_t now_ns) {
+	int err = send_request(run, want);
+	if (err == -EINVAL) {
+		/* What the trainer gave is no JSON of its kind, or the address is none: nobody can send it. */
+		courier_unsendable(&run->courier);
+		return false;
+	}
+	if (err < 0) {
+		courier_not_sent(&run->courier, now_ns);
+		return false;
+	}
+	run->forward->in_flight++;
+	return true;
+}
+
+/* ---- turns ---- */
+
+/* One look at a run: true when something was begun. */
+static bool look_at(struct forwarded *run, uint64_t now_ns, uint64_t *when_ns) {
+	struct forward *f = run->forward;
+	uint64_t due_ns = UINT64_MAX;
+	enum courier_want want = courier_next(&run->courier, now_ns, &due_ns);
+
+	if (want == COURIER_VISIT) {
+		return f->visits < VISITS_MAX && start_visit(run, now_ns);
+	}
+	if (want != COURIER_NOTHING) {
+		uint32_t max = f->broken ? 1 : FORWARD_IN_FLIGHT_MAX;
+		if (f->in_flight >= max || !budget_take(&f->budget, now_ns, &due_ns)) {
+			*when_ns = due_ns < *when_ns ? due_ns : *when_ns;
+			return false;
+		}
+		if (start_request(run, want, now_ns)) {
+			return true;
+		}
+		due_ns = run->courier.not_before_ns;
+	}
+	*when_ns = due_ns < *when_ns ? due_ns : *when_ns;
+	return false;
+}
+
+static void on_due(uv_timer_t *timer) {
+	pump(timer->data);
+}
+
+static void wait_until(struct forward *f, uint64_t when_ns, uint64_t now_ns) {
+	if (when_ns == UINT64_MAX) {
+		(void)uv_timer_stop(&f->due);
+		return;
+	}
+	uint64_t ms = when_ns <= now_ns ? 1 : (when_ns - now_ns) / NS_PER_MS + 1;
+	uv_update_time(f->loop);
+	(void)uv_timer_start(&f->due, on_due, ms, 0);
+}
+
+/* Who has had his turn goes to the end, so that a long backlog keeps nobody waiting. */
+static void pump(struct forward *f) {
+	uint64_t now_ns = clock_mono_ns(), when_ns = UINT64_MAX;
+	struct list served;
+
+	if (f->closing) {
+		return;
+	}
+	list_init(&served);
+	list_for_each(link, &f->runs) {
+		struct forwarded *run = container_of(link, struct forwarded, link);
+		if (courier_done(&run->courier)) {
+			list_remove(&run->link);
+			forget(run);
+		} else if (look_at(run, now_ns, &when_ns)) {
+			list_remove(&run->link);
+			list_append(&served, &run->link);
+		}
+	}
+	for (struct list *link; (link = list_take_first(&served)) != NULL;) {
+		list_append(&f->runs, link);
+	}
+	wait_until(f, when_ns, now_ns);
+	if (f->callbacks.on_progress != NULL) {
+		f->callbacks.on_progress(f->user);
+	}
+}
+
+/* ---- what came of it ---- */
+
+void forward_visited(struct forward *f, struct forward_visit *visit, int status) {
+	struct forwarded *run = forward_find(f, visit->run_id);
+	f->visits--;
+	if (run != NULL && run->visit == visit) { /* else it was forgotten meanwhile */
+		run->visit = NULL;
+		courier_visited(&run->courier, visit, status, clock_mono_ns());
+		trouble_look(f, run, false);
+	}
+	forward_visit_destroy(visit);
+	pump(f);
+}
+
+static void heed_rates(struct forward *f, const struct http_response *response, uint64_t now_ns) {
+	budget_adapt(&f->budget, response->rate_remaining, response->rate_reset_s, now_ns);
+	if (response->status == 429) {
+		int64_t ms = response->retry_after.data == NULL
+				     ? -1
+				     : retry_after_ms(response->retry_after, clock_wall());
+		budget_block(&f->budget, now_ns + (uint64_t)(ms < 0 ? 0 : ms) * NS_PER_MS);
+	}
+}
+
+static double chance(void) {
+	return (double)random() / ((double)RAND_MAX + 1);
+}
+
+static void note_url(struct forwarded *run) {
+	const struct forward_options *o = &run->forward->options;
+	struct forward_cursor *cursor = &run->courier.cursor;
+	struct buf url = {0};
+
+	if (cursor->entity != NULL && cursor->project != NULL &&
+		payload_run_url(&url, o->base_url, o->app_url, cursor->entity, cursor->project,
+			run->courier.run_id) == 0) {
+		free(cursor->url);
+		cursor->url = strndup((const char *)url.data, url.len);
+	}
+	buf_finish(&url);
+}
+
+static void on_answered(void *user, const struct http_response *response) {
+	struct forwarded *run = user;
+	struct forward *f = run->forward;
+	uint64_t now_ns = clock_mono_ns();
+
+	run->call = NULL;
+	f->in_flight--;
+	heed_rates(f, response, now_ns);
+	courier_answered(&run->courier, run->asked, response, now_ns, clock_wall(), chance());
+	buf_finish(&run->body);
+	if (run->asked == COURIER_UPSERT && run->courier.introduced) {
+		note_url(run);
+	}
+	if (run->courier.stop_wanted) {
+		run->courier.stop_wanted = false;
+		f->callbacks.on_stop(f->user, run->courier.run_id);
+	}
+	trouble_look(f, run, true);
+	pump(f);
+}
+
+/* ---- the face ---- */
+
+int forward_open(uv_loop_t *loop, const struct forward_options *options,
+	const struct forward_callbacks *callbacks, void *user, struct forward **ret) {
+	struct forward *f = calloc(1, sizeof *f);
+	if (f == NULL) {
+		return -ENOMEM;
+	}
+	int err = http_open(loop, &options->http, &f->http);
+	if (err < 0) {
+		free(f);
+		return err;
+	}
+	f->loop = loop;
+	f->options = *options;
+	f->callbacks = *callbacks;
+	f->user = user;
+	list_init(&f->runs);
+	budget_init(&f->budget, options->requests_per_s, options->requests_per_s * BURST_SECONDS,
+		clock_mono_ns());
+	(void)uv_timer_init(loop, &f->due);
+	f->due.data = f;
+	*ret = f;
+	return 0;
+}
+
+static void on_all_closed(void *user) {
+	struct forward *f = user;
+	void (*on_closed)(void *user) = f->on_closed;
+	void *on_closed_user = f->on_closed_user;
+	free(f);
+	on_closed(on_closed_user);
+}
+
+void forward_forget_all(struct forward *f) {
+	for (struct list *link; (link = list_take_first(&f->runs)) != NULL;) {
+		forget(container_of(link, struct forwarded, link));
+	}
+}
+
+void forward_close(struct forward *f, void (*on_closed)(void *user), void *user) {
+	f->closing = true;
+	f->on_closed = on_closed;
+	f->on_closed_user = user;
+	forward_forget_all(f);
+	closing_init(&f->all_closed, on_all_closed, f);
+	closing_handle(&f->all_closed, (uv_handle_t *)&f->due);
+	closing_hold(&f->all_closed);
+	http_close(f->http, closing_release, &f->all_closed);
+	closing_release(&f->all_closed);
+}
+
+void forward_add(struct forward *f, const char *run_id) {
+	if (add(f, run_id) != NULL) {
+		pump(f);
+	}
+}
+
+void forward_note(
+	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed) {
+	struct forwarded *run = add(f, run_id);
+	if (run != NULL) {
+		courier_note(&run->courier, lines, ended, about_changed);
+		pump(f);
+	}
+}
+
+void forward_give_key(struct forward *f, const char *run_id, struct text key) {
+	struct forwarded *run = add(f, run_id);
+	char *copy = strndup(key.data, key.len);
+	if (run == NULL || copy == NULL) {
+		credential_free(copy);
+		return;
+	}
+	bool same = run->key != NULL && strcmp(run->key, copy) == 0;
+	credential_free(run->key);
+	run->key = copy;
+	run->courier.has_key = true;
+	if (!same) {
+		courier_resume(&run->courier, false);
+	}
+	pump(f);
+}
+
+bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
+	struct forwarded *run = forward_find(f, run_id);
+	if (run == NULL) {
+		return false;
+	}
+	courier_resume(&run->courier, take_over);
+	pump(f);
+	return true;
+}

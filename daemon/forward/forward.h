@@ -1,0 +1,80 @@
+/* W&B, for all runs of the host: who may send next, with which key, and what is said when it fails.
+ *
+ * One courier a run decides what is wanted; this performs it: visits through its owner's callback, requests through
+ * http. One budget of requests for all, a bounded number under way, in turns. Lives on the loop. */
+#pragma once
+
+#include <uv.h>
+
+#include "courier.h"
+#include "introduction.h"
+
+#define FORWARD_IN_FLIGHT_MAX 8u /* requests: each may hold a batch of 8 MiB */
+
+struct forward;
+
+struct forward_options { /* texts are borrowed for the forwarder's life */
+	const char *base_url, *app_url;
+	struct introduction introduction;
+	const char *key;        /* the host's; NULL: none */
+	const char *key_source; /* in words, for people */
+	struct http_options http;
+	struct courier_policy policy;
+	uint32_t request_timeout_ms;
+	double requests_per_s;
+};
+
+struct forward_callbacks {
+	/* Takes the visit to the database, and gives it back to forward_visited. 0, or below 0: not taken. */
+	int (*visit)(void *user, struct forward_visit *visit);
+	/* Somebody pressed Stop in W&B. */
+	void (*on_stop)(void *user, const char *run_id);
+	/* A run needs nothing more, or new (idle or not): for whoever waits for the end. May be NULL. */
+	void (*on_progress)(void *user);
+};
+
+/* 0, -ENOMEM or what http_open said. */
+int forward_open(uv_loop_t *loop, const struct forward_options *options,
+	const struct forward_callbacks *callbacks, void *user, struct forward **ret);
+/* Gives up what is under way: it is all in the database. */
+void forward_close(struct forward *f, void (*on_closed)(void *user), void *user);
+
+/* A run that has, or may have, something for W&B. Twice is once. */
+void forward_add(struct forward *f, const char *run_id);
+/* As courier_note; adds it. */
+void forward_note(
+	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed);
+void forward_visited(struct forward *f, struct forward_visit *visit, int status);
+/* The database is another, or not what was thought: all runs are forgotten, to be added again. */
+void forward_forget_all(struct forward *f);
+
+/* The run's user handed over a key of his own: it is kept in memory alone and used for that run. */
+void forward_give_key(struct forward *f, const char *run_id, struct text key);
+/* Somebody asks for it to go on at once; false: there is nothing of it to forward. */
+bool forward_resume(struct forward *f, const char *run_id, bool take_over);
+
+enum forward_state {
+	FORWARD_OK,     /* W&B has everything but the newest */
+	FORWARD_BEHIND, /* lines wait, and are on their way */
+	FORWARD_WAITING,
+	FORWARD_REFUSED,
+	FORWARD_SYNCED /* it has ended, and W&B has everything */
+};
+const char *forward_state_name(enum forward_state state);
+
+struct forward_view {
+	enum forward_state state;
+	int64_t pending;
+	double lag_s;      /* age of the oldest line that waits; 0: none */
+	char words[256];   /* "" or what it waits for, or why W&B refused */
+	double retry_in_s; /* < 0: nothing is planned */
+	const char *url;   /* borrowed until the next call; NULL: not known yet */
+};
+/* False: not forwarded, or done. */
+bool forward_look(
+	const struct forward *f, const char *run_id, double now_s, struct forward_view *ret);
+
+/* Of all runs: the worst state, lines that wait, the greatest lag. */
+void forward_look_all(const struct forward *f, double now_s, struct forward_view *ret);
+/* Runs that still have something to send, and could (not parked, not without a key). */
+uint32_t forward_busy(const struct forward *f);

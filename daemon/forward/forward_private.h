@@ -1,0 +1,46 @@
+/* Inside of the forwarder: for forward*.c alone. */
+#pragma once
+
+#include "budget.h"
+#include "closing.h"
+#include "forward.h"
+#include "list.h"
+
+#define FORWARD_CONNECT_TIMEOUT_MS 20000u
+
+/* A run that is forwarded. */
+struct forwarded {
+	struct list link; /* forward.runs */
+	struct forward *forward;
+	struct courier courier;
+	char *key;                   /* its user's own, wiped; NULL: the host's */
+	struct forward_visit *visit; /* under way; compared, never followed */
+	struct http_call *call;
+	enum courier_want asked;
+	struct buf body, url; /* of the call */
+	bool refusal_said;
+};
+
+struct forward {
+	uv_loop_t *loop;
+	struct forward_options options;
+	struct forward_callbacks callbacks;
+	void *user;
+	struct http *http;
+	struct budget budget;
+	struct list runs; /* who waits longest first */
+	uint32_t visits, in_flight;
+	bool broken; /* nobody gets through: one request at a time finds out when that ends … */
+	bool key_refused; /* … and this has been said of the host's key */
+	double broken_since;
+	uv_timer_t due;
+	bool closing;
+	struct closing all_closed;
+	void (*on_closed)(void *user);
+	void *on_closed_user;
+};
+
+struct forwarded *forward_find(const struct forward *f, const char *run_id);
+
+/* Says, once, what begins to fail and what works again. answered: after a request. */
+void trouble_look(struct forward *f, struct forwarded *run, bool answered);

@@ -1,0 +1,22 @@
+/* What W&B is told of a run when it is introduced: the database's words in W&B's form. Pure. */
+#pragma once
+
+#include "forwarding.h"
+#include "payload.h"
+
+enum forward_x_axis {
+	FORWARD_X_STEP,  /* as W&B has it by itself */
+	FORWARD_X_TOKENS /* the profile's count of training tokens */
+};
+
+struct introduction {
+	const char *version;
+	const char *entity, *project; /* of runs that name none; may be NULL */
+	enum forward_x_axis x_axis;
+};
+
+/* UpsertBucket's body. Names that W&B gave (`cursor`) win over ours. 0, -ENOMEM or -EINVAL as payload_upsert. */
+int introduction_write(struct buf *out, const struct introduction *i, const char *run_id,
+	const struct forward_about *about, const struct forward_cursor *cursor);
+
+#define INTRODUCTION_PROJECT "uncategorized" /* W&B's own name for none */

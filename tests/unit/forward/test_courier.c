@@ -1,0 +1,586 @@
+/* A run on its way to W&B, against a database and a server of a few lines. */
+#include "courier.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "payload.h"
+
+#define S 1000000000ull
+
+static const struct courier_policy policy = {.transmit_ms = 15000,
+	.heartbeat_ms = 30000,
+	.debounce_ms = 5000,
+	.settle_ms = 5000,
+	.batch_max = 8u << 20};
+
+/* The database of one run: line i is of step i + first_step, time 1000 + step. */
+struct world {
+	struct courier c;
+	uint64_t now_ns;
+	int64_t lines;
+	uint32_t first_step;
+	bool ended, silent;
+	struct forward_cursor cursor; /* as saved */
+	int64_t refused;              /* the line that was set aside last */
+	char event[384];
+	int visits, saves;
+	char request
+		[4096]; /* the newest stream request, in words: "offset n [summary] [complete]" */
+};
+
+static struct world w;
+
+static void fill(struct forward_visit *v) {
+	v->first = v->cursor.accepted;
+	for (int64_t line = v->first; line < w.lines && v->n_lines < v->lines_max; line++) {
+		char json[32];
+		int len = snprintf(json, sizeof json, "%s\"%lld\"", v->n_lines > 0 ? "," : "",
+			(long long)line);
+		if (v->n_lines > 0 && v->content.len + (size_t)len > v->bytes_max) {
+			break;
+		}
+		assert_int_equal(buf_append(&v->content, json, (size_t)len), 0);
+		v->last = (struct forward_line){
+			w.first_step + (uint32_t)line, 1000.0 + w.first_step + (double)line};
+		v->n_lines++;
+	}
+}
+
+/* What spool_visit does. */
+static void visit(void) {
+	struct forward_visit *v = courier_visit(&w.c, w.now_ns);
+	assert_non_null(v);
+	w.visits++;
+	if (v->save == FORWARD_SAVE_BASE) {
+		while (v->cursor.accepted < w.lines &&
+			w.first_step + v->cursor.accepted <= v->server_step) {
+			v->cursor.accepted++;
+			v->cursor.skipped++;
+		}
+		v->cursor.base = v->server_lines - v->cursor.accepted;
+		v->cursor.has_base = true;
+	}
+	if (v->save != FORWARD_SAVE_NOTHING) {
+		w.saves++;
+		w.refused = v->refuse >= 0 ? v->refuse : w.refused;
+		if (v->event[0] != '\0') {
+			memcpy(w.event, v->event, sizeof w.event);
+		}
+		forward_cursor_finish(&w.cursor);
+		assert_int_equal(forward_cursor_copy(&w.cursor, &v->cursor), 0);
+	} else {
+		forward_cursor_finish(&v->cursor);
+		assert_int_equal(forward_cursor_copy(&v->cursor, &w.cursor), 0);
+	}
+	v->lines = w.lines;
+	v->ended = w.ended;
+	v->silent = w.silent;
+	v->summary = strdup("{}");
+	if (v->lines_max > 0) {
+		fill(v);
+	}
+	if (v->look_at >= 0 && v->look_at < w.lines && v->look_at >= w.cursor.accepted) {
+		v->has_looked = true;
+		v->looked = (struct forward_line){w.first_step + (uint32_t)v->look_at,
+			1000.0 + w.first_step + (double)v->look_at};
+	}
+	courier_visited(&w.c, v, 0, w.now_ns);
+	forward_visit_destroy(v);
+}
+
+/* The next thing it wants of W&B, visits made on the way; time goes on when it waits. */
+static enum courier_want next_request(uint64_t until_ns) {
+	for (int i = 0; i < 50; i++) {
+		uint64_t when_ns = 0;
+		enum courier_want want = courier_next(&w.c, w.now_ns, &when_ns);
+		if (want == COURIER_VISIT) {
+			visit();
+		} else if (want != COURIER_NOTHING) {
+			return want;
+		} else if (when_ns == UINT64_MAX || when_ns > until_ns) {
+			w.now_ns = until_ns == UINT64_MAX ? w.now_ns : until_ns;
+			return COURIER_NOTHING;
+		} else {
+			w.now_ns = when_ns;
+		}
+	}
+	fail_msg("it visits for ever");
+	return COURIER_NOTHING;
+}
+
+static void answer(enum courier_want want, int status, const char *body) {
+	struct http_response r = {.status = status,
+		.body = text_of(body, strlen(body)),
+		.rate_remaining = NAN,
+		.rate_reset_s = NAN};
+	if (status == 0) {
+		r.transport = TRANSPORT_NO_CONNECTION;
+		snprintf(r.words, sizeof r.words, "%s", body);
+	}
+	if (want == COURIER_STREAM) {
+		struct payload_stream s;
+		courier_stream(&w.c, &s);
+		snprintf(w.request, sizeof w.request, "%lld [%.*s]%s%s", (long long)s.offset,
+			(int)s.history.len, s.history.data == NULL ? "" : s.history.data,
+			s.summary != NULL ? " summary" : "", s.complete ? " complete" : "");
+	}
+	w.c.busy = true;
+	courier_answered(&w.c, want, &r, w.now_ns, 1e9, 0);
+}
+
+#define UPSERT(inserted, count)                                                                    \
+	"{\"data\":{\"upsertBucket\":{\"inserted\":" inserted ",\"bucket\":{\"id\":\"sid\","       \
+	"\"name\":\"r\",\"displayName\":\"d\",\"project\":{\"name\":\"p\",\"entity\":"             \
+	"{\"name\":\"e\"}},\"historyLineCount\":" count "}}}}"
+#define STATUS(count, step)                                                                        \
+	"{\"data\":{\"model\":{\"bucket\":{\"id\":\"sid\",\"historyLineCount\":" count             \
+	",\"historyTail\":\"[\\\"{\\\\\\\"_step\\\\\\\":" step "}\\\"]\","                         \
+	"\"wandbConfig\":\"{\\\"t\\\":{}}\"}}}}"
+
+static int setup(void **state) {
+	(void)state;
+	w = (struct world){.now_ns = 1000 * S, .refused = -1};
+	courier_init(&w.c, "r", &policy);
+	w.c.has_key = true;
+	return 0;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	courier_finish(&w.c);
+	forward_cursor_finish(&w.cursor);
+	return 0;
+}
+
+static void begin_new(void) {
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("true", "0"));
+}
+
+/* Sent, with that answer. */
+static void stream(int status, const char *body) {
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STREAM);
+	answer(COURIER_STREAM, status, body);
+}
+
+static void a_new_run_is_introduced_and_its_lines_begin_at_zero(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\",\"1\",\"2\"] summary");
+	assert_string_equal(w.cursor.entity, "e");
+	assert_int_equal(next_request(w.now_ns), COURIER_NOTHING);
+	assert_int_equal(w.cursor.accepted, 3);
+	assert_int_equal(w.cursor.step, 2);
+}
+
+static void lines_go_together_every_fifteen_seconds(void **state) {
+	(void)state;
+	w.lines = 1;
+	begin_new();
+	stream(200, "{}");
+	uint64_t sent_ns = w.now_ns;
+	courier_note(&w.c, w.lines = 5, false, false);
+	stream(200, "{}");
+	assert_string_equal(w.request, "1 [\"1\",\"2\",\"3\",\"4\"]");
+	assert_int_equal(w.now_ns, sent_ns + 15 * S);
+}
+
+static void silence_is_broken_by_heartbeats_until_the_run_ends(void **state) {
+	(void)state;
+	begin_new();
+	stream(200, "{}");
+	uint64_t sent_ns = w.now_ns;
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 []");
+	assert_int_equal(w.now_ns, sent_ns + 30 * S);
+	w.ended = true;
+	courier_note(&w.c, 0, true, false);
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [] complete");
+	assert_int_equal(w.now_ns, sent_ns + 30 * S);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_true(courier_done(&w.c));
+	assert_true(w.cursor.completed);
+}
+
+static void the_end_comes_with_the_last_lines(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.ended = true;
+	begin_new();
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\",\"1\"] summary complete");
+}
+
+static void a_crashed_run_is_left_to_wandb(void **state) {
+	(void)state;
+	w.lines = 1;
+	w.silent = true;
+	begin_new();
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\"] summary");
+	assert_int_equal(next_request(w.now_ns + 3600 * S), COURIER_NOTHING);
+}
+
+static void a_run_wandb_has_is_gone_on_with_behind_its_lines(void **state) {
+	(void)state;
+	w.lines = 10;
+	w.first_step = 5;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "8"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("8", "7"));
+	uint64_t read_ns = w.now_ns;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	assert_int_equal(w.now_ns, read_ns + 5 * S);
+	answer(COURIER_STATUS, 200, STATUS("9", "8")); /* it had not settled */
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("9", "8"));
+	stream(200, "{}");
+	assert_string_equal(w.request, "9 [\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"] summary");
+	assert_int_equal(w.cursor.skipped, 4);
+	assert_non_null(strstr(w.event, "already has 9 lines of this run, through step 8"));
+}
+
+/* As after a restart: the courier is new, the database is not. */
+static void restart(void) {
+	(void)next_request(w.now_ns); /* what is to be saved is */
+	courier_finish(&w.c);
+	courier_init(&w.c, "r", &policy);
+	w.c.has_key = true;
+}
+
+static void after_a_restart_the_numbers_go_on(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	w.lines = 4;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("3", "2"));
+	stream(200, "{}");
+	assert_string_equal(w.request, "3 [\"3\"] summary");
+}
+
+static void a_batch_whose_fate_is_unknown_is_sent_again_at_its_place(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(0, "reset by peer");
+	assert_int_equal(w.c.state, COURIER_WAITING);
+	restart();
+	w.lines = 4;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "2"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("2", "1")); /* it had come as far: ours */
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\",\"1\",\"2\",\"3\"] summary");
+}
+
+static void more_lines_than_were_decided_park_the_run(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "somebody else writes it"));
+	/* Also over a restart, until somebody says otherwise. */
+	restart();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_int_equal(w.c.state, COURIER_REFUSED);
+	courier_resume(&w.c, true);
+	courier_note(&w.c, w.lines = 6, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("4", "3"));
+	}
+	stream(200, "{}");
+	assert_string_equal(w.request, "4 [\"4\",\"5\"] summary");
+}
+
+static void another_line_in_our_place_parks_the_run(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("3", "77"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "a line of step 77"));
+}
+
+static void another_line_where_ours_were_to_go_parks_the_run(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	w.lines = 6;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "5"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("5", "9"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(
+		strstr(w.cursor.parked, "a line of step 9 where this database has one of step 4"));
+}
+
+static void a_run_wandb_lost_is_not_begun_again_by_itself(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("true", "0"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "does not know this run any more"));
+}
+
+static void a_deleted_id_is_said_plainly_and_parked(void **state) {
+	(void)state;
+	w.lines = 1;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 409,
+		"{\"errors\":[{\"message\":\"run e/p/r was previously created and deleted; try a "
+		"new run name\"}]}");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "previously created and deleted"));
+	assert_non_null(strstr(w.event, "needs another id"));
+}
+
+static void an_outage_holds_no_lines_and_backs_off(void **state) {
+	(void)state;
+	w.lines = 100;
+	begin_new();
+	stream(503, "busy");
+	assert_int_equal(w.c.content.cap, 0);
+	assert_string_equal(w.c.words, "busy (HTTP 503)");
+	uint64_t before_ns = w.now_ns;
+	stream(0, "no route to host");
+	assert_int_equal(w.now_ns, before_ns + 2 * S);
+	stream(200, "{}");
+	assert_int_equal(w.now_ns, before_ns + 6 * S);
+	assert_int_equal(w.c.state, COURIER_WELL);
+	(void)next_request(w.now_ns);
+	assert_int_equal(w.cursor.accepted, 100);
+}
+
+static void a_refused_key_is_probed_slowly_and_nothing_is_lost(void **state) {
+	(void)state;
+	w.lines = 2;
+	begin_new();
+	stream(401, "{\"error\":\"permission denied\"}");
+	assert_int_equal(w.c.state, COURIER_REFUSED);
+	assert_string_equal(w.c.words, "permission denied (HTTP 401)");
+	uint64_t before_ns = w.now_ns;
+	stream(200, "{}");
+	assert_int_equal(w.now_ns, before_ns + 60 * S);
+	assert_string_equal(w.request, "0 [\"0\",\"1\"] summary");
+}
+
+static void without_a_key_it_waits_for_one(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.c.has_key = false;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	w.c.has_key = true;
+	courier_resume(&w.c, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+}
+
+/* Answers like a server that does not take line `bad` of any request. */
+static void stream_around(int64_t bad, int rounds) {
+	char word[32];
+	snprintf(word, sizeof word, "\"%lld\"", (long long)bad);
+	for (int i = 0; i < rounds; i++) {
+		if (next_request(w.now_ns) != COURIER_STREAM) {
+			return;
+		}
+		struct courier *c = &w.c;
+		bool has_it = c->n_lines > 0 && w.refused != bad &&
+			      memmem(c->content.data, c->content.len, word, strlen(word)) != NULL;
+		answer(COURIER_STREAM, has_it ? 400 : 200,
+			has_it ? "{\"error\":\"bad line\"}" : "{}");
+	}
+}
+
+static void a_line_that_is_not_taken_is_found_and_set_aside(void **state) {
+	(void)state;
+	w.lines = 1000;
+	begin_new();
+	stream_around(617, 60);
+	assert_int_equal(w.refused, 617);
+	assert_int_equal(w.cursor.accepted, 1000);
+	assert_non_null(strstr(w.event, "did not take the line of step 617: bad line (HTTP 400)"));
+	assert_null(w.cursor.parked);
+}
+
+static void a_summary_that_is_not_taken_keeps_no_line_back(void **state) {
+	(void)state;
+	w.lines = 10;
+	begin_new();
+	for (int i = 0; i < 10 && next_request(UINT64_MAX) == COURIER_STREAM; i++) {
+		struct payload_stream s;
+		courier_stream(&w.c, &s);
+		bool has_it = s.summary != NULL;
+		answer(COURIER_STREAM, has_it ? 400 : 200, "{}");
+	}
+	assert_int_equal(w.cursor.accepted, 10);
+	assert_int_equal(w.refused, -1);
+	assert_non_null(strstr(w.event, "did not take the summary"));
+}
+
+static void a_request_that_is_too_large_is_halved(void **state) {
+	(void)state;
+	w.lines = 64;
+	begin_new();
+	int tries = 0;
+	for (; tries < 60 && next_request(w.now_ns) == COURIER_STREAM; tries++) {
+		answer(COURIER_STREAM, w.c.n_lines > 10 ? 413 : 200, "{}");
+	}
+	assert_int_equal(w.cursor.accepted, 64);
+	assert_int_equal(w.refused, -1);
+	assert_true(tries < 40);
+}
+
+static void a_run_that_is_gone_is_asked_about_before_it_is_parked(void **state) {
+	(void)state;
+	w.lines = 2;
+	begin_new();
+	stream(404, "no such run");
+	assert_null(w.c.cursor.parked);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "0"));
+	stream(404, "no such run");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_string_equal(
+		w.cursor.parked, "W&B does not know this run any more: no such run (HTTP 404)");
+}
+
+static void an_address_without_wandb_parks_nothing(void **state) {
+	(void)state;
+	w.lines = 2;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 404, "<html>nginx</html>");
+	assert_null(w.c.cursor.parked);
+	assert_int_equal(w.c.state, COURIER_WAITING);
+}
+
+static void garbage_is_no_answer(void **state) {
+	(void)state;
+	w.lines = 2;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, "<html>log in to the hotel</html>");
+	assert_int_equal(w.c.state, COURIER_WAITING);
+	assert_null(w.c.cursor.parked);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+}
+
+static void news_of_itself_is_told_after_a_while(void **state) {
+	(void)state;
+	w.lines = 1;
+	begin_new();
+	stream(200, "{}");
+	courier_note(&w.c, 1, false, true);
+	uint64_t before_ns = w.now_ns;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	assert_int_equal(w.now_ns, before_ns + 5 * S);
+}
+
+static void a_run_that_goes_on_after_its_end_is_introduced_again(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.ended = true;
+	begin_new();
+	stream(200, "{}");
+	(void)next_request(w.now_ns);
+	assert_true(w.cursor.completed);
+	w.ended = false;
+	courier_note(&w.c, w.lines = 3, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "2"));
+	stream(200, "{}");
+	assert_string_equal(w.request, "2 [\"2\"]");
+}
+
+static void a_stop_is_passed_on(void **state) {
+	(void)state;
+	w.lines = 1;
+	begin_new();
+	stream(200, "{\"stopped\":true}");
+	assert_true(w.c.stop_wanted);
+}
+
+static void a_backlog_goes_batch_after_batch_without_waiting(void **state) {
+	(void)state;
+	w.lines = 1000000;
+	begin_new();
+	uint64_t before_ns = w.now_ns;
+	int requests = 0;
+	while (next_request(w.now_ns) == COURIER_STREAM) {
+		answer(COURIER_STREAM, 200, "{}");
+		requests++;
+	}
+	assert_int_equal(w.cursor.accepted, 1000000);
+	assert_int_equal(w.now_ns, before_ns);
+	assert_true(requests <= 12);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(a_new_run_is_introduced_and_its_lines_begin_at_zero),
+		TEST(lines_go_together_every_fifteen_seconds),
+		TEST(silence_is_broken_by_heartbeats_until_the_run_ends),
+		TEST(the_end_comes_with_the_last_lines),
+		TEST(a_crashed_run_is_left_to_wandb),
+		TEST(a_run_wandb_has_is_gone_on_with_behind_its_lines),
+		TEST(after_a_restart_the_numbers_go_on),
+		TEST(a_batch_whose_fate_is_unknown_is_sent_again_at_its_place),
+		TEST(more_lines_than_were_decided_park_the_run),
+		TEST(another_line_in_our_place_parks_the_run),
+		TEST(another_line_where_ours_were_to_go_parks_the_run),
+		TEST(a_run_wandb_lost_is_not_begun_again_by_itself),
+		TEST(a_deleted_id_is_said_plainly_and_parked),
+		TEST(an_outage_holds_no_lines_and_backs_off),
+		TEST(a_refused_key_is_probed_slowly_and_nothing_is_lost),
+		TEST(without_a_key_it_waits_for_one),
+		TEST(a_line_that_is_not_taken_is_found_and_set_aside),
+		TEST(a_summary_that_is_not_taken_keeps_no_line_back),
+		TEST(a_request_that_is_too_large_is_halved),
+		TEST(a_run_that_is_gone_is_asked_about_before_it_is_parked),
+		TEST(an_address_without_wandb_parks_nothing),
+		TEST(garbage_is_no_answer),
+		TEST(news_of_itself_is_told_after_a_while),
+		TEST(a_run_that_goes_on_after_its_end_is_introduced_again),
+		TEST(a_stop_is_passed_on),
+		TEST(a_backlog_goes_batch_after_batch_without_waiting),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
