@@ -3,9 +3,14 @@
 
 #include <stdbool.h>
 
+struct settings;
+struct credential;
+
 struct daemon_options {
 	const char *socket, *database;
-	bool is_system; /* the host's daemon, not a user's */
+	bool is_system;                  /* the host's daemon, not a user's */
+	const struct settings *settings; /* both borrowed until it returns */
+	const struct credential *credential;
 };
 
 /* Serves until SIGTERM or SIGINT, then makes the last commit and sends the last acks. Returns 0, or

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "coredump.h"
+#include "credential.h"
 #include "daemon.h"
 #include "log.h"
 #include "paths.h"
+#include "settings.h"
 
 static int serve_run(int argc, char **argv);
 
@@ -25,6 +28,9 @@ const struct subcommand subcommand_serve = {
 		"                     /run/sae-metricsd/socket)\n"
 		"  --db PATH          the database: ~/.local/state/sae-metricsd/metrics.db (root:\n"
 		"                     /var/lib/sae-metricsd/metrics.db)\n"
+		"  --config PATH      what is set: $SAE_METRICSD_CONFIG, else\n"
+		"                     ~/.config/sae-metricsd/sae-metricsd.conf (root:\n"
+		"                     /etc/sae-metricsd/sae-metricsd.conf)\n"
 		"  --log-level LEVEL  error, warning, info (default) or debug\n"
 		"  -h, --help         this text\n"
 		"\n"
@@ -63,17 +69,67 @@ static const char *fill_in(struct daemon_options *options, struct paths *paths) 
 	return NULL;
 }
 
+static void on_problem(void *user, const char *words) {
+	(void)user;
+	log_error("%s", words);
+}
+
+/* The key, where it is needed; from now on no environment shows one. 0, or -errno and said. */
+static int find_key(const struct wandb_settings *w, struct credential *ret) {
+	char words[CREDENTIAL_WORDS_MAX];
+
+	if (w->mode != WANDB_MODE_ONLINE) {
+		credential_wipe_environment();
+		return 0;
+	}
+	int err = credential_find(w->key_file, w->base_url, ret, words);
+	if (err < 0) {
+		log_error("%s", words);
+	} else if (ret->note[0] != '\0') {
+		log_warning("%s", ret->note);
+	}
+	return err;
+}
+
+/* With the options complete: reads what is set, and serves. */
+static int serve(struct daemon_options options, const char *config) {
+	struct settings_options where = {.file = config, .is_system = options.is_system};
+	struct settings settings = {0};
+	struct credential credential = {0};
+
+	int err = coredump_forbid();
+	if (err < 0) {
+		log_error("core dumps cannot be forbidden, and one might hold a key: %s",
+			strerror(-err));
+		return err;
+	}
+	err = settings_load(&where, on_problem, NULL, &settings);
+	if (err == 0) {
+		err = find_key(&settings.wandb, &credential);
+	}
+	if (err == 0) {
+		options.settings = &settings;
+		options.credential = &credential;
+		err = daemon_run(&options);
+	}
+	credential_finish(&credential);
+	settings_finish(&settings);
+	return err;
+}
+
 static int serve_run(int argc, char **argv) {
-	enum { SOCKET = 256, DB, LOG_LEVEL };
+	enum { SOCKET = 256, DB, CONFIG, LOG_LEVEL };
 	static const struct option known[] = {
 		{"socket", required_argument, NULL, SOCKET},
 		{"db", required_argument, NULL, DB},
+		{"config", required_argument, NULL, CONFIG},
 		{"log-level", required_argument, NULL, LOG_LEVEL},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	struct daemon_options options = {0};
 	struct paths paths;
+	const char *config = NULL;
 	int level = LOG_LEVEL_INFO;
 
 	opterr = 0;
@@ -84,6 +140,9 @@ static int serve_run(int argc, char **argv) {
 			break;
 		case DB:
 			options.database = optarg;
+			break;
+		case CONFIG:
+			config = optarg;
 			break;
 		case LOG_LEVEL:
 			level = log_level_parse(optarg);
@@ -106,5 +165,5 @@ static int serve_run(int argc, char **argv) {
 		return usage_error(missing);
 	}
 	log_set_level((enum log_level)level);
-	return daemon_run(&options) < 0 ? EXIT_FAILED : EXIT_OK;
+	return serve(options, config) < 0 ? EXIT_FAILED : EXIT_OK;
 }

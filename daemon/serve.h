@@ -1,4 +1,4 @@
-/* `sae-metricsd serve`: defaults and flags, then daemon_run. Beside the other subcommands' files
+/* `sae-metricsd serve`: defaults, flags and settings, then daemon_run. Beside the other subcommands' files
  * only in spirit: it must see the daemon, which cli/ may not. */
 #pragma once
 

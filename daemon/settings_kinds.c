@@ -59,11 +59,12 @@ static int read_url(const struct settings_key *key, const char *text, void *fiel
 	return replace(field, strndup(text, u.len));
 }
 
+/* W&B takes no other names either; so a comment behind one is found out that begins as only a line's may. */
 static int read_name(const struct settings_key *key, const char *text, void *field,
 	char expected[SETTINGS_EXPECTED_MAX]) {
 	(void)key;
-	if (!is_good_text(text) || strchr(text, '/') != NULL) {
-		return expect(expected, "a name, without slashes");
+	if (!is_good_text(text) || strpbrk(text, "/\\#?%:") != NULL) {
+		return expect(expected, "a name without any of / \\ # ? % :");
 	}
 	return replace(field, strdup(text));
 }

@@ -24,6 +24,15 @@ os.environ.setdefault("SAE_METRICS_QUIET", "1")
 PATIENCE_S = 60 if "sanitize=none" in os.environ.get("SAE_METRICSD_BUILD_KIND", "sanitize=none") else 300
 
 
+def own_environment():
+    """An environment without the W&B account, settings and proxies of whoever runs the tests: none is sent anything."""
+    theirs = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CREDENTIALS_DIRECTORY", "LD_PRELOAD")
+    kept = {name: value for name, value in os.environ.items()
+            if name not in theirs and not name.startswith("WANDB_") and not name.lower().endswith("_proxy")}
+    return {**kept, "SAE_METRICSD_CONFIG": "/dev/null", "NETRC": "/nowhere/netrc",
+            "WANDB_BASE_URL": "http://127.0.0.1:9"}
+
+
 def wait_until(true, what, patience_s=PATIENCE_S):
     """Waits for the event itself; fails with `what` when it never comes."""
     deadline = time.monotonic() + patience_s
@@ -36,13 +45,14 @@ def wait_until(true, what, patience_s=PATIENCE_S):
 class Daemon:
     """`sae-metricsd serve` on a socket and a database under its own directory."""
 
-    def __init__(self, directory=None, arguments=()):
+    def __init__(self, directory=None, arguments=(), variables=None):
         self._own = directory is None
         self.directory = Path(directory or tempfile.mkdtemp(prefix="sae-metricsd-test-"))
         self.socket = self.directory / "socket"
         self.database = self.directory / "metrics.db"
         self.log = self.directory / "log"
         self.arguments = list(arguments)
+        self.variables = variables or {}
         self.process = None
 
     def __enter__(self):
@@ -54,8 +64,7 @@ class Daemon:
             shutil.rmtree(self.directory, ignore_errors=True)
 
     def start(self, crash_at=None, wait=True):
-        environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1"}
-        environment.pop("LD_PRELOAD", None)
+        environment = {**own_environment(), "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=1", **self.variables}
         if crash_at:
             environment["SAE_METRICSD_CRASH_AT"] = crash_at
         with open(self.log, "ab") as log:

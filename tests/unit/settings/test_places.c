@@ -185,7 +185,7 @@ static void a_bad_variable_is_told_by_its_name(void **state) {
 	setenv("WANDB_ENTITY", "a/b", 1);
 	rig_load_line(r, "x_axis = time");
 	rig_assert_told(r, "2: x_axis: expected step or tokens\n"
-			   "WANDB_ENTITY: entity: expected a name, without slashes\n"
+			   "WANDB_ENTITY: entity: expected a name without any of / \\ # ? % :\n"
 			   "WANDB_MODE: mode: expected online, offline or off\n");
 }
 
