@@ -8,6 +8,7 @@
 static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,
 	&subcommand_status,
+	&subcommand_export,
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 

@@ -1,10 +1,13 @@
 #include "paths.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *environment(const char *name) {
 	const char *value = getenv(name);
@@ -80,5 +83,20 @@ int paths_make_parent(const char *path, mode_t mode, char ret_folder[PATH_MAX]) 
 	if (err < 0) {
 		memcpy(ret_folder, folder, sizeof folder);
 	}
+	return err;
+}
+
+int paths_sync_parent(const char *path) {
+	char folder[PATH_MAX];
+
+	if (snprintf(folder, sizeof folder, "%s", path) >= (int)sizeof folder) {
+		return -ENAMETOOLONG;
+	}
+	int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	int err = fsync(fd) < 0 ? -errno : 0;
+	(void)close(fd);
 	return err;
 }

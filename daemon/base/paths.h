@@ -28,3 +28,6 @@ const char *paths_config_override(void);
 /* Makes the folder that `path` lies in, and those above it that are missing, with this mode. 0, or -errno
  * and the folder that could not be made. */
 int paths_make_parent(const char *path, mode_t mode, char ret_folder[PATH_MAX]);
+
+/* Makes it last that `path` was created, renamed or removed: syncs the folder it lies in. 0 or -errno. */
+int paths_sync_parent(const char *path);

@@ -12,6 +12,7 @@
 
 #include "buf.h"
 #include "document.h"
+#include "paths.h"
 #include "report.h"
 #include "schema.h"
 
@@ -96,16 +97,14 @@ static const char *schema_flaw(sqlite3 *sql) {
 	}
 }
 
-enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
-	char ret_words[DATABASE_WORDS_MAX]) {
-	struct report_query query = {.run_part = run_part, .reader_uid = geteuid()};
-	enum database_result result = DATABASE_UNREADABLE;
+enum database_result database_open(
+	const char *path, sqlite3 **ret, char ret_words[DATABASE_WORDS_MAX]) {
 	sqlite3 *sql = NULL;
 
 	ret_words[0] = '\0';
 	if (access(path, R_OK) < 0) {
 		snprintf(ret_words, DATABASE_WORDS_MAX, "%s", strerror(errno));
-		return result;
+		return DATABASE_UNREADABLE;
 	}
 	int rc = open_for_reading(path, &sql, ret_words);
 	const char *flaw = rc == SQLITE_OK       ? schema_flaw(sql)
@@ -113,16 +112,43 @@ enum database_result database_read(const char *path, const char *run_part, json_
 						 : sqlite3_errstr(rc);
 	if (flaw) {
 		snprintf(ret_words, DATABASE_WORDS_MAX, "%s", flaw);
-	} else {
-		char remark[DATABASE_WORDS_MAX];
-		memcpy(remark, ret_words, sizeof(remark));
-		int outcome = report_build(sql, &query, ret_document, ret_words);
-		if (outcome == REPORT_OK) {
-			memcpy(ret_words, remark, sizeof(remark));
-			result = DATABASE_OK;
-		} else if (outcome == REPORT_NO_SUCH_RUN) {
-			result = DATABASE_NO_SUCH_RUN;
+		(void)sqlite3_close(sql);
+		return DATABASE_UNREADABLE;
+	}
+	*ret = sql;
+	return DATABASE_OK;
+}
+
+bool database_default(char ret_path[PATH_MAX]) {
+	struct paths candidates[2];
+
+	paths_user(&candidates[0]);
+	paths_system(&candidates[1]);
+	for (size_t i = 0; i < 2; i++) {
+		if (candidates[i].database[0] && access(candidates[i].database, F_OK) == 0) {
+			memcpy(ret_path, candidates[i].database, PATH_MAX);
+			return true;
 		}
+	}
+	return false;
+}
+
+enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
+	char ret_words[DATABASE_WORDS_MAX]) {
+	struct report_query query = {.run_part = run_part, .reader_uid = geteuid()};
+	char remark[DATABASE_WORDS_MAX];
+	sqlite3 *sql = NULL;
+
+	enum database_result result = database_open(path, &sql, remark);
+	if (result != DATABASE_OK) {
+		memcpy(ret_words, remark, sizeof(remark));
+		return result;
+	}
+	int outcome = report_build(sql, &query, ret_document, ret_words);
+	if (outcome == REPORT_OK) {
+		memcpy(ret_words, remark, sizeof(remark));
+	} else {
+		result = outcome == REPORT_NO_SUCH_RUN ? DATABASE_NO_SUCH_RUN : DATABASE_UNREADABLE;
 	}
 	(void)sqlite3_close(sql);
 	return result;

@@ -1,7 +1,10 @@
-/* Status documents from database files, with or without a daemon that writes them. */
+/* Database files, and status documents from them, with or without a daemon that writes them. */
 #pragma once
 
 #include <jansson.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #define DATABASE_WORDS_MAX 256
@@ -11,6 +14,14 @@ enum database_result {
 	DATABASE_NO_SUCH_RUN, /* words: none, or which more than one */
 	DATABASE_UNREADABLE   /* words: why */
 };
+
+/* Opens a database of ours for reading, also while a daemon writes it; nothing is changed. With DATABASE_OK, words may
+ * hold a remark, else "". */
+enum database_result database_open(
+	const char *path, sqlite3 **ret, char ret_words[DATABASE_WORDS_MAX]);
+
+/* The database that is read when nobody names one: the user's, else the host's. False when neither is there. */
+bool database_default(char ret_path[PATH_MAX]);
 
 /* Reads one database, without changing it. With DATABASE_OK, words may hold a remark, else "". */
 enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,

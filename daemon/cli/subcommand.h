@@ -25,3 +25,4 @@ struct subcommand {
 };
 
 extern const struct subcommand subcommand_status;
+extern const struct subcommand subcommand_export;

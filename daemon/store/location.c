@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "paths.h"
+
 #define FUSE_MAGIC 0x65735546u
 
 #define LINKS_MAX 40 /* as the kernel follows */
@@ -212,24 +214,13 @@ int location_lock(const char *database, int *ret_fd, char ret_words[LOCATION_WOR
 	return 0;
 }
 
-static int sync_directory(const char *database) {
-	char path[PATH_MAX];
-	int fd = open(directory_of(database, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		return -errno;
-	}
-	int err = fsync(fd) < 0 ? -errno : 0;
-	(void)close(fd);
-	return err;
-}
-
 int location_create(const char *database) {
 	int fd = open(database, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		return errno == EEXIST ? 0 : -errno;
 	}
 	(void)close(fd);
-	return sync_directory(database);
+	return paths_sync_parent(database);
 }
 
 /* SQLite's header: the magic at 0, the application's id big-endian at 68. */
@@ -296,7 +287,7 @@ int location_set_aside(const char *database, char ret_words[LOCATION_WORDS_MAX])
 		err = move_aside(database, suffixes[i], stamp);
 	}
 	if (err == 0) {
-		err = sync_directory(database);
+		err = paths_sync_parent(database);
 	}
 	if (err < 0) {
 		snprintf(ret_words, LOCATION_WORDS_MAX, "%s is damaged and cannot be set aside: %s",

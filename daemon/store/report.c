@@ -7,9 +7,9 @@
 #include "clock.h"
 #include "db.h"
 #include "report_row.h"
+#include "run_match.h"
 
-#define EVENTS_SHOWN  "20"
-#define MATCHES_NAMED 3 /* in the sentence about a part that fits several runs */
+#define EVENTS_SHOWN "20"
 
 /* ---- a run's own row ---- */
 
@@ -80,16 +80,8 @@ static void report_detail(struct report *r, const struct report_run *run) {
 
 /* ---- which runs ---- */
 
-/* A run marked private is its own user's, and root's. */
-#define VISIBLE "(r.private = 0 OR r.uid = :reader OR :reader = 0)"
-
 static void bind_int(sqlite3_stmt *st, const char *name, int64_t value) {
 	(void)sqlite3_bind_int64(st, sqlite3_bind_parameter_index(st, name), value);
-}
-
-static void bind_text(sqlite3_stmt *st, const char *name, const char *value) {
-	(void)sqlite3_bind_text(
-		st, sqlite3_bind_parameter_index(st, name), value, -1, SQLITE_STATIC);
 }
 
 static sqlite3_stmt *query_runs(
@@ -106,7 +98,7 @@ static sqlite3_stmt *query_runs(
 
 static void report_all(struct report *r, const struct report_query *query, json_t *runs) {
 	sqlite3_stmt *st = query_runs(
-		r, query, "WHERE " VISIBLE " ORDER BY r.last_seen DESC, r.n DESC LIMIT :limit");
+		r, query, "WHERE " RUN_VISIBLE " ORDER BY r.last_seen DESC, r.n DESC LIMIT :limit");
 	if (st != NULL) {
 		bind_int(st, ":limit", query->runs_max > 0 ? query->runs_max : -1);
 	}
@@ -116,60 +108,12 @@ static void report_all(struct report *r, const struct report_query *query, json_
 	}
 }
 
-/* How a part may fit, the surest first: a whole id or name, then the beginning or end of an id, then
- * any part of either. The first that fits any run decides. */
-static const char *const matches[] = {
-	"r.id = :part OR r.name = :part",
-	"substr(r.id, 1, length(:part)) = :part OR substr(r.id, -length(:part)) = :part",
-	"instr(r.id, :part) > 0 OR instr(coalesce(r.name, ''), :part) > 0",
-};
-
-/* How many runs fit; *ret_n is the last of them, words list the first few. */
-static int count_matches(struct report *r, const struct report_query *query, const char *match,
-	int64_t *ret_n, char ret_words[256]) {
-	char sql[512];
-	snprintf(sql, sizeof sql,
-		"SELECT r.n, r.id FROM runs_data r WHERE (%s) AND " VISIBLE
-		" ORDER BY r.last_seen DESC",
-		match);
-	sqlite3_stmt *st = report_query(r, sql, 0);
-	if (st != NULL) {
-		bind_text(st, ":part", query->run_part);
-		bind_int(st, ":reader", query->reader_uid);
-	}
-	int count = 0;
-	char ids[128] = "";
-	for (; report_next(r, &st); count++) {
-		*ret_n = sqlite3_column_int64(st, 0);
-		size_t len = strlen(ids);
-		if (count < MATCHES_NAMED) {
-			snprintf(ids + len, sizeof ids - len, "%s%.24s", count > 0 ? ", " : "",
-				(const char *)sqlite3_column_text(st, 1));
-		}
-	}
-	snprintf(ret_words, 256, "%d runs fit '%.48s': %s%s", count, query->run_part, ids,
-		count > MATCHES_NAMED ? ", …" : "");
-	return count;
-}
-
-static int find_run(
-	struct report *r, const struct report_query *query, int64_t *ret_n, char ret_words[256]) {
-	int count = 0;
-	for (size_t i = 0; count == 0 && i < sizeof matches / sizeof matches[0]; i++) {
-		count = count_matches(r, query, matches[i], ret_n, ret_words);
-	}
-	if (count == 0) {
-		snprintf(ret_words, 256, "no run fits '%.48s'", query->run_part);
-	}
-	return r->err < 0 ? r->err : count == 1 ? REPORT_OK : REPORT_NO_SUCH_RUN;
-}
-
 static int report_one(
 	struct report *r, const struct report_query *query, json_t *runs, char ret_words[256]) {
 	int64_t n = 0;
-	int result = find_run(r, query, &n, ret_words);
-	if (result != REPORT_OK) {
-		return result;
+	int result = run_match(r->sql, query->run_part, query->reader_uid, &n, ret_words);
+	if (result != RUN_MATCH_ONE) {
+		return result < 0 ? result : REPORT_NO_SUCH_RUN;
 	}
 	sqlite3_stmt *st = query_runs(r, query, "WHERE r.n = :n");
 	if (st != NULL) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "jsontext.h"
+#include "kept_run.h"
 #include "spool_private.h"
 
 static int bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
@@ -119,33 +120,6 @@ static int bring_run(struct db *db, int64_t run, struct forward_visit *v) {
 	return err;
 }
 
-static int bring_about(struct db *db, int64_t run, struct forward_about *a) {
-	sqlite3_stmt *st = NULL;
-	int err = spool_prepare(db->sql,
-		"SELECT r.entity, r.project, r.name, r.group_name, r.job_type, a.notes, a.tags, "
-		"a.config, a.args, r.host, r.program, r.git_commit, r.git_remote, r.sweep_id, "
-		"r.profile, r.key_suffix, r.started "
-		"FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n WHERE r.n = ?1",
-		run, &st);
-	int rc = err == 0 ? sqlite3_step(st) : SQLITE_DONE;
-	if (rc == SQLITE_ROW) {
-		char **const texts[] = {&a->entity, &a->project, &a->name, &a->group, &a->job_type,
-			&a->notes, &a->tags_json, &a->config_json, &a->args_json, &a->host,
-			&a->program, &a->git_commit, &a->git_remote, &a->sweep_id, &a->profile,
-			&a->key_suffix};
-		const int n = sizeof texts / sizeof texts[0];
-		forward_about_finish(a);
-		for (int i = 0; i < n; i++) {
-			*texts[i] = spool_take_text(st, i, &err);
-		}
-		a->started = sqlite3_column_double(st, n);
-	} else if (err == 0) {
-		err = rc == SQLITE_DONE ? -ENOENT : db_error(db->sql, rc);
-	}
-	(void)sqlite3_finalize(st);
-	return err;
-}
-
 /* Whether the batch has room for it; as one more JSON text. */
 static int take_line(sqlite3_stmt *st, struct forward_visit *v, bool *ret_taken) {
 	const char *json = (const char *)sqlite3_column_text(st, 3);
@@ -197,7 +171,7 @@ int spool_bring(struct db *db, int64_t run, struct forward_visit *v) {
 	int err = bring_cursor(db, run, &v->cursor);
 	err = err < 0 ? err : bring_run(db, run, v);
 	if (err == 0 && v->want_about) {
-		err = bring_about(db, run, &v->about);
+		err = kept_run_about(db->sql, run, &v->about);
 	}
 	if (err == 0 && v->lines_max > 0) {
 		err = bring_lines(db, run, v);

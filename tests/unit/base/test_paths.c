@@ -1,4 +1,5 @@
 /* Where the daemon and its tools meet when nobody says where. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -119,6 +120,14 @@ static void a_folder_that_cannot_be_made_is_named(void **state) {
 	assert_int_equal(paths_make_parent("/file", 0700, folder), 0);
 }
 
+static void the_folder_of_a_path_is_synced(void **state) {
+	(void)state;
+
+	assert_int_equal(paths_sync_parent("/tmp/not-there"), 0);
+	assert_int_equal(paths_sync_parent("not-there"), 0);
+	assert_int_equal(paths_sync_parent("/tmp/no-such-folder/x"), -ENOENT);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(the_hosts_paths_are_fixed, clean),
@@ -128,6 +137,7 @@ int main(void) {
 		cmocka_unit_test_setup(an_empty_override_is_none, clean),
 		cmocka_unit_test(folders_above_a_path_are_made),
 		cmocka_unit_test(a_folder_that_cannot_be_made_is_named),
+		cmocka_unit_test(the_folder_of_a_path_is_synced),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -1,0 +1,226 @@
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "database_file.h"
+#include "export_wandb.h"
+#include "format.h"
+#include "interrupt.h"
+#include "run_match.h"
+#include "subcommand.h"
+
+static int export_run(int argc, char **argv);
+
+const struct subcommand subcommand_export = {
+	.name = "export",
+	.summary = "write a run as a file for `wandb sync`",
+	.usage =
+		"usage: sae-metricsd export [options] RUN --wandb DIR\n"
+		"\n"
+		"Writes what a run has logged as the official client of Weights & Biases would\n"
+		"have without a network: DIR/offline-run-DATE_TIME-ID/run-ID.wandb, for\n"
+		"`wandb sync`. RUN is any part of an id or a name that fits one run only. The\n"
+		"daemon may be running, or not. A folder that is there already is left alone.\n"
+		"\n"
+		"  --wandb DIR          where to; made where it is missing\n"
+		"  --db FILE            the database: the user's own, else the host's\n"
+		"  --no-extra-metrics   only what the run's own trainer would have logged\n"
+		"  -h, --help           this text\n"
+		"\n"
+		"Steps only ever grow in W&B: where a run went back, what it logged again is left\n"
+		"out. A run that has not ended is written as far as it has come, and without an\n"
+		"end, since there is none to tell: W&B shows it as failed, with exit code 1.\n"
+		"Better export it when it has ended, for W&B takes a run once.\n"
+		"\n"
+		"exit status: 0 written, 1 failed, 2 wrong usage, 3 no database,\n"
+		"             4 no such run or more than one\n",
+	.run = export_run,
+};
+
+struct options {
+	const char *run_part, *database;
+	struct export_wandb wandb;
+	bool unfinished, help;
+};
+
+/* ---- what was asked for ---- */
+
+static int usage_error(const char *what, const char *which) {
+	fprintf(stderr, "sae-metricsd export: %s%s; `sae-metricsd export --help` lists all\n", what,
+		which);
+	return EXIT_USAGE;
+}
+
+enum { OPTION_WANDB = 256, OPTION_DB, OPTION_NO_EXTRA_METRICS, OPTION_UNFINISHED };
+
+/* `word` is what getopt looked at. */
+static int parse_option(int option, const char *word, struct options *o) {
+	switch (option) {
+	case OPTION_WANDB:
+		o->wandb.folder = optarg;
+		return EXIT_OK;
+	case OPTION_DB:
+		o->database = optarg;
+		return EXIT_OK;
+	case OPTION_NO_EXTRA_METRICS:
+		o->wandb.with_ours = false;
+		return EXIT_OK;
+	case OPTION_UNFINISHED:
+		o->unfinished = true;
+		return EXIT_OK;
+	case 'h':
+		o->help = true;
+		return EXIT_OK;
+	case ':':
+		return usage_error("a value is missing behind ", word);
+	default:
+		return usage_error("there is no option ", word);
+	}
+}
+
+static int check_options(const struct options *o) {
+	if (o->help) {
+		return EXIT_OK;
+	}
+	if (o->run_part == NULL) {
+		return usage_error("which RUN?", "");
+	}
+	if (o->wandb.folder == NULL || o->wandb.folder[0] == '\0') {
+		return usage_error("where to? --wandb DIR", "");
+	}
+	return EXIT_OK;
+}
+
+static int parse_options(int argc, char **argv, struct options *o) {
+	static const struct option longs[] = {
+		{"wandb", required_argument, NULL, OPTION_WANDB},
+		{"db", required_argument, NULL, OPTION_DB},
+		{"no-extra-metrics", no_argument, NULL, OPTION_NO_EXTRA_METRICS},
+		{"unfinished", no_argument, NULL, OPTION_UNFINISHED},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option, status = EXIT_OK;
+
+	optind = 0; /* main may have used getopt before */
+	opterr = 0;
+	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		status = parse_option(option, argv[optind - 1], o);
+	}
+	while (status == EXIT_OK && optind < argc) {
+		if (o->run_part != NULL) {
+			return usage_error("one RUN; what is ", argv[optind]);
+		}
+		o->run_part = argv[optind++];
+	}
+	return status == EXIT_OK ? check_options(o) : status;
+}
+
+/* ---- doing it ---- */
+
+static void say(const char *words) {
+	fprintf(stderr, "sae-metricsd export: %s\n", words);
+}
+
+static int open_database(const struct options *o, sqlite3 **ret) {
+	char path[PATH_MAX], words[DATABASE_WORDS_MAX];
+
+	if (o->database == NULL && !database_default(path)) {
+		say("there is no database; name one with --db FILE");
+		return EXIT_NO_ANSWER;
+	}
+	const char *database = o->database != NULL ? o->database : path;
+	enum database_result result = database_open(database, ret, words);
+	if (words[0]) {
+		fprintf(stderr, "sae-metricsd export: %s: %s\n", database, words);
+	}
+	return result == DATABASE_OK ? EXIT_OK : EXIT_NO_ANSWER;
+}
+
+static int find_run(sqlite3 *sql, const struct options *o, struct kept_run *ret) {
+	char words[RUN_MATCH_WORDS_MAX];
+	int64_t n;
+	int result = run_match(sql, o->run_part, geteuid(), &n, words);
+
+	if (result == RUN_MATCH_NOT_ONE) {
+		say(words);
+		return EXIT_NO_SUCH_RUN;
+	}
+	if (result < 0 || kept_run_read(sql, n, ret) < 0) {
+		fprintf(stderr, "sae-metricsd export: the database cannot be read: %s\n",
+			sqlite3_errmsg(sql));
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+static bool goes_on(const struct kept_run *run) {
+	return strcmp(run->state, "running") == 0 || strcmp(run->state, "stalled") == 0;
+}
+
+/* What W&B will make of it, before it is too late. */
+static int check_run(const struct kept_run *run, const struct options *o) {
+	if (goes_on(run) && !o->unfinished) {
+		fprintf(stderr,
+			"sae-metricsd export: %s goes on (%s), and W&B takes a run once: export it "
+			"when it has ended, or with --unfinished\n",
+			run->id, run->state);
+		return EXIT_FAILED;
+	}
+	if (!run->has_exit_code) {
+		fprintf(stderr,
+			"sae-metricsd export: %s is %s, without an exit code: W&B will show it as "
+			"failed\n",
+			run->id, run->state);
+	}
+	if (run->n_forwarded > 0) {
+		fprintf(stderr,
+			"sae-metricsd export: %s is forwarded by the daemon: `wandb sync` would "
+			"add "
+			"its rows again\n",
+			run->id);
+	}
+	return EXIT_OK;
+}
+
+static int write_run(sqlite3 *sql, const struct kept_run *run, const struct options *o) {
+	struct export_result result;
+	char words[EXPORT_WORDS_MAX], rows[FORMAT_MAX], bytes[FORMAT_MAX];
+
+	if (export_wandb(sql, run, &o->wandb, &result, words) < 0) {
+		say(words);
+		return EXIT_FAILED;
+	}
+	printf("wrote %s (%s, %s rows)\n", result.path, format_bytes(bytes, (double)result.n_bytes),
+		format_grouped(rows, result.n_rows));
+	return fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+static int export_it(const struct options *o) {
+	struct kept_run run = {0};
+	sqlite3 *sql = NULL;
+
+	int status = open_database(o, &sql);
+	status = status == EXIT_OK ? find_run(sql, o, &run) : status;
+	status = status == EXIT_OK ? check_run(&run, o) : status;
+	status = status == EXIT_OK ? write_run(sql, &run, o) : status;
+	kept_run_finish(&run);
+	(void)sqlite3_close(sql);
+	interrupt_heed();
+	return status;
+}
+
+static int export_run(int argc, char **argv) {
+	struct options o = {.wandb = {.with_ours = true}};
+	int status = parse_options(argc, argv, &o);
+
+	if (status == EXIT_OK && o.help) {
+		fputs(subcommand_export.usage, stdout);
+	} else if (status == EXIT_OK) {
+		o.wandb.stop = interrupt_watch();
+		status = export_it(&o);
+	}
+	return status;
+}

@@ -1,0 +1,85 @@
+#include "run_match.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "db.h"
+
+#define MATCHES_NAMED 3 /* in the sentence about a part that fits several runs */
+
+struct matching {
+	sqlite3 *sql;
+	const char *part;
+	uint32_t reader_uid;
+	int64_t n; /* the last that fits */
+	int count;
+	char ids[128]; /* the first few */
+};
+
+/* How a part may fit, the surest first: a whole id or name, then the beginning or end of an id, then
+ * any part of either. The first that fits any run decides. */
+static const char *const matches[] = {
+	"r.id = :part OR r.name = :part",
+	"substr(r.id, 1, length(:part)) = :part OR substr(r.id, -length(:part)) = :part",
+	"instr(r.id, :part) > 0 OR instr(coalesce(r.name, ''), :part) > 0",
+};
+
+static int prepare(const struct matching *m, const char *match, sqlite3_stmt **ret) {
+	char sql[512];
+	snprintf(sql, sizeof sql,
+		"SELECT r.n, r.id FROM runs_data r WHERE (%s) AND " RUN_VISIBLE
+		" ORDER BY r.last_seen DESC",
+		match);
+	int rc = sqlite3_prepare_v2(m->sql, sql, -1, ret, NULL);
+	if (rc == SQLITE_OK) {
+		(void)sqlite3_bind_text(*ret, sqlite3_bind_parameter_index(*ret, ":part"), m->part,
+			-1, SQLITE_STATIC);
+		(void)sqlite3_bind_int64(
+			*ret, sqlite3_bind_parameter_index(*ret, ":reader"), m->reader_uid);
+	}
+	return rc;
+}
+
+static void take(struct matching *m, sqlite3_stmt *st) {
+	size_t len = strlen(m->ids);
+	m->n = sqlite3_column_int64(st, 0);
+	if (m->count < MATCHES_NAMED) {
+		snprintf(m->ids + len, sizeof m->ids - len, "%s%.24s", m->count > 0 ? ", " : "",
+			(const char *)sqlite3_column_text(st, 1));
+	}
+	m->count++;
+}
+
+static int count_matches(struct matching *m, const char *match) {
+	sqlite3_stmt *st = NULL;
+	int rc = prepare(m, match, &st);
+	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		take(m, st);
+		rc = SQLITE_OK;
+	}
+	int err = db_error(m->sql, rc);
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+int run_match(sqlite3 *sql, const char *part, uint32_t reader_uid, int64_t *ret_n,
+	char ret_words[RUN_MATCH_WORDS_MAX]) {
+	struct matching m = {.sql = sql, .part = part, .reader_uid = reader_uid};
+	for (size_t i = 0; m.count == 0 && i < sizeof matches / sizeof matches[0]; i++) {
+		int err = count_matches(&m, matches[i]);
+		if (err < 0) {
+			return err;
+		}
+	}
+	if (m.count == 1) {
+		*ret_n = m.n;
+		return RUN_MATCH_ONE;
+	}
+	if (m.count == 0) {
+		snprintf(ret_words, RUN_MATCH_WORDS_MAX, "no run fits '%.48s'", part);
+	} else {
+		snprintf(ret_words, RUN_MATCH_WORDS_MAX, "%d runs fit '%.48s': %s%s", m.count, part,
+			m.ids, m.count > MATCHES_NAMED ? ", …" : "");
+	}
+	return RUN_MATCH_NOT_ONE;
+}
