@@ -9,7 +9,9 @@
 #include "log.h"
 #include "notes.h"
 #include "paths.h"
+#include "settings.h"
 #include "signals.h"
+#include "wandb_setup.h"
 
 #define SOCKET_MODE_SYSTEM 0660 /* members of the group may push */
 #define SOCKET_MODE_USER   0600
@@ -76,6 +78,9 @@ static int make_database_folder(const char *database, mode_t mode, char words[25
 
 /* Each part that was built is taken down again when the next one fails. */
 static int open_parts(struct daemon *d, const struct daemon_options *options, char words[256]) {
+	const struct wandb_settings *wandb = &options->settings->wandb;
+	struct forward_options forward;
+	wandb_setup(wandb, options->credential, &forward);
 	struct engine_options engine = {
 		.database = options->database,
 		.version = SAE_METRICSD_VERSION,
@@ -87,7 +92,10 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 				.user_budget = USER_BUDGET,
 				.stall_factor_pct = STALL_FACTOR_PCT,
 				.stall_min_ms = STALL_MIN_MS,
+				.forwards = wandb->mode != WANDB_MODE_OFF,
+				.forwards_without_ours = !wandb->extra_metrics,
 			},
+		.forward = wandb->mode == WANDB_MODE_ONLINE ? &forward : NULL,
 	};
 	struct listener_options listener = {
 		.path = options->socket,
@@ -125,6 +133,24 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	return 0;
 }
 
+static const char *forward_words(const struct daemon_options *options, char out[256]) {
+	const struct wandb_settings *wandb = &options->settings->wandb;
+	const struct credential *credential = options->credential;
+
+	if (wandb->mode != WANDB_MODE_ONLINE) {
+		return wandb->mode == WANDB_MODE_OFF ? "forward off"
+						     : "forward off line: lines for W&B are kept";
+	}
+	if (credential->key == NULL) {
+		snprintf(out, 256, "forward to %.100s with runs' own keys (the host has none)",
+			wandb->base_url);
+	} else {
+		snprintf(out, 256, "forward to %.100s with the key from %.100s", wandb->base_url,
+			credential->source);
+	}
+	return out;
+}
+
 int daemon_run(const struct daemon_options *options) {
 	struct daemon d = {0};
 	char words[256] = "";
@@ -141,8 +167,8 @@ int daemon_run(const struct daemon_options *options) {
 	if (err < 0) {
 		log_error("%s", words);
 	} else {
-		log_info("sae-metricsd %s: listening on %s, database %s, forward off",
-			SAE_METRICSD_VERSION, options->socket, options->database);
+		log_info("sae-metricsd %s: listening on %s, database %s, %s", SAE_METRICSD_VERSION,
+			options->socket, options->database, forward_words(options, words));
 	}
 	(void)uv_run(&d.loop, UV_RUN_DEFAULT);
 	int closed = uv_loop_close(&d.loop);

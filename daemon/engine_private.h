@@ -182,6 +182,10 @@ void engine_forward_committed(struct engine *e, struct feed *feed, const struct 
 /* A stream opened: its user may have handed a key over. */
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open);
 
+/* The report's word on all of it, and on a run. */
+struct json_t *engine_forward_report(const struct engine *e);
+void engine_forward_lay(const struct engine *e, const char *id, struct json_t *object);
+
 /* ---- engine_query.c ---- */
 
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query);

@@ -165,11 +165,11 @@ static json_t *daemon_facts(const struct engine *e) {
 	char host[256] = "";
 	(void)gethostname(host, sizeof host - 1);
 
-	json_t *daemon = json_pack("{s:s, s:s, s:b, s:s, s:i, s:f, s:s, s:{s:s, s:s, s:n}}",
-		"version", e->version, "scope", e->scope, "reachable", 1, "host", host, "pid",
-		(int)getpid(), "uptime_s", clock_wall() - e->started, "socket", e->socket,
-		"forward", "target", "none", "state", "off", "lag_s");
+	json_t *daemon = json_pack("{s:s, s:s, s:b, s:s, s:i, s:f, s:s}", "version", e->version,
+		"scope", e->scope, "reachable", 1, "host", host, "pid", (int)getpid(), "uptime_s",
+		clock_wall() - e->started, "socket", e->socket);
 	if (daemon != NULL) {
+		json_object_set_new(daemon, "forward", engine_forward_report(e));
 		add_database(e, daemon);
 		add_connections(e, daemon);
 		json_object_set_new(
@@ -188,6 +188,9 @@ static void lay_over(struct engine *e, json_t *report) {
 		struct run *run = id != NULL ? registry_find(e->registry, id) : NULL;
 		if (run != NULL) {
 			lay_run(object, run);
+		}
+		if (id != NULL) {
+			engine_forward_lay(e, id, json_object_get(object, "forward"));
 		}
 	}
 }

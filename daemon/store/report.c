@@ -28,12 +28,21 @@ static const char run_sql[] =
 	"r.context_size, r.wandb_log_frequency, r.feature_sampling_window, r.dead_feature_window, "
 	"a.config AS \"config:json\", a.summary AS \"summary:json\", a.tags AS \"tags:json\", "
 	"a.notes, r.private AS \"private:bool\", "
-	"'none' AS \"forward.target\", 'off' AS \"forward.state\", NULL AS \"forward.lag_s\", "
-	"0 AS \"forward.pending_rows\", "
+	"CASE WHEN f.run IS NULL THEN 'none' ELSE 'wandb' END AS \"forward.target\", "
+	"CASE WHEN f.run IS NULL THEN 'off' WHEN f.parked IS NOT NULL THEN 'refused' "
+	"WHEN f.lines > f.accepted THEN 'behind' WHEN f.completed THEN 'synced' "
+	"ELSE 'ok' END AS \"forward.state\", "
+	"(SELECT max(:now - l.time, 0.0) FROM forward_lines_data l WHERE l.run = r.n AND "
+	"l.line >= f.accepted ORDER BY l.line LIMIT 1) AS \"forward.lag_s\", "
+	"coalesce(f.lines - f.accepted, 0) AS \"forward.pending_rows\", "
+	"coalesce(f.refused, 0) AS \"forward.refused_rows\", "
+	"coalesce(f.skipped, 0) AS \"forward.skipped_rows\", f.url AS \"forward.url\", "
+	"f.parked AS \"forward.words\", NULL AS \"forward.retry_in_s\", "
 	"r.messages AS \"client.messages\", r.dropped AS \"client.dropped\", "
 	"r.late AS \"client.late\", r.refused AS \"client.refused\", r.lost AS \"client.lost\", "
 	"r.missing AS \"client.missing_steps\" "
-	"FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n ";
+	"FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n "
+	"LEFT JOIN forwards_data f ON f.run = r.n ";
 
 static json_t *take_run(struct report *r, sqlite3_stmt *st, struct report_run *ret) {
 	/* Without memory for it, every member that is set is an error, and the first stays. */
