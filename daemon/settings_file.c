@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,8 +17,9 @@
 #include "settings_private.h"
 #include "text.h"
 
-#define FILE_LEN_MAX 65536u /* a hundred times what there is to set */
-#define SECTION_SIZE 32u
+#define FILE_LEN_MAX    65536u /* a hundred times what there is to set */
+#define SECTION_SIZE    32u
+#define LINE_WORDS_SIZE 1280u /* all the keys of a section, and the one that is none of them */
 
 struct reading {
 	struct settings_loading *loading;
@@ -27,9 +30,18 @@ struct reading {
 	unsigned lines[SETTINGS_KEYS_MAX]; /* where each key was given; 0: nowhere yet */
 };
 
-#define LINE_PROBLEM(r, format, ...)                                                               \
-	settings_problem((r)->loading, "%s:%u: " format, (r)->loading->settings->file, (r)->line,  \
-		##__VA_ARGS__)
+static void line_problem(struct reading *r, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void line_problem(struct reading *r, const char *format, ...) {
+	char words[LINE_WORDS_SIZE];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	settings_problem(r->loading, "%s:%u: %s", r->loading->settings->file, r->line, words);
+}
 
 static bool is_space(char c) {
 	return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
@@ -59,7 +71,7 @@ static void read_heading(struct reading *r, struct text line) {
 	const char *end = memchr(line.data, ']', line.len);
 
 	if (end == NULL) {
-		LINE_PROBLEM(r, "expected [SECTION]");
+		line_problem(r, "expected [SECTION]");
 		return;
 	}
 	struct text name = text_of(line.data + 1, (size_t)(end - line.data - 1));
@@ -68,7 +80,7 @@ static void read_heading(struct reading *r, struct text line) {
 	}
 	r->is_passed = !settings_has_section(section);
 	if (r->is_passed) {
-		LINE_PROBLEM(r, "there is no section [%s]", text_quote(name, quote));
+		line_problem(r, "there is no section [%s]", text_quote(name, quote));
 	}
 }
 
@@ -86,11 +98,11 @@ static bool judge_line(struct reading *r, struct text line, size_t len_max) {
 	}
 	const char *flaw = text_flaw(line, false);
 	if (flaw != NULL) {
-		LINE_PROBLEM(r, "the line %s", flaw);
+		line_problem(r, "the line %s", flaw);
 		return false;
 	}
 	if (line.len > len_max) {
-		LINE_PROBLEM(r, "the line has %zu bytes, there may be %zu", line.len, len_max);
+		line_problem(r, "the line has %zu bytes, there may be %zu", line.len, len_max);
 		return false;
 	}
 	r->is_owed = true;
@@ -99,7 +111,7 @@ static bool judge_line(struct reading *r, struct text line, size_t len_max) {
 
 static void settle_line(struct reading *r) {
 	if (r->is_owed) {
-		LINE_PROBLEM(r, "expected NAME = VALUE");
+		line_problem(r, "expected NAME = VALUE");
 	}
 	r->is_owed = false;
 }
@@ -131,7 +143,7 @@ static void unknown_key(struct reading *r, const char *section, const char *name
 				len > 0 ? ", " : "", key->name);
 		}
 	}
-	LINE_PROBLEM(r, "there is no \"%s\" in [%s], but %s",
+	line_problem(r, "there is no \"%s\" in [%s], but %s",
 		text_quote(text_of(name, strlen(name)), quote), section, known);
 }
 
@@ -145,11 +157,11 @@ static int on_value(void *user, const char *section, const char *name, const cha
 	r->is_owed = false;
 	int key = settings_find(section, name);
 	if (section[0] == '\0') {
-		LINE_PROBLEM(r, "expected a section before it: [wandb]");
+		line_problem(r, "expected a section before it: [wandb]");
 	} else if (key < 0) {
 		unknown_key(r, section, name);
 	} else if (r->lines[key] > 0) {
-		LINE_PROBLEM(r, "%s: was given in line %u already", name, r->lines[key]);
+		line_problem(r, "%s: was given in line %u already", name, r->lines[key]);
 	} else {
 		r->lines[key] = r->line;
 		settings_set(
