@@ -93,7 +93,7 @@ static void a_key_has_forty_characters_behind_its_first_dash(void **state) {
 	assert_null(flaw(KEY_C));
 	assert_null(flaw("local-" KEY_A));
 	assert_null(flaw("wandb_v1_" KEY_A "-" KEY_A));
-	assert_string_equal(flaw(KEY_B + 1), "has 39 characters, at least 40 were expected");
+	assert_string_equal(flaw(&KEY_B[1]), "has 39 characters, at least 40 were expected");
 	assert_non_null(flaw(KEY_A "-short"));
 }
 
