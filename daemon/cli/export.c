@@ -53,7 +53,14 @@ static int usage_error(const char *what, const char *which) {
 	return EXIT_USAGE;
 }
 
-enum { OPTION_WANDB = 256, OPTION_DB, OPTION_NO_EXTRA_METRICS, OPTION_UNFINISHED };
+enum { OPTION_WANDB = 256, OPTION_DB, OPTION_NO_EXTRA_METRICS, OPTION_X_AXIS, OPTION_UNFINISHED };
+
+static int parse_x_axis(const char *word, struct options *o) {
+	o->wandb.over_tokens = strcmp(word, "tokens") == 0;
+	return o->wandb.over_tokens || strcmp(word, "step") == 0
+		       ? EXIT_OK
+		       : usage_error("--x-axis is step or tokens, not ", word);
+}
 
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
@@ -67,6 +74,8 @@ static int parse_option(int option, const char *word, struct options *o) {
 	case OPTION_NO_EXTRA_METRICS:
 		o->wandb.with_ours = false;
 		return EXIT_OK;
+	case OPTION_X_AXIS:
+		return parse_x_axis(optarg, o);
 	case OPTION_UNFINISHED:
 		o->unfinished = true;
 		return EXIT_OK;
@@ -98,6 +107,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"wandb", required_argument, NULL, OPTION_WANDB},
 		{"db", required_argument, NULL, OPTION_DB},
 		{"no-extra-metrics", no_argument, NULL, OPTION_NO_EXTRA_METRICS},
+		{"x-axis", required_argument, NULL, OPTION_X_AXIS},
 		{"unfinished", no_argument, NULL, OPTION_UNFINISHED},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},

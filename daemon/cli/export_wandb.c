@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "introduction.h"
 #include "line_reader.h"
 #include "paths.h"
 #include "wandb_framing.h"
@@ -50,28 +51,26 @@ static int put(struct export *e, int err) {
 	return err;
 }
 
+static int put_introduced(struct export *e, const struct payload_run *run) {
+	int err = put(e, wandb_record_run(&e->record, ++e->n_records, run));
+
+	for (size_t i = 0; err == 0 && i < run->n_metrics; i++) {
+		err = put(e, wandb_record_metric(&e->record, ++e->n_records, &run->metrics[i]));
+	}
+	return err;
+}
+
 static int put_run(struct export *e) {
-	const struct forward_about *a = &e->run->about;
-	const struct payload_run run = {
-		.id = e->run->id,
-		.entity = a->entity,
-		.project = a->project,
-		.display_name = a->name,
-		.group = a->group,
-		.job_type = a->job_type,
-		.notes = a->notes,
-		.tags_json = a->tags_json,
-		.config_json = a->config_json,
-		.args_json = a->args_json,
-		.host = a->host,
-		.program = a->program,
-		.git_commit = a->git_commit,
-		.git_remote = a->git_remote,
-		.sweep_id = a->sweep_id,
+	const struct introduction introduction = {
 		.version = SAE_METRICSD_VERSION,
-		.started = a->started,
+		.x_axis = e->options->over_tokens ? FORWARD_X_TOKENS : FORWARD_X_STEP,
 	};
-	return put(e, wandb_record_run(&e->record, ++e->n_records, &run));
+	struct introduced introduced;
+	int err = introduction_make(&introduced, &introduction, e->run->id, &e->run->about, NULL);
+
+	err = err < 0 ? err : put_introduced(e, &introduced.run);
+	introduced_finish(&introduced);
+	return err;
 }
 
 static int put_rows(struct export *e) {

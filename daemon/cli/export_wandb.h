@@ -14,6 +14,7 @@
 struct export_wandb {
 	const char *folder; /* in which W&B's folder is made; made itself where it is missing */
 	bool with_ours;     /* our own metrics, too */
+	bool over_tokens;   /* charts are drawn over the training tokens, not over steps */
 	const atomic_bool *stop; /* looked at now and then */
 };
 

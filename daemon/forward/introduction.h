@@ -3,6 +3,7 @@
 
 #include "forwarding.h"
 #include "payload.h"
+#include "profile.h"
 
 enum forward_x_axis {
 	FORWARD_X_STEP,  /* as W&B has it by itself */
@@ -15,7 +16,19 @@ struct introduction {
 	enum forward_x_axis x_axis;
 };
 
-/* UpsertBucket's body. Names that W&B gave (`cursor`) win over ours. 0, -ENOMEM or -EINVAL as payload_upsert. */
+/* A run in W&B's form; its texts are those of `about`, `cursor` and `i`. */
+struct introduced {
+	struct payload_run run;
+	struct payload_metric metrics[METRIC_COUNT];
+	char *names[METRIC_COUNT]; /* of the metrics; owned */
+};
+
+/* Names that W&B gave (`cursor`, may be NULL) win over ours. 0 or -ENOMEM; to be finished in either case. */
+int introduction_make(struct introduced *ret, const struct introduction *i, const char *run_id,
+	const struct forward_about *about, const struct forward_cursor *cursor);
+void introduced_finish(struct introduced *introduced);
+
+/* UpsertBucket's body. 0, -ENOMEM or -EINVAL as payload_upsert. */
 int introduction_write(struct buf *out, const struct introduction *i, const char *run_id,
 	const struct forward_about *about, const struct forward_cursor *cursor);
 

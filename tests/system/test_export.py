@@ -148,6 +148,17 @@ class Export(unittest.TestCase):
             self.assertEqual(set(), ours & set(file.summary))
             self.assertIn("losses/mse_loss", file.summary)
 
+    def test_charts_are_drawn_over_what_was_asked_for(self):
+        with Daemon() as daemon:
+            trained(daemon, "charts01", 60).finish(timeout=60)
+            file, _ = exported(daemon, "charts01")
+            self.assertEqual([{"name": "details/n_training_tokens", "step_metric": ""}], file.metrics)
+            file, _ = exported(daemon, "charts01", "--x-axis", "tokens", to="out-tokens")
+            over = {metric["name"]: metric["step_metric"] for metric in file.metrics}
+            self.assertEqual("", over.pop("details/n_training_tokens"))
+            self.assertEqual({"details/n_training_tokens"}, set(over.values()))
+            self.assertIn("losses/mse_loss", over)
+
     def test_it_is_exported_while_others_are_trained_and_the_daemon_commits(self):
         with Daemon() as daemon:
             trained(daemon, "done0001").finish(timeout=60)
@@ -220,6 +231,7 @@ class Export(unittest.TestCase):
                     (["first001", "first002", "--wandb", out], USAGE, "one RUN; what is first002"),
                     (["first001", "--wandb"], USAGE, "a value is missing behind --wandb"),
                     (["first001", "--csv", "--wandb", out], USAGE, "there is no option --csv"),
+                    (["first001", "--x-axis", "time", "--wandb", out], USAGE, "--x-axis is step or tokens, not time"),
                     (["nobody", "--wandb", out], NO_SUCH_RUN, "no run fits 'nobody'"),
                     (["first00", "--wandb", out], NO_SUCH_RUN, "2 runs fit 'first00': "),
                     (["first001", "--wandb", out, "--db", daemon.directory / "none.db"], NO_DATABASE, "No such file")):
