@@ -2,6 +2,7 @@
 import base64
 import http.client
 import json
+import time
 from urllib.parse import urlsplit
 
 from fake_wandb import HISTORY
@@ -79,3 +80,11 @@ class Client:
 
 def kinds(w):
     return [violation.kind for violation in w.violations]
+
+
+def wait_until(true, what, patience_s=60):
+    deadline = time.monotonic() + patience_s
+    while not true():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"waited {patience_s} s for {what}")
+        time.sleep(0.005)

@@ -177,7 +177,9 @@ class FakeWandb(World):
         with self.lock:
             others = [other for other in self._in_flight.get(run, []) if not other.is_gone()]
             self._in_flight[run] = others + [connection]
-        return [("concurrent", "two requests of one run at the same time")] if others else []
+        # Who gave up on this one before we came to read it may well have sent it again.
+        at_once = others and not connection.is_gone()
+        return [("concurrent", "two requests of one run at the same time")] if at_once else []
 
     def _leave(self, run, connection):
         with self.lock:
