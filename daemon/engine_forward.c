@@ -30,8 +30,9 @@ static void on_stop(void *user, const char *id) {
 	if (run == NULL) {
 		return; /* it has ended */
 	}
-	log_info("run %s: asked to stop from W&B", id);
-	run_stop(e->registry, run, "stopped from W&B");
+	if (run_ask_to_stop(run, "stopped from W&B", engine_now()) == STOP_ASKED) {
+		log_info("run %s: asked to stop from W&B", id);
+	}
 	engine_settle(e, feed_of(run));
 }
 

@@ -14,7 +14,13 @@
 #define RETRY_SOON_MS  250u
 #define RETRY_LATER_MS 2000u
 
-struct query;
+/* A question that waits for the store. */
+struct query {
+	struct engine *engine;
+	struct peer *peer; /* NULL: gone */
+	uint64_t token;
+	char reason[QUERY_REASON_MAX + 1]; /* of a stop; "": none was given */
+};
 
 /* A connection. */
 struct peer {
@@ -191,3 +197,18 @@ void engine_forward_lay(const struct engine *e, const char *id, struct json_t *o
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query);
 /* The peer is gone; its answer is dropped when it comes. */
 void query_abandon(struct query *query);
+/* Asks the store, by store_report or store_find_run; on_report gets the query as its user, to free. */
+typedef int (*query_ask_fn)(struct store *s, const char *run_part, uint32_t reader_uid,
+	store_report_fn on_report, void *user);
+enum session_verdict query_ask(struct peer *peer, const struct msg_query *query, query_ask_fn ask,
+	store_report_fn on_report);
+/* Its answer is there: who is owed a reply, and then a session_resume. NULL: nobody any more, or he was told
+ * that there is no such run. */
+struct peer *query_answered(struct query *query, int status, const char *words);
+/* `document` may be NULL. */
+void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
+	const struct json_t *document);
+
+/* ---- engine_stop.c ---- */
+
+enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query);

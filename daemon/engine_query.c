@@ -13,12 +13,6 @@
 #include "report.h"
 #include "text.h"
 
-struct query {
-	struct engine *engine;
-	struct peer *peer; /* NULL: gone */
-	uint64_t token;
-};
-
 /* ---- what only the daemon knows ---- */
 
 static void set_number(json_t *object, const char *key, double value, bool is_known) {
@@ -197,7 +191,7 @@ static void lay_over(struct engine *e, json_t *report) {
 
 /* ---- the answer ---- */
 
-static void reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
+void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
 	const json_t *document) {
 	struct msg_reply reply = {.token = token, .code = code, .words = text_from(words)};
 	char *json = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
@@ -221,44 +215,23 @@ static void reply(struct peer *peer, uint64_t token, uint32_t code, const char *
 		(uint8_t *)json, reply.json_len);
 }
 
-static void on_report(void *user, json_t *report, int status, const char *words) {
-	struct query *query = user;
-	struct peer *peer = query->peer;
-	uint64_t token = query->token;
-
-	free(query);
-	if (peer == NULL) {
-		return;
-	}
-	peer->query = NULL;
-	if (status == REPORT_OK && report != NULL) {
-		lay_over(peer->engine, report);
-		reply(peer, token, REPLY_OK, "", report);
-	} else if (status == REPORT_NO_SUCH_RUN) {
-		reply(peer, token, REPLY_NO_SUCH_RUN, words, NULL);
-	} else {
-		reply(peer, token, REFUSE_STORAGE,
-			words != NULL && words[0] != '\0' ? words
-							  : "the database cannot be read now",
-			NULL);
-	}
-	session_resume(peer->session);
-}
-
 void query_abandon(struct query *query) {
 	query->peer = NULL;
 }
 
-static enum session_verdict ask_store(struct peer *peer, const struct msg_query *query) {
+enum session_verdict query_ask(struct peer *peer, const struct msg_query *query, query_ask_fn ask,
+	store_report_fn on_report) {
 	char part[256];
 	struct query *asked = calloc(1, sizeof *asked);
 	if (asked == NULL) {
 		return SESSION_CLOSE;
 	}
 	*asked = (struct query){.engine = peer->engine, .peer = peer, .token = query->token};
+	snprintf(asked->reason, sizeof asked->reason, "%.*s", (int)query->reason.len,
+		query->reason.data != NULL ? query->reason.data : "");
 	snprintf(part, sizeof part, "%.*s", (int)query->run.len,
 		query->run.data != NULL ? query->run.data : "");
-	int err = store_report(peer->engine->store, query->run.len > 0 ? part : NULL,
+	int err = ask(peer->engine->store, query->run.len > 0 ? part : NULL,
 		session_uid(peer->session), on_report, asked);
 	if (err < 0) {
 		free(asked);
@@ -268,20 +241,59 @@ static enum session_verdict ask_store(struct peer *peer, const struct msg_query 
 	return SESSION_READ_ON;
 }
 
+struct peer *query_answered(struct query *query, int status, const char *words) {
+	struct peer *peer = query->peer;
+
+	if (peer == NULL) {
+		return NULL;
+	}
+	peer->query = NULL;
+	if (status == REPORT_OK) {
+		return peer;
+	}
+	if (status == REPORT_NO_SUCH_RUN) {
+		query_reply(peer, query->token, REPLY_NO_SUCH_RUN, words, NULL);
+	} else {
+		query_reply(peer, query->token, REFUSE_STORAGE,
+			words != NULL && words[0] != '\0' ? words
+							  : "the database cannot be read now",
+			NULL);
+	}
+	session_resume(peer->session);
+	return NULL;
+}
+
+/* ---- what is asked ---- */
+
+static void on_report(void *user, json_t *report, int status, const char *words) {
+	struct query *query = user;
+	struct peer *peer = query_answered(query, status, words);
+
+	if (peer != NULL) {
+		lay_over(peer->engine, report);
+		query_reply(peer, query->token, REPLY_OK, "", report);
+		session_resume(peer->session);
+	}
+	free(query);
+}
+
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query) {
 	if (peer->query != NULL || session_sending_payload(peer->session)) {
 		return SESSION_LATER; /* one question at a time */
 	}
 	if (text_is(query->what, "status")) {
-		return ask_store(peer, query);
+		return query_ask(peer, query, store_report, on_report);
 	}
 	if (text_is(query->what, "ping")) {
-		reply(peer, query->token, REPLY_OK, "", NULL);
+		query_reply(peer, query->token, REPLY_OK, "", NULL);
 		return SESSION_READ_ON;
 	}
-	char words[128];
-	snprintf(words, sizeof words, "no query \"%.*s\"; this daemon knows status and ping",
+	if (text_is(query->what, "stop")) {
+		return peer_stop(peer, query);
+	}
+	char words[160];
+	snprintf(words, sizeof words, "no query \"%.*s\"; this daemon knows status, ping and stop",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
-	reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
+	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;
 }

@@ -65,6 +65,16 @@ bool text_equal(struct text a, struct text b) {
 	return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+size_t text_fit(struct text text, size_t max) {
+	if (text.len <= max) {
+		return text.len;
+	}
+	while (max > 0 && ((uint8_t)text.data[max] & 0xc0) == 0x80) {
+		max--;
+	}
+	return max;
+}
+
 const char *text_quote(struct text text, char out[TEXT_QUOTE_SIZE]) {
 	size_t len = text.len < TEXT_QUOTE_SIZE ? text.len : TEXT_QUOTE_SIZE - 1;
 

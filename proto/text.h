@@ -11,6 +11,9 @@ bool text_is(struct text text, const char *word);
 bool text_among(struct text text, const char *const *words); /* NULL ends them */
 bool text_equal(struct text a, struct text b);
 
+/* How many bytes of it fit into `max` without a character being cut. */
+size_t text_fit(struct text text, size_t max);
+
 /* Room for a peer's text in a sentence of ours. */
 #define TEXT_QUOTE_SIZE 48u
 

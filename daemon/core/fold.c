@@ -316,7 +316,7 @@ static void stop_bad_run(struct run *run, const struct folding *in, const struct
 		(long long)in->place.step, m->value[METRIC_L0], run->config.min_l0,
 		m->value[METRIC_EXPLAINED_VARIANCE], run->config.min_explained_variance);
 	run_event(run, run->attempt, in->place.step, in->at.time, "stop", "%s", reason);
-	run_stop(run->registry, run, reason);
+	(void)run_stop(run, reason); /* without memory it is not told: a stop is advice */
 	run->stopped = true;
 }
 

@@ -1,6 +1,7 @@
 /* What only a running daemon knows of a run: its pace, its connections, what it waits for. */
-#include <stdlib.h>
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "registry_private.h"
@@ -99,17 +100,37 @@ void run_live(const struct run *run, struct instant now, struct run_live *ret) {
 	(void)run_waits(run, ret->waiting_for, sizeof ret->waiting_for);
 }
 
-void run_stop(struct registry *r, struct run *run, const char *reason) {
+int run_stop(struct run *run, const char *reason) {
 	char *copy = strdup(reason);
 	if (copy == NULL) {
-		return; /* asked again, or not at all: a stop is advice */
+		return -ENOMEM;
 	}
 	free(run->stop_reason);
 	run->stop_reason = copy;
 	run->dirty = true;
 	for (uint32_t rank = 0; rank < run->world_size; rank++) {
 		if (run->ranks[rank] != NULL && run->ranks[rank]->connected) {
-			registry_notify_stop(r, run->ranks[rank], reason);
+			registry_notify_stop(run->registry, run->ranks[rank], reason);
 		}
 	}
+	return 0;
+}
+
+int run_ask_to_stop(struct run *run, const char *reason, struct instant now) {
+	if (run->ended || is_crashed(run)) {
+		return STOP_ENDED;
+	}
+	if (run->stop_reason != NULL) {
+		return STOP_ASKED_BEFORE;
+	}
+	int err = run_stop(run, reason);
+	if (err < 0) {
+		return err;
+	}
+	run_event(run, run->attempt, -1, now.wall, "stop", "%s", reason);
+	return STOP_ASKED;
+}
+
+const char *run_stop_reason(const struct run *run) {
+	return run->stop_reason;
 }

@@ -256,7 +256,18 @@ struct run_live {
 	uint64_t bytes;                 /* held for this run */
 };
 void run_live(const struct run *run, struct instant now, struct run_live *ret);
-void run_stop(struct registry *r, struct run *run, const char *reason);
+
+enum stop_result {
+	STOP_ASKED = 0,
+	STOP_ASKED_BEFORE, /* the first reason stays */
+	STOP_ENDED         /* the run has, or its processes are dead: nobody is left to hear it */
+};
+
+/* Somebody asks the run's trainers to end. Those that are connected get a STOP, and so does each that
+ * connects for this launch later, also after a restart. -ENOMEM. */
+int run_ask_to_stop(struct run *run, const char *reason, struct instant now);
+/* NULL: nobody asked this launch to stop. */
+const char *run_stop_reason(const struct run *run);
 
 /* Bytes held for a user, and for all. */
 uint64_t registry_bytes(const struct registry *r);

@@ -171,6 +171,9 @@ void run_event(struct run *run, uint32_t attempt, int64_t step, double time, con
 /* The names of its extras, in the changes' arena; NULL when memory is short. */
 const char *const *run_change_names(struct run *run);
 
+/* Its trainers are told to stop, and for what reason; those that come back later are, too. -ENOMEM. */
+int run_stop(struct run *run, const char *reason);
+
 /* Memory ran short where nothing can be taken back. */
 void run_break(struct run *run);
 

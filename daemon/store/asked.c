@@ -4,15 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report.h"
 #include "spool.h"
 
 /* ---- a report ---- */
 
 struct report_request {
 	struct request request; /* first */
-	char *run_part;
-	uint32_t reader_uid;
+	struct report_query query;
+	char *run_part; /* the query's, owned */
 	store_report_fn on_report;
 	void *user;
 	json_t *report;
@@ -22,8 +21,7 @@ struct report_request {
 
 static int report_serve(struct request *request, struct db *db) {
 	struct report_request *r = (struct report_request *)request;
-	struct report_query query = {.run_part = r->run_part, .reader_uid = r->reader_uid};
-	r->result = report_build(db->sql, &query, &r->report, r->words);
+	r->result = report_build(db->sql, &r->query, &r->report, r->words);
 	return 0;
 }
 
@@ -40,21 +38,22 @@ static void report_answer(struct request *request, int status) {
 }
 
 struct request *request_report(
-	const char *run_part, uint32_t reader_uid, store_report_fn on_report, void *user) {
+	const struct report_query *query, store_report_fn on_report, void *user) {
 	struct report_request *r = calloc(1, sizeof *r);
-	char *part = run_part == NULL ? NULL : strdup(run_part);
-	if (r == NULL || (run_part != NULL && part == NULL)) {
+	char *part = query->run_part == NULL ? NULL : strdup(query->run_part);
+	if (r == NULL || (query->run_part != NULL && part == NULL)) {
 		free(part);
 		free(r);
 		return NULL;
 	}
 	*r = (struct report_request){
 		.request = {.serve = report_serve, .answer = report_answer},
+		.query = *query,
 		.run_part = part,
-		.reader_uid = reader_uid,
 		.on_report = on_report,
 		.user = user,
 	};
+	r->query.run_part = part;
 	return &r->request;
 }
 

@@ -117,12 +117,26 @@ static void report_all(struct report *r, const struct report_query *query, json_
 	}
 }
 
+static void report_whose(struct report *r, int64_t n, json_t *runs) {
+	sqlite3_stmt *st =
+		report_query(r, "SELECT id, uid, user, state FROM runs_data WHERE n = ?", 1, n);
+	while (report_next(r, &st)) {
+		json_t *run = json_object();
+		report_append(r, runs, run);
+		report_take_row(r, st, run);
+	}
+}
+
 static int report_one(
 	struct report *r, const struct report_query *query, json_t *runs, char ret_words[256]) {
 	int64_t n = 0;
 	int result = run_match(r->sql, query->run_part, query->reader_uid, &n, ret_words);
 	if (result != RUN_MATCH_ONE) {
 		return result < 0 ? result : REPORT_NO_SUCH_RUN;
+	}
+	if (query->whose) {
+		report_whose(r, n, runs);
+		return r->err;
 	}
 	sqlite3_stmt *st = query_runs(r, query, "WHERE r.n = :n");
 	if (st != NULL) {

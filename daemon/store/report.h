@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <sqlite3.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define REPORT_SCHEMA 1
@@ -18,6 +19,7 @@ struct report_query {
 		run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
 	uint32_t reader_uid; /* runs marked private are shown to their own user and to root */
 	int runs_max;        /* 0: all */
+	bool whose; /* of the one run that fits nothing but "id", "uid", "user" and "state" */
 };
 
 /* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's

@@ -438,15 +438,28 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 	return reader_each_open_run(&s->reader, each, user);
 }
 
-int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
-	store_report_fn on_report, void *user) {
-	struct request *request = request_report(run_part, reader_uid, on_report, user);
+static int ask_report(
+	struct store *s, const struct report_query *query, store_report_fn on_report, void *user) {
+	struct request *request = request_report(query, on_report, user);
 	if (request == NULL) {
 		return -ENOMEM;
 	}
 	requests_add(&s->requests, request);
 	store_next(s);
 	return 0;
+}
+
+int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
+	store_report_fn on_report, void *user) {
+	const struct report_query query = {.run_part = run_part, .reader_uid = reader_uid};
+	return ask_report(s, &query, on_report, user);
+}
+
+int store_find_run(struct store *s, const char *run_part, uint32_t reader_uid,
+	store_report_fn on_report, void *user) {
+	const struct report_query query = {
+		.run_part = run_part, .reader_uid = reader_uid, .whose = true};
+	return ask_report(s, &query, on_report, user);
 }
 
 int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_visit, void *user) {

@@ -83,6 +83,9 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
 int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
 	store_report_fn on_report, void *user);
+/* The same of the one run that fits, with nothing but whose it is (report.h). */
+int store_find_run(struct store *s, const char *run_part, uint32_t reader_uid,
+	store_report_fn on_report, void *user);
 
 /* A visit of the forwarder's (forwarding.h), on the worker, between commits. `on_visit` gets it back on the loop, with
  * what spool_visit says or, when the store is closed first, -ECANCELED. 0 or -ENOMEM (not taken). */

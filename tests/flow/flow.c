@@ -4,6 +4,7 @@
 #include <ftw.h>
 #include <inttypes.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ static struct text text(const char *s) {
 
 void flow_init(struct flow *f) {
 	memset(f, 0, sizeof *f);
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	log_set_level(LOG_LEVEL_ERROR);
 	snprintf(f->directory, sizeof f->directory, "/dev/shm/sae-flow-XXXXXX");
 	assert_non_null(mkdtemp(f->directory));

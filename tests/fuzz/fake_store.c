@@ -514,7 +514,12 @@ int store_each_forward(struct store *s, void (*each)(void *user, const char *run
 	return 0;
 }
 
-/* As much of the real one as the engine lays something over. */
+int store_find_run(struct store *s, const char *run_part, uint32_t reader_uid,
+	store_report_fn on_report, void *user) {
+	return store_report(s, run_part, reader_uid, on_report, user);
+}
+
+/* As much of the real one as the engine lays something over, or asks of a run. */
 static json_t *report_of(const char *run_part) {
 	json_t *runs = json_array();
 
@@ -522,8 +527,9 @@ static json_t *report_of(const char *run_part) {
 		const struct kept_run *run = container_of(link, struct kept_run, link);
 		if (run_part == NULL || strstr(run->id, run_part) != NULL) {
 			json_array_append_new(
-				runs, json_pack("{s:s, s:s, s:i, s:[{s:s}], s:{s:f}}", "id",
-					      run->id, "state", run->open ? "running" : "finished",
+				runs, json_pack("{s:s, s:i, s:s, s:s, s:i, s:[{s:s}], s:{s:f}}",
+					      "id", run->id, "uid", (int)getuid(), "user", "who",
+					      "state", run->open ? "running" : "finished",
 					      "total_training_steps", 100, "alerts", "kind",
 					      "running", "open_window", "fill", 0.0));
 		}

@@ -337,15 +337,18 @@ static void say_snapshot(struct talk *t, struct tape *tape, struct message *m, u
 }
 
 static void say_query(struct talk *t, struct tape *tape, struct message *m, uint8_t *payload) {
-	static const char *const whats[] = {"status", "ping", "status", "what"};
-	static const char *const runs[] = {NULL, NULL, "ab12", "nobody's"};
+	static const char *const whats[] = {
+		"status", "ping", "status", "what", "stop", "stop", "stop", "sync"};
+	static const char *const runs[] = {
+		NULL, NULL, "ab12", "nobody's", "ab12", "other", NULL, "ab12"};
 	uint8_t how = tape_next(tape);
 	(void)t;
 	(void)payload;
 
 	m->type = MSG_QUERY;
 	m->query = (struct msg_query){
-		.token = how, .what = pick(whats, how & 3), .run = pick(runs, how & 3)};
+		.token = how, .what = pick(whats, how & 7), .run = pick(runs, how & 7)};
+	m->query.reason = pick((const char *const[]){NULL, "enough"}, how >> 3 & 1);
 }
 
 static void say(struct talk *t, struct tape *tape, uint32_t kind, uint8_t *payload) {

@@ -167,6 +167,9 @@ seeds = {
     "stalled": join() + steps(3) + act(TIME, MINUTES_2) * 4 + commit() + steps(1) + commit(),
     "reader-asks": (join() + steps(2) + commit() + say(HELLO, 1, seat=1) +
                     b"".join(say(QUERY, i, seat=1) for i in range(4)) + steps(1, seat=1)),
+    "reader-stops": (join() + steps(2) + commit() + say(HELLO, 1, seat=1) +
+                     b"".join(say(QUERY, how, seat=1) for how in (4, 12, 5, 6)) + act(CONNECT) + join() +
+                     act(KILL) + join() + say(FINISH, 0) + commit() + say(HELLO, 1, seat=1) + say(QUERY, 4, seat=1)),
     "run-of-another-size": join() + steps(1) + commit() + join(run=0, stream=1, d_sae=2, ranks=2, rank=1, seat=1),
     "resume-must": join(how=0) + join(run=1, stream=1, seat=1) + say(
         JOIN, 2, 0x30, 0, 0, seat=2) + say(JOIN, 0x20, 0x10, 0, 0, seat=3),

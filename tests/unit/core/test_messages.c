@@ -465,7 +465,8 @@ static void a_stop_reaches_every_rank_and_those_that_come_later(void **state) {
 	struct msg_open open = rig_msg_open(2);
 	open.world_size = 2;
 	struct stream *s = rig_must_open(rig, &open);
-	run_stop(rig->registry, stream_run(s), "somebody asked");
+	assert_null(run_stop_reason(stream_run(s)));
+	assert_int_equal(run_ask_to_stop(stream_run(s), "somebody asked", rig->now), STOP_ASKED);
 	rig_notices(rig);
 	assert_int_equal(rig->n_stops, 1);
 	assert_ptr_equal(rig->notice.stream, s);
@@ -481,6 +482,53 @@ static void a_stop_reaches_every_rank_and_those_that_come_later(void **state) {
 	taken(rig, other, &m);
 	rig_commit(rig);
 	assert_string_equal(rig->row.state, "stopped");
+}
+
+static void who_asks_again_to_stop_changes_nothing(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	struct stream *s = rig_must_open(rig, &open);
+	struct run *run = stream_run(s);
+
+	assert_int_equal(run_ask_to_stop(run, "the first", rig->now), STOP_ASKED);
+	rig_notices(rig);
+	rig_commit(rig);
+	assert_int_equal(run_ask_to_stop(run, "the second", rig->now), STOP_ASKED_BEFORE);
+	assert_string_equal(run_stop_reason(run), "the first");
+	rig_notices(rig);
+	assert_int_equal(rig->n_stops, 1);
+	assert_false(run_dirty(run));
+}
+
+static void a_stop_is_for_the_launch_that_it_was_said_to(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	struct stream *s = rig_must_open(rig, &open);
+	assert_int_equal(run_ask_to_stop(stream_run(s), "enough", rig->now), STOP_ASKED);
+	struct message m = rig_msg_finish(0, 0);
+	taken(rig, s, &m);
+	assert_int_equal(run_ask_to_stop(stream_run(s), "again", rig->now), STOP_ENDED);
+	registry_disconnected(rig->registry, s, rig->now);
+	rig_notices(rig);
+
+	open.launch = rig_lit("the next");
+	rig_stream_id(&open, 2);
+	s = rig_must_open(rig, &open);
+	rig_notices(rig);
+	assert_int_equal(rig->n_stops, 1);
+	assert_null(run_stop_reason(stream_run(s)));
+	assert_int_equal(run_ask_to_stop(stream_run(s), "again", rig->now), STOP_ASKED);
+}
+
+static void nobody_is_left_to_stop_in_a_run_whose_processes_are_dead(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	struct stream *s = rig_must_open(rig, &open);
+
+	registry_disconnected(rig->registry, s, rig->now); /* it may come back */
+	registry_process_dead(rig->registry, s, rig->now);
+	assert_int_equal(run_ask_to_stop(stream_run(s), "enough", rig->now), STOP_ENDED);
+	assert_null(run_stop_reason(stream_run(s)));
 }
 
 static void the_total_of_steps_is_that_of_the_tracking_document(void **state) {
@@ -550,6 +598,9 @@ int main(void) {
 		TEST(a_crashed_run_is_so_only_until_it_comes_back),
 		TEST(a_run_is_stalled_after_long_silence_and_a_row_says_so),
 		TEST(a_stop_reaches_every_rank_and_those_that_come_later),
+		TEST(who_asks_again_to_stop_changes_nothing),
+		TEST(a_stop_is_for_the_launch_that_it_was_said_to),
+		TEST(nobody_is_left_to_stop_in_a_run_whose_processes_are_dead),
 		TEST(the_total_of_steps_is_that_of_the_tracking_document),
 		TEST(a_batch_nobody_gave_is_the_first_steps),
 	};

@@ -78,6 +78,16 @@ static void texts_are_compared_by_length_and_bytes(void **state) {
 	assert_true(text_equal((struct text){0}, text_of("", 0)));
 }
 
+static void a_text_that_is_shortened_is_still_utf8(void **state) {
+	(void)state;
+	const struct text text = {"a\xc3\xbc\xe2\x82\xac", 6};
+	static const size_t fits[] = {0, 1, 1, 3, 3, 3, 6, 6};
+
+	for (size_t max = 0; max < sizeof fits / sizeof fits[0]; max++) {
+		assert_int_equal(text_fit(text, max), fits[max]);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_of_every_length_of_sequence_is_accepted),
@@ -86,6 +96,7 @@ int main(void) {
 		cmocka_unit_test(no_text_holds_a_nul),
 		cmocka_unit_test(a_quote_is_printable_ascii_and_short_whatever_it_quotes),
 		cmocka_unit_test(texts_are_compared_by_length_and_bytes),
+		cmocka_unit_test(a_text_that_is_shortened_is_still_utf8),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

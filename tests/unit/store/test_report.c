@@ -380,6 +380,26 @@ static void a_private_run_is_shown_to_its_user_and_to_root(void **state) {
 	json_decref(document);
 }
 
+static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_create("secret", 1);
+	cut->row.is_private = true;
+	commit(cut);
+	struct report_query query = {.run_part = "sec", .reader_uid = 1000, .whose = true};
+	json_t *document;
+	assert_int_equal(report_build(db.sql, &query, &document, words), REPORT_OK);
+	json_t *run = json_array_get(json_object_get(document, "runs"), 0);
+	assert_string_equal(text_at(run, "id"), "secret");
+	assert_string_equal(text_at(run, "state"), "running");
+	assert_int_equal(number_at(run, "uid"), 1000);
+	assert_non_null(at(run, "user"));
+	assert_int_equal(json_object_size(run), 4);
+	json_decref(document);
+
+	query.reader_uid = 1001;
+	assert_int_equal(report_build(db.sql, &query, &document, words), REPORT_NO_SUCH_RUN);
+}
+
 static void the_document_is_strict_json(void **state) {
 	(void)state;
 	struct run_cut *cut = trained_run("run1", 50);
@@ -435,6 +455,7 @@ int main(void) {
 		T(events_come_newest_first_and_not_without_end),
 		T(a_part_of_an_id_or_a_name_is_enough_when_it_fits_one),
 		T(a_private_run_is_shown_to_its_user_and_to_root),
+		T(whose_a_run_is_can_be_asked_by_who_may_see_it),
 		T(the_document_is_strict_json),
 		T(a_long_run_is_told_from_a_sample),
 	};

@@ -1,0 +1,152 @@
+/* QUERY stop: the run is found as `status` finds it, in the database; its own user and root may stop it. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "engine_private.h"
+#include "log.h"
+#include "report.h"
+#include "text.h"
+
+#define REASON_SIZE 256u /* as much as a trainer keeps of it */
+#define USER_MAX    64u  /* names of users are shorter */
+
+/* What comes of a request. */
+struct outcome {
+	uint32_t code;
+	char words[512];
+};
+
+/* A run as the database has it. */
+struct target {
+	const char *id, *state;
+	char user[USER_MAX + 1];
+	uint32_t uid;
+};
+
+static struct target target_of(const json_t *report) {
+	const json_t *run = json_array_get(json_object_get(report, "runs"), 0);
+	const char *user = json_string_value(json_object_get(run, "user"));
+	struct target t = {
+		.id = json_string_value(json_object_get(run, "id")),
+		.state = json_string_value(json_object_get(run, "state")),
+		.uid = (uint32_t)json_integer_value(json_object_get(run, "uid")),
+	};
+
+	if (user != NULL) {
+		snprintf(t.user, sizeof t.user, "%.*s", (int)text_fit(text_from(user), USER_MAX),
+			user);
+	} else {
+		snprintf(t.user, sizeof t.user, "user %u", (unsigned)t.uid);
+	}
+	return t;
+}
+
+static bool may_live(const struct target *t) {
+	return strcmp(t->state, "running") == 0 || strcmp(t->state, "stalled") == 0;
+}
+
+static struct run *fail_storage(struct outcome *ret, const char *id, int err) {
+	ret->code = REFUSE_STORAGE;
+	snprintf(ret->words, sizeof ret->words, "run %s cannot be stopped now: %s", id,
+		strerror(-err));
+	return NULL;
+}
+
+/* In memory, where it is if anything may still come of it. NULL, and *ret says why. */
+static struct run *bring(struct engine *e, const struct target *t, struct outcome *ret) {
+	struct run *run = registry_find(e->registry, t->id);
+
+	if (run == NULL && may_live(t)) {
+		int err = engine_load(e, t->id);
+		if (err < 0 && err != -ENOENT) {
+			return fail_storage(ret, t->id, err);
+		}
+		run = registry_find(e->registry, t->id);
+	}
+	if (run != NULL && run_broken(run)) {
+		return fail_storage(ret, t->id, -ENOMEM); /* it is being loaded again */
+	}
+	if (run == NULL) {
+		ret->code = REPLY_RUN_ENDED;
+		snprintf(ret->words, sizeof ret->words, "run %s has ended (%s)", t->id, t->state);
+	}
+	return run;
+}
+
+/* Who it was comes first: a long reason is cut. */
+static void compose_reason(char out[REASON_SIZE], const char *user, const char *given) {
+	int len = snprintf(out, REASON_SIZE, "stopped by %s with `sae-metricsd stop`%s", user,
+		given[0] != '\0' ? ": " : "");
+	struct text rest = text_from(given);
+
+	snprintf(out + len, REASON_SIZE - (size_t)len, "%.*s",
+		(int)text_fit(rest, REASON_SIZE - 1 - (size_t)len), given);
+}
+
+static void stop(struct engine *e, struct run *run, const struct target *t, const char *reason,
+	struct outcome *ret) {
+	struct run_live live;
+	int result = run_ask_to_stop(run, reason, engine_now());
+
+	run_live(run, engine_now(), &live);
+	ret->code = REPLY_OK;
+	if (result == STOP_ASKED) {
+		feed_hurry(e,
+			feed_of(run)); /* who is away is told when he is back, after a crash, too */
+		snprintf(ret->words, sizeof ret->words, "run %s is asked to stop%s", t->id,
+			live.streams_connected == 0 ? "; its trainer is told when it is back" : "");
+	} else if (result == STOP_ASKED_BEFORE) {
+		snprintf(ret->words, sizeof ret->words, "run %s was asked to stop before: %s",
+			t->id, run_stop_reason(run));
+	} else if (result == STOP_ENDED) {
+		ret->code = REPLY_RUN_ENDED;
+		snprintf(ret->words, sizeof ret->words, "run %s has ended (%s)", t->id, live.state);
+	} else {
+		(void)fail_storage(ret, t->id, result);
+	}
+	engine_settle(e, feed_of(run));
+}
+
+static void stop_if_permitted(
+	const struct query *query, const struct target *t, struct outcome *ret) {
+	uint32_t asker = session_uid(query->peer->session);
+	char reason[REASON_SIZE];
+
+	if (asker != t->uid && asker != 0) {
+		ret->code = REPLY_NOT_PERMITTED;
+		snprintf(ret->words, sizeof ret->words,
+			"run %s is %s's; its own user and root may stop it", t->id, t->user);
+		return;
+	}
+	struct run *run = bring(query->engine, t, ret);
+	if (run != NULL) {
+		log_info("run %s: user %u asks it to stop", t->id, (unsigned)asker);
+		compose_reason(reason, asker == t->uid ? t->user : "root", query->reason);
+		stop(query->engine, run, t, reason, ret);
+	}
+}
+
+static void on_found(void *user, json_t *report, int status, const char *words) {
+	struct query *query = user;
+	struct peer *peer = query_answered(query, status, words);
+	struct outcome outcome = {.code = REPLY_OK};
+
+	if (peer != NULL) {
+		struct target target = target_of(report);
+		stop_if_permitted(query, &target, &outcome);
+		query_reply(peer, query->token, outcome.code, outcome.words, NULL);
+		session_resume(peer->session);
+	}
+	free(query);
+}
+
+enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query) {
+	if (query->run.len == 0) {
+		query_reply(peer, query->token, REPLY_NO_SUCH_RUN,
+			"which run? a part of its id or name is enough", NULL);
+		return SESSION_READ_ON;
+	}
+	return query_ask(peer, query, store_find_run, on_found);
+}
