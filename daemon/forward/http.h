@@ -1,7 +1,7 @@
 /* HTTP requests on the daemon's loop: libcurl's multi interface, driven by uv_poll and one timer.
  *
  * POST only; nothing is followed, so that a key never goes where it was not meant to. Many requests may be
- * under way. Callbacks come from the loop, never from within http_post. */
+ * under way. Callbacks come from the loop, never from within http_post. The process ignores SIGPIPE. */
 #pragma once
 
 #include <uv.h>

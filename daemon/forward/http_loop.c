@@ -7,7 +7,6 @@ struct watch {
 	uv_poll_t poll;
 	struct http *http;
 	curl_socket_t fd;
-	int events; /* of libuv's */
 };
 
 static void on_poll_closed(uv_handle_t *handle) {
@@ -21,29 +20,19 @@ static void on_poll_closed(uv_handle_t *handle) {
 	}
 }
 
-static void on_poll(uv_poll_t *poll, int status, int events);
-
-static void watch_start(struct watch *w) {
-	(void)uv_poll_start(&w->poll, w->events, on_poll); /* fails for a closing handle only */
-}
-
 static void on_poll(uv_poll_t *poll, int status, int events) {
 	struct watch *w = container_of(poll, struct watch, poll);
 	struct http *h = w->http;
 	int n_running;
 
-	/* An error of the socket may stand behind bytes that are still to be read, such as a refusal
-	 * sent just before a reset. Told that it may read, libcurl finds both. */
+	/* An error of the socket, after which libuv watches it no more. Bytes may stand before it, such as
+	 * those of a refusal: told that it may read, libcurl finds both at once. */
 	if (status < 0) {
 		events = UV_READABLE | UV_WRITABLE;
 	}
 	int mask = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
 		   (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
 	(void)curl_multi_socket_action(h->multi, w->fd, mask, &n_running);
-	/* libuv has stopped watching it, libcurl may not be through with it. */
-	if (status < 0 && !uv_is_closing((uv_handle_t *)poll)) {
-		watch_start(w);
-	}
 	http_report_ended(h);
 }
 
@@ -85,9 +74,9 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *a
 		}
 		(void)curl_multi_assign(h->multi, fd, w);
 	}
-	w->events =
+	int events =
 		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
-	watch_start(w);
+	(void)uv_poll_start(&w->poll, events, on_poll); /* fails for a closing handle only */
 	return 0;
 }
 

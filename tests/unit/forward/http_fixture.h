@@ -21,6 +21,7 @@ struct asked {
 	struct text body;
 	uint32_t timeout_ms; /* 0: longer than a test lasts */
 	void (*on_done)(struct asked *a);
+	void *user; /* the test's own */
 	struct http_call *call;
 
 	uint32_t n_done;

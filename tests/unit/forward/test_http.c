@@ -160,6 +160,7 @@ static void a_large_body_goes_out_whole(void **state) {
 	assert_int_equal(a.status, 200);
 	assert_int_equal(a.fixture->server.body_len, len);
 	assert_int_equal(a.fixture->server.body_sum, sum);
+	assert_null(strcasestr((char *)a.fixture->server.head.data, "Expect"));
 	free(body);
 	asked_finish(&a);
 }
@@ -286,6 +287,23 @@ static void one_that_has_ended_can_still_be_cancelled_by_a_callback(void **state
 	asked_finish(&asked[2]);
 }
 
+static void cancel_it(struct asked *a) {
+	http_cancel(a->user);
+}
+
+static void cancelled_in_its_own_callback_it_has_ended_all_the_same(void **state) {
+	struct asked a = {.fixture = *state, .on_done = cancel_it};
+	web_server_script(&a.fixture->server, &ok, 1);
+
+	assert_int_equal(ask(&a), 0);
+	a.user = a.call;
+	while (a.n_done == 0) {
+		fixture_turn(a.fixture);
+	}
+	assert_int_equal(a.status, 200);
+	asked_finish(&a);
+}
+
 static void on_http_closed(void *user) {
 	struct fixture *f = user;
 	f->closed = true;
@@ -356,6 +374,7 @@ int main(void) {
 		T(many_at_once_share_a_few_connections),
 		T(one_that_is_cancelled_is_never_heard_of),
 		T(one_that_has_ended_can_still_be_cancelled_by_a_callback),
+		T(cancelled_in_its_own_callback_it_has_ended_all_the_same),
 		T(a_callback_may_close_everything),
 		T(what_is_under_way_goes_silently_when_http_is_closed),
 	};

@@ -17,11 +17,18 @@
 
 static const struct web_answer silence = {.bytes = NULL};
 
+/* A machine that is busy elsewhere gets more time to send it. */
+static void ask_until_heard(struct asked *a) {
+	for (a->timeout_ms = 50; a->fixture->server.n_requests == 0; a->timeout_ms *= 2) {
+		ask_and_wait(a);
+	}
+}
+
 static void a_lone_request_without_an_answer_times_out(void **state) {
-	struct asked a = {.fixture = *state, .timeout_ms = 100, .body = {"{}", 2}};
+	struct asked a = {.fixture = *state, .body = {"{}", 2}};
 	web_server_script(&a.fixture->server, &silence, 1);
 
-	ask_and_wait(&a);
+	ask_until_heard(&a);
 	assert_int_equal(a.transport, TRANSPORT_TIMEOUT);
 	assert_int_equal(a.status, 0);
 	assert_non_null(strstr(a.words, "timed out"));
@@ -29,11 +36,13 @@ static void a_lone_request_without_an_answer_times_out(void **state) {
 }
 
 static void a_100_alone_is_no_answer(void **state) {
-	struct asked a = {.fixture = *state, .timeout_ms = 100, .body = {"{}", 2}};
-	const struct web_answer answer = {.bytes = "HTTP/1.1 100 Continue\r\n\r\n"};
+	struct asked a = {.fixture = *state, .body = {"{}", 2}};
+	const struct web_answer answer = {
+		.bytes = "HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n"};
 	web_server_script(&a.fixture->server, &answer, 1);
 
-	ask_and_wait(&a);
+	ask_until_heard(&a);
+	assert_string_equal(a.retry_after, "");
 	assert_int_equal(a.transport, TRANSPORT_TIMEOUT);
 	assert_int_equal(a.status, 0);
 	asked_finish(&a);
@@ -94,6 +103,21 @@ static void a_refusal_sent_before_the_body_was_read_is_heard(void **state) {
 	asked_finish(&a);
 }
 
+static void an_answer_with_a_reset_behind_it_is_read_to_its_end(void **state) {
+	struct asked a = {.fixture = *state};
+	char *bytes = NULL;
+	assert_true(asprintf(&bytes, "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n%060000d",
+			    7) > 0);
+	const struct web_answer answer = {.bytes = bytes, .end = WEB_RESET};
+	web_server_script(&a.fixture->server, &answer, 1);
+
+	ask_and_wait(&a);
+	assert_int_equal(a.transport, TRANSPORT_DONE);
+	assert_int_equal(a.answer.len, 60001);
+	free(bytes);
+	asked_finish(&a);
+}
+
 #define N_WAITING 20
 
 static void those_that_wait_for_a_connection_time_out_too(void **state) {
@@ -141,6 +165,112 @@ static void a_cancelled_request_makes_room_for_one_that_waits(void **state) {
 	asked_finish(&asked[16]);
 }
 
+static uint32_t n_unwatched;
+static bool watching_fails;
+
+/* The one that http finds. */
+int uv_poll_init_socket(uv_loop_t *loop, uv_poll_t *handle, uv_os_sock_t socket) {
+	if (watching_fails) {
+		n_unwatched++;
+		return UV_ENOMEM;
+	}
+	return uv_poll_init(loop, handle, socket);
+}
+
+static void a_socket_that_cannot_be_watched_costs_its_own_request_alone(void **state) {
+	const struct web_answer ok = {.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"};
+	struct asked a = {.fixture = *state, .timeout_ms = 200}, b = {.fixture = *state};
+	web_server_script(&a.fixture->server, &ok, 1);
+
+	watching_fails = true;
+	assert_int_equal(ask(&a), 0);
+	while (n_unwatched == 0) {
+		fixture_turn(a.fixture);
+	}
+	watching_fails = false;
+	ask_and_wait(&b);
+	assert_int_equal(b.status, 200);
+	while (a.n_done == 0) {
+		fixture_turn(a.fixture);
+	}
+	asked_finish(&a);
+	asked_finish(&b);
+}
+
+static uint32_t random_next(uint32_t *seed) {
+	*seed = *seed * 1664525u + 1013904223u;
+	return *seed >> 8;
+}
+
+#define N_STORM   48
+#define STORM_LEN 600
+
+struct storm {
+	struct asked asked[N_STORM];
+	uint32_t seed, n_asked, n_ended, n_cancelled;
+};
+
+/* One more begins for each that ends, and now and then one is cancelled. */
+static void on_storm_done(struct asked *a);
+
+static void storm_ask(struct storm *storm, struct asked *a) {
+	a->timeout_ms = random_next(&storm->seed) % 4 == 0 ? 1 + random_next(&storm->seed) % 30 : 0;
+	a->on_done = on_storm_done;
+	assert_int_equal(ask(a), 0);
+	storm->n_asked++;
+}
+
+static void on_storm_done(struct asked *a) {
+	struct storm *storm = a->user;
+	storm->n_ended++;
+	if (storm->n_asked >= STORM_LEN) {
+		return;
+	}
+	struct asked *other = &storm->asked[random_next(&storm->seed) % N_STORM];
+	if (other->call != NULL && random_next(&storm->seed) % 4 == 0) {
+		http_cancel(other->call);
+		other->call = NULL;
+		storm->n_cancelled++;
+		storm_ask(storm, other);
+	}
+	storm_ask(storm, a);
+}
+
+static void in_a_storm_everything_asked_ends_once(void **state) {
+	static const struct web_answer answers[] = {
+		{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"},
+		{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", .end = WEB_CLOSE},
+		{.bytes = "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n",
+			.end = WEB_RESET,
+			.early = true},
+		{.bytes = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", .end = WEB_RESET},
+		{.bytes = NULL, .end = WEB_CLOSE},
+		{.bytes = NULL, .end = WEB_RESET, .early = true},
+		{.bytes = "no http", .end = WEB_CLOSE},
+	};
+	static char body[300000];
+	struct fixture *f = *state;
+	struct storm *storm = calloc(1, sizeof *storm);
+	storm->seed = 1;
+	web_server_script(&f->server, answers, sizeof answers / sizeof answers[0]);
+	f->server.cycles = true;
+
+	for (uint32_t i = 0; i < N_STORM; i++) {
+		storm->asked[i] = (struct asked){.fixture = f,
+			.user = storm,
+			.body = text_of(body, i % 3 == 0 ? sizeof body : i)};
+		storm_ask(storm, &storm->asked[i]);
+	}
+	while (storm->n_ended + storm->n_cancelled < storm->n_asked) {
+		fixture_turn(f);
+	}
+	assert_true(storm->n_asked >= STORM_LEN && storm->n_cancelled > 20);
+	for (uint32_t i = 0; i < N_STORM; i++) {
+		asked_finish(&storm->asked[i]);
+	}
+	free(storm);
+}
+
 /* A DNS server that does not answer, or knows no name. */
 static pthread_mutex_t dns_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t dns_changed = PTHREAD_COND_INITIALIZER;
@@ -184,6 +314,17 @@ static void a_name_that_is_not_known_is_told(void **state) {
 	asked_finish(&a);
 }
 
+static void a_proxy_whose_name_is_not_known_is_told(void **state) {
+	struct asked a = {.fixture = *state, .url = "http://api.nowhere.example/"};
+	fixture_reopen(a.fixture, &(struct http_options){.user_agent = "test/1",
+					  .proxy_http = "http://proxy.nowhere.example"});
+
+	ask_and_wait(&a);
+	assert_int_equal(a.transport, TRANSPORT_PROXY);
+	assert_non_null(strstr(a.words, "proxy.nowhere.example"));
+	asked_finish(&a);
+}
+
 /* The threads that look up are let go only when everything is over: had anything waited for them, this would
  * not end. */
 static void a_dns_that_does_not_answer_stops_nothing(void **state) {
@@ -216,9 +357,13 @@ int main(void) {
 		T(nobody_there_is_no_connection),
 		T(an_answer_that_is_cut_short_or_no_http_is_broken),
 		T(a_refusal_sent_before_the_body_was_read_is_heard),
+		T(an_answer_with_a_reset_behind_it_is_read_to_its_end),
 		T(those_that_wait_for_a_connection_time_out_too),
 		T(a_cancelled_request_makes_room_for_one_that_waits),
+		T(a_socket_that_cannot_be_watched_costs_its_own_request_alone),
+		T(in_a_storm_everything_asked_ends_once),
 		T(a_name_that_is_not_known_is_told),
+		T(a_proxy_whose_name_is_not_known_is_told),
 		T(a_dns_that_does_not_answer_stops_nothing),
 	};
 #undef T

@@ -42,26 +42,27 @@ static void peer_close(struct peer *p, bool reset) {
 	}
 }
 
-static void peer_end(struct peer *p, enum web_end end) {
-	if (end != WEB_KEEP) {
-		peer_close(p, end == WEB_RESET);
-	}
-}
-
 static void on_written(uv_write_t *write, int status) {
 	struct peer *p = write->data;
-	if (status != UV_ECANCELED) {
-		peer_end(p, p->end);
+	if (status != UV_ECANCELED && p->end == WEB_CLOSE) {
+		peer_close(p, false);
 	}
 }
 
 static void peer_answer(struct peer *p, const struct web_answer *answer) {
 	if (answer->bytes == NULL) {
-		peer_end(p, answer->end);
+		if (answer->end != WEB_KEEP) {
+			peer_close(p, answer->end == WEB_RESET);
+		}
 		return;
 	}
 	size_t len = answer->len > 0 ? answer->len : strlen(answer->bytes);
 	uv_buf_t bytes = uv_buf_init((char *)(uintptr_t)answer->bytes, (unsigned)len);
+	if (answer->end == WEB_RESET) { /* at once: the client sees both together */
+		assert_int_equal(uv_try_write((uv_stream_t *)&p->tcp, &bytes, 1), len);
+		peer_close(p, true);
+		return;
+	}
 	p->end = answer->end;
 	p->write.data = p;
 	assert_int_equal(uv_write(&p->write, (uv_stream_t *)&p->tcp, &bytes, 1, on_written), 0);
@@ -69,6 +70,9 @@ static void peer_answer(struct peer *p, const struct web_answer *answer) {
 
 static const struct web_answer *answer_now(const struct web_server *s) {
 	uint32_t last = s->n_answers - 1, now = s->n_requests - 1;
+	if (s->cycles) {
+		return &s->answers[now % s->n_answers];
+	}
 	return &s->answers[now < last ? now : last];
 }
 

@@ -21,6 +21,7 @@ struct web_server {
 	struct list peers;
 	const struct web_answer *answers; /* the last one is for all that come later */
 	uint32_t n_answers;
+	bool cycles;                                /* no: they come round again */
 	uint32_t n_connections, n_open, n_requests; /* n_requests: whose head is there */
 	uint32_t n_whole;                           /* whose body is there, too */
 	struct buf head;                            /* of the newest request, NUL-terminated */
