@@ -9,6 +9,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,
 	&subcommand_status,
 	&subcommand_export,
+	&subcommand_stop,
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 

@@ -15,9 +15,8 @@
 #include "clock.h"
 #include "encode.h"
 
-#define QUERY_TOKEN 1u
-#define MESSAGE_SIZE_MAX                                                                           \
-	1024u /* of a HELLO or a QUERY: no text in it is longer than a run's name */
+#define QUERY_TOKEN      1u
+#define MESSAGE_SIZE_MAX 2048u  /* of a HELLO or a QUERY: a run's name, a reason, a key */
 #define READ_SIZE        65536u /* more at a time is not faster */
 #define BACKLOG_RETRY_MS 20u    /* a unix socket whose backlog is full says EAGAIN at once */
 
@@ -191,17 +190,11 @@ static enum ask_result ask_hello(struct ask *a) {
 	return result;
 }
 
-static enum ask_result ask_query(struct ask *a, const char *run_part, json_t **ret_document) {
-	struct message m = {
-		.type = MSG_QUERY,
-		.query =
-			{
-				.token = QUERY_TOKEN,
-				.what = text_of("status", 6),
-				.run = run_part ? text_of(run_part, strlen(run_part))
-						: text_of(NULL, 0),
-			},
-	};
+/* *ret borrows from `in`. Its words are the answer's where that is not REPLY_OK, too. */
+static enum ask_result ask_query(
+	struct ask *a, const struct msg_query *query, struct msg_reply *ret) {
+	struct message m = {.type = MSG_QUERY, .query = *query};
+	m.query.token = QUERY_TOKEN;
 	enum ask_result result = ask_send(a, &m);
 
 	if (result == ASK_ANSWERED) {
@@ -210,34 +203,70 @@ static enum ask_result ask_query(struct ask *a, const char *run_part, json_t **r
 	if (result != ASK_ANSWERED) {
 		return result;
 	}
-	const struct msg_reply *reply = &m.reply;
-	if (reply->code != REPLY_OK) {
-		return ask_fail(a, reply->code == REPLY_NO_SUCH_RUN ? ASK_NO_SUCH_RUN : ASK_FAILED,
-			"%.*s", (int)reply->words.len, reply->words.data ? reply->words.data : "");
+	*ret = m.reply;
+	result = ret->code == REPLY_OK            ? ASK_ANSWERED
+		 : ret->code == REPLY_NO_SUCH_RUN ? ASK_NO_SUCH_RUN
+						  : ASK_REFUSED;
+	return ask_fail(
+		a, result, "%.*s", (int)ret->words.len, ret->words.data ? ret->words.data : "");
+}
+
+static enum ask_result ask_begin(struct ask *a, const char *socket_path, uint32_t timeout_ms,
+	char ret_words[ASK_WORDS_MAX]) {
+	*a = (struct ask){
+		.fd = -1,
+		.deadline_ms = clock_mono_ms() + timeout_ms,
+		.words = ret_words,
+	};
+	enum ask_result result = ask_connect(a, socket_path);
+
+	return result == ASK_ANSWERED ? ask_hello(a) : result;
+}
+
+static void ask_end(struct ask *a) {
+	if (a->fd >= 0) {
+		(void)close(a->fd);
 	}
-	*ret_document = json_loadb((const char *)reply->json, reply->json_len, 0, NULL);
+	buf_finish(&a->in);
+}
+
+static enum ask_result ask_document(struct ask *a, const char *run_part, json_t **ret_document) {
+	const struct msg_query query = {
+		.what = text_of("status", 6),
+		.run = run_part ? text_of(run_part, strlen(run_part)) : text_of(NULL, 0),
+	};
+	struct msg_reply reply;
+	enum ask_result result = ask_query(a, &query, &reply);
+
+	if (result != ASK_ANSWERED) {
+		return result == ASK_REFUSED ? ASK_FAILED : result;
+	}
+	*ret_document = json_loadb((const char *)reply.json, reply.json_len, 0, NULL);
 	return *ret_document ? ASK_ANSWERED
 			     : ask_fail(a, ASK_FAILED, "its answer cannot be understood");
 }
 
 enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
 	json_t **ret_document, char ret_words[ASK_WORDS_MAX]) {
-	struct ask a = {
-		.fd = -1,
-		.deadline_ms = clock_mono_ms() + timeout_ms,
-		.words = ret_words,
-	};
-	enum ask_result result = ask_connect(&a, socket_path);
+	struct ask a;
+	enum ask_result result = ask_begin(&a, socket_path, timeout_ms, ret_words);
 
 	if (result == ASK_ANSWERED) {
-		result = ask_hello(&a);
+		result = ask_document(&a, run_part, ret_document);
 	}
+	ask_end(&a);
+	return result;
+}
+
+enum ask_result ask_to(const char *socket_path, const struct msg_query *query, uint32_t timeout_ms,
+	char ret_words[ASK_WORDS_MAX]) {
+	struct ask a;
+	struct msg_reply reply;
+	enum ask_result result = ask_begin(&a, socket_path, timeout_ms, ret_words);
+
 	if (result == ASK_ANSWERED) {
-		result = ask_query(&a, run_part, ret_document);
+		result = ask_query(&a, query, &reply);
 	}
-	if (a.fd >= 0) {
-		(void)close(a.fd);
-	}
-	buf_finish(&a.in);
+	ask_end(&a);
 	return result;
 }

@@ -4,11 +4,14 @@
 #include <jansson.h>
 #include <stdint.h>
 
-#define ASK_WORDS_MAX 256
+#define ASK_WORDS_MAX 512
+
+struct msg_query;
 
 enum ask_result {
 	ASK_ANSWERED = 0,
 	ASK_NO_SUCH_RUN, /* words: none, or which more than one */
+	ASK_REFUSED,     /* words: what it does not do, and why */
 	ASK_NO_DAEMON,   /* nobody listens there */
 	ASK_FAILED       /* somebody does, but refused, fell silent or is not a daemon of ours */
 };
@@ -18,3 +21,8 @@ enum ask_result {
  * own sentence about the run. */
 enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
 	json_t **ret_document, char ret_words[ASK_WORDS_MAX]);
+
+/* Asks it to do something to a run, as `query` says (its token is set here). Its words are the daemon's sentence,
+ * also of what it has done; of ASK_NO_DAEMON and ASK_FAILED as above. */
+enum ask_result ask_to(const char *socket_path, const struct msg_query *query, uint32_t timeout_ms,
+	char ret_words[ASK_WORDS_MAX]);

@@ -54,7 +54,8 @@ static int listen_here(void) {
 }
 
 /* Asks while a child plays the daemon, which lives until the answer is there. */
-static enum ask_result ask_against(script play, uint32_t timeout_ms, json_t **ret) {
+static enum ask_result ask_of(
+	script play, uint32_t timeout_ms, const struct msg_query *query, json_t **ret) {
 	int fd = listen_here();
 	pid_t child = fork();
 
@@ -66,10 +67,22 @@ static enum ask_result ask_against(script play, uint32_t timeout_ms, json_t **re
 		}
 		_exit(0);
 	}
-	enum ask_result result = ask_status(path, "8f3a", timeout_ms, ret, words);
+	enum ask_result result = query != NULL ? ask_to(path, query, timeout_ms, words)
+					       : ask_status(path, "8f3a", timeout_ms, ret, words);
 	assert_int_equal(waitpid(child, NULL, 0), child);
 	(void)close(fd);
 	return result;
+}
+
+static enum ask_result ask_against(script play, uint32_t timeout_ms, json_t **ret) {
+	return ask_of(play, timeout_ms, NULL, ret);
+}
+
+static enum ask_result tell_against(script play) {
+	static const struct msg_query query = {
+		.what = {"stop", 4}, .run = {"8f3a", 4}, .reason = {"enough", 6}};
+
+	return ask_of(play, LONG_MS, &query, NULL);
 }
 
 static void send_all(int fd, const void *data, size_t len) {
@@ -200,6 +213,35 @@ static void a_daemon_that_does_not_know_the_question_says_so(void **state) {
 
 	assert_int_equal(ask_against(play_unknown_query, LONG_MS, &document), ASK_FAILED);
 	assert_string_equal(words, "this daemon knows no such query");
+}
+
+/* ---- what is to be done ---- */
+
+static void play_doing(int fd) {
+	welcome(fd);
+	reply(fd, REPLY_OK, "run 8f3a is asked to stop", "");
+}
+
+static void play_not_permitted(int fd) {
+	welcome(fd);
+	reply(fd, REPLY_NOT_PERMITTED, "run 8f3a is joe's", "");
+}
+
+static void what_was_done_is_told_in_the_daemons_words(void **state) {
+	(void)state;
+
+	assert_int_equal(tell_against(play_doing), ASK_ANSWERED);
+	assert_string_equal(words, "run 8f3a is asked to stop");
+}
+
+static void what_is_not_done_is_told_apart_from_no_answer(void **state) {
+	(void)state;
+
+	assert_int_equal(tell_against(play_not_permitted), ASK_REFUSED);
+	assert_string_equal(words, "run 8f3a is joe's");
+	assert_int_equal(tell_against(play_unknown_query), ASK_REFUSED);
+	assert_string_equal(words, "this daemon knows no such query");
+	assert_int_equal(tell_against(play_no_such_run), ASK_NO_SUCH_RUN);
 }
 
 static void play_refusal(int fd) {
@@ -361,6 +403,8 @@ int main(void) {
 		cmocka_unit_test(what_was_not_asked_for_is_passed_over),
 		cmocka_unit_test(a_run_there_is_not_is_an_outcome_of_its_own),
 		cmocka_unit_test(a_daemon_that_does_not_know_the_question_says_so),
+		cmocka_unit_test(what_was_done_is_told_in_the_daemons_words),
+		cmocka_unit_test(what_is_not_done_is_told_apart_from_no_answer),
 		cmocka_unit_test(a_refusal_is_passed_on_in_its_own_words),
 		cmocka_unit_test(a_connection_closed_early_is_a_failure),
 		cmocka_unit_test(a_silent_daemon_is_waited_for_until_the_deadline),

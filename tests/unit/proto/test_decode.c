@@ -306,8 +306,10 @@ static void a_question_with_a_wrong_argument_is_refused_and_no_key_repeated(void
 		{"[20, 1, \"stop\", {\"reason\": 7}]", "reason is an integer; expected text", 2, 0},
 		{"[20, 1, \"stop\", {\"reason\": \"." BYTES_256 "\"}]",
 			"reason has 257 bytes; expected 0 to 256", 2, 0},
-		{"[20, 1, \"stop\", {\"reason\": \"a\\u0000\"}]",
-			"reason holds a NUL; expected UTF-8 without NUL", 2, 0},
+		{"[20, 1, \"stop\", {\"reason\": \"a\\u001b[2J\"}]",
+			"reason holds a control character; expected UTF-8 without control "
+			"characters",
+			2, 0},
 		{"[20, 1, \"sync\", {\"wandb_key\": 4711}]",
 			"wandb_key is an integer; expected text", 2, 0},
 		{"[20, 1, \"sync\", {\"wandb_key\": \"\"}]",

@@ -1,0 +1,78 @@
+#include "tell.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "ask.h"
+#include "message.h"
+#include "paths.h"
+#include "subcommand.h"
+
+#define ANSWER_TIMEOUT_MS 5000u /* whoever asks is a person */
+
+struct answer {
+	const char *socket; /* NULL: nobody was asked */
+	enum ask_result result;
+	char words[ASK_WORDS_MAX];
+};
+
+static void tell(struct answer *a, const char *socket, const struct msg_query *query) {
+	a->socket = socket;
+	a->words[0] = '\0';
+	a->result = ask_to(socket, query, ANSWER_TIMEOUT_MS, a->words);
+}
+
+static bool is_decided(const struct answer *a) {
+	return a->result != ASK_NO_DAEMON && a->result != ASK_FAILED;
+}
+
+/* The user's own, then the host's. A daemon that is there and fails says more than one that is not there. */
+static void tell_any(
+	struct answer *ret, struct paths candidates[2], const struct msg_query *query) {
+	paths_user(&candidates[0]);
+	paths_system(&candidates[1]);
+	*ret = (struct answer){0};
+	for (int i = 0; i < 2 && (ret->socket == NULL || !is_decided(ret)); i++) {
+		struct answer answer;
+		if (candidates[i].socket[0] == '\0') {
+			continue;
+		}
+		tell(&answer, candidates[i].socket, query);
+		if (ret->socket == NULL || answer.result != ASK_NO_DAEMON) {
+			*ret = answer;
+		}
+	}
+}
+
+static int conclude(const struct answer *a, const char *command) {
+	switch (a->result) {
+	case ASK_ANSWERED:
+		return printf("%s\n", a->words) > 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+	case ASK_NO_SUCH_RUN:
+		fprintf(stderr, "sae-metricsd %s: %s\n", command, a->words);
+		return EXIT_NO_SUCH_RUN;
+	case ASK_REFUSED:
+		fprintf(stderr, "sae-metricsd %s: %s\n", command, a->words);
+		return EXIT_FAILED;
+	default:
+		fprintf(stderr, "sae-metricsd %s: no answer from %s: %s%s\n", command, a->socket,
+			a->words,
+			a->result == ASK_NO_DAEMON ? "; is `sae-metricsd serve` running?" : "");
+		return EXIT_NO_ANSWER;
+	}
+}
+
+int tell_daemon(const char *command, const char *socket, const struct msg_query *query) {
+	struct answer answer;
+	struct paths candidates[2];
+
+	if (socket == NULL) {
+		socket = paths_socket_override();
+	}
+	if (socket != NULL) {
+		tell(&answer, socket, query);
+	} else {
+		tell_any(&answer, candidates, query);
+	}
+	return conclude(&answer, command);
+}
