@@ -139,7 +139,7 @@ static const char *forward_words(const struct daemon_options *options, char out[
 
 	if (wandb->mode != WANDB_MODE_ONLINE) {
 		return wandb->mode == WANDB_MODE_OFF ? "forward off"
-						     : "forward off line: lines for W&B are kept";
+						     : "forward offline: lines for W&B are kept";
 	}
 	if (credential->key == NULL) {
 		snprintf(out, 256, "forward to %.100s with runs' own keys (the host has none)",

@@ -20,6 +20,8 @@ struct query {
 	struct peer *peer; /* NULL: gone */
 	uint64_t token;
 	char reason[QUERY_REASON_MAX + 1]; /* of a stop; "": none was given */
+	char *wandb_key;                   /* of a sync; wiped */
+	bool take_over;
 };
 
 /* A connection. */
@@ -209,6 +211,29 @@ struct peer *query_answered(struct query *query, int status, const char *words);
 void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
 	const struct json_t *document);
 
+/* With its key. */
+void query_free(struct query *query);
+
+/* ---- engine_target.c ---- */
+
+#define TARGET_USER_MAX 64u /* names of users are shorter */
+
+/* A run as the database has it. */
+struct target {
+	const char *id, *state; /* the report's */
+	char user[TARGET_USER_MAX + 1];
+	uint32_t uid;
+	bool is_forwarded;
+};
+/* The one that store_find_run found. */
+struct target target_of(const struct json_t *report);
+/* Its own user and root may do something to it; "stop" goes into the words when somebody else wants to. */
+bool target_permits(const struct target *t, uint32_t asker, const char *verb, char ret_words[512]);
+
 /* ---- engine_stop.c ---- */
 
 enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query);
+
+/* ---- engine_sync.c ---- */
+
+enum session_verdict peer_sync(struct peer *peer, const struct msg_query *query);

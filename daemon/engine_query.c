@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "credential.h"
 #include "engine_private.h"
 #include "log.h"
 #include "report.h"
@@ -219,6 +220,11 @@ void query_abandon(struct query *query) {
 	query->peer = NULL;
 }
 
+void query_free(struct query *query) {
+	credential_free(query->wandb_key);
+	free(query);
+}
+
 enum session_verdict query_ask(struct peer *peer, const struct msg_query *query, query_ask_fn ask,
 	store_report_fn on_report) {
 	char part[256];
@@ -226,7 +232,13 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 	if (asked == NULL) {
 		return SESSION_CLOSE;
 	}
-	*asked = (struct query){.engine = peer->engine, .peer = peer, .token = query->token};
+	*asked = (struct query){.engine = peer->engine,
+		.peer = peer,
+		.token = query->token,
+		.take_over = query->take_over};
+	if (query->wandb_key.len > 0) {
+		asked->wandb_key = strndup(query->wandb_key.data, query->wandb_key.len);
+	}
 	snprintf(asked->reason, sizeof asked->reason, "%.*s", (int)query->reason.len,
 		query->reason.data != NULL ? query->reason.data : "");
 	snprintf(part, sizeof part, "%.*s", (int)query->run.len,
@@ -234,7 +246,7 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 	int err = ask(peer->engine->store, query->run.len > 0 ? part : NULL,
 		session_uid(peer->session), on_report, asked);
 	if (err < 0) {
-		free(asked);
+		query_free(asked);
 		return SESSION_CLOSE;
 	}
 	peer->query = asked;
@@ -274,7 +286,7 @@ static void on_report(void *user, json_t *report, int status, const char *words)
 		query_reply(peer, query->token, REPLY_OK, "", report);
 		session_resume(peer->session);
 	}
-	free(query);
+	query_free(query);
 }
 
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query) {
@@ -291,8 +303,12 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	if (text_is(query->what, "stop")) {
 		return peer_stop(peer, query);
 	}
+	if (text_is(query->what, "sync")) {
+		return peer_sync(peer, query);
+	}
 	char words[160];
-	snprintf(words, sizeof words, "no query \"%.*s\"; this daemon knows status, ping and stop",
+	snprintf(words, sizeof words,
+		"no query \"%.*s\"; this daemon knows status, ping, stop and sync",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
 	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;

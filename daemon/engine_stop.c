@@ -10,38 +10,12 @@
 #include "text.h"
 
 #define REASON_SIZE 256u /* as much as a trainer keeps of it */
-#define USER_MAX    64u  /* names of users are shorter */
 
 /* What comes of a request. */
 struct outcome {
 	uint32_t code;
 	char words[512];
 };
-
-/* A run as the database has it. */
-struct target {
-	const char *id, *state;
-	char user[USER_MAX + 1];
-	uint32_t uid;
-};
-
-static struct target target_of(const json_t *report) {
-	const json_t *run = json_array_get(json_object_get(report, "runs"), 0);
-	const char *user = json_string_value(json_object_get(run, "user"));
-	struct target t = {
-		.id = json_string_value(json_object_get(run, "id")),
-		.state = json_string_value(json_object_get(run, "state")),
-		.uid = (uint32_t)json_integer_value(json_object_get(run, "uid")),
-	};
-
-	if (user != NULL) {
-		snprintf(t.user, sizeof t.user, "%.*s", (int)text_fit(text_from(user), USER_MAX),
-			user);
-	} else {
-		snprintf(t.user, sizeof t.user, "user %u", (unsigned)t.uid);
-	}
-	return t;
-}
 
 static bool may_live(const struct target *t) {
 	return strcmp(t->state, "running") == 0 || strcmp(t->state, "stalled") == 0;
@@ -114,10 +88,8 @@ static void stop_if_permitted(
 	uint32_t asker = session_uid(query->peer->session);
 	char reason[REASON_SIZE];
 
-	if (asker != t->uid && asker != 0) {
+	if (!target_permits(t, asker, "stop", ret->words)) {
 		ret->code = REPLY_NOT_PERMITTED;
-		snprintf(ret->words, sizeof ret->words,
-			"run %s is %s's; its own user and root may stop it", t->id, t->user);
 		return;
 	}
 	struct run *run = bring(query->engine, t, ret);
@@ -139,7 +111,7 @@ static void on_found(void *user, json_t *report, int status, const char *words) 
 		query_reply(peer, query->token, outcome.code, outcome.words, NULL);
 		session_resume(peer->session);
 	}
-	free(query);
+	query_free(query);
 }
 
 enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query) {

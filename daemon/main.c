@@ -4,12 +4,14 @@
 
 #include "serve.h"
 #include "subcommand.h"
+#include "sync.h"
 
 static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,
 	&subcommand_status,
 	&subcommand_export,
 	&subcommand_stop,
+	&subcommand_sync,
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 

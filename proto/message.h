@@ -79,6 +79,7 @@ enum reply_code {
 	REPLY_NO_SUCH_RUN = 4,
 	REPLY_NOT_PERMITTED = 13,
 	REPLY_RUN_ENDED = 37,
+	REPLY_NOT_FORWARDED = 39,
 };
 
 enum counts_form {

@@ -70,15 +70,20 @@ void courier_wake(struct courier *c) {
 	}
 }
 
-void courier_resume(struct courier *c, bool take_over) {
+void courier_retry(struct courier *c) {
 	c->not_before_ns = 0;
 	c->n_failed = 0;
-	if (c->cursor.parked == NULL && !take_over) {
-		return;
+	if (c->state != COURIER_WELL && c->cursor.parked == NULL) {
+		c->state = COURIER_WELL; /* until the next answer */
+		c->words[0] = '\0';
 	}
+}
+
+static void begin_again(struct courier *c, bool take_over) {
 	free(c->cursor.parked);
 	c->cursor.parked = NULL;
 	c->state = COURIER_WELL;
+	c->words[0] = '\0';
 	c->introduced = c->checked = c->has_read = c->doubted = false;
 	c->stand_in = -1;
 	if (take_over) {
@@ -88,6 +93,16 @@ void courier_resume(struct courier *c, bool take_over) {
 	}
 	c->save = FORWARD_SAVE_CURSOR;
 	courier_drop_lines(c);
+}
+
+void courier_resume(struct courier *c, bool take_over) {
+	courier_retry(c);
+	if (!c->known || c->busy) {
+		c->resume_wanted = true;
+		c->take_over_wanted |= take_over;
+	} else if (c->cursor.parked != NULL || take_over) {
+		begin_again(c, take_over);
+	}
 }
 
 /* ---- what is next ---- */
@@ -133,7 +148,7 @@ static enum courier_want next_stream(const struct courier *c, uint64_t now_ns, u
 	if (c->n_lines > 0) {
 		return COURIER_STREAM;
 	}
-	bool at_once = c->catching_up || c->ended;
+	bool at_once = c->catching_up || c->ended || c->policy->once;
 	uint64_t due_ns = at_once ? 0 : transmit_ns(c);
 	if ((!is_all_sent(c) || c->news) && is_due(due_ns, now_ns, when_ns)) {
 		return COURIER_VISIT;
@@ -145,7 +160,8 @@ static enum courier_want next_stream(const struct courier *c, uint64_t now_ns, u
 		return COURIER_STREAM;
 	}
 	uint64_t beat_ns = later(c->sent_ns, c->policy->heartbeat_ms);
-	if (!c->ended && !c->silent && is_due(beat_ns, now_ns, when_ns)) {
+	bool beats = !c->ended && !c->silent && !c->policy->once;
+	if (beats && is_due(beat_ns, now_ns, when_ns)) {
 		return COURIER_STREAM;
 	}
 	return COURIER_NOTHING;
@@ -191,8 +207,16 @@ enum courier_want courier_next(const struct courier *c, uint64_t now_ns, uint64_
 }
 
 bool courier_done(const struct courier *c) {
-	return c->gone || (c->known && !c->busy && !c->news && c->save == FORWARD_SAVE_NOTHING &&
-				  is_all_sent(c) && c->cursor.completed && c->ended);
+	if (c->gone) {
+		return true;
+	}
+	if (!c->known || c->busy || c->news || c->save != FORWARD_SAVE_NOTHING || !is_all_sent(c)) {
+		return false;
+	}
+	if (c->ended) {
+		return c->cursor.completed;
+	}
+	return c->policy->once && c->introduced && c->checked && !courier_summary_is_new(c);
 }
 
 /* ---- visits ---- */
@@ -305,10 +329,19 @@ static void take_visit(struct courier *c, struct forward_visit *v) {
 	}
 }
 
+void courier_resume_if_wanted(struct courier *c) {
+	if (c->resume_wanted && c->known) {
+		bool take_over = c->take_over_wanted;
+		c->resume_wanted = c->take_over_wanted = false;
+		courier_resume(c, take_over);
+	}
+}
+
 void courier_visited(struct courier *c, struct forward_visit *v, int status, uint64_t now_ns) {
 	c->busy = false;
 	if (status == 0) {
 		take_visit(c, v);
+		courier_resume_if_wanted(c);
 		return;
 	}
 	c->news = true;

@@ -19,6 +19,7 @@ struct courier_policy {
 	uint64_t debounce_ms;  /* between two upserts */
 	uint64_t settle_ms;    /* W&B's counts lag; two reads so far apart must agree */
 	size_t batch_max;      /* bytes of lines in a request */
+	bool once; /* what is there goes at once; then it is done, whether the run has ended or not */
 };
 extern const struct courier_policy courier_default_policy;
 
@@ -85,6 +86,7 @@ struct courier {
 	int64_t lines_max, stand_in;
 	bool doubted; /* W&B said 404 once: it is introduced again before that is believed */
 	bool stop_wanted;
+	bool resume_wanted, take_over_wanted; /* once it is known how it stands */
 
 	enum courier_state state;
 	bool host_trouble; /* its trouble is W&B's or the network's, not the run's own */
@@ -100,7 +102,9 @@ void courier_finish(struct courier *c);
 void courier_note(struct courier *c, int64_t lines, bool ended, bool about_changed);
 /* What it knows of the database may not be true any more. */
 void courier_doubt(struct courier *c);
-/* Somebody wants it to go on now, parked or not. take_over: behind whatever W&B has. */
+/* Whatever it waits for may have come: tried at once. */
+void courier_retry(struct courier *c);
+/* Somebody wants it to go on, parked or not. take_over: behind whatever W&B has. */
 void courier_resume(struct courier *c, bool take_over);
 /* The trouble others had is over. */
 void courier_wake(struct courier *c);

@@ -403,4 +403,5 @@ void courier_answered(struct courier *c, enum courier_want asked,
 	} else {
 		stream_failed(c, &a);
 	}
+	courier_resume_if_wanted(c);
 }

@@ -4,6 +4,8 @@
 #include "courier.h"
 
 void courier_drop_lines(struct courier *c);
+/* What was asked for while it was busy. */
+void courier_resume_if_wanted(struct courier *c);
 bool courier_summary_is_new(const struct courier *c);
 
 /* Nothing more is sent until somebody says so; kept in the database. */

@@ -337,11 +337,9 @@ void forward_note(
 	}
 }
 
-void forward_give_key(struct forward *f, const char *run_id, struct text key) {
-	struct forwarded *run = add(f, run_id);
+static void give_key(struct forwarded *run, struct text key) {
 	char *copy = strndup(key.data, key.len);
-	if (run == NULL || copy == NULL) {
-		credential_free(copy);
+	if (copy == NULL) {
 		return;
 	}
 	bool same = run->key != NULL && strcmp(run->key, copy) == 0;
@@ -349,9 +347,16 @@ void forward_give_key(struct forward *f, const char *run_id, struct text key) {
 	run->key = copy;
 	run->courier.has_key = true;
 	if (!same) {
-		courier_resume(&run->courier, false);
+		courier_retry(&run->courier);
 	}
-	pump(f);
+}
+
+void forward_give_key(struct forward *f, const char *run_id, struct text key) {
+	struct forwarded *run = add(f, run_id);
+	if (run != NULL) {
+		give_key(run, key);
+		pump(f);
+	}
 }
 
 bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
@@ -362,4 +367,21 @@ bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
 	courier_resume(&run->courier, take_over);
 	pump(f);
 	return true;
+}
+
+uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key) {
+	uint32_t n = 0;
+	list_for_each(link, &f->runs) {
+		struct forwarded *run = container_of(link, struct forwarded, link);
+		if (!run->courier.known || run->courier.uid != uid) {
+			continue;
+		}
+		if (key.len > 0) {
+			give_key(run, key);
+		}
+		courier_resume(&run->courier, false);
+		n++;
+	}
+	pump(f);
+	return n;
 }

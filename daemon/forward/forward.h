@@ -53,6 +53,9 @@ void forward_give_key(struct forward *f, const char *run_id, struct text key);
 /* Somebody asks for it to go on at once; false: there is nothing of it to forward. */
 bool forward_resume(struct forward *f, const char *run_id, bool take_over);
 
+/* The same for all of a user's runs, with a key of his (or none: len 0). Returns how many there are. */
+uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key);
+
 enum forward_state {
 	FORWARD_OK,     /* W&B has everything but the newest */
 	FORWARD_BEHIND, /* lines wait, and are on their way */

@@ -118,8 +118,11 @@ static void report_all(struct report *r, const struct report_query *query, json_
 }
 
 static void report_whose(struct report *r, int64_t n, json_t *runs) {
-	sqlite3_stmt *st =
-		report_query(r, "SELECT id, uid, user, state FROM runs_data WHERE n = ?", 1, n);
+	sqlite3_stmt *st = report_query(r,
+		"SELECT r.id, r.uid, r.user, r.state, f.run IS NOT NULL AS \"forwards:bool\" FROM "
+		"runs_data r "
+		"LEFT JOIN forwards_data f ON f.run = r.n WHERE r.n = ?",
+		1, n);
 	while (report_next(r, &st)) {
 		json_t *run = json_object();
 		report_append(r, runs, run);

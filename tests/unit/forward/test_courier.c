@@ -409,7 +409,7 @@ static void without_a_key_it_waits_for_one(void **state) {
 	w.c.has_key = false;
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
 	w.c.has_key = true;
-	courier_resume(&w.c, false);
+	courier_retry(&w.c);
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 }
 
@@ -536,6 +536,33 @@ static void a_stop_is_passed_on(void **state) {
 	assert_true(w.c.stop_wanted);
 }
 
+static void once_is_all_there_is_without_waiting_for_more(void **state) {
+	(void)state;
+	static const struct courier_policy once = {.transmit_ms = 15000,
+		.heartbeat_ms = 30000,
+		.settle_ms = 5000,
+		.batch_max = 8u << 20,
+		.once = true};
+	courier_finish(&w.c);
+	courier_init(&w.c, "r", &once);
+	w.c.has_key = true;
+	w.lines = 5;
+	begin_new();
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\",\"1\",\"2\",\"3\",\"4\"] summary");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_true(courier_done(&w.c));
+}
+
+static void a_parked_run_can_be_told_to_go_on_before_it_is_known(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.cursor.parked = strdup("somebody else");
+	courier_resume(&w.c, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	assert_null(w.cursor.parked);
+}
+
 static void a_backlog_goes_batch_after_batch_without_waiting(void **state) {
 	(void)state;
 	w.lines = 1000000;
@@ -579,6 +606,8 @@ int main(void) {
 		TEST(news_of_itself_is_told_after_a_while),
 		TEST(a_run_that_goes_on_after_its_end_is_introduced_again),
 		TEST(a_stop_is_passed_on),
+		TEST(once_is_all_there_is_without_waiting_for_more),
+		TEST(a_parked_run_can_be_told_to_go_on_before_it_is_known),
 		TEST(a_backlog_goes_batch_after_batch_without_waiting),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

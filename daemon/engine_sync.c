@@ -1,0 +1,84 @@
+/* QUERY sync: its owner wants a run forwarded at once, hands over a key, or takes over what is parked. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "engine_private.h"
+#include "log.h"
+
+static const char no_forwarding[] = "this daemon forwards nothing (mode is not online): "
+				    "`sae-metricsd backup`, and `sae-metricsd "
+				    "sync` of the copy, send what is kept";
+
+static void resume(struct query *query, const struct target *t) {
+	struct forward *forward = query->engine->forward;
+	const char *key = query->wandb_key;
+
+	forward_add(forward, t->id);
+	if (key != NULL) {
+		forward_give_key(forward, t->id, text_from(key));
+	}
+	(void)forward_resume(forward, t->id, query->take_over);
+	log_info("run %s: goes on to W&B, as its user asked%s%s", t->id,
+		key != NULL ? ", with his key" : "",
+		query->take_over ? ", behind whatever is there" : "");
+}
+
+static uint32_t sync_if_permitted(
+	struct query *query, const struct target *t, char ret_words[512]) {
+	if (!target_permits(t, session_uid(query->peer->session), "sync", ret_words)) {
+		return REPLY_NOT_PERMITTED;
+	}
+	if (query->engine->forward == NULL) {
+		snprintf(ret_words, 512, "%s", no_forwarding);
+		return REPLY_NOT_FORWARDED;
+	}
+	if (!t->is_forwarded) {
+		snprintf(ret_words, 512, "run %s stays local: it was begun without log_to_wandb",
+			t->id);
+		return REPLY_NOT_FORWARDED;
+	}
+	resume(query, t);
+	snprintf(ret_words, 512, "run %s goes on", t->id);
+	return REPLY_OK;
+}
+
+static void on_found(void *user, json_t *report, int status, const char *words) {
+	struct query *query = user;
+	struct peer *peer = query_answered(query, status, words);
+	char answer[512] = "";
+
+	if (peer != NULL) {
+		struct target target = target_of(report);
+		uint32_t code = sync_if_permitted(query, &target, answer);
+		query_reply(peer, query->token, code, answer, NULL);
+		session_resume(peer->session);
+	}
+	query_free(query);
+}
+
+/* All of a user's that wait for something. */
+static void sync_all(struct peer *peer, const struct msg_query *query) {
+	char words[256];
+	uint32_t code = REPLY_OK;
+	struct forward *forward = peer->engine->forward;
+
+	if (forward == NULL) {
+		snprintf(words, sizeof words, "%s", no_forwarding);
+		code = REPLY_NOT_FORWARDED;
+	} else {
+		uint32_t n =
+			forward_resume_all(forward, session_uid(peer->session), query->wandb_key);
+		snprintf(words, sizeof words, "%u run%s go%s on", n, n == 1 ? "" : "s",
+			n == 1 ? "es" : "");
+	}
+	query_reply(peer, query->token, code, words, NULL);
+}
+
+enum session_verdict peer_sync(struct peer *peer, const struct msg_query *query) {
+	if (query->run.len == 0) {
+		sync_all(peer, query);
+		return SESSION_READ_ON;
+	}
+	return query_ask(peer, query, store_find_run, on_found);
+}

@@ -1,0 +1,209 @@
+"""`sae-metricsd sync`: what waits for W&B is sent, through the daemon that has the database or without one."""
+import json
+import shutil
+import subprocess
+import unittest
+
+from fake_wandb import FakeWandb
+from harness import DAEMON, PATIENCE_S, Daemon, wait_until
+
+import tap
+import wandb_client
+import workload
+
+KEY = "a" * 40  # the one our stand-in takes
+FAILED, NO_ANSWER, NO_SUCH_RUN = 1, 3, 4
+
+
+def push(daemon, run, steps=100, finish=True, first=0, handle=None):
+    handle = handle or workload.begin(daemon.socket, run, log_to_wandb=True, project="p", wandb_key=False)
+    for step in range(first, first + steps):
+        workload.log_step(handle, run, 0, step)
+    if finish:
+        handle.finish(timeout=PATIENCE_S)
+    else:
+        assert handle.flush(PATIENCE_S)
+    return handle
+
+
+class Sync(unittest.TestCase):
+    def setUp(self):
+        self.wandb = FakeWandb()
+        self.daemon = Daemon(variables={"WANDB_BASE_URL": self.wandb.base_url})
+        self.config = self.daemon.directory / "conf"
+        self.config.write_text("[wandb]\ntransmit_interval = 500ms\n")
+        self.daemon.arguments += ["--config", str(self.config)]
+
+    def tearDown(self):
+        self.daemon.__exit__()
+        self.assertEqual(self.wandb.violations, [])
+        self.wandb.close()
+
+    def offline(self):
+        self.config.write_text("[wandb]\ntransmit_interval = 500ms\nmode = offline\n")
+        return self.daemon.start()
+
+    def sync(self, *arguments, key=KEY, status=0, socket=None):
+        environment = {**self.daemon.environment(), "WANDB_BASE_URL": self.wandb.base_url, "HOME": "/nonexistent",
+                       "SAE_METRICS_SOCKET": str(socket or self.daemon.socket)}
+        if key:
+            environment["WANDB_API_KEY"] = key
+        ended = subprocess.run([DAEMON, "sync", *map(str, arguments)], env=environment, capture_output=True, text=True,
+                               timeout=PATIENCE_S, check=False)
+        self.assertEqual(ended.returncode, status, ended.stdout + ended.stderr)
+        return ended.stdout + ended.stderr
+
+    def lines(self, run):
+        return len(self.wandb.runs[f"fake-entity/p/{run}"].history)
+
+    def forwarding(self, run):
+        for found in self.daemon.status()["runs"]:
+            if found["id"] == run:
+                return found["forward"]
+        return None
+
+    def test_a_database_is_sent_without_a_daemon_and_twice_is_once(self):
+        self.offline()
+        push(self.daemon, "first")
+        push(self.daemon, "second", finish=False)
+        self.daemon.kill()
+        decided = dict(self.daemon.rows("SELECT run, lines FROM forwards"))
+        self.assertIn("synced", self.sync(self.daemon.database))
+        self.assertEqual(self.lines("first"), decided["first"])
+        self.assertEqual(self.lines("second"), decided["second"])
+        self.assertEqual(self.wandb.runs["fake-entity/p/first"].exit_code, 0)
+        self.assertFalse(self.wandb.runs["fake-entity/p/second"].complete)
+        self.sync(self.daemon.database)
+        self.assertEqual(self.lines("second"), decided["second"])
+        self.assertEqual(self.daemon.rows("SELECT count(*) FROM forward_lines"), [(0,)])
+
+    def test_a_run_that_goes_on_after_a_sync_is_sent_to_its_end(self):
+        self.offline()
+        handle = push(self.daemon, "first", finish=False)
+        self.daemon.kill()
+        self.sync(self.daemon.database)
+        self.daemon.start()
+        push(self.daemon, "first", first=100, handle=handle)
+        self.daemon.kill()
+        self.sync(self.daemon.database)
+        self.assertEqual(self.lines("first"), self.daemon.rows("SELECT lines FROM forwards")[0][0])
+        self.assertTrue(self.wandb.runs["fake-entity/p/first"].complete)
+
+    def test_a_dry_run_says_and_sends_nothing(self):
+        self.offline()
+        push(self.daemon, "first")
+        words = self.sync("--dry-run", self.daemon.database, key=None)
+        self.assertIn("rows would be sent", words)
+        self.assertEqual(self.wandb.requests, [])
+
+    def test_a_folder_of_databases_and_one_run_of_them(self):
+        self.offline()
+        push(self.daemon, "first")
+        push(self.daemon, "second")
+        self.daemon.stop()
+        copies = self.daemon.directory / "copies"
+        copies.mkdir()
+        shutil.copy(self.daemon.database, copies / "a.db")
+        self.assertIn("first", self.sync("--db", copies / "a.db", "first"))
+        self.assertNotIn("fake-entity/p/second", self.wandb.runs)
+        self.sync(copies)
+        self.assertGreater(self.lines("second"), 0)
+
+    def test_what_is_not_there_is_said(self):
+        self.offline()
+        push(self.daemon, "first")
+        self.daemon.kill()
+        self.assertIn("No such file", self.sync(self.daemon.directory / "none.db", status=NO_ANSWER))
+        self.assertIn("no run fits 'nobody'", self.sync("--db", self.daemon.database, "nobody", status=NO_SUCH_RUN))
+        self.assertIn("no W&B key", self.sync(self.daemon.database, key=None, status=FAILED))
+
+    def test_a_daemon_that_has_the_file_is_not_disturbed(self):
+        self.daemon.start()
+        push(self.daemon, "first")
+        self.assertIn("open: stop it", self.sync(self.daemon.database, status=FAILED))
+        self.assertEqual(self.wandb.requests, [])
+
+    def test_an_outage_is_given_up_after_a_while_and_nothing_is_lost(self):
+        self.offline()
+        push(self.daemon, "first")
+        self.daemon.kill()
+        self.wandb.fault(path="graphql", status=503, n=1000)
+        words = self.sync("--patience", "1", self.daemon.database, status=FAILED)
+        self.assertIn("503", words)
+        self.assertIn("rows wait", words)
+        self.wandb.faults.clear()
+        self.sync(self.daemon.database)
+        self.assertGreater(self.lines("first"), 0)
+
+    def test_a_run_without_a_key_waits_until_its_owner_hands_one_over(self):
+        self.daemon.start()
+        push(self.daemon, "first")
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
+        self.assertIn("key", self.forwarding("first")["words"])
+        self.assertIn("synced", self.sync("first"))
+        self.assertGreater(self.lines("first"), 0)
+        self.assertNotIn(KEY, self.daemon.words())
+
+    def test_a_key_that_is_not_taken_is_said_and_not_waited_for(self):
+        self.daemon.start()
+        push(self.daemon, "first")
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
+        self.assertIn("refused", self.sync("first", key="c" * 40, status=FAILED))
+        self.wandb.violations.clear()
+        self.sync("first")
+        self.assertGreater(self.lines("first"), 0)
+
+    def test_all_that_waits_goes_on_at_once(self):
+        self.daemon.start()
+        push(self.daemon, "first")
+        push(self.daemon, "second")
+        wait_until(lambda: (self.forwarding("second") or {}).get("state") == "waiting", "the runs to wait")
+        self.sync()
+        self.assertGreater(self.lines("first"), 0)
+        self.assertGreater(self.lines("second"), 0)
+
+    def test_a_run_that_was_parked_is_taken_over_only_when_asked(self):
+        self.daemon.variables["WANDB_API_KEY"] = KEY
+        self.daemon.start()
+        handle = push(self.daemon, "first", finish=False)
+        wait_until(lambda: "fake-entity/p/first" in self.wandb.runs and self.lines("first") > 0, "lines to arrive")
+        wait_until(lambda: self.forwarding("first")["pending_rows"] == 0, "them to be saved")
+        self.daemon.kill()
+        run = self.wandb.runs["fake-entity/p/first"]
+        had = len(run.history)
+        stranger = self.stranger_adds(had, 3)
+        self.daemon.start()
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "refused", "the run to be parked")
+        self.assertIn("somebody else writes", self.forwarding("first")["words"])
+        push(self.daemon, "first", first=100, handle=handle)
+        self.assertIn("refused", self.sync("first", status=FAILED))
+        self.sync("first", "--take-over")
+        self.assertEqual([row["_step"] for row in run.history[had:had + 3]], stranger)
+        decided, skipped = self.daemon.rows("SELECT lines, skipped FROM forwards")[0]
+        self.assertGreater(skipped, 0)  # the stranger had their steps
+        self.assertEqual(len(run.history) - 3, decided - skipped)
+        self.assertTrue(run.complete)
+
+    def stranger_adds(self, offset, n):
+        """Somebody else's lines, behind ours."""
+        steps = [100 + i for i in range(n)]
+        lines = [json.dumps({"_step": step, "_runtime": 1.0, "_timestamp": 1.0, "x": 1}) for step in steps]
+        body = {"files": {"wandb-history.jsonl": {"offset": offset, "content": lines}}}
+        answer = wandb_client.Client(self.wandb).post("/files/fake-entity/p/first/file_stream", body)
+        self.assertEqual(answer.status, 200)
+        return steps
+
+    def test_a_local_run_and_a_daemon_that_is_offline_say_so(self):
+        self.offline()
+        handle = workload.begin(self.daemon.socket, "local")
+        workload.log_step(handle, "local", 0, 0)
+        handle.finish(timeout=PATIENCE_S)
+        self.assertIn("forwards nothing", self.sync("local", status=FAILED))
+        self.daemon.stop()
+        self.config.write_text("")
+        self.daemon.start()
+        self.assertIn("stays local", self.sync("local", status=FAILED))
+
+
+if __name__ == "__main__":
+    tap.main()
