@@ -393,7 +393,8 @@ static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
 	assert_string_equal(text_at(run, "state"), "running");
 	assert_int_equal(number_at(run, "uid"), 1000);
 	assert_non_null(at(run, "user"));
-	assert_int_equal(json_object_size(run), 4);
+	assert_true(json_is_false(json_object_get(run, "forwards")));
+	assert_int_equal(json_object_size(run), 5);
 	json_decref(document);
 
 	query.reader_uid = 1001;

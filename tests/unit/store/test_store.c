@@ -474,7 +474,7 @@ static void a_run_is_found_without_its_report(void **state) {
 	assert_int_equal(seen.report_status, 0);
 	json_t *run = json_array_get(json_object_get(seen.report, "runs"), 0);
 	assert_string_equal(json_string_value(json_object_get(run, "id")), "run1");
-	assert_int_equal(json_object_size(run), 4);
+	assert_int_equal(json_object_size(run), 5);
 	json_decref(seen.report);
 }
 
