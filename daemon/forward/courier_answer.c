@@ -15,6 +15,8 @@
 
 /* ---- trouble ---- */
 
+static void set_words(struct courier *c, const char *format, va_list args)
+	__attribute__((format(printf, 2, 0)));
 static void set_words(struct courier *c, const char *format, va_list args) {
 	(void)vsnprintf(c->words, sizeof c->words, format, args);
 }

@@ -112,11 +112,15 @@ static int send_request(struct forwarded *run, enum courier_want want) {
 	if (err < 0) {
 		return err;
 	}
+	uint32_t timeout_ms = f->options.request_timeout_ms;
+	if (want != COURIER_STREAM && timeout_ms > FORWARD_QUESTION_TIMEOUT_MS) {
+		timeout_ms = FORWARD_QUESTION_TIMEOUT_MS;
+	}
 	struct http_request request = {
 		.url = buf_text(&run->url),
 		.key = run->key != NULL ? run->key : f->options.key,
 		.body = text_of((const char *)run->body.data, run->body.len),
-		.timeout_ms = f->options.request_timeout_ms,
+		.timeout_ms = timeout_ms,
 		.connect_timeout_ms = FORWARD_CONNECT_TIMEOUT_MS,
 	};
 	run->asked = want;

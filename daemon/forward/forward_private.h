@@ -6,7 +6,8 @@
 #include "forward.h"
 #include "list.h"
 
-#define FORWARD_CONNECT_TIMEOUT_MS 20000u
+#define FORWARD_CONNECT_TIMEOUT_MS  20000u
+#define FORWARD_QUESTION_TIMEOUT_MS 30000u /* of what is small, as in W&B's own client */
 
 /* A run that is forwarded. */
 struct forwarded {
