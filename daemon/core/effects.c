@@ -35,11 +35,14 @@ static bool line_is_closed(const struct stream *s, int64_t step) {
 	       (s->at.lap == run->folded.lap && step <= run->lines.closed_through);
 }
 
-/* Nothing moves the lines of a run on that only logs. What it logged first gives way. */
-static void make_room(struct run *run, struct place place, size_t size, double time) {
+/* Steps move the lines on. Before the first one it is what is logged for a later step: at once where nobody else
+ * logs, so that a run without steps is seen while it goes on; else when room is needed. */
+static void close_before(struct run *run, struct place place, size_t size, double time) {
+	bool alone = run->world_size == 1;
 	struct place lowest;
-	while (!run->broken && !lines_have_room(&run->lines, place, size) &&
-		lines_lowest(&run->lines, &lowest) && place_compare(lowest, place) < 0) {
+	while (!run->broken && lines_lowest(&run->lines, &lowest) &&
+		place_compare(lowest, place) < 0 &&
+		(alone || !lines_have_room(&run->lines, place, size))) {
 		attempt_ensure(run, lowest, time);
 		line_close_lowest(run);
 	}
@@ -76,7 +79,7 @@ static enum apply_result effect_log(
 		return APPLY_TAKEN;
 	}
 	if (!run->settled) {
-		make_room(run, place, part->size, log->time);
+		close_before(run, place, part->size, log->time);
 	}
 	if (!lines_have_room(&run->lines, place, part->size)) {
 		free(part);

@@ -193,6 +193,39 @@ static void a_run_that_only_logs_is_kept_whatever_its_length(void **state) {
 	assert_string_equal(rig->row.state, "finished");
 }
 
+static void a_run_that_only_logs_is_seen_while_it_goes_on(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_quiet(rig, 0, 1);
+	logged(rig, s, 3, "loss", 1);
+	logged(rig, s, 3, "more", 2);
+	assert_null(line(rig, 3));
+	logged(rig, s, 8, "loss", 3);
+	assert_true(rig_number(line(rig, 3), "3:loss") == 1);
+	assert_true(rig_number(line(rig, 3), "3:more") == 2);
+	assert_null(line(rig, 8));
+	logged(rig, s, 2, "behind", 4); /* kept, but W&B takes no row behind another */
+	assert_int_equal((int)rig_number(line(rig, 2), "ordinal"), LINE_NONE);
+	logged(rig, s, 8, "in time", 5);
+	finish(rig, s);
+	assert_int_equal((int)rig_number(line(rig, 8), "ordinal"), 1);
+	assert_true(rig_number(line(rig, 8), "3:in time") == 5);
+}
+
+static void before_the_first_step_ranks_that_log_are_waited_for(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_quiet(rig, 0, 2), *b = open_quiet(rig, 1, 2);
+	logged(rig, a, 0, "a", 1);
+	logged(rig, a, 1, "a", 2);
+	assert_null(line(rig, 0));
+	logged(rig, b, 0, "b", 3);
+	logged(rig, b, 1, "b", 4);
+	finish(rig, a);
+	finish(rig, b);
+	assert_true(rig_number(line(rig, 0), "3:a") == 1);
+	assert_true(rig_number(line(rig, 0), "3:b") == 3);
+	assert_true(rig_number(line(rig, 1), "3:b") == 4);
+}
+
 static void too_much_logged_ahead_is_refused(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_quiet(rig, 0, 1);
@@ -316,6 +349,8 @@ int main(void) {
 		TEST(the_sparsity_row_stands_before_the_metrics_row_in_one_line),
 		TEST(finish_closes_what_is_open),
 		TEST(a_run_that_only_logs_is_kept_whatever_its_length),
+		TEST(a_run_that_only_logs_is_seen_while_it_goes_on),
+		TEST(before_the_first_step_ranks_that_log_are_waited_for),
 		TEST(too_much_logged_ahead_is_refused),
 		TEST(too_many_bytes_logged_ahead_are_refused),
 		TEST(no_room_behind_a_waiting_step_is_a_notice),
