@@ -92,7 +92,7 @@ static enum apply_result step_direct(const struct reception *in, struct place pl
 	bool has_counts = step->nonzero.form != COUNTS_NONE;
 	struct folding folding = {
 		.place = place,
-		.at = {step->time, step->elapsed_s},
+		.at = {step->time, stream_elapsed_s(s, step->elapsed_s)},
 		.scalars = scalars,
 		.nonzero = has_counts ? &step->nonzero : NULL,
 		.positive = &step->positive,
@@ -117,7 +117,10 @@ static enum apply_result step_pend(
 	}
 	item->place = place;
 
-	struct rank_part part = {.time = step->time, .elapsed_s = step->elapsed_s};
+	struct rank_part part = {
+		.time = step->time,
+		.elapsed_s = stream_elapsed_s(s, step->elapsed_s),
+	};
 	stream_scalars(s, step, run->extras.count, &part.scalars);
 	bool has_counts = step->nonzero.form != COUNTS_NONE;
 	bool has_positive = step->positive.form != COUNTS_NONE;

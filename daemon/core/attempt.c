@@ -58,6 +58,7 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 	run->resumed = resumed;
 	run->gone_ranks = 0;
 	run->generation = run->generation_lap = 0;
+	run->generation_elapsed_s = run->elapsed_s;
 	run->waiting_since_ms = now.mono_ms;
 	run->begun = run->settled = run->restored = false;
 	run->n_blames = 0;

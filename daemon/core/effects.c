@@ -73,6 +73,8 @@ static enum apply_result effect_log(
 	if (log->has_step) {
 		place.step = log->step;
 	}
+	part->elapsed_s = stream_elapsed_s(s, log->elapsed_s);
+	run_note_elapsed(run, part->elapsed_s);
 
 	if (line_is_closed(s, place.step)) {
 		log_loose(s, place, part);

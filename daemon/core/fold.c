@@ -445,5 +445,6 @@ void run_fold(struct run *run, const struct folding *given, struct instant now) 
 	run->folded = in.place;
 	run->restored = false;
 	run->dirty = true;
+	run_note_elapsed(run, in.at.elapsed_s);
 	pace_keep(run, &in, advance, now.mono_ms);
 }

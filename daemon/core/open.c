@@ -317,8 +317,10 @@ static void join_generation(struct run *run, struct stream *s) {
 		uint32_t lap = highest_lap(run);
 		run->generation++;
 		run->generation_lap = lap < LAP_MAX ? lap + 1 : LAP_MAX;
+		run->generation_elapsed_s = run->elapsed_s;
 	}
 	s->generation = run->generation;
+	s->elapsed_base_s = run->generation_elapsed_s;
 	stream_begin_lap(s, run->generation_lap);
 }
 

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,6 +161,12 @@ uint64_t run_total_steps(const struct run *run) {
 
 void run_break(struct run *run) {
 	run->broken = true;
+}
+
+void run_note_elapsed(struct run *run, double elapsed_s) {
+	if (isfinite(elapsed_s) && elapsed_s > run->elapsed_s) {
+		run->elapsed_s = elapsed_s;
+	}
 }
 
 void run_event(struct run *run, uint32_t attempt, int64_t step, double time, const char *kind,

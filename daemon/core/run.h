@@ -102,7 +102,8 @@ struct run {
 	struct stream *ranks[RANKS_MAX]; /* this launch's, NULL: never opened */
 	uint64_t gone_ranks;             /* bit a rank: nothing more is waited for */
 	uint32_t generation;             /* of its processes: how often they were replaced … */
-	uint32_t generation_lap;         /* … and the lap that the newest began with */
+	uint32_t generation_lap;         /* … and the lap that the newest began with … */
+	double generation_elapsed_s;     /* … and how long it had been trained for by then */
 	uint64_t waiting_since_ms;       /* mono: since when ranks may open */
 	struct assembly assembly;
 
@@ -134,6 +135,7 @@ struct run {
 	double last_seen, ended_at;
 	uint64_t n_training_tokens; /* as the profile counts them, at the newest step */
 	uint64_t messages, dropped, late, refused, gap, missing_steps;
+	double elapsed_s; /* how long it has been trained for, in all its processes */
 	struct pace pace;
 	bool has_last_ms;
 	uint64_t last_ms; /* mono: when it last folded a step */
@@ -167,6 +169,9 @@ int run_make_keys(struct run *run);
 /* Leaves an event. step -1: of none. */
 void run_event(struct run *run, uint32_t attempt, int64_t step, double time, const char *kind,
 	const char *format, ...) __attribute__((format(printf, 6, 7)));
+
+/* Something of it, said so long after it first began, has taken effect. */
+void run_note_elapsed(struct run *run, double elapsed_s);
 
 /* The names of its extras, in the changes' arena; NULL when memory is short. */
 const char *const *run_change_names(struct run *run);

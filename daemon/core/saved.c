@@ -9,7 +9,7 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION 4u
+#define VERSION 5u
 
 /* ---- out ---- */
 
@@ -41,6 +41,7 @@ static void launch_pack(const struct run *run, struct packer *p) {
 	pack_u32(p, run->world_size);
 	pack_u32(p, run->generation);
 	pack_u32(p, run->generation_lap);
+	pack_f64(p, run->generation_elapsed_s);
 	pack_u8(p, run->resumed);
 }
 
@@ -103,6 +104,7 @@ static void counters_pack(const struct run *run, struct packer *p) {
 	pack_u64(p, run->refused);
 	pack_u64(p, run->gap);
 	pack_u64(p, run->missing_steps);
+	pack_f64(p, run->elapsed_s);
 	pack_f64(p, run->pace.step_s);
 	pack_f64(p, run->pace.rows);
 	pack_f64(p, run->pace.last_elapsed_s);
@@ -170,6 +172,7 @@ static void launch_unpack(struct run *run, struct unpacker *u) {
 	run->world_size = unpack_u32_max(u, RANKS_MAX);
 	run->generation = unpack_u32(u);
 	run->generation_lap = unpack_u32(u);
+	run->generation_elapsed_s = unpack_f64(u);
 	run->resumed = unpack_bool(u);
 	if (run->launch == NULL || run->world_size == 0) {
 		u->failed = true;
@@ -256,6 +259,7 @@ static void counters_unpack(struct run *run, struct unpacker *u) {
 	run->refused = unpack_u64(u);
 	run->gap = unpack_u64(u);
 	run->missing_steps = unpack_u64(u);
+	run->elapsed_s = unpack_f64(u);
 	run->pace.step_s = unpack_f64(u);
 	run->pace.rows = unpack_f64(u);
 	run->pace.last_elapsed_s = unpack_f64(u);

@@ -1,6 +1,7 @@
 #include "stream.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,11 @@ void stream_begin_lap(struct stream *s, uint32_t lap) {
 void stream_move(struct stream *s, struct place place, bool is_folded) {
 	s->at = place;
 	s->at_folded = is_folded;
+}
+
+double stream_elapsed_s(const struct stream *s, double own_elapsed_s) {
+	double elapsed_s = s->elapsed_base_s + own_elapsed_s;
+	return isfinite(elapsed_s) ? elapsed_s : own_elapsed_s;
 }
 
 void stream_advance(struct stream *s, uint64_t last, enum seq_end end) {
@@ -170,6 +176,7 @@ void stream_pack(const struct stream *s, struct packer *p) {
 	pack_u32(p, s->at.lap);
 	pack_u64(p, (uint64_t)s->at.step);
 	pack_u8(p, s->at_folded);
+	pack_f64(p, s->elapsed_base_s);
 	pack_u8(p, s->finished);
 	pack_u32(p, (uint32_t)s->exit_code);
 	pack_text(p, s->state);
@@ -198,6 +205,7 @@ struct stream *stream_unpack(struct run *run, struct unpacker *u) {
 	s->at.lap = unpack_u32(u);
 	s->at.step = (int64_t)unpack_u64(u);
 	s->at_folded = unpack_bool(u);
+	s->elapsed_base_s = unpack_f64(u);
 	s->finished = s->finishing = unpack_bool(u);
 	s->exit_code = (int32_t)unpack_u32(u);
 	struct text state = unpack_text(u);

@@ -33,8 +33,9 @@ struct stream {
 	struct place reached;                 /* what has come, held things included */
 	struct place announced; /* what came and has to come again: it passed all below */
 	bool at_folded;         /* by a step that was folded, and not dropped or refused */
-	bool finishing;         /* its FINISH has come … */
-	bool finished;          /* … and taken effect */
+	double elapsed_base_s; /* how long the run had been trained for when its generation began */
+	bool finishing;        /* its FINISH has come … */
+	bool finished;         /* … and taken effect */
 	int32_t exit_code;
 	char state[16]; /* FINISH's, "" if none */
 
@@ -63,6 +64,9 @@ void stream_begin_lap(struct stream *s, uint32_t lap);
 
 /* A step of it has taken effect, or will not. */
 void stream_move(struct stream *s, struct place place, bool is_folded);
+
+/* How long the run has been trained for, in all its processes, by what this one's clock says. */
+double stream_elapsed_s(const struct stream *s, double own_elapsed_s);
 
 /* Seqs up to and including `last` have ended in this way; they were next. */
 void stream_advance(struct stream *s, uint64_t last, enum seq_end end);

@@ -228,7 +228,7 @@ CREATE VIEW lines AS
 SELECT
 	r.id AS run, CASE WHEN l.line >= 0 THEN l.line END AS line, l.attempt, l.step,
 	l.time, -- the trainer's clock, seconds since 1970
-	l.elapsed_s -- since the trainer opened the run
+	l.elapsed_s -- how long the run had been trained for, in all its processes
 FROM lines_data l JOIN runs_data r ON r.n = l.run;
 
 CREATE VIEW steps AS
@@ -236,7 +236,7 @@ CREATE VIEW steps AS
 SELECT
 	r.id AS run, s.attempt, s.step, s.lap,
 	s.time, -- the trainer's clock, seconds since 1970
-	s.elapsed_s, -- since the trainer opened the run
+	s.elapsed_s, -- how long the run had been trained for, in all its processes
 	s.n_rows, -- rows (tokens) of the batch, all ranks together
 	s.ranks_missing,
 	s.mse_loss, s.l1_loss, s.ghost_grad_loss, s.overall_loss, s.aux_reconstruction_loss,

@@ -66,8 +66,16 @@ static const char *from(struct rig *rig, size_t attempt) {
 	return rig_value(rig_find(rig, "attempt ", attempt), "from", text);
 }
 
-/* The values of all lines and windows of an attempt from a step on, without the attempt's number and the
- * lines' ordinals. */
+static void leave_out(char *row, const char *key) {
+	char *from = strstr(row, key);
+	if (from != NULL) {
+		char *behind = from + strlen(key) + strcspn(from + strlen(key), " ");
+		memmove(from, behind, strlen(behind) + 1);
+	}
+}
+
+/* The values of all lines and windows of an attempt from a step on, without the attempt's number, the lines'
+ * ordinals, and how long the training went on by then. */
 static struct rig_text rows_from(const struct rig *rig, uint32_t attempt, uint32_t step) {
 	struct rig_text rows = {0};
 	for (size_t i = 0; i < rig->history.count; i++) {
@@ -82,6 +90,7 @@ static struct rig_text rows_from(const struct rig *rig, uint32_t attempt, uint32
 		char *row = NULL;
 		assert_true(asprintf(&row, "%d %s", at,
 				    strstr(line, is_line ? " time=" : " window=")) > 0);
+		leave_out(row, " elapsed=");
 		rig_text_add(&rows, row);
 	}
 	return rows;
@@ -145,6 +154,28 @@ static void a_launch_that_goes_on_where_the_run_stands_is_exact(void **state) {
 	/* The lines of both attempts have one numbering. */
 	for (size_t i = 0; i < rig_count(rig, "line "); i++) {
 		assert_int_equal((int)rig_number(rig_find(rig, "line ", i), "ordinal"), i);
+	}
+}
+
+static void what_a_run_has_taken_so_far_goes_on_with_each_launch(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	trained(rig, s, 0, 4); /* 2 s */
+	leave(rig, s);
+	s = launch(rig, 1);
+	trained(rig, s, 5, 7); /* a clock of its own: 2.5 to 3.5 s */
+	rig_commit(rig);
+	rig_crash(rig, false);
+	s = launch(rig, 1);
+	trained(rig, s, 8, 9);
+	leave(rig, s);
+	s = launch(rig, 2);
+	trained(rig, s, 10, 10);
+	finish(rig, s);
+	rig_commit(rig);
+	static const double expected[] = {0, 0.5, 1, 1.5, 2, 4.5, 5, 5.5, 6, 6.5, 11.5};
+	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+		assert_true(rig_number(rig_find(rig, "step ", i), "elapsed") == expected[i]);
 	}
 }
 
@@ -241,6 +272,8 @@ static void a_process_that_takes_a_rank_over_begins_an_attempt(void **state) {
 	assert_string_equal(from(rig, 1), "continued");
 	struct rig_text have = rows_from(rig, 2, 10), want = uninterrupted(10, 16);
 	assert_same(&have, &want);
+	assert_true(rig_number(rig_find(rig, "step ", 9), "elapsed") == 4.5);
+	assert_true(rig_number(rig_find(rig, "step ", 10), "elapsed") == 4.5 + 5);
 	leave(rig, s);
 	s = launch(rig, 1);
 	trained(rig, s, 17, 17);
@@ -709,6 +742,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(a_first_launch_starts),
 		TEST(a_launch_that_goes_on_where_the_run_stands_is_exact),
+		TEST(what_a_run_has_taken_so_far_goes_on_with_each_launch),
 		TEST(steps_lost_between_launches_are_missing),
 		TEST(a_launch_from_step_0_starts_afresh),
 		TEST(going_back_without_a_state_is_marked_until_exact),
