@@ -12,6 +12,7 @@
 #include "line_reader.h"
 #include "paths.h"
 #include "wandb_framing.h"
+#include "wandb_line.h"
 #include "wandb_record.h"
 
 #define FOLDER_MODE 0777 /* less the umask, as W&B's client has it */
@@ -99,19 +100,31 @@ static bool is_left_out(const void *user, const char *key) {
 	return line_reader_left_out(user, key);
 }
 
+static double span_s(const struct export *e) {
+	const struct wandb_span span = {
+		.started = e->run->about.started,
+		.ended = e->run->ended,
+		.has_line = e->result.n_rows > 0,
+		.time = e->last.time,
+		.elapsed_s = e->last.elapsed_s,
+	};
+	return wandb_span_s(&span);
+}
+
 static int put_summary(struct export *e) {
 	const struct wandb_summary summary = {
 		.json = e->run->summary_json != NULL ? e->run->summary_json : "{}",
 		.left_out = is_left_out,
 		.user = e->lines,
 		.last = e->result.n_rows > 0 ? &e->last : NULL,
+		.span_s = span_s(e),
 	};
 	return put(e, wandb_record_summary(&e->record, ++e->n_records, &summary));
 }
 
 static int put_exit(struct export *e) {
 	return put(e, wandb_record_exit(&e->record, ++e->n_records, e->run->exit_code,
-			      wandb_runtime_s(e->last.elapsed_s)));
+			      wandb_runtime_s(span_s(e))));
 }
 
 static int put_all(struct export *e) {

@@ -1,5 +1,6 @@
 #include "wandb_line.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "jsontext.h"
@@ -41,6 +42,15 @@ int wandb_line_write(
 		*ret_n_keys = n;
 	}
 	return err;
+}
+
+double wandb_span_s(const struct wandb_span *span) {
+	double since = span->has_line ? span->time : span->started;
+	double span_s = span->has_line ? span->elapsed_s : 0;
+	if (span->ended > since) {
+		span_s += span->ended - since;
+	}
+	return isfinite(span_s) && span_s > 0 ? span_s : 0;
 }
 
 int wandb_line_write_empty(struct buf *out, uint32_t step, double time, double elapsed_s) {

@@ -145,9 +145,8 @@ int wandb_record_metric(struct buf *out, int64_t number, const struct payload_me
 
 /* ---- what it logged ---- */
 
-static void add_place(struct wandb_items *l, int64_t step, double elapsed_s, double time) {
+static void add_place(struct wandb_items *l, int64_t step, double time) {
 	wandb_items_add_integer(l, "_step", step);
-	wandb_items_add_known(l, "_runtime", elapsed_s);
 	wandb_items_add_known(l, "_timestamp", time);
 }
 
@@ -177,7 +176,8 @@ int wandb_record_history(struct buf *out, int64_t number, const struct change_li
 				&items, line->entries[i].key, &line->entries[i].value);
 		}
 	}
-	add_place(&items, line->step, line->elapsed_s, line->time);
+	add_place(&items, line->step, line->time);
+	wandb_items_add_known(&items, "_runtime", line->elapsed_s);
 	int err = pack_history(out, number, line->step, &items);
 	wandb_items_finish(&items);
 	return err;
@@ -206,13 +206,16 @@ static bool choose_member(const void *user, const char *key, struct text *value)
 	       (s->left_out == NULL || !s->left_out(s->user, key));
 }
 
-/* W&B's own keys, as of the newest row. */
-static void add_own(struct wandb_items *l, const struct change_line *last) {
+/* W&B's own keys. */
+static void add_own(struct wandb_items *l, const struct wandb_summary *summary) {
 	char runtime[32];
 
-	add_place(l, last->step, last->elapsed_s, last->time);
+	if (summary->last != NULL) {
+		add_place(l, summary->last->step, summary->last->time);
+	}
+	wandb_items_add_known(l, "_runtime", summary->span_s);
 	int len = snprintf(
-		runtime, sizeof runtime, "{\"runtime\":%d}", wandb_runtime_s(last->elapsed_s));
+		runtime, sizeof runtime, "{\"runtime\":%d}", wandb_runtime_s(summary->span_s));
 	wandb_items_add_json(l, "_wandb", text_of(runtime, (size_t)len));
 }
 
@@ -234,9 +237,7 @@ int wandb_record_summary(struct buf *out, int64_t number, const struct wandb_sum
 	struct text json = text_of(summary->json, strlen(summary->json));
 
 	wandb_items_add_members(&items, json, choose_member, summary);
-	if (summary->last != NULL) {
-		add_own(&items, summary->last);
-	}
+	add_own(&items, summary);
 	int err = pack_summary(out, number, &items);
 	wandb_items_finish(&items);
 	return err;

@@ -21,6 +21,7 @@ struct wandb_summary {
 	bool (*left_out)(const void *user, const char *key);
 	const void *user;
 	const struct change_line *last; /* of the newest row; NULL: there is none */
+	double span_s;                  /* how long the run took */
 };
 
 /* Or -EINVAL: no JSON object. */

@@ -60,7 +60,8 @@ int kept_run_about(sqlite3 *sql, int64_t n, struct forward_about *ret) {
 static int read_end(sqlite3 *sql, struct kept_run *run) {
 	sqlite3_stmt *st = NULL;
 	int err = only_row(sql,
-		"SELECT r.id, r.state, r.exit_code, a.summary, f.accepted FROM runs_data r "
+		"SELECT r.id, r.state, r.exit_code, a.summary, f.accepted, r.ended FROM runs_data "
+		"r "
 		"LEFT JOIN runs_about a ON a.run = r.n LEFT JOIN forwards_data f ON f.run = r.n "
 		"WHERE r.n = ?",
 		run->n, &st);
@@ -72,6 +73,7 @@ static int read_end(sqlite3 *sql, struct kept_run *run) {
 		run->exit_code = sqlite3_column_int(st, 2);
 		run->summary_json = take_text(st, 3, &err);
 		run->n_forwarded = sqlite3_column_int64(st, 4);
+		run->ended = run->has_exit_code ? sqlite3_column_double(st, 5) : 0;
 	}
 	(void)sqlite3_finalize(st);
 	return err;

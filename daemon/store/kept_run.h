@@ -11,6 +11,7 @@ struct kept_run {  /* owns its texts */
 	char state[16];
 	bool has_exit_code; /* it has ended, and the trainer said how */
 	int32_t exit_code;
+	double ended;        /* since 1970; 0: it goes on, or nobody knows */
 	int64_t newest_line; /* -1: none yet */
 	int64_t n_forwarded; /* lines that W&B has from the daemon */
 	struct forward_about about;

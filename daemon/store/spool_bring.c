@@ -6,6 +6,7 @@
 #include "jsontext.h"
 #include "kept_run.h"
 #include "spool_private.h"
+#include "wandb_line.h"
 
 static int bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 	sqlite3_stmt *st = NULL;
@@ -58,30 +59,39 @@ static bool is_end(const char *state) {
 	return false;
 }
 
+static int write_newest(sqlite3_stmt *st, struct buf *out) {
+	int err = buf_printf(
+		out, "\"_step\":%lld,\"_timestamp\":", (long long)sqlite3_column_int64(st, 7));
+	err = err < 0 ? err : json_write_bare_number(out, sqlite3_column_double(st, 8));
+	return err < 0 ? err : buf_append(out, ",", 1);
+}
+
 /* As of the newest line, W&B's own keys included. */
-static int write_summary(sqlite3_stmt *st, struct buf *out) {
+static int write_summary(sqlite3_stmt *st, bool ended, struct buf *out) {
 	const char *object = (const char *)sqlite3_column_text(st, 5);
 	size_t len = (size_t)sqlite3_column_bytes(st, 5);
 	if (object == NULL || len < 2) {
 		return 0;
 	}
+	struct wandb_span span = {
+		.started = sqlite3_column_double(st, 10),
+		.ended = ended ? sqlite3_column_double(st, 2) : 0,
+		.has_line = sqlite3_column_type(st, 7) != SQLITE_NULL,
+		.time = sqlite3_column_double(st, 8),
+		.elapsed_s = sqlite3_column_double(st, 9),
+	};
+	double span_s = wandb_span_s(&span);
 	int err = buf_append(out, object, len - 1); /* without its end */
-	if (err == 0 && sqlite3_column_type(st, 7) != SQLITE_NULL) {
-		double elapsed_s = sqlite3_column_double(st, 9);
-		err = buf_printf(out, "%s\"_step\":%lld,\"_runtime\":", len > 2 ? "," : "",
-			(long long)sqlite3_column_int64(st, 7));
-		err = err < 0 ? err : json_write_bare_number(out, elapsed_s);
-		err = err < 0 ? err : buf_printf(out, ",\"_timestamp\":");
-		err = err < 0 ? err : json_write_bare_number(out, sqlite3_column_double(st, 8));
-		err = err < 0 ? err
-			      : buf_printf(out, ",\"_wandb\":{\"runtime\":%.0f}", floor(elapsed_s));
-	}
-	return err < 0 ? err : buf_append(out, "}", 1);
+	err = err < 0 || len == 2 ? err : buf_append(out, ",", 1);
+	err = err < 0 || !span.has_line ? err : write_newest(st, out);
+	err = err < 0 ? err : buf_printf(out, "\"_runtime\":");
+	err = err < 0 ? err : json_write_bare_number(out, span_s);
+	return err < 0 ? err : buf_printf(out, ",\"_wandb\":{\"runtime\":%.0f}}", floor(span_s));
 }
 
 static int bring_summary(sqlite3_stmt *st, struct forward_visit *v) {
 	struct buf json = {0};
-	int err = write_summary(st, &json);
+	int err = write_summary(st, v->ended, &json);
 	free(v->summary);
 	v->summary = NULL;
 	if (err == 0 && json.len > 0) {
@@ -97,7 +107,7 @@ static int bring_run(struct db *db, int64_t run, struct forward_visit *v) {
 	int err = spool_prepare(db->sql,
 		"SELECT f.lines, r.state, r.ended, r.exit_code, r.uid, f.summary, "
 		"(SELECT l.time FROM forward_lines_data l WHERE l.run = ?1 AND l.line >= "
-		"f.accepted ORDER BY l.line LIMIT 1), f.step, f.time, f.elapsed_s "
+		"f.accepted ORDER BY l.line LIMIT 1), f.step, f.time, f.elapsed_s, r.started "
 		"FROM forwards_data f JOIN runs_data r ON r.n = f.run WHERE f.run = ?1",
 		run, &st);
 	int rc = err == 0 ? sqlite3_step(st) : SQLITE_DONE;

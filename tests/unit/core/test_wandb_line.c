@@ -84,6 +84,27 @@ static void wandbs_own_keys_are_not_the_trainers(void **state) {
 	buf_finish(&out);
 }
 
+static void a_run_takes_its_time_to_its_end_or_to_its_newest_line(void **state) {
+	(void)state;
+	static const struct {
+		struct wandb_span span;
+		double expected_s;
+	} cases[] = {
+		{{.started = 1000, .has_line = true, .time = 1300, .elapsed_s = 200}, 200},
+		{{.started = 1000, .ended = 1310, .has_line = true, .time = 1300, .elapsed_s = 200},
+			210},
+		{{.started = 1000, .ended = 1290, .has_line = true, .time = 1300, .elapsed_s = 200},
+			200},
+		{{.started = 1000, .ended = 1007.5}, 7.5},
+		{{.started = 1000}, 0},
+		{{.started = 1000, .has_line = true, .time = 1300, .elapsed_s = -5}, 0},
+		{{.started = 1000, .has_line = true, .time = 1300, .elapsed_s = NAN}, 0},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_true(wandb_span_s(&cases[i].span) == cases[i].expected_s);
+	}
+}
+
 static void a_stand_in_has_the_reserved_keys_alone(void **state) {
 	(void)state;
 	struct buf out = {0};
@@ -120,6 +141,7 @@ int main(void) {
 		cmocka_unit_test(a_histogram_is_wandbs),
 		cmocka_unit_test(our_own_metrics_can_be_left_out),
 		cmocka_unit_test(wandbs_own_keys_are_not_the_trainers),
+		cmocka_unit_test(a_run_takes_its_time_to_its_end_or_to_its_newest_line),
 		cmocka_unit_test(a_stand_in_has_the_reserved_keys_alone),
 		cmocka_unit_test(a_summary_for_wandb_has_bare_tokens_and_may_be_without_ours),
 	};

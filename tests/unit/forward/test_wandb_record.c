@@ -288,6 +288,7 @@ static void a_summary_is_that_of_the_database_as_wandb_writes_it(void **state) {
 			"\"word\":\"NaN of a "
 			"kind\",\"best\":{\"step\":3},\"_step\":1,\"_wandb\":0}",
 		.last = &last,
+		.span_s = 61.5,
 	};
 	(void)state;
 
@@ -302,9 +303,9 @@ static void a_summary_is_that_of_the_database_as_wandb_writes_it(void **state) {
 	assert_json(items, 10, "word", "\"NaN of a kind\"");
 	assert_json(items, 10, "best", "{\"step\":3}");
 	assert_json(items, 10, "_step", "90");
-	assert_json(items, 10, "_runtime", "9.75");
+	assert_json(items, 10, "_runtime", "61.5");
 	assert_json(items, 10, "_timestamp", "1700000009");
-	assert_json(items, 10, "_wandb", "{\"runtime\":9}");
+	assert_json(items, 10, "_wandb", "{\"runtime\":61}");
 }
 
 static void what_stays_out_of_the_rows_stays_out_of_the_summary(void **state) {
@@ -317,8 +318,11 @@ static void what_stays_out_of_the_rows_stays_out_of_the_summary(void **state) {
 
 	assert_int_equal(wandb_record_summary(&out, 1, &summary), 0);
 	unpack(WANDB__RECORD__KIND_SUMMARY);
-	assert_int_equal(record->summary->n_update, 1);
-	assert_string_equal(record->summary->update[0]->key, "metrics/l0");
+	Wandb__Item *const *items = record->summary->update;
+	assert_int_equal(record->summary->n_update, 3); /* and W&B's own, without a row */
+	assert_json(items, 3, "metrics/l0", "58");
+	assert_json(items, 3, "_runtime", "0");
+	assert_json(items, 3, "_wandb", "{\"runtime\":0}");
 }
 
 static void a_summary_that_is_none_is_refused_and_nothing_written(void **state) {

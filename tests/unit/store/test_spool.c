@@ -262,7 +262,7 @@ static void the_summary_and_the_run_come_when_asked(void **state) {
 	cut->row.forward_summary_json = "{\"a\":NaN}";
 	cut->row.config_json = "{\"lr\":1e-4}";
 	cut->row.state = "failed";
-	cut->row.ended = 1800000000;
+	cut->row.ended = 1700000061.5;
 	cut->row.has_exit_code = true;
 	cut->row.exit_code = 3;
 	commit(cut);
@@ -271,8 +271,8 @@ static void the_summary_and_the_run_come_when_asked(void **state) {
 	v->look_at = 0;
 	visit(v, 0);
 	assert_string_equal(v->summary,
-		"{\"a\":NaN,\"_step\":0,\"_runtime\":0,\"_timestamp\":1700000000,"
-		"\"_wandb\":{\"runtime\":0}}");
+		"{\"a\":NaN,\"_step\":0,\"_timestamp\":1700000000,\"_runtime\":61.5,"
+		"\"_wandb\":{\"runtime\":61}}"); /* to its end */
 	assert_string_equal(v->about.config_json, "{\"lr\":1e-4}");
 	assert_string_equal(v->about.project, "tests");
 	assert_true(v->ended);
@@ -281,6 +281,35 @@ static void the_summary_and_the_run_come_when_asked(void **state) {
 	assert_int_equal(v->looked.step, 0);
 	assert_true(v->oldest_time == 1700000000);
 	assert_int_equal(v->n_lines, 0);
+	forward_visit_destroy(v);
+}
+
+static void a_run_that_logged_nothing_has_taken_its_time_too(void **state) {
+	(void)state;
+	struct run_cut *cut = forwarded_cut(5);
+	cut->row.forward_summary_json = "{}";
+	cut->row.state = "finished";
+	cut->row.ended = cut->row.started + 90;
+	commit(cut);
+	struct forward_visit *v = forward_visit_create("r");
+	v->want_summary = true;
+	visit(v, 0);
+	assert_string_equal(v->summary, "{\"_runtime\":90,\"_wandb\":{\"runtime\":90}}");
+	forward_visit_destroy(v);
+}
+
+static void a_run_that_crashed_has_taken_its_time_to_the_newest_line(void **state) {
+	(void)state;
+	commit_lines(0, 4);
+	struct run_cut *cut = forwarded_cut(5);
+	cut->row.state = "crashed";
+	cut->row.ended = cut->row.started + 90;
+	commit(cut);
+	struct forward_visit *v = forward_visit_create("r");
+	v->want_summary = true;
+	visit(v, 0);
+	assert_non_null(
+		strstr(v->summary, "\"_runtime\":0.30000000000000004,\"_wandb\":{\"runtime\":0}}"));
 	forward_visit_destroy(v);
 }
 
@@ -299,6 +328,8 @@ int main(void) {
 		TEST(a_refused_line_is_set_aside_and_keeps_its_number),
 		TEST(a_hole_is_never_sent_over),
 		TEST(the_summary_and_the_run_come_when_asked),
+		TEST(a_run_that_logged_nothing_has_taken_its_time_too),
+		TEST(a_run_that_crashed_has_taken_its_time_to_the_newest_line),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
