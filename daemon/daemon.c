@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backup.h"
 #include "engine.h"
 #include "listener.h"
 #include "log.h"
@@ -23,7 +24,7 @@
 #define STALL_FACTOR_PCT 2000u        /* 20 times the usual step */
 #define STALL_MIN_MS     60000u
 
-/* Taken down in the order of what each one needs: no new connections, the last commit with its
+/* Taken down in the order of what each one needs: no backup, no new connections, the last commit with its
  * acks, the connections, the database. */
 struct daemon {
 	uv_loop_t loop;
@@ -31,6 +32,7 @@ struct daemon {
 	struct engine *engine;
 	struct server *server;
 	struct listener *listener;
+	struct backup *backup; /* NULL: none are made */
 	struct closing closing;
 };
 
@@ -60,10 +62,15 @@ static void on_listener_closed(void *user) {
 	engine_end(d->engine, on_engine_ended, d);
 }
 
+static void on_backup_closed(void *user) {
+	struct daemon *d = user;
+	listener_close(d->listener, on_listener_closed, d);
+}
+
 static void on_end(void *user, int signum) {
 	struct daemon *d = user;
 	log_info("%s: ending after the last commit", strsignal(signum));
-	listener_close(d->listener, on_listener_closed, d);
+	backup_close(d->backup, on_backup_closed, d);
 }
 
 static int make_database_folder(const char *database, mode_t mode, char words[256]) {
@@ -74,6 +81,24 @@ static int make_database_folder(const char *database, mode_t mode, char words[25
 			folder, strerror(-err));
 	}
 	return err;
+}
+
+static void on_backup_done(void *user, const char *words) {
+	struct daemon *d = user;
+	engine_tell_backup(d->engine, words);
+}
+
+static int open_backup(struct daemon *d, const struct daemon_options *options, char words[256]) {
+	const struct backup_options backup = {
+		.database = options->database,
+		.folder = options->backup_folder,
+		.every_ms = options->backup_every_ms,
+		.keep = options->backup_keep,
+		.on_done = on_backup_done,
+		.user = d,
+	};
+	return options->backup_folder == NULL ? 0
+					      : backup_open(&d->loop, &backup, &d->backup, words);
 }
 
 /* Each part that was built is taken down again when the next one fails. */
@@ -122,6 +147,11 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	err = listener_open(&d->loop, &listener, d->server, &d->listener, words);
 	if (err < 0) {
 		server_close(d->server, on_server_closed, d);
+		return err;
+	}
+	err = open_backup(d, options, words);
+	if (err < 0) {
+		listener_close(d->listener, on_listener_closed, d);
 		return err;
 	}
 	err = notes_make_folder(options->socket, listener.mode);

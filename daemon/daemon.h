@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct settings;
 struct credential;
@@ -11,6 +12,9 @@ struct daemon_options {
 	bool is_system;                  /* the host's daemon, not a user's */
 	const struct settings *settings; /* both borrowed until it returns */
 	const struct credential *credential;
+	const char *backup_folder; /* NULL: no backups are made */
+	uint64_t backup_every_ms;
+	unsigned backup_keep;
 };
 
 /* Serves until SIGTERM or SIGINT, then makes the last commit and sends the last acks. Returns 0, or

@@ -41,6 +41,9 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 /* The server whose sessions it answers: wired before the first one comes. */
 void engine_serve(struct engine *e, struct server *server);
 
+/* What is wrong with the backups, for status; "" when nothing is. */
+void engine_tell_backup(struct engine *e, const char *words);
+
 /* Takes nothing more; on_ended follows the last commit and its acks (or the first trouble with it). */
 void engine_end(struct engine *e, void (*on_ended)(void *user), void *user);
 /* When no session is left. Commits nothing. */

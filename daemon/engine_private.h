@@ -102,6 +102,7 @@ struct engine {
 	size_t uncut_bytes; /* of all feeds */
 	uint32_t n_held;
 	char trouble[512]; /* "" while commits succeed */
+	char backup_trouble[512];
 
 	uv_timer_t tick;
 	double started, previous_end; /* previous_end: when the database was last written before */

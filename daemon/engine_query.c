@@ -153,7 +153,12 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	set_text(daemon, "trouble",
 		e->trouble[0] != '\0' ? e->trouble
 		: log_words != NULL   ? log_words
-				      : "");
+				      : e->backup_trouble);
+}
+
+void engine_tell_backup(struct engine *e, const char *words) {
+	snprintf(e->backup_trouble, sizeof e->backup_trouble, "%s%s",
+		words[0] != '\0' ? "no backup is made: " : "", words);
 }
 
 static json_t *daemon_facts(const struct engine *e) {

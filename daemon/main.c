@@ -12,6 +12,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_export,
 	&subcommand_stop,
 	&subcommand_sync,
+	&subcommand_backup,
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 

@@ -2,12 +2,15 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backup.h"
 #include "coredump.h"
 #include "credential.h"
 #include "daemon.h"
+#include "duration.h"
 #include "log.h"
 #include "paths.h"
 #include "settings.h"
@@ -31,6 +34,14 @@ const struct subcommand subcommand_serve = {
 		"  --config PATH      what is set: $SAE_METRICSD_CONFIG, else\n"
 		"                     ~/.config/sae-metricsd/sae-metricsd.conf (root:\n"
 		"                     /etc/sae-metricsd/sae-metricsd.conf)\n"
+		"  --backup-every TIME, --backup-to DIR\n"
+		"                     copies the database into DIR again and again, as "
+		"`sae-metricsd\n"
+		"                     backup` does: 10m, 6h, 1d. A DIR of this daemon's own: what "
+		"is\n"
+		"                     named like a copy is taken for one and removed when it is "
+		"old\n"
+		"  --backup-keep N    as many copies are kept (7)\n"
 		"  --log-level LEVEL  error, warning, info (default) or debug\n"
 		"  -h, --help         this text\n"
 		"\n"
@@ -91,6 +102,33 @@ static int find_key(const struct wandb_settings *w, struct credential *ret) {
 	return err;
 }
 
+/* -1 when it is no number, or none that anybody means. */
+static long read_count(const char *text) {
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	return text[0] >= '0' && text[0] <= '9' && *end == '\0' ? n : -1;
+}
+
+/* NULL, or what is wrong with the backups asked for. */
+static const char *read_backup(const char *every, const char *keep, struct daemon_options *ret) {
+	int64_t ms = every != NULL ? duration_read(every) : 0;
+	long n = keep != NULL ? read_count(keep) : BACKUP_KEEP_DEFAULT;
+
+	if ((every != NULL) != (ret->backup_folder != NULL) || (keep != NULL && every == NULL)) {
+		return "--backup-every TIME and --backup-to DIR go together";
+	}
+	if (every != NULL && ms < BACKUP_EVERY_MIN_MS) {
+		return "--backup-every: expected a time from 1s to 400d, as 10m or 6h";
+	}
+	if (n < 1 || n > (long)BACKUP_KEEP_MAX) {
+		return "--backup-keep: expected a number from 1 to 10000";
+	}
+	ret->backup_every_ms = (uint64_t)ms;
+	ret->backup_keep = (unsigned)n;
+	return NULL;
+}
+
 /* With the options complete: reads what is set, and serves. */
 static int serve(struct daemon_options options, const char *config) {
 	struct settings_options where = {.file = config, .is_system = options.is_system};
@@ -118,18 +156,21 @@ static int serve(struct daemon_options options, const char *config) {
 }
 
 static int serve_run(int argc, char **argv) {
-	enum { SOCKET = 256, DB, CONFIG, LOG_LEVEL };
+	enum { SOCKET = 256, DB, CONFIG, BACKUP_EVERY, BACKUP_TO, BACKUP_KEEP, LOG_LEVEL };
 	static const struct option known[] = {
 		{"socket", required_argument, NULL, SOCKET},
 		{"db", required_argument, NULL, DB},
 		{"config", required_argument, NULL, CONFIG},
+		{"backup-every", required_argument, NULL, BACKUP_EVERY},
+		{"backup-to", required_argument, NULL, BACKUP_TO},
+		{"backup-keep", required_argument, NULL, BACKUP_KEEP},
 		{"log-level", required_argument, NULL, LOG_LEVEL},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	struct daemon_options options = {0};
 	struct paths paths;
-	const char *config = NULL;
+	const char *config = NULL, *backup_every = NULL, *backup_keep = NULL;
 	int level = LOG_LEVEL_INFO;
 
 	opterr = 0;
@@ -143,6 +184,15 @@ static int serve_run(int argc, char **argv) {
 			break;
 		case CONFIG:
 			config = optarg;
+			break;
+		case BACKUP_EVERY:
+			backup_every = optarg;
+			break;
+		case BACKUP_TO:
+			options.backup_folder = optarg;
+			break;
+		case BACKUP_KEEP:
+			backup_keep = optarg;
 			break;
 		case LOG_LEVEL:
 			level = log_level_parse(optarg);
@@ -160,9 +210,10 @@ static int serve_run(int argc, char **argv) {
 	if (level < 0) {
 		return usage_error("--log-level: expected error, warning, info or debug");
 	}
-	const char *missing = fill_in(&options, &paths);
-	if (missing != NULL) {
-		return usage_error(missing);
+	const char *wrong = read_backup(backup_every, backup_keep, &options);
+	wrong = wrong != NULL ? wrong : fill_in(&options, &paths);
+	if (wrong != NULL) {
+		return usage_error(wrong);
 	}
 	log_set_level((enum log_level)level);
 	return serve(options, config) < 0 ? EXIT_FAILED : EXIT_OK;

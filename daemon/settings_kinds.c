@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "duration.h"
 #include "settings_private.h"
 #include "text.h"
 #include "url.h"
@@ -136,37 +137,17 @@ static int64_t read_digits(const char *text, const char **ret_rest) {
 	return at > text ? number : -1;
 }
 
-static const struct {
-	const char *name;
-	uint32_t ms;
-} units[] = {{"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
-#define N_UNITS (sizeof units / sizeof units[0])
-
-/* In the largest unit that needs no fraction. */
-static char *duration_text(char out[16], uint32_t ms) {
-	size_t i = 0;
-	while (ms % units[i].ms != 0) {
-		i++;
-	}
-	snprintf(out, 16, "%u%s", ms / units[i].ms, units[i].name);
-	return out;
-}
-
 static int read_duration(const struct settings_key *key, const char *text, void *field,
 	char expected[SETTINGS_EXPECTED_MAX]) {
-	const char *unit = "";
-	char min[16], max[16];
+	char min[DURATION_TEXT_SIZE], max[DURATION_TEXT_SIZE];
 
-	int64_t number = read_digits(text, &unit);
-	for (size_t i = 0; number >= 0 && i < N_UNITS; i++) {
-		int64_t ms = number * units[i].ms;
-		if (strcmp(unit, units[i].name) == 0 && ms >= key->min && ms <= key->max) {
-			*(uint32_t *)field = (uint32_t)ms;
-			return 0;
-		}
+	int64_t ms = duration_read(text);
+	if (ms >= key->min && ms <= key->max) {
+		*(uint32_t *)field = (uint32_t)ms;
+		return 0;
 	}
 	snprintf(expected, SETTINGS_EXPECTED_MAX, "a time from %s to %s, as 500ms, 15s or 2m",
-		duration_text(min, key->min), duration_text(max, key->max));
+		duration_write(min, key->min), duration_write(max, key->max));
 	return -EINVAL;
 }
 

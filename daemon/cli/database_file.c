@@ -82,14 +82,16 @@ static int open_for_reading(const char *path, sqlite3 **ret, char ret_words[DATA
 	return rc;
 }
 
-static const char *schema_flaw(sqlite3 *sql) {
+static const char *schema_flaw(sqlite3 *sql, enum database_version wanted) {
 	int version;
 
 	switch (schema_inspect(sql, &version)) {
 	case SCHEMA_CURRENT:
 		return NULL;
 	case SCHEMA_OLDER:
-		return "it is of an older sae-metricsd; `serve` brings it up to date";
+		return wanted == DATABASE_CURRENT_OLDER
+			       ? NULL
+			       : "it is of an older sae-metricsd; `serve` brings it up to date";
 	case SCHEMA_NEWER:
 		return "it is of a newer sae-metricsd";
 	default:
@@ -97,8 +99,8 @@ static const char *schema_flaw(sqlite3 *sql) {
 	}
 }
 
-enum database_result database_open(
-	const char *path, sqlite3 **ret, char ret_words[DATABASE_WORDS_MAX]) {
+enum database_result database_open(const char *path, enum database_version version, sqlite3 **ret,
+	char ret_words[DATABASE_WORDS_MAX]) {
 	sqlite3 *sql = NULL;
 
 	ret_words[0] = '\0';
@@ -107,7 +109,7 @@ enum database_result database_open(
 		return DATABASE_UNREADABLE;
 	}
 	int rc = open_for_reading(path, &sql, ret_words);
-	const char *flaw = rc == SQLITE_OK       ? schema_flaw(sql)
+	const char *flaw = rc == SQLITE_OK       ? schema_flaw(sql, version)
 			   : rc == SQLITE_NOTADB ? "it is not a database of sae-metricsd"
 						 : sqlite3_errstr(rc);
 	if (flaw) {
@@ -139,7 +141,7 @@ enum database_result database_read(const char *path, const char *run_part, json_
 	char remark[DATABASE_WORDS_MAX];
 	sqlite3 *sql = NULL;
 
-	enum database_result result = database_open(path, &sql, remark);
+	enum database_result result = database_open(path, DATABASE_CURRENT, &sql, remark);
 	if (result != DATABASE_OK) {
 		memcpy(ret_words, remark, sizeof(remark));
 		return result;

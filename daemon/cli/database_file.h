@@ -15,10 +15,15 @@ enum database_result {
 	DATABASE_UNREADABLE   /* words: why */
 };
 
+enum database_version {
+	DATABASE_CURRENT,      /* the schema that this program knows */
+	DATABASE_CURRENT_OLDER /* or one that was before it */
+};
+
 /* Opens a database of ours for reading, also while a daemon writes it; nothing is changed. With DATABASE_OK, words may
  * hold a remark, else "". */
-enum database_result database_open(
-	const char *path, sqlite3 **ret, char ret_words[DATABASE_WORDS_MAX]);
+enum database_result database_open(const char *path, enum database_version version, sqlite3 **ret,
+	char ret_words[DATABASE_WORDS_MAX]);
 
 /* The database that is read when nobody names one: the user's, else the host's. False when neither is there. */
 bool database_default(char ret_path[PATH_MAX]);

@@ -142,7 +142,7 @@ static int open_database(const struct options *o, sqlite3 **ret) {
 		return EXIT_NO_ANSWER;
 	}
 	const char *database = o->database != NULL ? o->database : path;
-	enum database_result result = database_open(database, ret, words);
+	enum database_result result = database_open(database, DATABASE_CURRENT, ret, words);
 	if (words[0]) {
 		fprintf(stderr, "sae-metricsd export: %s: %s\n", database, words);
 	}
