@@ -54,6 +54,23 @@ SCRIPT = {
         "init": {"project": "sae", "entity": "fake-entity", "id": "synced"},
         "define": [["tokens", None], ["loss", "tokens"]],
         "log": [[0, {"loss": 3.0}], [1, {"tokens": 100}], [2, {"loss": 2.0}], [3, {"other": 1}]], "summary": {}, "exit_code": 0},
+    "odd": {  # what is no plain number
+        "init": {"project": "sae", "entity": "fake-entity", "id": "odd"},
+        "define": [],
+        "log": [
+            [0, {"flag": False, "beyond": 2**70, "half": 2**63, "lowest": -2**63, "empty": "", "ü \"k\\ /x y": 1,
+                 "nothing": None, "list": [1, 2.5, "three"], "nested": {"x": 1}}],
+            [0, {"nested": {"y": [4]}}],
+            [1, {"only": None}],
+            [2, {"last": 1e22}]],
+        "summary": {}, "exit_code": 0},
+    "axes": {  # what sae-metricsd says of its own metrics, where they are to be drawn over tokens
+        "init": {"project": "sae", "entity": "fake-entity", "id": "axes"},
+        "define": [["sae/n_training_tokens", None], ["sae/mse_loss", "sae/n_training_tokens"],
+                   ["sae/below_1e-5", "sae/n_training_tokens"]],
+        "log": [[9, {"sae/n_training_tokens": 40960, "sae/mse_loss": 0.5, "eval/score": 0.25}],
+                [19, {"sae/n_training_tokens": 81920, "sae/mse_loss": 0.375, "sae/below_1e-5": 12}]],
+        "summary": {}, "exit_code": 0},
     "resumed": {  # `failed` goes on
         "init": {"project": "sae", "entity": "fake-entity", "id": "failed", "resume": "must"},
         "define": [], "log": [[1, {"loss": 2.0}], [2, {"loss": 1.5}]], "summary": {}, "exit_code": 0},
