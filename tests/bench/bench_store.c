@@ -1,5 +1,5 @@
-/* What it costs to make a batch durable, beside an fdatasync of the same disk, and what a status
- * costs of a long run. The directory is the argument, or the current one: name the disk that matters. */
+/* What it costs to make a batch durable, beside an fdatasync of the same disk; what it adds that lines go to W&B; and
+ * what a status costs of a long run. The directory is the argument, or the current one: name the disk that matters. */
 #include "changes.h"
 #include "checksum.h"
 #include "clock.h"
@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,8 @@
 #define ROUNDS         101
 #define LONG_RUN_STEPS 1000000u
 #define BATCH_STEPS    10000u
+#define LINE_ENTRIES   18u
+#define LINE_STEPS     100u /* a commit every five seconds of a run of twenty steps a second */
 
 static char directory[256];
 static struct files files;
@@ -92,6 +93,31 @@ static void cut_add_step(struct run_cut *cut, uint32_t step) {
 	}
 }
 
+/* What is logged of it, under W&B's own keys. */
+static void cut_add_line(struct run_cut *cut, uint32_t step) {
+	static const char *const keys[LINE_ENTRIES] = {"losses/mse_loss", "losses/l1_loss",
+		"losses/ghost_grad_loss", "losses/overall_loss", "metrics/explained_variance",
+		"metrics/explained_variance_std", "metrics/l0", "metrics/fvu",
+		"sparsity/mean_passes_since_fired", "sparsity/dead_features",
+		"details/current_learning_rate", "details/n_training_tokens",
+		"details/n_training_images", "details/n_tokens_folded", "grad_norm",
+		"sparsity/below_1e-5", "sparsity/below_1e-6", "sparsity/never_fired"};
+	struct change_line *l = &changes_append(&cut->changes, CHANGE_LINE)->line;
+	l->attempt = 1;
+	l->line = l->step = step;
+	l->time = 1.7e9 + step * 0.05;
+	l->elapsed_s = step * 0.05;
+	l->n_entries = LINE_ENTRIES;
+	l->entries = changes_alloc(&cut->changes, LINE_ENTRIES * sizeof *l->entries);
+	for (uint32_t i = 0; i < LINE_ENTRIES; i++) {
+		struct value value = {.kind = VALUE_FLOAT, .number = 1.0 / (3 + step % 977) + i};
+		if (i >= 11 && i <= 13) {
+			value = (struct value){.kind = VALUE_INT, .integer = 4096ll * step};
+		}
+		l->entries[i] = (struct line_entry){keys[i], LINE_METRICS, value};
+	}
+}
+
 static void commit(struct run_cut *cut) {
 	struct batch batch;
 	batch_init(&batch);
@@ -154,6 +180,37 @@ static void report_commits(void) {
 		printf("commit of a step, d_sae %7u %5.0f us  %5.1f x fdatasync\n", sizes[i], us,
 			us / sync_us);
 	}
+}
+
+/* Of a run of its own each; forwarded is what a line of W&B costs beside the same rows. */
+static double commit_lines(const char *run_id, bool forwards, uint32_t *step) {
+	struct run_cut *cut = cut_create(0);
+	snprintf(cut->run_id, sizeof cut->run_id, "%s", run_id);
+	cut->row.id = run_id;
+	cut->row.forwards = forwards;
+	cut->row.forward_summary_json = forwards ? "{\"losses/mse_loss\":0.1}" : NULL;
+	for (uint32_t i = 0; i < LINE_STEPS; i++) {
+		cut_add_step(cut, *step);
+		cut_add_line(cut, (*step)++);
+	}
+	double begun = now_us();
+	commit(cut);
+	double us = now_us() - begun;
+	checkpoint();
+	return us;
+}
+
+static void report_lines(void) {
+	double plain[ROUNDS], forwarded[ROUNDS];
+	uint32_t plain_step = 0, forwarded_step = 0;
+	for (int i = 0; i < ROUNDS; i++) {
+		plain[i] = commit_lines("plain", false, &plain_step);
+		forwarded[i] = commit_lines("forward", true, &forwarded_step);
+	}
+	double without = median(plain, ROUNDS), with = median(forwarded, ROUNDS);
+	printf("commit of %u lines        %8.0f us, %.0f us when they go to W&B: %.2f x, "
+	       "%.1f us a line more\n",
+		LINE_STEPS, without, with, with / without, (with - without) / LINE_STEPS);
 }
 
 static void report_checksum(void) {
@@ -241,6 +298,7 @@ int main(int argc, char **argv) {
 	report_status("status, the list", NULL);
 	report_status("status of that run", "bench");
 	report_commits();
+	report_lines();
 
 	committer_finish(&committer);
 	files_close(&files);
