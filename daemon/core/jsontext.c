@@ -9,25 +9,43 @@
 
 /* ---- writing ---- */
 
+static bool is_plain(uint8_t c) {
+	return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
+}
+
+static uint8_t *write_escape(uint8_t *to, uint8_t c) {
+	static const char hex[] = "0123456789abcdef";
+	*to++ = '\\';
+	if (c == '"' || c == '\\') {
+		*to++ = c;
+		return to;
+	}
+	memcpy(to, "u00", 3);
+	to[3] = (uint8_t)hex[c >> 4];
+	to[4] = (uint8_t)hex[c & 15];
+	return to + 5;
+}
+
 int json_write_text(struct buf *out, struct text text) {
-	/* Worst case: each byte becomes \u00XX. */
+	/* Worst case: each byte becomes \u00XX. With room for that none asks for more: each line goes
+	 * through here. */
 	int err = buf_reserve(out, text.len * 6 + 2);
 	if (err < 0) {
 		return err;
 	}
-	(void)buf_append(out, "\"", 1);
+	uint8_t *to = out->data + out->len;
+	*to++ = '"';
 	for (size_t i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.data[i];
-		if (c == '"' || c == '\\') {
-			char escaped[2] = {'\\', (char)c};
-			(void)buf_append(out, escaped, 2);
-		} else if (c < 0x20 || c == 0x7f) {
-			(void)buf_printf(out, "\\u%04x", c);
+		uint8_t c = (uint8_t)text.data[i];
+		if (is_plain(c)) {
+			*to++ = c;
 		} else {
-			(void)buf_append(out, &c, 1);
+			to = write_escape(to, c);
 		}
 	}
-	return buf_append(out, "\"", 1);
+	*to++ = '"';
+	out->len = (size_t)(to - out->data);
+	return 0;
 }
 
 int json_write_bare_number(struct buf *out, double number) {
