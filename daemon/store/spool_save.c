@@ -46,12 +46,16 @@ static int drop_accepted(struct db *db, int64_t run, int64_t accepted) {
 	return spool_run(db->sql, st, err);
 }
 
-/* How many lines from `accepted` on are of steps the server has. */
+/* How many lines from `accepted` on are of steps the server has: all before the first of a later one. A long
+ * backlog is not walked through to learn that none is. */
 static int count_passed(struct db *db, int64_t run, const struct forward_visit *v, int64_t *ret) {
 	sqlite3_stmt *st = NULL;
 	int err = spool_prepare(db->sql,
-		"SELECT count(*) FROM forward_lines_data WHERE run = ?1 AND line >= ?2 "
-		"AND step <= ?3",
+		"SELECT coalesce((SELECT line FROM forward_lines_data WHERE run = ?1 AND line >= "
+		"?2 "
+		"AND step > ?3 ORDER BY line LIMIT 1), (SELECT max(line) + 1 FROM "
+		"forward_lines_data "
+		"WHERE run = ?1 AND line >= ?2), ?2) - ?2",
 		run, &st);
 	if (err == 0) {
 		(void)sqlite3_bind_int64(st, 2, v->cursor.accepted);

@@ -212,6 +212,30 @@ static void fixing_the_base_skips_the_steps_that_are_there(void **state) {
 		sql_text(path, "SELECT text FROM events WHERE kind = 'forward'"), "went on");
 }
 
+static int64_t skipped_when_it_has(int64_t step) {
+	struct forward_visit *v = visit(NULL, 0);
+	int64_t before = v->cursor.skipped;
+	v->save = FORWARD_SAVE_BASE;
+	v->server_lines = step + 1;
+	v->server_step = step;
+	visit(v, 0);
+	assert_int_equal(v->cursor.base + v->first, step + 1);
+	int64_t skipped = v->cursor.skipped - before;
+	forward_visit_destroy(v);
+	return skipped;
+}
+
+static void none_some_or_all_lines_are_of_steps_it_has(void **state) {
+	(void)state;
+	commit_lines(0, 5);
+	assert_int_equal(skipped_when_it_has(-1), 0);
+	assert_int_equal(skipped_when_it_has(0), 1);
+	assert_int_equal(skipped_when_it_has(4), 4);
+	assert_int_equal(skipped_when_it_has(9), 0); /* there are none left */
+	commit_lines(5, 2);
+	assert_int_equal(skipped_when_it_has(9), 2);
+}
+
 static void another_database_has_no_base(void **state) {
 	(void)state;
 	commit_lines(0, 2);
@@ -324,6 +348,7 @@ int main(void) {
 		TEST(what_is_accepted_is_not_kept),
 		TEST(a_batch_is_as_large_as_asked_but_never_empty),
 		TEST(fixing_the_base_skips_the_steps_that_are_there),
+		TEST(none_some_or_all_lines_are_of_steps_it_has),
 		TEST(another_database_has_no_base),
 		TEST(a_refused_line_is_set_aside_and_keeps_its_number),
 		TEST(a_hole_is_never_sent_over),
