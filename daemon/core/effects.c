@@ -61,17 +61,29 @@ static void log_loose(struct stream *s, struct place place, struct line_part *pa
 	}
 }
 
+/* Without a step it is of the one its stream is at; before the first, where nobody else logs, of the newest it logged. */
+static int64_t log_step(const struct stream *s, const struct msg_log *log) {
+	const struct run *run = s->run;
+	struct place newest;
+	if (log->has_step) {
+		return log->step;
+	}
+	if (s->at.step >= 0) {
+		return s->at.step;
+	}
+	bool has_logged = run->world_size == 1 && lines_highest(&run->lines, &newest) &&
+			  newest.lap == s->at.lap;
+	return has_logged ? newest.step : 0;
+}
+
 static enum apply_result effect_log(
 	struct stream *s, const struct msg_log *log, struct apply_error *ret_error) {
 	struct run *run = s->run;
-	struct place place = {s->at.lap, s->at.step < 0 ? 0 : s->at.step};
+	struct place place = {s->at.lap, log_step(s, log)};
 	struct line_part *part = line_part_of_log(log, s->rank);
 	if (part == NULL) {
 		run_break(run);
 		return APPLY_TAKEN;
-	}
-	if (log->has_step) {
-		place.step = log->step;
 	}
 	part->elapsed_s = stream_elapsed_s(s, log->elapsed_s);
 	run_note_elapsed(run, part->elapsed_s);

@@ -181,6 +181,17 @@ bool lines_lowest(const struct lines *l, struct place *ret) {
 	return true;
 }
 
+bool lines_highest(const struct lines *l, struct place *ret) {
+	const struct open_line *line = l->first;
+	while (line != NULL && line->next != NULL) {
+		line = line->next;
+	}
+	if (line != NULL) {
+		*ret = line->place;
+	}
+	return line != NULL;
+}
+
 /* ---- closing ---- */
 
 /* Finds a key among the entries gathered so far: open addressing, sized once for all of them. */

@@ -55,6 +55,9 @@ int lines_add(struct lines *l, struct place place, struct line_part *part);
 /* The lowest open line's step; false when no line is open. */
 bool lines_lowest(const struct lines *l, struct place *ret);
 
+/* The highest one's. */
+bool lines_highest(const struct lines *l, struct place *ret);
+
 /* Closes the lowest line: its parts merged into a change, their values into the summary.
  * 0 or -ENOMEM. */
 int lines_close_lowest(

@@ -53,6 +53,7 @@ class Run:
         self._name = settings.name or self._id
         self._workspace = None
         self._said = set()
+        self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
         self._seconds = 0.0
         _runs.add(self)
         if library is not None:
@@ -173,6 +174,7 @@ class Run:
         if self._handle is None:
             return self._unheard()
         begun = time.perf_counter()
+        self._unstepped = None
         step = _check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
@@ -297,13 +299,16 @@ class Run:
 
         Values are numbers, truth values, texts, one-number arrays and tensors, and histograms: (counts, edges) with
         one edge more than counts, or an object with `histogram` and `bins` (as wandb.Histogram). Nested dicts are
-        joined with ".". None is left out. Without a step they belong to the step the run is at.
+        joined with ".". None is left out. Without a step they belong to the step the run is at, which `log_step` moves on:
+        a run without it is logged in the order of its steps, each call with its own.
         """
         if self._handle is None:
             return self._unheard()
         pairs = values.flatten(values_by_name)
         array, keep = values.to_native(pairs)
         at = native.NO_STEP if step is None else _check_step(step)
+        if step is None:
+            self._note_unstepped(pairs)
         for first in range(0, len(array), native.LOG_ENTRIES_MAX):
             count = min(native.LOG_ENTRIES_MAX, len(array) - first)
             part = ctypes.cast(ctypes.byref(array, first * ctypes.sizeof(native.Value)), ctypes.POINTER(native.Value))
@@ -518,6 +523,21 @@ class Run:
         elif (result, what.split()[0]) not in self._said:
             self._said.add((result, what.split()[0]))
             say(sentence)
+
+    def _note_unstepped(self, pairs):
+        """Such a call begins a row for wandb, but not here."""
+        before, names = self._unstepped, {name for name, _ in pairs}
+        if before is None:
+            return
+        again = sorted(before & names)
+        if again:
+            self._unstepped = None
+            say(
+                "run %s: log: %r replaces what was logged without a step before, because nothing has moved the run on: "
+                "give each call its step" % (self._id, again[0])
+            )
+        else:
+            before |= names
 
     def _lend(self, fired, positive):
         if fired is None:

@@ -203,12 +203,14 @@ static void a_run_that_only_logs_is_seen_while_it_goes_on(void **state) {
 	assert_true(rig_number(line(rig, 3), "3:loss") == 1);
 	assert_true(rig_number(line(rig, 3), "3:more") == 2);
 	assert_null(line(rig, 8));
+	logged(rig, s, -1, "at", 6);
 	logged(rig, s, 2, "behind", 4); /* kept, but W&B takes no row behind another */
 	assert_int_equal((int)rig_number(line(rig, 2), "ordinal"), LINE_NONE);
 	logged(rig, s, 8, "in time", 5);
 	finish(rig, s);
 	assert_int_equal((int)rig_number(line(rig, 8), "ordinal"), 1);
 	assert_true(rig_number(line(rig, 8), "3:in time") == 5);
+	assert_true(rig_number(line(rig, 8), "3:at") == 6);
 }
 
 static void before_the_first_step_ranks_that_log_are_waited_for(void **state) {

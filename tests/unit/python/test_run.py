@@ -2,6 +2,7 @@
 
 import array
 import dataclasses
+import io
 import json
 import math
 import os
@@ -344,6 +345,24 @@ class LogTest(RunTest):
     def test_without_a_step_it_is_the_step_the_run_is_at(self):
         self.init().log({"a": 1})
         self.assertEqual(self.library.of("log"), [(native.NO_STEP, {"a": 1})])
+
+    def test_without_any_step_what_replaces_what_was_logged_is_said_once(self):
+        run, with_steps, given = self.init(), self.init(), self.init()
+        heard = mock.patch.dict(os.environ, SAE_METRICS_QUIET="0")
+        with heard, mock.patch("sys.stderr", io.StringIO()) as stderr:
+            run.log({"n_params": 1})
+            run.log({"loss": 1.0})
+            given.log({"loss": 1.0}, step=0)
+            given.log({"loss": 0.5}, step=1)
+            with_steps.log({"loss": 1.0})
+            with_steps.log_step(0)
+            with_steps.log({"loss": 0.5})
+            self.assertEqual("", stderr.getvalue())
+            run.log({"b": 1, "loss": 0.5})
+            run.log({"loss": 0.25})
+        line, = stderr.getvalue().splitlines()
+        self.assertIn("'loss' replaces what was logged without a step before", line)
+        self.assertEqual(8, len(self.library.of("log")))
 
     def test_nested_dicts_are_joined_with_a_dot(self):
         self.init().log({"a": {"b": {"c": 1}, "d": 2}, "e": 3})
