@@ -17,6 +17,7 @@ struct forward_cursor {            /* owns its texts */
 	int64_t base;
 	int64_t accepted; /* ordinals below it need not be sent any more: W&B has them … */
 	int64_t skipped;  /* … so many of them because it had their steps already … */
+	int64_t floor;    /* … which are those through this one, from before the base; -1: none */
 	int64_t refused;  /* … and so many as stand-ins: they were not taken and are set aside */
 	bool has_step;    /* of the newest that W&B accepted */
 	uint32_t step;
@@ -48,8 +49,8 @@ struct forward_line {
 enum forward_save {
 	FORWARD_SAVE_NOTHING,
 	FORWARD_SAVE_CURSOR,
-	/* The server has `server_lines`, its newest of step `server_step` (-1: it has none): fixes the base, and
-	 * skips the lines whose steps it has. */
+	/* The server has `server_lines`, its newest of step `server_step` (-1: it has none): fixes the base. Lines
+	 * whose steps it has are skipped, now and when they come later. */
 	FORWARD_SAVE_BASE
 };
 

@@ -8,6 +8,7 @@ CREATE TABLE forwards_data (
 	base INTEGER, base_db BLOB,
 	accepted INTEGER NOT NULL DEFAULT 0, accepted_step INTEGER, accepted_time REAL,
 	skipped INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
+	floor INTEGER NOT NULL DEFAULT -1, -- steps through it are W&B's from before the base
 	completed INTEGER NOT NULL DEFAULT 0,
 	storage_id TEXT, entity TEXT, project TEXT, display_name TEXT, url TEXT, parked TEXT
 ) STRICT;

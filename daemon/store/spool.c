@@ -72,11 +72,33 @@ static int find_run(struct db *db, const char *run_id, int64_t *ret) {
 	return err;
 }
 
+/* In a transaction, whole or not at all: a visit that fails is made again with the same cursor. */
+static int visit_run(struct db *db, int64_t run, struct forward_visit *visit) {
+	int err = visit->save != FORWARD_SAVE_NOTHING ? spool_save(db, run, visit) : 0;
+	if (err == 0) {
+		err = spool_bring_cursor(db, run, &visit->cursor);
+	}
+	if (err == 0 && visit->lines_max > 0) {
+		err = spool_pass_over(db, run, visit);
+	}
+	return err < 0 ? err : spool_bring(db, run, visit);
+}
+
 int spool_visit(struct db *db, struct forward_visit *visit) {
 	int64_t run = 0;
 	int err = find_run(db, visit->run_id, &run);
-	if (err == 0) {
-		err = spool_save(db, run, visit);
+	if (err < 0) {
+		return err;
 	}
-	return err < 0 ? err : spool_bring(db, run, visit);
+	if (visit->save != FORWARD_SAVE_NOTHING &&
+		memcmp(visit->cursor.db_id, db->id, sizeof db->id) != 0) {
+		return -EXDEV;
+	}
+	err = db_begin(db);
+	err = err < 0 ? err : visit_run(db, run, visit);
+	err = err < 0 ? err : db_commit(db);
+	if (err < 0) {
+		db_rollback(db);
+	}
+	return err;
 }

@@ -8,12 +8,12 @@
 #include "spool_private.h"
 #include "wandb_line.h"
 
-static int bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
+int spool_bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 	sqlite3_stmt *st = NULL;
 	struct forward_cursor fresh = {0};
 	int err = spool_prepare(db->sql,
 		"SELECT base, base_db, accepted, accepted_step, accepted_time, skipped, refused, "
-		"completed, storage_id, entity, project, display_name, url, parked "
+		"completed, storage_id, entity, project, display_name, url, parked, floor "
 		"FROM forwards_data WHERE run = ?1",
 		run, &st);
 	int rc = err == 0 ? sqlite3_step(st) : SQLITE_DONE;
@@ -36,6 +36,7 @@ static int bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 		fresh.display_name = spool_take_text(st, 11, &err);
 		fresh.url = spool_take_text(st, 12, &err);
 		fresh.parked = spool_take_text(st, 13, &err);
+		fresh.floor = fresh.has_base ? sqlite3_column_int64(st, 14) : -1;
 	} else if (err == 0) {
 		err = rc == SQLITE_DONE ? -ENOENT : db_error(db->sql, rc);
 	}
@@ -178,8 +179,7 @@ static int bring_lines(struct db *db, int64_t run, struct forward_visit *v) {
 }
 
 int spool_bring(struct db *db, int64_t run, struct forward_visit *v) {
-	int err = bring_cursor(db, run, &v->cursor);
-	err = err < 0 ? err : bring_run(db, run, v);
+	int err = bring_run(db, run, v);
 	if (err == 0 && v->want_about) {
 		err = kept_run_about(db->sql, run, &v->about);
 	}

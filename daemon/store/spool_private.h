@@ -14,4 +14,8 @@ int spool_read_line(struct db *db, int64_t run, int64_t line, struct forward_lin
 	double *ret_elapsed_s, bool *ret_found);
 
 int spool_save(struct db *db, int64_t run, struct forward_visit *v);
+/* Skips the lines at hand whose steps the server had before the base was fixed. The cursor is as it is kept. */
+int spool_pass_over(struct db *db, int64_t run, struct forward_visit *v);
+int spool_bring_cursor(struct db *db, int64_t run, struct forward_cursor *c);
+/* The rest, by the cursor. */
 int spool_bring(struct db *db, int64_t run, struct forward_visit *v);

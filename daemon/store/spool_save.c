@@ -11,7 +11,7 @@ static int save_cursor(struct db *db, int64_t run, const struct forward_cursor *
 		"UPDATE forwards_data SET base = ?2, base_db = ?3, accepted = ?4, "
 		"accepted_step = ?5, accepted_time = ?6, skipped = ?7, refused = ?8, "
 		"completed = ?9, storage_id = ?10, entity = ?11, project = ?12, "
-		"display_name = ?13, url = ?14, parked = ?15 WHERE run = ?1",
+		"display_name = ?13, url = ?14, parked = ?15, floor = ?16 WHERE run = ?1",
 		run, &st);
 	if (err == 0) {
 		if (c->has_base) {
@@ -32,6 +32,7 @@ static int save_cursor(struct db *db, int64_t run, const struct forward_cursor *
 		spool_bind_text(st, 13, c->display_name);
 		spool_bind_text(st, 14, c->url);
 		spool_bind_text(st, 15, c->parked);
+		(void)sqlite3_bind_int64(st, 16, c->floor);
 	}
 	return spool_run(db->sql, st, err);
 }
@@ -48,7 +49,7 @@ static int drop_accepted(struct db *db, int64_t run, int64_t accepted) {
 
 /* How many lines from `accepted` on are of steps the server has: all before the first of a later one. A long
  * backlog is not walked through to learn that none is. */
-static int count_passed(struct db *db, int64_t run, const struct forward_visit *v, int64_t *ret) {
+static int count_passed(struct db *db, int64_t run, const struct forward_cursor *c, int64_t *ret) {
 	sqlite3_stmt *st = NULL;
 	int err = spool_prepare(db->sql,
 		"SELECT coalesce((SELECT line FROM forward_lines_data WHERE run = ?1 AND line >= "
@@ -58,8 +59,8 @@ static int count_passed(struct db *db, int64_t run, const struct forward_visit *
 		"WHERE run = ?1 AND line >= ?2), ?2) - ?2",
 		run, &st);
 	if (err == 0) {
-		(void)sqlite3_bind_int64(st, 2, v->cursor.accepted);
-		(void)sqlite3_bind_int64(st, 3, v->server_step);
+		(void)sqlite3_bind_int64(st, 2, c->accepted);
+		(void)sqlite3_bind_int64(st, 3, c->floor);
 		int rc = sqlite3_step(st);
 		*ret = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
 		err = rc == SQLITE_ROW ? 0 : db_error(db->sql, rc);
@@ -68,20 +69,26 @@ static int count_passed(struct db *db, int64_t run, const struct forward_visit *
 	return err;
 }
 
-/* Steps grow with the ordinal, so those the server has are the first ones. */
-static int fix_base(struct db *db, int64_t run, struct forward_visit *v) {
+/* Steps grow with the ordinal, so those the server has are the first ones, and the line that follows has the number
+ * it would have had. */
+static int pass_over(struct db *db, int64_t run, struct forward_cursor *c) {
 	int64_t passed = 0;
-	int err = count_passed(db, run, v, &passed);
-	if (err < 0) {
-		return err;
+	int err = count_passed(db, run, c, &passed);
+	if (err == 0) {
+		c->accepted += passed;
+		c->skipped += passed;
+		c->base -= passed;
 	}
+	return err;
+}
+
+static int fix_base(struct db *db, int64_t run, struct forward_visit *v) {
 	struct forward_cursor *c = &v->cursor;
-	c->accepted += passed;
-	c->skipped += passed;
 	c->base = v->server_lines - c->accepted;
+	c->floor = v->server_step;
 	c->has_base = true;
 	c->has_step = false;
-	return 0;
+	return pass_over(db, run, c);
 }
 
 /* The line goes where it can be seen, and a stand-in keeps its number. */
@@ -135,7 +142,7 @@ static int refuse_line(struct db *db, int64_t run, struct forward_visit *v) {
 	return err;
 }
 
-static int save_all(struct db *db, int64_t run, struct forward_visit *v) {
+int spool_save(struct db *db, int64_t run, struct forward_visit *v) {
 	int err = 0;
 	if (v->save == FORWARD_SAVE_BASE) {
 		err = fix_base(db, run, v);
@@ -156,18 +163,13 @@ static int save_all(struct db *db, int64_t run, struct forward_visit *v) {
 	return err;
 }
 
-int spool_save(struct db *db, int64_t run, struct forward_visit *v) {
-	if (v->save == FORWARD_SAVE_NOTHING) {
-		return 0;
+int spool_pass_over(struct db *db, int64_t run, struct forward_visit *v) {
+	struct forward_cursor *c = &v->cursor;
+	int64_t accepted = c->accepted;
+	int err = c->has_base && c->floor >= 0 ? pass_over(db, run, c) : 0;
+	if (err < 0 || c->accepted == accepted) {
+		return err;
 	}
-	if (memcmp(v->cursor.db_id, db->id, sizeof db->id) != 0) {
-		return -EXDEV;
-	}
-	int err = db_begin(db);
-	err = err < 0 ? err : save_all(db, run, v);
-	err = err < 0 ? err : db_commit(db);
-	if (err < 0) {
-		db_rollback(db);
-	}
-	return err;
+	err = save_cursor(db, run, c);
+	return err < 0 ? err : drop_accepted(db, run, c->accepted);
 }

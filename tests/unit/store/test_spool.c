@@ -213,7 +213,9 @@ static void fixing_the_base_skips_the_steps_that_are_there(void **state) {
 }
 
 static int64_t skipped_when_it_has(int64_t step) {
-	struct forward_visit *v = visit(NULL, 0);
+	struct forward_visit *v = visit(forward_visit_create("r"), 0);
+	v->lines_max = 100;
+	v->bytes_max = 1u << 20;
 	int64_t before = v->cursor.skipped;
 	v->save = FORWARD_SAVE_BASE;
 	v->server_lines = step + 1;
@@ -234,6 +236,35 @@ static void none_some_or_all_lines_are_of_steps_it_has(void **state) {
 	assert_int_equal(skipped_when_it_has(9), 0); /* there are none left */
 	commit_lines(5, 2);
 	assert_int_equal(skipped_when_it_has(9), 2);
+}
+
+static void steps_that_are_there_are_skipped_also_when_they_come_later(void **state) {
+	(void)state;
+	commit_lines(0, 2);
+	struct forward_visit *v = visit(NULL, 0);
+	v->save = FORWARD_SAVE_BASE;
+	v->server_lines = 100;
+	v->server_step = 6;
+	visit(v, 0);
+	assert_int_equal(v->n_lines, 0);
+	commit_lines(2, 3);
+	v->save = FORWARD_SAVE_NOTHING;
+	visit(v, 0);
+	assert_int_equal(v->n_lines, 0);
+	assert_int_equal(v->cursor.skipped, 5);
+	forward_visit_destroy(v);
+	assert_string_equal(sql_text(path, "SELECT count(*) FROM forward_lines"), "0");
+	commit_lines(5, 4);
+	v = visit(NULL, 0); /* as after a restart */
+	assert_int_equal(v->cursor.skipped, 7);
+	assert_int_equal(v->n_lines, 2);
+	assert_int_equal(v->cursor.base + v->first, 100);
+	v->save = FORWARD_SAVE_CURSOR;
+	v->cursor.accepted += 1;
+	visit(v, 0);
+	assert_int_equal(v->cursor.skipped, 7);
+	assert_int_equal(v->cursor.base + v->first, 101);
+	forward_visit_destroy(v);
 }
 
 static void another_database_has_no_base(void **state) {
@@ -277,6 +308,23 @@ static void a_hole_is_never_sent_over(void **state) {
 	commit_lines(0, 4);
 	sql_run(path, "DELETE FROM forward_lines_data WHERE line = 2");
 	forward_visit_destroy(visit(NULL, -ENODATA));
+}
+
+static void what_cannot_be_brought_is_not_saved_either(void **state) {
+	(void)state;
+	commit_lines(0, 4);
+	struct forward_visit *v = visit(NULL, 0);
+	sql_run(path, "DELETE FROM forward_lines_data WHERE line = 2");
+	v->save = FORWARD_SAVE_BASE;
+	v->server_step = 0;
+	v->refuse = 1;
+	visit(v, -ENODATA);
+	forward_visit_destroy(v);
+	assert_string_equal(
+		sql_text(path, "SELECT accepted || ' ' || (base IS NULL) || ' ' || refused || "
+			       "' ' || (SELECT min(line) FROM forward_lines) FROM forwards"),
+		"0 1 0 0");
+	assert_string_equal(sql_text(path, "SELECT count(*) FROM refused_lines"), "0");
 }
 
 static void the_summary_and_the_run_come_when_asked(void **state) {
@@ -349,9 +397,11 @@ int main(void) {
 		TEST(a_batch_is_as_large_as_asked_but_never_empty),
 		TEST(fixing_the_base_skips_the_steps_that_are_there),
 		TEST(none_some_or_all_lines_are_of_steps_it_has),
+		TEST(steps_that_are_there_are_skipped_also_when_they_come_later),
 		TEST(another_database_has_no_base),
 		TEST(a_refused_line_is_set_aside_and_keeps_its_number),
 		TEST(a_hole_is_never_sent_over),
+		TEST(what_cannot_be_brought_is_not_saved_either),
 		TEST(the_summary_and_the_run_come_when_asked),
 		TEST(a_run_that_logged_nothing_has_taken_its_time_too),
 		TEST(a_run_that_crashed_has_taken_its_time_to_the_newest_line),
