@@ -6,6 +6,7 @@
 
 #include "hash.h"
 #include "jsontext.h"
+#include "wandb_line.h"
 
 enum entry_kind {
 	ENTRY_FLOAT = 1,
@@ -203,12 +204,18 @@ static int entry_write(const struct summary_entry *e, bool bare, struct buf *out
 	return 0;
 }
 
+/* W&B's own keys stand in a summary for it once, and not for what somebody logged. */
+static bool is_for_wandb(const struct summary_entry *e, bool with_ours) {
+	return (!e->is_ours || with_ours) && !wandb_line_reserves(e->key) &&
+	       strcmp(e->key, "_wandb") != 0;
+}
+
 static int write_entries(const struct summary *s, bool bare, bool with_ours, struct buf *out) {
 	bool is_first = true;
 	int err = buf_append(out, "{", 1);
 	for (uint32_t i = 0; i < s->count && err == 0; i++) {
 		const struct summary_entry *e = &s->entries[i];
-		if (e->is_ours && !with_ours) {
+		if (bare && !is_for_wandb(e, with_ours)) {
 			continue;
 		}
 		err = is_first ? 0 : buf_append(out, ",", 1);

@@ -134,6 +134,21 @@ static void a_summary_for_wandb_has_bare_tokens_and_may_be_without_ours(void **s
 	summary_finish(&s);
 }
 
+static void wandbs_own_keys_are_left_out_of_a_summary_for_it(void **state) {
+	(void)state;
+	static const char *const keys[] = {"_step", "_runtime", "_timestamp", "_wandb", "_other"};
+	struct summary s = {0};
+	struct buf out = {0};
+	struct value seven = {.kind = VALUE_INT, .integer = 7};
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		assert_int_equal(summary_set(&s, keys[i], &seven, false), 0);
+	}
+	assert_int_equal(summary_write_bare(&s, true, &out), 0);
+	assert_string_equal(buf_text(&out), "{\"_other\":7}");
+	buf_finish(&out);
+	summary_finish(&s);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_is_one_object_with_the_trainers_clock),
@@ -144,6 +159,7 @@ int main(void) {
 		cmocka_unit_test(a_run_takes_its_time_to_its_end_or_to_its_newest_line),
 		cmocka_unit_test(a_stand_in_has_the_reserved_keys_alone),
 		cmocka_unit_test(a_summary_for_wandb_has_bare_tokens_and_may_be_without_ours),
+		cmocka_unit_test(wandbs_own_keys_are_left_out_of_a_summary_for_it),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
