@@ -105,7 +105,7 @@ void engine_forward_committed(struct engine *e, struct feed *feed, const struct 
 
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open) {
 	if (e->forward != NULL && open->log_to_wandb && open->wandb_key.len > 0) {
-		forward_give_key(e->forward, id, open->wandb_key);
+		forward_give_key(e->forward, id, open->wandb_key, true);
 	}
 }
 

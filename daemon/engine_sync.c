@@ -16,7 +16,7 @@ static void resume(struct query *query, const struct target *t) {
 
 	forward_add(forward, t->id);
 	if (key != NULL) {
-		forward_give_key(forward, t->id, text_from(key));
+		forward_give_key(forward, t->id, text_from(key), false);
 	}
 	(void)forward_resume(forward, t->id, query->take_over);
 	log_info("run %s: goes on to W&B, as its user asked%s%s", t->id,

@@ -54,6 +54,7 @@ void courier_drop_lines(struct courier *c) {
 
 void courier_note(struct courier *c, int64_t lines, bool ended, bool about_changed) {
 	c->news = true;
+	c->gone = false;
 	c->lines = lines > c->lines ? lines : c->lines;
 	c->ended = ended;
 	c->about_news |= about_changed;
@@ -290,7 +291,17 @@ static void compare_look(struct courier *c, const struct forward_visit *v) {
 	}
 }
 
+/* Whatever W&B said of how far it is was said for another one. */
+static void notice_database(struct courier *c, const struct forward_visit *v) {
+	if (c->known && memcmp(c->cursor.db_id, v->cursor.db_id, sizeof c->cursor.db_id) != 0) {
+		c->introduced = c->checked = c->has_read = c->catching_up = false;
+		c->lines = v->lines;
+		courier_drop_lines(c);
+	}
+}
+
 static void take_visit(struct courier *c, struct forward_visit *v) {
+	notice_database(c, v);
 	struct forward_cursor cursor = c->cursor;
 	c->cursor = v->cursor;
 	v->cursor = cursor;
@@ -389,4 +400,5 @@ void courier_not_sent(struct courier *c, uint64_t now_ns) {
 	c->busy = false;
 	c->not_before_ns = now_ns + VISIT_AGAIN_MS * NS_PER_MS;
 	courier_drop_lines(c);
+	courier_resume_if_wanted(c);
 }

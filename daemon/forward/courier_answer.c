@@ -117,10 +117,16 @@ static bool fail_commonly(struct courier *c, const struct answer *a) {
 void courier_compare(struct courier *c, const struct forward_line *ours) {
 	bool same = ours->step == c->expected.step &&
 		    (!c->expects_time || fabs(ours->time - c->expected.time) <= TIME_SLACK_S);
-	if (!same) {
+	if (same) {
+		c->has_read = false;
+	} else if (!c->has_read) {
+		c->has_read = true; /* its tail may lag behind its count: read again */
+		c->checked = false;
+	} else {
 		courier_park(c,
 			"W&B has a line of step %u where this database has one of step %u: "
-			"somebody else writes this run, too (sync --take-over goes on behind it)",
+			"somebody else writes this run, too, or the database was put back from "
+			"an older copy (sync --take-over goes on behind it)",
 			c->expected.step, ours->step);
 	}
 }
@@ -132,7 +138,8 @@ static bool park_if_not_alone(struct courier *c, int64_t server_lines) {
 	}
 	courier_park(c,
 		"W&B has %lld lines of this run, %lld more than this database ever decided: "
-		"somebody else writes it, too (sync --take-over goes on behind them)",
+		"somebody else writes it, too, or the database was put back from an older copy "
+		"(sync --take-over goes on behind them)",
 		(long long)server_lines, (long long)(server_lines - ours));
 	return true;
 }
@@ -171,7 +178,7 @@ static void fix_base(struct courier *c, int64_t server_lines, int64_t server_ste
 
 static void introduced(struct courier *c, struct reply_upsert *u, const struct answer *a) {
 	bool is_new = u->is_new && u->history_lines <= 0;
-	int64_t had = c->cursor.accepted - c->cursor.skipped;
+	int64_t had = c->cursor.base + c->cursor.accepted;
 
 	learn(c, u);
 	succeed(c);
@@ -181,8 +188,7 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct a
 	c->has_about = false;
 	if (c->cursor.has_base && is_new && had > 0) {
 		courier_park(c,
-			"W&B does not know this run any more, although it had taken %lld lines of "
-			"it "
+			"W&B does not know this run any more, although it had %lld lines of it "
 			"(sync --take-over sends the rest as a new run)",
 			(long long)had);
 		return;
@@ -246,10 +252,11 @@ static void read_base(struct courier *c, const struct reply_resume *r, const str
 }
 
 /* After a start: W&B's newest line must be what this database says it is. */
-static void check_base(struct courier *c, const struct reply_resume *r) {
+static void check_base(struct courier *c, const struct reply_resume *r, const struct answer *a) {
 	int64_t newest = r->history_lines - 1 - c->cursor.base;
 
 	c->checked = true;
+	c->read_at_ns = a->now_ns;
 	if (!r->exists || r->history_lines <= 0 || !r->has_step ||
 		park_if_not_alone(c, r->history_lines)) {
 		return;
@@ -277,7 +284,7 @@ static void status_answered(struct courier *c, struct answer *a) {
 	}
 	succeed(c);
 	if (c->cursor.has_base) {
-		check_base(c, &r);
+		check_base(c, &r, a);
 	} else {
 		read_base(c, &r, a);
 	}

@@ -14,7 +14,9 @@
 /* Visits share the disk worker with commits: one at a time is enough to keep requests coming. */
 #define VISITS_MAX    2u
 #define BURST_SECONDS 2.0
-#define NS_PER_MS     1000000ull
+/* A key comes before the commit that says its run goes on, and behind at most one that is under way. */
+#define KEY_NOTES 2u
+#define NS_PER_MS 1000000ull
 
 static void pump(struct forward *f);
 
@@ -194,7 +196,7 @@ static void pump(struct forward *f) {
 	list_init(&served);
 	list_for_each(link, &f->runs) {
 		struct forwarded *run = container_of(link, struct forwarded, link);
-		if (courier_done(&run->courier)) {
+		if (courier_done(&run->courier) && run->key_notes == 0) {
 			list_remove(&run->link);
 			forget(run);
 		} else if (look_at(run, now_ns, &when_ns)) {
@@ -336,6 +338,7 @@ void forward_note(
 	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed) {
 	struct forwarded *run = add(f, run_id);
 	if (run != NULL) {
+		run->key_notes -= run->key_notes > 0;
 		courier_note(&run->courier, lines, ended, about_changed);
 		pump(f);
 	}
@@ -355,10 +358,11 @@ static void give_key(struct forwarded *run, struct text key) {
 	}
 }
 
-void forward_give_key(struct forward *f, const char *run_id, struct text key) {
+void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on) {
 	struct forwarded *run = add(f, run_id);
 	if (run != NULL) {
 		give_key(run, key);
+		run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
 		pump(f);
 	}
 }
@@ -377,7 +381,7 @@ uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key) {
 	uint32_t n = 0;
 	list_for_each(link, &f->runs) {
 		struct forwarded *run = container_of(link, struct forwarded, link);
-		if (!run->courier.known || run->courier.uid != uid) {
+		if (!run->courier.known || run->courier.uid != uid || courier_done(&run->courier)) {
 			continue;
 		}
 		if (key.len > 0) {

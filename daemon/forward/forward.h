@@ -48,8 +48,9 @@ void forward_visited(struct forward *f, struct forward_visit *visit, int status)
 /* The database is another, or not what was thought: all runs are forgotten, to be added again. */
 void forward_forget_all(struct forward *f);
 
-/* The run's user handed over a key of his own: it is kept in memory alone and used for that run. */
-void forward_give_key(struct forward *f, const char *run_id, struct text key);
+/* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
+ * end. goes_on: the run has just been opened, and the commit that says so is still to come. */
+void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on);
 /* Somebody asks for it to go on at once; false: there is nothing of it to forward. */
 bool forward_resume(struct forward *f, const char *run_id, bool take_over);
 

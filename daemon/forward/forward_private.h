@@ -15,6 +15,7 @@ struct forwarded {
 	struct forward *forward;
 	struct courier courier;
 	char *key;                   /* its user's own, wiped; NULL: the host's */
+	uint32_t key_notes;          /* commits to come, with which the run shows why it got one */
 	struct forward_visit *visit; /* under way; compared, never followed */
 	struct http_call *call;
 	enum courier_want asked;

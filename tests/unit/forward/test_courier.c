@@ -329,8 +329,30 @@ static void another_line_in_our_place_parks_the_run(void **state) {
 	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
 	answer(COURIER_STATUS, 200, STATUS("3", "77"));
+	uint64_t read_ns = w.now_ns;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	assert_int_equal(w.now_ns, read_ns + 5 * S);
+	answer(COURIER_STATUS, 200, STATUS("3", "77"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
 	assert_non_null(strstr(w.cursor.parked, "a line of step 77"));
+}
+
+static void a_tail_that_lags_behind_its_count_parks_nothing(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	courier_note(&w.c, w.lines = 4, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("3", "1"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("3", "2"));
+	stream(200, "{}");
+	assert_string_equal(w.request, "3 [\"3\"] summary");
+	assert_null(w.cursor.parked);
 }
 
 static void another_line_where_ours_were_to_go_parks_the_run(void **state) {
@@ -342,6 +364,8 @@ static void another_line_where_ours_were_to_go_parks_the_run(void **state) {
 	w.lines = 6;
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "5"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("5", "9"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
 	answer(COURIER_STATUS, 200, STATUS("5", "9"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
@@ -359,6 +383,68 @@ static void a_run_wandb_lost_is_not_begun_again_by_itself(void **state) {
 	answer(COURIER_UPSERT, 200, UPSERT("true", "0"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
 	assert_non_null(strstr(w.cursor.parked, "does not know this run any more"));
+}
+
+static void a_run_that_wandb_lost_before_any_line_of_ours_is_not_begun_amid_its_numbers(
+	void **state) {
+	(void)state;
+	w.lines = 1;
+	w.first_step = 5;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "8"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("8", "7"));
+	}
+	restart();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("true", "0"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "does not know this run any more"));
+}
+
+static void another_database_in_its_place_is_asked_about_anew(void **state) {
+	(void)state;
+	w.lines = 50;
+	begin_new();
+	stream(200, "{}");
+	(void)next_request(w.now_ns);
+	/* It was set aside; the run goes on in an empty one. */
+	forward_cursor_finish(&w.cursor);
+	w.cursor.db_id[0] = 1;
+	w.lines = 3;
+	w.first_step = 50;
+	courier_note(&w.c, w.lines, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "50"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("50", "49"));
+	}
+	stream(200, "{}");
+	assert_string_equal(w.request, "50 [\"0\",\"1\",\"2\"]");
+}
+
+static void a_resume_while_it_is_busy_is_not_forgotten(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	restart();
+	struct forward_visit *v = courier_visit(&w.c, w.now_ns);
+	assert_non_null(v);
+	courier_resume(&w.c, false);
+	forward_cursor_finish(&v->cursor);
+	assert_int_equal(forward_cursor_copy(&v->cursor, &w.cursor), 0);
+	v->lines = w.lines;
+	courier_visited(&w.c, v, 0, w.now_ns);
+	forward_visit_destroy(v);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	assert_null(w.cursor.parked);
 }
 
 static void a_deleted_id_is_said_plainly_and_parked(void **state) {
@@ -591,8 +677,12 @@ int main(void) {
 		TEST(a_batch_whose_fate_is_unknown_is_sent_again_at_its_place),
 		TEST(more_lines_than_were_decided_park_the_run),
 		TEST(another_line_in_our_place_parks_the_run),
+		TEST(a_tail_that_lags_behind_its_count_parks_nothing),
 		TEST(another_line_where_ours_were_to_go_parks_the_run),
 		TEST(a_run_wandb_lost_is_not_begun_again_by_itself),
+		TEST(a_run_that_wandb_lost_before_any_line_of_ours_is_not_begun_amid_its_numbers),
+		TEST(another_database_in_its_place_is_asked_about_anew),
+		TEST(a_resume_while_it_is_busy_is_not_forgotten),
 		TEST(a_deleted_id_is_said_plainly_and_parked),
 		TEST(an_outage_holds_no_lines_and_backs_off),
 		TEST(a_refused_key_is_probed_slowly_and_nothing_is_lost),

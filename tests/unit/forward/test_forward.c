@@ -1,6 +1,7 @@
 /* Many runs of one host and one W&B: turns, the budget, keys. The database is a list of numbers; W&B a web server. */
 #include "forward.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,6 +76,10 @@ static void save(struct stored *run, struct forward_visit *v) {
 static void serve(struct forward_visit *v) {
 	struct stored *run = stored(v->run_id);
 	w.n_served++;
+	if (run == NULL) {
+		forward_visited(w.forward, v, -ENOENT);
+		return;
+	}
 	if (v->save != FORWARD_SAVE_NOTHING) {
 		save(run, v);
 	} else {
@@ -321,7 +326,7 @@ static void a_users_own_key_is_for_his_run_alone(void **state) {
 	open_forward(NULL, 1000);
 	struct stored *run = add_run("first", 1);
 	add_run("second", 1);
-	forward_give_key(w.forward, "first", text_of("his", 3));
+	forward_give_key(w.forward, "first", text_of("his", 3), true);
 	TURN_UNTIL(run->cursor.completed);
 	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhpcw=="));
 	struct forward_view view;
@@ -332,6 +337,35 @@ static void a_users_own_key_is_for_his_run_alone(void **state) {
 	assert_int_equal(forward_resume_all(w.forward, 1000, text_of("hers", 4)), 1);
 	TURN_UNTIL(all_completed());
 	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
+}
+
+static void visit_and_rest(void) {
+	uint32_t served = w.n_served;
+	TURN_UNTIL(w.n_served > served && w.n_visits == 0);
+	for (int i = 0; i < 100; i++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+}
+
+/* A trainer opens its run and gives a key; the commit comes later. */
+static void a_key_is_kept_until_the_commit_that_it_was_given_for(void **state) {
+	(void)state;
+	server_says_yes();
+	open_forward(NULL, 1000);
+	forward_give_key(w.forward, "fresh", text_of("his", 3), true);
+	visit_and_rest(); /* nobody knows the run yet */
+	struct stored *run = add_run("fresh", 1);
+	forward_note(w.forward, "fresh", 1, true, true);
+	TURN_UNTIL(run->cursor.completed);
+
+	forward_note(w.forward, "fresh", 1, true, false);
+	struct forward_view view;
+	TURN_UNTIL(!forward_look(w.forward, "fresh", 0, &view)); /* W&B has it to its end */
+	forward_give_key(w.forward, "fresh", text_of("hers", 4), true);
+	visit_and_rest(); /* there is nothing to be done yet */
+	run->lines = 2;
+	forward_note(w.forward, "fresh", 2, true, true);
+	TURN_UNTIL(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
 }
 
 static void what_is_forgotten_under_way_comes_back_to_nobody(void **state) {
@@ -378,6 +412,7 @@ int main(void) {
 		TEST(when_nobody_answers_one_request_at_a_time_finds_out),
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
+		TEST(a_key_is_kept_until_the_commit_that_it_was_given_for),
 		TEST(what_is_forgotten_under_way_comes_back_to_nobody),
 		TEST(a_stop_comes_once),
 	};
