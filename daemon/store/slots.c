@@ -307,7 +307,8 @@ int slots_note_epoch(
 		return fd;
 	}
 	int err = transfer(fd, &(struct iovec){&seen, sizeof seen}, 1, false);
-	bool behind = memcmp(seen.db_id, db_id, sizeof seen.db_id) == 0 && seen.epoch > epoch;
+	/* Each start has an epoch of its own: one that was seen before is from a copy, too. */
+	bool behind = memcmp(seen.db_id, db_id, sizeof seen.db_id) == 0 && seen.epoch >= epoch;
 	if (err == 0 && !behind) {
 		memcpy(seen.db_id, db_id, sizeof seen.db_id);
 		seen.epoch = epoch;

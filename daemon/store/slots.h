@@ -60,7 +60,7 @@ void slots_remove_mark(const struct slots *s, const char *run_id, int64_t n);
 void slots_sweep_marks(const struct slots *s,
 	int (*is_named)(void *user, const char *run_id, int64_t n), void *user);
 
-/* Remembers the newest epoch seen of a database. *ret_behind: one above `epoch` was seen of this
+/* Remembers the newest epoch seen of a database. *ret_behind: `epoch` or one above it was seen of this
  * very database, so that what is open now was put back from a copy. */
 int slots_note_epoch(
 	const struct slots *s, const uint8_t db_id[DB_ID_SIZE], int64_t epoch, bool *ret_behind);

@@ -197,6 +197,8 @@ static void an_older_epoch_of_the_same_database_is_noticed(void **state) {
 	assert_false(behind);
 	assert_int_equal(slots_note_epoch(&slots, one, 6, &behind), 0);
 	assert_false(behind);
+	assert_int_equal(slots_note_epoch(&slots, one, 6, &behind), 0);
+	assert_true(behind);
 	assert_int_equal(slots_note_epoch(&slots, one, 3, &behind), 0);
 	assert_true(behind);
 	assert_int_equal(slots_note_epoch(&slots, two, 1, &behind), 0);
