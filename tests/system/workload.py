@@ -1,7 +1,7 @@
 """A trainer that trains nothing: numbers that depend on (run, rank, step) alone.
 
 As a program it is one rank's process:
-    workload.py SOCKET RUN --rank 0 --world-size 3 --steps 1000 [--from-step 0] [--launch first] [--step-ms 0.5]
+    workload.py SOCKET RUN --rank 0 --world-size 3 --steps 1000 [--from-step 0] [--launch first] [--step-ms 0.5] [--project P]
 It prints "at STEP" as it goes, and ends with a line of its stats.
 """
 import argparse
@@ -62,9 +62,11 @@ def main():
     parser.add_argument("--step-ms", type=float, default=0.0)
     parser.add_argument("--resume-state", help="a file with a state to go on from")
     parser.add_argument("--hang-at", type=int, default=-1, help="stop logging at this step and wait to be killed")
+    parser.add_argument("--project", help="forward it there, with the daemon's own key")
     arguments = parser.parse_args()
 
-    handle = begin(arguments.socket, arguments.run, arguments.rank, arguments.world_size, arguments.launch)
+    more = dict(project=arguments.project, log_to_wandb=True, wandb_key=False) if arguments.project else {}
+    handle = begin(arguments.socket, arguments.run, arguments.rank, arguments.world_size, arguments.launch, **more)
     if arguments.resume_state:
         handle.load_state_dict({"run": arguments.run, "step": arguments.from_step - 1,
                                 "state": Path(arguments.resume_state).read_bytes()})
