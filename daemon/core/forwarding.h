@@ -81,7 +81,7 @@ struct forward_visit {
 	double oldest_time; /* of the first line that is not accepted; 0: none */
 	struct forward_about about;
 	char *summary;      /* JSON object, or NULL */
-	struct buf content; /* JSON texts of lines, commas between them */
+	struct buf content; /* behind what is there: JSON texts of lines, commas between them */
 	int64_t first, n_lines;
 	struct forward_line last; /* of these */
 	bool has_looked;

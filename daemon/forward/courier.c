@@ -1,5 +1,6 @@
 #include "courier.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -254,6 +255,12 @@ struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns) {
 	v->want_about = needs_upsert(c, now_ns, &(uint64_t){UINT64_MAX});
 	v->want_summary = true;
 	if (fetches_lines(c, now_ns)) {
+		c->number = c->cursor.base + c->cursor.accepted;
+		if (payload_stream_begin(&v->content, c->number) < 0) {
+			forward_visit_destroy(v);
+			return NULL;
+		}
+		c->head_len = v->content.len;
 		v->lines_max = c->lines_max;
 		v->bytes_max = c->bytes_max;
 		c->looked_ns = now_ns;
@@ -270,17 +277,27 @@ static void swap_texts(char **a, char **b) {
 	*b = held;
 }
 
+static void swap_bufs(struct buf *a, struct buf *b) {
+	struct buf held = *a;
+	*a = *b;
+	*b = held;
+}
+
 static void take_summary(struct courier *c, struct forward_visit *v) {
 	swap_texts(&c->summary, &v->summary);
 	c->summary_hash = c->summary == NULL ? 0 : hash_text(c->summary) | 1;
 }
 
 static void take_lines(struct courier *c, struct forward_visit *v) {
-	struct buf held = c->content;
-	c->content = v->content;
-	v->content = held;
-	c->n_lines = v->n_lines;
-	c->last = v->last;
+	if (c->cursor.base + v->first != c->number) {
+		return; /* not what is written before them: they are asked for again */
+	}
+	if (v->n_lines > 0) {
+		swap_bufs(&c->content, &v->content);
+		c->lines_len = c->content.len - c->head_len;
+		c->n_lines = v->n_lines;
+		c->last = v->last;
+	}
 	c->catching_up = c->cursor.accepted + c->n_lines < v->lines;
 }
 
@@ -373,21 +390,24 @@ void courier_visited(struct courier *c, struct forward_visit *v, int status, uin
 
 /* ---- requests ---- */
 
-void courier_stream(struct courier *c, struct payload_stream *ret) {
+int courier_stream(struct courier *c, struct buf *out) {
 	bool is_last = c->cursor.accepted + c->n_lines >= c->lines && c->ended && !c->news;
 
 	bool lean = c->lean && c->n_lines > 0;
 	c->asks_summary = courier_summary_is_new(c) && !lean;
 	c->asks_complete = is_last && !lean && !c->cursor.completed;
-	*ret = (struct payload_stream){
-		.offset = c->cursor.base + c->cursor.accepted,
-		.history =
-			text_of((const char *)c->content.data, c->n_lines > 0 ? c->content.len : 0),
+	struct payload_stream stream = {
+		.lines = c->n_lines > 0,
 		.summary = c->asks_summary ? c->summary : NULL,
 		.complete = c->asks_complete,
 		.exit_code = c->exit_code,
 	};
 	c->busy = true;
+	if (stream.lines) {
+		assert(c->number == c->cursor.base + c->cursor.accepted);
+		swap_bufs(&c->content, out);
+	}
+	return payload_stream(out, &stream);
 }
 
 void courier_unsendable(struct courier *c) {

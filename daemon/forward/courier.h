@@ -56,8 +56,10 @@ struct courier {
 	bool has_about;
 	char *summary;
 	uint32_t summary_hash, summary_sent, summary_refused; /* 0: none */
-	struct buf content;
-	int64_t n_lines; /* at hand: from cursor.accepted on */
+	int64_t n_lines;    /* at hand: from cursor.accepted on … */
+	struct buf content; /* … in a body that has begun; it is its owner's once it is sent */
+	int64_t number;     /* at W&B, of the first: it stands before them, in head_len bytes */
+	size_t head_len, lines_len;
 	struct forward_line last;
 
 	/* What the next visit is for. */
@@ -119,9 +121,8 @@ struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns);
 /* Takes what the visit brought; the visit stays the caller's. */
 void courier_visited(struct courier *c, struct forward_visit *v, int status, uint64_t now_ns);
 
-struct payload_stream;
-/* What is to be streamed, borrowed from the courier. */
-void courier_stream(struct courier *c, struct payload_stream *ret);
+/* The body of what is to be streamed, into `out`, which was empty. 0 or -ENOMEM. It is busy from here on. */
+int courier_stream(struct courier *c, struct buf *out);
 /* It was not possible to send (memory): tried again soon. */
 void courier_not_sent(struct courier *c, uint64_t now_ns);
 /* What it says of itself cannot be written: parked. */

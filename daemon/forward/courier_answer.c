@@ -295,7 +295,7 @@ static void status_answered(struct courier *c, struct answer *a) {
 static void grow(struct courier *c) {
 	c->lean = false;
 	c->lines_max = c->lines_max * 2 < LINES_MAX ? c->lines_max * 2 : LINES_MAX;
-	if (c->content.len * 2 > c->bytes_max && c->bytes_max < c->policy->batch_max) {
+	if (c->lines_len * 2 > c->bytes_max && c->bytes_max < c->policy->batch_max) {
 		c->bytes_max = c->bytes_max * 2 < c->policy->batch_max ? c->bytes_max * 2
 								       : c->policy->batch_max;
 	}
@@ -355,7 +355,7 @@ static void bisect(struct courier *c, const struct answer *a) {
 	} else if (c->n_lines > 1) {
 		c->lines_max = c->n_lines / 2;
 		if (a->verdict == VERDICT_TOO_LARGE) {
-			size_t half = c->content.len / 2;
+			size_t half = c->lines_len / 2;
 			c->bytes_max = half > 0 ? half : 1;
 		}
 	} else if (c->n_lines == 1) {
@@ -374,7 +374,7 @@ static void bisect(struct courier *c, const struct answer *a) {
 
 static void stream_failed(struct courier *c, struct answer *a) {
 	if (a->response->transport == TRANSPORT_TIMEOUT && c->n_lines > 1) {
-		c->bytes_max = c->content.len / 2 + 1;
+		c->bytes_max = c->lines_len / 2 + 1;
 	}
 	if (fail_commonly(c, a)) {
 		return;

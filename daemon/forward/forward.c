@@ -88,11 +88,10 @@ static int write_request(struct forwarded *run, enum courier_want want) {
 	buf_clear(&run->body);
 	buf_clear(&run->url);
 	if (want == COURIER_STREAM) {
-		struct payload_stream stream;
-		courier_stream(&run->courier, &stream);
-		int err = payload_stream_url(&run->url, o->base_url, cursor->entity,
-			cursor->project, run->courier.run_id);
-		return err < 0 ? err : payload_stream(&run->body, &stream);
+		int err = courier_stream(&run->courier, &run->body);
+		return err < 0 ? err
+			       : payload_stream_url(&run->url, o->base_url, cursor->entity,
+					 cursor->project, run->courier.run_id);
 	}
 	run->courier.busy = true;
 	int err = payload_graphql_url(&run->url, o->base_url);
@@ -132,17 +131,18 @@ static int send_request(struct forwarded *run, enum courier_want want) {
 
 static bool start_request(struct forwarded *run, enum courier_want want, uint64_t now_ns) {
 	int err = send_request(run, want);
+	if (err == 0) {
+		run->forward->in_flight++;
+		return true;
+	}
+	buf_finish(&run->body);
 	if (err == -EINVAL) {
 		/* What the trainer gave is no JSON of its kind, or the address is none: nobody can send it. */
 		courier_unsendable(&run->courier);
-		return false;
-	}
-	if (err < 0) {
+	} else {
 		courier_not_sent(&run->courier, now_ns);
-		return false;
 	}
-	run->forward->in_flight++;
-	return true;
+	return false;
 }
 
 /* ---- turns ---- */

@@ -32,14 +32,16 @@ int payload_resume_status(
 	struct buf *out, const char *entity, const char *project, const char *run_id);
 
 struct payload_stream {
-	int64_t offset;      /* the number of the first line */
-	struct text history; /* JSON texts of lines, commas between them; empty: none */
+	bool lines; /* they stand in `out` already, behind what payload_stream_begin wrote */
 	const char *summary; /* a JSON object (NaN allowed); NULL: none */
 	bool complete;
 	int32_t exit_code;
 };
 
-/* A file_stream body; with nothing in it, a heartbeat: {}. 0 or -ENOMEM. */
+/* A file_stream body is written around its lines, so that nobody copies them: this, the lines by whoever
+ * has them (JSON texts, commas between them), payload_stream. offset: the number of the first. 0 or -ENOMEM. */
+int payload_stream_begin(struct buf *out, int64_t offset);
+/* The rest, or all of it without lines; with nothing in it, a heartbeat: {}. 0 or -ENOMEM. */
 int payload_stream(struct buf *out, const struct payload_stream *stream);
 
 /* Addresses; entity, project and run are percent-escaped, slashes at the end of a base are left out. 0 or

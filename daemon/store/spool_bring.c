@@ -131,11 +131,12 @@ static int bring_run(struct db *db, int64_t run, struct forward_visit *v) {
 	return err;
 }
 
-/* Whether the batch has room for it; as one more JSON text. */
-static int take_line(sqlite3_stmt *st, struct forward_visit *v, bool *ret_taken) {
+/* Whether the batch, which begins at `begin`, has room for it; as one more JSON text. */
+static int take_line(sqlite3_stmt *st, struct forward_visit *v, size_t begin, bool *ret_taken) {
 	const char *json = (const char *)sqlite3_column_text(st, 3);
 	size_t len = (size_t)sqlite3_column_bytes(st, 3);
-	*ret_taken = json != NULL && (v->n_lines == 0 || v->content.len + len <= v->bytes_max);
+	*ret_taken =
+		json != NULL && (v->n_lines == 0 || v->content.len - begin + len <= v->bytes_max);
 	if (!*ret_taken) {
 		return json == NULL ? -ENOMEM : 0;
 	}
@@ -159,7 +160,7 @@ static int bring_lines(struct db *db, int64_t run, struct forward_visit *v) {
 		(void)sqlite3_bind_int64(st, 2, v->cursor.accepted);
 		(void)sqlite3_bind_int64(st, 3, v->lines_max);
 	}
-	buf_clear(&v->content);
+	size_t begin = v->content.len;
 	v->n_lines = 0;
 	v->first = v->cursor.accepted;
 	for (bool taken = true; err == 0 && taken;) {
@@ -172,7 +173,7 @@ static int bring_lines(struct db *db, int64_t run, struct forward_visit *v) {
 			err = -ENODATA;
 			break;
 		}
-		err = take_line(st, v, &taken);
+		err = take_line(st, v, begin, &taken);
 	}
 	(void)sqlite3_finalize(st);
 	return err;

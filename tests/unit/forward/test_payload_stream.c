@@ -9,9 +9,15 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-static void assert_body(const struct payload_stream *stream, const char *expected) {
+/* lines: NULL or what stands between the beginning and the rest. */
+static void assert_body_of(int64_t offset, const char *lines, const struct payload_stream *stream,
+	const char *expected) {
 	struct buf out = {0};
 
+	if (lines != NULL) {
+		assert_int_equal(payload_stream_begin(&out, offset), 0);
+		assert_int_equal(buf_append(&out, lines, strlen(lines)), 0);
+	}
 	assert_int_equal(payload_stream(&out, stream), 0);
 	assert_string_equal(buf_text(&out), expected);
 	json_t *body = json_loads(buf_text(&out), JSON_REJECT_DUPLICATES, NULL);
@@ -20,47 +26,45 @@ static void assert_body(const struct payload_stream *stream, const char *expecte
 	buf_finish(&out);
 }
 
-static struct text lines(const char *text) {
-	return text_of(text, strlen(text));
+static void assert_body(const struct payload_stream *stream, const char *expected) {
+	assert_body_of(0, NULL, stream, expected);
 }
 
 static void with_nothing_to_say_it_is_a_heartbeat(void **state) {
 	(void)state;
-	/* The offset and the exit code of nothing are nothing. */
-	assert_body(&(struct payload_stream){.offset = 7, .exit_code = 1}, "{}");
+	/* The exit code of nothing is nothing. */
+	assert_body(&(struct payload_stream){.exit_code = 1}, "{}");
 }
 
 static void lines_are_passed_on_as_they_were_kept(void **state) {
 	(void)state;
-	assert_body(&(struct payload_stream){.offset = 3,
-			    .history = lines("\"{\\\"_step\\\":3,\\\"x\\\":NaN}\","
-					     "\"{\\\"_step\\\":4}\"")},
+	assert_body_of(3, "\"{\\\"_step\\\":3,\\\"x\\\":NaN}\",\"{\\\"_step\\\":4}\"",
+		&(struct payload_stream){.lines = true},
 		"{\"files\":{\"wandb-history.jsonl\":{\"offset\":3,\"content\":["
 		"\"{\\\"_step\\\":3,\\\"x\\\":NaN}\",\"{\\\"_step\\\":4}\"]}}}");
 }
 
 static void an_offset_may_be_as_large_as_a_run_is_long(void **state) {
 	(void)state;
-	assert_body(&(struct payload_stream){.offset = INT64_MAX, .history = lines("\"{}\"")},
+	assert_body_of(INT64_MAX, "\"{}\"", &(struct payload_stream){.lines = true},
 		"{\"files\":{\"wandb-history.jsonl\":{\"offset\":9223372036854775807,"
 		"\"content\":[\"{}\"]}}}");
 }
 
 static void the_summary_is_the_first_line_of_its_file_each_time(void **state) {
 	(void)state;
-	assert_body(&(struct payload_stream){.offset = 9,
-			    .summary = "{\"a\":NaN,\"t\":\"x\\\"\",\"u\":\"\xc3\xa9\"}"},
+	assert_body(
+		&(struct payload_stream){
+			.summary = "{\"a\":NaN,\"t\":\"x\\\"\",\"u\":\"\xc3\xa9\"}"},
 		"{\"files\":{\"wandb-summary.json\":{\"offset\":0,\"content\":["
 		"\"{\\\"a\\\":NaN,\\\"t\\\":\\\"x\\\\\\\"\\\",\\\"u\\\":\\\"\xc3\xa9\\\"}\"]}}}");
 }
 
 static void the_last_one_carries_the_rest_and_the_exit_code(void **state) {
 	(void)state;
-	assert_body(&(struct payload_stream){.offset = 2,
-			    .history = lines("\"{}\""),
-			    .summary = "{}",
-			    .complete = true,
-			    .exit_code = 1},
+	assert_body_of(2, "\"{}\"",
+		&(struct payload_stream){
+			.lines = true, .summary = "{}", .complete = true, .exit_code = 1},
 		"{\"files\":{\"wandb-history.jsonl\":{\"offset\":2,\"content\":[\"{}\"]},"
 		"\"wandb-summary.json\":{\"offset\":0,\"content\":[\"{}\"]}},"
 		"\"complete\":true,\"exitcode\":1}");

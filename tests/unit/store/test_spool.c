@@ -79,6 +79,7 @@ static struct forward_visit *visit(struct forward_visit *v, int expected) {
 		v->lines_max = 100;
 		v->bytes_max = 1u << 20;
 	}
+	buf_clear(&v->content);
 	assert_int_equal(spool_visit(&db, v), expected);
 	return v;
 }
