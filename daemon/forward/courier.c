@@ -67,8 +67,9 @@ void courier_doubt(struct courier *c) {
 }
 
 void courier_wake(struct courier *c) {
-	if (c->state == COURIER_WAITING && c->host_trouble) {
+	if (c->state == COURIER_WAITING && c->host_trouble && !c->told_to_wait && !c->woken) {
 		c->not_before_ns = 0;
+		c->woken = true;
 	}
 }
 

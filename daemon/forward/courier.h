@@ -94,6 +94,8 @@ struct courier {
 	bool host_trouble; /* its trouble is W&B's or the network's, not the run's own */
 	char words[256];
 	uint32_t n_failed;
+	bool told_to_wait; /* not_before is W&B's own word */
+	bool woken;        /* since it last got through */
 	uint64_t not_before_ns;
 };
 
@@ -108,7 +110,8 @@ void courier_doubt(struct courier *c);
 void courier_retry(struct courier *c);
 /* Somebody wants it to go on, parked or not. take_over: behind whatever W&B has. */
 void courier_resume(struct courier *c, bool take_over);
-/* The trouble others had is over. */
+/* The trouble others had is over. Tried at once, and if that fails again when its own time has come: the trouble may be
+ * this run's alone. */
 void courier_wake(struct courier *c);
 
 /* What it wants. COURIER_NOTHING: not before *ret_when_ns (UINT64_MAX: not until something happens). */

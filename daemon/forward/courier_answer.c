@@ -71,13 +71,13 @@ static void find_words(struct answer *a) {
 	}
 }
 
-static uint64_t wait_ms(const struct courier *c, const struct answer *a, enum verdict verdict) {
+static uint64_t wait_ms(struct courier *c, const struct answer *a, enum verdict verdict) {
 	int64_t told_ms = a->response->retry_after.data == NULL
 				  ? -1
 				  : retry_after_ms(a->response->retry_after, a->now_s);
-	uint64_t own_ms = retry_wait_ms(verdict, c->n_failed, a->chance);
+	c->told_to_wait = told_ms >= 0;
 	if (told_ms < 0) {
-		return own_ms;
+		return retry_wait_ms(verdict, c->n_failed, a->chance);
 	}
 	/* Exactly when it was told, everybody would come at once. */
 	return (uint64_t)told_ms + (uint64_t)(a->chance * 1000);
@@ -96,6 +96,7 @@ static void fail(struct courier *c, const struct answer *a, enum verdict verdict
 
 static void succeed(struct courier *c) {
 	c->n_failed = 0;
+	c->woken = false;
 	if (c->cursor.parked == NULL) {
 		c->state = COURIER_WELL;
 		c->words[0] = '\0';

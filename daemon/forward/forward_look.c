@@ -46,11 +46,16 @@ static void say_refusal(struct forward *f, struct forwarded *run) {
 	}
 }
 
+/* One that fails again and again while others get through says nothing of the host. */
+static bool begins_to_fail(const struct courier *c) {
+	return c->state == COURIER_WAITING && c->host_trouble && c->n_failed == 1;
+}
+
 void trouble_look(struct forward *f, struct forwarded *run, bool answered) {
 	const struct courier *c = &run->courier;
 	if (c->state == COURIER_REFUSED) {
 		say_refusal(f, run);
-	} else if (c->state == COURIER_WAITING && c->host_trouble && answered && !f->broken) {
+	} else if (answered && !f->broken && begins_to_fail(c)) {
 		f->broken = true;
 		f->broken_since = clock_wall();
 		log_warning(

@@ -515,6 +515,42 @@ static void an_outage_holds_no_lines_and_backs_off(void **state) {
 	assert_int_equal(w.cursor.accepted, 100);
 }
 
+static void who_is_woken_and_fails_again_waits_for_his_own_time(void **state) {
+	(void)state;
+	w.lines = 1;
+	begin_new();
+	stream(503, "busy");
+	courier_wake(&w.c);
+	uint64_t before_ns = w.now_ns;
+	stream(503, "busy");
+	assert_int_equal(w.now_ns, before_ns);
+	courier_wake(&w.c);
+	stream(200, "{}");
+	assert_int_equal(w.now_ns, before_ns + 4 * S);
+	courier_note(&w.c, w.lines = 2, false, false);
+	stream(503, "busy");
+	before_ns = w.now_ns;
+	courier_wake(&w.c); /* it had got through */
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STREAM);
+	assert_int_equal(w.now_ns, before_ns);
+}
+
+static void a_wait_that_wandb_named_is_not_cut_short(void **state) {
+	(void)state;
+	w.lines = 1;
+	begin_new();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STREAM);
+	struct buf body = {0};
+	assert_int_equal(courier_stream(&w.c, &body), 0);
+	buf_finish(&body);
+	struct http_response r = {.status = 503, .retry_after = text_of("30", 2)};
+	courier_answered(&w.c, COURIER_STREAM, &r, w.now_ns, 1e9, 0);
+	courier_wake(&w.c);
+	uint64_t before_ns = w.now_ns;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STREAM);
+	assert_int_equal(w.now_ns, before_ns + 30 * S);
+}
+
 static void a_refused_key_is_probed_slowly_and_nothing_is_lost(void **state) {
 	(void)state;
 	w.lines = 2;
@@ -723,6 +759,8 @@ int main(void) {
 		TEST(a_resume_while_it_is_busy_is_not_forgotten),
 		TEST(a_deleted_id_is_said_plainly_and_parked),
 		TEST(an_outage_holds_no_lines_and_backs_off),
+		TEST(who_is_woken_and_fails_again_waits_for_his_own_time),
+		TEST(a_wait_that_wandb_named_is_not_cut_short),
 		TEST(a_refused_key_is_probed_slowly_and_nothing_is_lost),
 		TEST(without_a_key_it_waits_for_one),
 		TEST(a_line_that_is_not_taken_is_found_and_set_aside),
