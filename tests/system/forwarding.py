@@ -4,6 +4,7 @@ import math
 
 from fake_wandb import HISTORY
 from harness import Daemon, number, query_database, wait_until
+from wire import QUERY, REPLY, Wire
 import workload
 
 KEY = "a" * 40  # the stand-in's own
@@ -38,6 +39,13 @@ class ForwardingDaemon(Daemon):
     def told(self, run):
         """What `status` says of its forwarding."""
         return self.status(run).get("forward", {})
+
+    def ask(self, **what):
+        """QUERY sync: as `sae-metricsd sync` asks a daemon. Returns its words."""
+        with Wire(self.socket) as wire:
+            wire.hello(role=2)
+            wire.send(QUERY, 1, "sync", what)
+            return wire.until(REPLY)[3]
 
     def wait_for_end(self, run):
         wait_until(lambda: self.forwards(run).get("completed") == 1 and self.forwards(run)["pending"] == 0,
