@@ -1,5 +1,6 @@
 #include "drain.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@ struct drain {
 	struct store *store;
 	struct forward *forward;
 	uv_timer_t look;
-	int64_t pending; /* when last looked */
+	uint64_t progress; /* when last looked */
 	uint64_t progress_ns;
 	bool ending;
 	int result;
@@ -67,10 +68,11 @@ static void on_look(uv_timer_t *timer) {
 	uint64_t now_ns = clock_mono_ns();
 
 	forward_look_all(d->forward, clock_wall(), &all);
-	if (all.pending != d->pending || all.state == FORWARD_OK) {
+	uint64_t progress = forward_progress(d->forward);
+	if (progress != d->progress) {
 		d->progress_ns = now_ns;
 	}
-	d->pending = all.pending;
+	d->progress = progress;
 	if (d->options->on_progress != NULL) {
 		d->options->on_progress(d->options->user, &all);
 	}
@@ -149,6 +151,9 @@ static int begin(struct drain *d) {
 
 int drain_run(const struct drain_options *options, char ret_words[256]) {
 	struct drain d = {.options = options};
+	/* A peer that resets, and a limit on the size of files, are answers like others. */
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 	int err = uv_loop_init(&d.loop);
 	if (err < 0) {
 		snprintf(ret_words, 256, "%s", strerror(-err));

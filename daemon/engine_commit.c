@@ -240,6 +240,7 @@ static void on_rejected(void *user, const struct run_cut *cut, const char *words
 			words);
 		list_append(&e->rejected, &rejected->link);
 	}
+	engine_forward_rejected(e, cut);
 	feed_forget(e, feed_of(cut->run),
 		&(struct msg_refusal){.code = REFUSE_STORAGE, .words = text_from(words)});
 	resume_held(e); /* others may have waited for what it held */

@@ -70,7 +70,7 @@ void engine_forward_close(struct engine *e, struct closing *closing) {
 
 void engine_forward_again(struct engine *e) {
 	if (e->forward != NULL) {
-		forward_forget_all(e->forward);
+		forward_doubt_all(e->forward);
 		add_open(e);
 	}
 }
@@ -101,6 +101,12 @@ void engine_forward_committed(struct engine *e, struct feed *feed, const struct 
 	bool ended = cut->row.ended > 0 && strcmp(cut->row.state, "crashed") != 0;
 	forward_note(
 		e->forward, cut->run_id, cut->forward_lines, ended, says_news(feed, &cut->row));
+}
+
+void engine_forward_rejected(struct engine *e, const struct run_cut *cut) {
+	if (e->forward != NULL && cut->row.forwards) {
+		forward_note(e->forward, cut->run_id, 0, true, false);
+	}
 }
 
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open) {

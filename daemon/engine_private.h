@@ -188,6 +188,8 @@ void engine_forward_close(struct engine *e, struct closing *closing);
 /* The database is not what was thought. */
 void engine_forward_again(struct engine *e);
 void engine_forward_committed(struct engine *e, struct feed *feed, const struct run_cut *cut);
+/* It ends where it is: nothing more of it is stored. */
+void engine_forward_rejected(struct engine *e, const struct run_cut *cut);
 /* A stream opened: its user may have handed a key over. */
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open);
 

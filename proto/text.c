@@ -75,6 +75,18 @@ size_t text_fit(struct text text, size_t max) {
 	return max;
 }
 
+void text_mend_end(char *words) {
+	size_t len = strlen(words), at = len;
+	while (at > 0 && len - at < 3 && ((uint8_t)words[at - 1] & 0xc0) == 0x80) {
+		at--;
+	}
+	uint8_t lead = at > 0 ? (uint8_t)words[at - 1] : 0;
+	size_t whole = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+	if (whole > 1 && len - (at - 1) < whole) {
+		words[at - 1] = '\0';
+	}
+}
+
 const char *text_quote(struct text text, char out[TEXT_QUOTE_SIZE]) {
 	size_t len = text.len < TEXT_QUOTE_SIZE ? text.len : TEXT_QUOTE_SIZE - 1;
 

@@ -14,6 +14,9 @@ bool text_equal(struct text a, struct text b);
 /* How many bytes of it fit into `max` without a character being cut. */
 size_t text_fit(struct text text, size_t max);
 
+/* Takes a character that was cut off from the end of what was written into a buffer too short for it. */
+void text_mend_end(char *words);
+
 /* Room for a peer's text in a sentence of ours. */
 #define TEXT_QUOTE_SIZE 48u
 

@@ -22,7 +22,8 @@ struct forward_cursor {            /* owns its texts */
 	bool has_step;    /* of the newest that W&B accepted */
 	uint32_t step;
 	double time;
-	bool completed;                                           /* W&B was told of the end */
+	bool own_key;   /* sent with a key of its user's, never with the host's */
+	bool completed; /* W&B was told of the end */
 	char *storage_id, *entity, *project, *display_name, *url; /* as W&B calls it */
 	char *parked; /* why nothing is sent until somebody says otherwise; NULL: it goes on */
 };

@@ -61,6 +61,13 @@ void courier_note(struct courier *c, int64_t lines, bool ended, bool about_chang
 	c->about_news |= about_changed;
 }
 
+void courier_keep_own_key(struct courier *c) {
+	c->cursor.own_key = true;
+	if (c->save == FORWARD_SAVE_NOTHING) {
+		c->save = FORWARD_SAVE_CURSOR;
+	}
+}
+
 void courier_doubt(struct courier *c) {
 	c->known = false;
 	courier_drop_lines(c);
@@ -74,6 +81,7 @@ void courier_wake(struct courier *c) {
 }
 
 void courier_retry(struct courier *c) {
+	c->retry_wanted = c->busy; /* the answer under way is to what was before */
 	c->not_before_ns = 0;
 	c->n_failed = 0;
 	if (c->state != COURIER_WELL && c->cursor.parked == NULL) {
@@ -87,7 +95,7 @@ static void begin_again(struct courier *c, bool take_over) {
 	c->cursor.parked = NULL;
 	c->state = COURIER_WELL;
 	c->words[0] = '\0';
-	c->introduced = c->checked = c->has_read = c->doubted = false;
+	c->introduced = c->checked = c->has_read = c->doubted = c->without_config = false;
 	c->stand_in = -1;
 	if (take_over) {
 		c->cursor.has_base = false;
@@ -148,13 +156,13 @@ static uint64_t transmit_ns(const struct courier *c) {
 }
 
 static enum courier_want next_stream(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
-	if (c->n_lines > 0) {
+	if (c->n_lines > 0 || c->probing) {
 		return COURIER_STREAM;
 	}
 	bool at_once = c->catching_up || c->ended || c->policy->once;
 	uint64_t due_ns = at_once ? 0 : transmit_ns(c);
 	if ((!is_all_sent(c) || c->news) && is_due(due_ns, now_ns, when_ns)) {
-		return COURIER_VISIT;
+		return COURIER_FETCH;
 	}
 	if (is_all_sent(c) && c->ended && !c->news && !c->cursor.completed) {
 		return COURIER_STREAM;
@@ -175,8 +183,13 @@ static bool is_held(const struct courier *c) {
 	return c->cursor.parked != NULL || !c->has_key;
 }
 
+/* The end included; but for what it may still say of itself. */
+static bool has_all(const struct courier *c) {
+	return c->cursor.completed && c->ended && is_all_sent(c) && !c->telling;
+}
+
 static enum courier_want next_free(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
-	if (c->cursor.completed && is_all_sent(c) && c->ended) {
+	if (has_all(c) && !c->about_news) {
 		return c->news ? COURIER_VISIT : COURIER_NOTHING;
 	}
 	if (needs_upsert(c, now_ns, when_ns)) {
@@ -213,13 +226,16 @@ bool courier_done(const struct courier *c) {
 	if (c->gone) {
 		return true;
 	}
-	if (!c->known || c->busy || c->news || c->save != FORWARD_SAVE_NOTHING || !is_all_sent(c)) {
+	if (!c->known || c->busy || c->news || c->about_news || c->save != FORWARD_SAVE_NOTHING ||
+		!is_all_sent(c)) {
 		return false;
 	}
 	if (c->ended) {
-		return c->cursor.completed;
+		return has_all(c);
 	}
-	return c->policy->once && c->introduced && c->checked && !courier_summary_is_new(c);
+	/* Nothing more is owed of a run that only W&B can call crashed; should it go on, that is news. */
+	bool owes_nothing = c->introduced && c->checked && !courier_summary_is_new(c);
+	return (c->policy->once || c->silent) && owes_nothing;
 }
 
 /* ---- visits ---- */
@@ -239,7 +255,7 @@ static bool fetches_lines(const struct courier *c, uint64_t now_ns) {
 	       (c->catching_up || c->ended || is_due(transmit_ns(c), now_ns, &when_ns));
 }
 
-struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns) {
+struct forward_visit *courier_visit(struct courier *c, bool may_fetch, uint64_t now_ns) {
 	struct forward_visit *v = forward_visit_create(c->run_id);
 	if (v == NULL || forward_cursor_copy(&v->cursor, &c->cursor) < 0) {
 		forward_visit_destroy(v);
@@ -255,7 +271,7 @@ struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns) {
 	v->look_at = c->look_at;
 	v->want_about = needs_upsert(c, now_ns, &(uint64_t){UINT64_MAX});
 	v->want_summary = true;
-	if (fetches_lines(c, now_ns)) {
+	if (may_fetch && fetches_lines(c, now_ns)) {
 		c->number = c->cursor.base + c->cursor.accepted;
 		if (payload_stream_begin(&v->content, c->number) < 0) {
 			forward_visit_destroy(v);
@@ -267,6 +283,7 @@ struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns) {
 		c->looked_ns = now_ns;
 	}
 	c->news = false;
+	c->telling |= c->about_news && v->want_about;
 	c->about_news = c->about_news && !v->want_about;
 	c->busy = true;
 	return v;
@@ -318,12 +335,28 @@ static void notice_database(struct courier *c, const struct forward_visit *v) {
 	}
 }
 
+static void take_about(struct courier *c, struct forward_visit *v) {
+	struct forward_about about = c->about;
+	c->about = v->about;
+	v->about = about;
+	if (c->without_config) {
+		free(c->about.config_json);
+		c->about.config_json = NULL;
+	}
+	c->has_about = true;
+	c->introduced = false; /* it is to be told */
+}
+
 static void take_visit(struct courier *c, struct forward_visit *v) {
 	notice_database(c, v);
 	struct forward_cursor cursor = c->cursor;
 	c->cursor = v->cursor;
 	v->cursor = cursor;
 	c->known = true;
+	if (c->state == COURIER_WAITING && !c->host_trouble && c->n_failed == 0) {
+		c->state = COURIER_WELL; /* the database is there again */
+		c->words[0] = '\0';
+	}
 	c->lines = v->lines > c->lines || !c->news ? v->lines : c->lines;
 	c->ended = v->ended;
 	c->silent = v->silent;
@@ -335,11 +368,7 @@ static void take_visit(struct courier *c, struct forward_visit *v) {
 	c->event[0] = '\0';
 	take_summary(c, v);
 	if (v->want_about) {
-		struct forward_about about = c->about;
-		c->about = v->about;
-		v->about = about;
-		c->has_about = true;
-		c->introduced = false; /* it is to be told */
+		take_about(c, v);
 	}
 	if (v->lines_max > 0) {
 		take_lines(c, v);
@@ -359,6 +388,9 @@ static void take_visit(struct courier *c, struct forward_visit *v) {
 }
 
 void courier_resume_if_wanted(struct courier *c) {
+	if (c->retry_wanted) {
+		courier_retry(c);
+	}
 	if (c->resume_wanted && c->known) {
 		bool take_over = c->take_over_wanted;
 		c->resume_wanted = c->take_over_wanted = false;
@@ -374,7 +406,8 @@ void courier_visited(struct courier *c, struct forward_visit *v, int status, uin
 		return;
 	}
 	c->news = true;
-	c->about_news |= v->want_about;
+	c->about_news |= c->telling;
+	c->telling = false;
 	if (status == -ENOENT) {
 		c->gone = true;
 	} else if (status == -EXDEV) {
@@ -386,6 +419,9 @@ void courier_visited(struct courier *c, struct forward_visit *v, int status, uin
 		courier_park(c, "a line is missing in the database: what follows it is not sent");
 	} else {
 		c->not_before_ns = now_ns + VISIT_AGAIN_MS * NS_PER_MS;
+		c->state = COURIER_WAITING;
+		c->host_trouble = false;
+		snprintf(c->words, sizeof c->words, "the database: %s", strerror(-status));
 	}
 }
 
@@ -394,8 +430,11 @@ void courier_visited(struct courier *c, struct forward_visit *v, int status, uin
 int courier_stream(struct courier *c, struct buf *out) {
 	bool is_last = c->cursor.accepted + c->n_lines >= c->lines && c->ended && !c->news;
 
-	bool lean = c->lean && c->n_lines > 0;
-	c->asks_summary = courier_summary_is_new(c) && !lean;
+	/* The summary is of the newest line, so it goes with that one. */
+	bool lean = c->probing || (c->lean && c->n_lines > 0);
+	bool reaches_end = c->cursor.accepted + c->n_lines >= c->lines;
+	assert(c->cursor.has_base);
+	c->asks_summary = reaches_end && courier_summary_is_new(c) && !lean;
 	c->asks_complete = is_last && !lean && !c->cursor.completed;
 	struct payload_stream stream = {
 		.lines = c->n_lines > 0,

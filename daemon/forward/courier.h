@@ -25,7 +25,8 @@ extern const struct courier_policy courier_default_policy;
 
 enum courier_want {
 	COURIER_NOTHING, /* until the time named, or news */
-	COURIER_VISIT,
+	COURIER_VISIT,   /* the database */
+	COURIER_FETCH,   /* a visit that brings lines, which take room until they are sent */
 	COURIER_UPSERT,
 	COURIER_STATUS,
 	COURIER_STREAM
@@ -64,7 +65,8 @@ struct courier {
 
 	/* What the next visit is for. */
 	bool news;       /* there is more than was seen */
-	bool about_news; /* it says something new of itself */
+	bool about_news; /* it says something new of itself … */
+	bool telling;    /* … which is on its way to W&B */
 	enum forward_save save;
 	int64_t server_lines, server_step;
 	int64_t refuse;
@@ -77,8 +79,9 @@ struct courier {
 
 	/* The conversation. */
 	bool introduced, checked;
-	bool has_read;      /* of two reads, the first */
-	int64_t read_lines; /* what it said */
+	bool has_read;                 /* of two reads, the first */
+	int64_t read_lines, read_step; /* what it said */
+	uint64_t read_since_ns;        /* since when it says so */
 	uint64_t read_at_ns;
 	uint64_t upsert_ns, sent_ns, looked_ns; /* the last of each; 0: none yet */
 	bool catching_up;                       /* there was more than fitted */
@@ -86,9 +89,11 @@ struct courier {
 	bool asks_summary, asks_complete;
 	size_t bytes_max;
 	int64_t lines_max, stand_in;
+	bool probing, empty_taken; /* is it the line, or would nothing be taken at all? */
+	bool without_config;       /* W&B did not take it */
 	bool doubted; /* W&B said 404 once: it is introduced again before that is believed */
 	bool stop_wanted;
-	bool resume_wanted, take_over_wanted; /* once it is known how it stands */
+	bool retry_wanted, resume_wanted, take_over_wanted; /* once it is known how it stands */
 
 	enum courier_state state;
 	bool host_trouble; /* its trouble is W&B's or the network's, not the run's own */
@@ -104,6 +109,8 @@ void courier_finish(struct courier *c);
 
 /* The database has so many lines for it by now. */
 void courier_note(struct courier *c, int64_t lines, bool ended, bool about_changed);
+/* Its user's own key is to be the only one it is sent with. */
+void courier_keep_own_key(struct courier *c);
 /* What it knows of the database may not be true any more. */
 void courier_doubt(struct courier *c);
 /* Whatever it waits for may have come: tried at once. */
@@ -120,7 +127,7 @@ enum courier_want courier_next(const struct courier *c, uint64_t now_ns, uint64_
 bool courier_done(const struct courier *c);
 
 /* NULL when memory is short (nothing has changed). It is busy from here to courier_visited. */
-struct forward_visit *courier_visit(struct courier *c, uint64_t now_ns);
+struct forward_visit *courier_visit(struct courier *c, bool may_fetch, uint64_t now_ns);
 /* Takes what the visit brought; the visit stays the caller's. */
 void courier_visited(struct courier *c, struct forward_visit *v, int status, uint64_t now_ns);
 

@@ -8,9 +8,13 @@
 
 #include "courier_private.h"
 #include "payload.h"
+#include "text.h"
 
 #define NS_PER_MS    1000000ull
 #define LINES_MAX    100000
+#define SAID_MAX     230u /* of W&B's words: the status follows */
+#define WAIT_MIN_MS  1000u
+#define LAG_PATIENCE 12u /* reads in which a count may still grow to what was accepted: a minute */
 #define TIME_SLACK_S 0.001 /* clocks go through other people's JSON */
 
 /* ---- trouble ---- */
@@ -19,6 +23,7 @@ static void set_words(struct courier *c, const char *format, va_list args)
 	__attribute__((format(printf, 2, 0)));
 static void set_words(struct courier *c, const char *format, va_list args) {
 	(void)vsnprintf(c->words, sizeof c->words, format, args);
+	text_mend_end(c->words);
 }
 
 static void say(struct courier *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -65,22 +70,34 @@ static void find_words(struct answer *a) {
 			"HTTP %d, it is at %.*s now: set base_url to that", r->status,
 			(int)(r->location.len < 160 ? r->location.len : 160), r->location.data);
 	} else if (said[0] != '\0') {
-		snprintf(a->words, sizeof a->words, "%.230s (HTTP %d)", said, r->status);
+		said[text_fit(text_of(said, strlen(said)), SAID_MAX)] = '\0';
+		snprintf(a->words, sizeof a->words, "%s (HTTP %d)", said, r->status);
 	} else {
 		snprintf(a->words, sizeof a->words, "HTTP %d", r->status);
 	}
+	text_mend_end(a->words);
 }
 
+/* What W&B says counts, but nobody is let ask without a pause, nor for a key that was refused sooner than slowly. */
 static uint64_t wait_ms(struct courier *c, const struct answer *a, enum verdict verdict) {
 	int64_t told_ms = a->response->retry_after.data == NULL
 				  ? -1
 				  : retry_after_ms(a->response->retry_after, a->now_s);
+	uint64_t own_ms = retry_wait_ms(verdict, c->n_failed, a->chance);
+	uint64_t least_ms = verdict == VERDICT_AGAIN ? WAIT_MIN_MS : own_ms;
 	c->told_to_wait = told_ms >= 0;
 	if (told_ms < 0) {
-		return retry_wait_ms(verdict, c->n_failed, a->chance);
+		return own_ms;
 	}
 	/* Exactly when it was told, everybody would come at once. */
-	return (uint64_t)told_ms + (uint64_t)(a->chance * 1000);
+	uint64_t ms = (uint64_t)told_ms > least_ms ? (uint64_t)told_ms : least_ms;
+	return ms + (uint64_t)(a->chance * 1000);
+}
+
+/* Whether everybody's requests would fare the same. */
+static bool is_the_hosts(const struct http_response *r) {
+	return r->transport != TRANSPORT_DONE || r->status == 408 || r->status == 429 ||
+	       (r->status >= 500 && r->status != 501) || (r->status >= 300 && r->status < 400);
 }
 
 /* Tried again later, whatever was at hand. */
@@ -88,7 +105,7 @@ static void fail(struct courier *c, const struct answer *a, enum verdict verdict
 	c->n_failed++;
 	c->state = verdict == VERDICT_AGAIN || verdict == VERDICT_SLOWLY ? COURIER_WAITING
 									 : COURIER_REFUSED;
-	c->host_trouble = c->state == COURIER_WAITING;
+	c->host_trouble = c->state == COURIER_WAITING && is_the_hosts(a->response);
 	say(c, "%s", a->words);
 	c->not_before_ns = a->now_ns + wait_ms(c, a, verdict) * NS_PER_MS;
 	courier_drop_lines(c);
@@ -184,6 +201,7 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct a
 	learn(c, u);
 	succeed(c);
 	c->introduced = true;
+	c->telling = false;
 	c->upsert_ns = a->now_ns;
 	forward_about_finish(&c->about);
 	c->has_about = false;
@@ -202,16 +220,39 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct a
 	}
 }
 
+/* What it says of itself is not taken. Its lines are worth more. */
+static bool go_on_without(struct courier *c, const struct answer *a) {
+	if (c->cursor.has_base) {
+		snprintf(c->event, sizeof c->event,
+			"W&B did not take what the run says of itself: %s", a->words);
+		c->introduced = true;
+		c->telling = false;
+		c->upsert_ns = a->now_ns;
+	} else if (!c->without_config && c->about.config_json != NULL) {
+		snprintf(c->event, sizeof c->event, "W&B did not take the run's config: %s",
+			a->words);
+		free(c->about.config_json);
+		c->about.config_json = NULL;
+		c->without_config = true;
+	} else {
+		return false;
+	}
+	c->save = FORWARD_SAVE_CURSOR;
+	return true;
+}
+
 static void upsert_refused(struct courier *c, struct answer *a) {
+	bool is_wandb = a->response->body.len > 0 && a->response->body.data[0] == '{';
 	if (reply_says_deleted(a->words)) {
 		courier_park(c,
 			"%s. W&B never takes a deleted id again: the run is kept here, and needs "
 			"another id to be logged there",
 			a->words);
-	} else if (a->verdict == VERDICT_GONE && a->response->transport == TRANSPORT_DONE &&
-		   (a->response->body.len == 0 || a->response->body.data[0] != '{')) {
+	} else if (a->response->status == 409) {
+		fail(c, a, VERDICT_AGAIN); /* two of them at once, as after a lost answer */
+	} else if (a->verdict == VERDICT_GONE && !is_wandb) {
 		fail(c, a, VERDICT_SLOWLY); /* no W&B at this address */
-	} else {
+	} else if (a->verdict == VERDICT_GONE || !go_on_without(c, a)) {
 		courier_park(c, "%s", a->words);
 	}
 }
@@ -237,33 +278,61 @@ static void upsert_answered(struct courier *c, struct answer *a) {
 
 /* ---- RunResumeStatus ---- */
 
-/* Before the first line: its count once two reads agree. */
-static void read_base(struct courier *c, const struct reply_resume *r, const struct answer *a) {
-	int64_t lines = r->exists && r->history_lines > 0 ? r->history_lines : 0;
-	if (!c->has_read || c->read_lines != lines) {
+/* Whether it has said so for long enough: twice, or for as long as a count may lag where it is below what it
+ * had accepted before. */
+static bool has_settled(
+	struct courier *c, int64_t lines, int64_t step, int64_t accepted, const struct answer *a) {
+	bool same = c->has_read && c->read_lines == lines && c->read_step == step;
+	c->read_at_ns = a->now_ns;
+	if (!same) {
 		c->has_read = true;
 		c->read_lines = lines;
-		c->read_at_ns = a->now_ns;
-		return;
+		c->read_step = step;
+		c->read_since_ns = a->now_ns;
+		return false;
 	}
-	/* Without a step, lines are taken to be of steps 0, 1, 2, … */
+	uint64_t patience_ms = lines < accepted ? LAG_PATIENCE * c->policy->settle_ms : 0;
+	return a->now_ns - c->read_since_ns >= patience_ms * NS_PER_MS;
+}
+
+/* Before the first line: where to go on. */
+static void read_base(struct courier *c, const struct reply_resume *r, const struct answer *a) {
+	int64_t lines = r->exists && r->history_lines > 0 ? r->history_lines : 0;
 	int64_t step = r->exists && r->has_step ? r->step : -1;
-	step = step < lines - 1 && !r->has_step ? lines - 1 : step;
-	fix_base(c, lines, step);
+
+	/* As many lines need as many steps; a tail that lags says less. */
+	step = step < lines - 1 ? lines - 1 : step;
+	if (has_settled(c, lines, step, c->cursor.base + c->cursor.accepted, a)) {
+		fix_base(c, lines, step);
+	}
 }
 
 /* After a start: W&B's newest line must be what this database says it is. */
 static void check_base(struct courier *c, const struct reply_resume *r, const struct answer *a) {
-	int64_t newest = r->history_lines - 1 - c->cursor.base;
+	int64_t lines = r->exists && r->history_lines > 0 ? r->history_lines : 0;
+	int64_t accepted = c->cursor.base + c->cursor.accepted;
+	int64_t newest = lines - 1 - c->cursor.base;
 
-	c->checked = true;
-	c->read_at_ns = a->now_ns;
-	if (!r->exists || r->history_lines <= 0 || !r->has_step ||
-		park_if_not_alone(c, r->history_lines)) {
+	if (park_if_not_alone(c, lines)) {
 		return;
 	}
+	if (lines < accepted) {
+		if (has_settled(c, lines, r->has_step ? r->step : -1, accepted, a)) {
+			courier_park(c,
+				"W&B has %lld lines of this run, and had taken %lld: what is "
+				"missing there is not here any more (sync --take-over goes on "
+				"behind what is there)",
+				(long long)lines, (long long)accepted);
+		}
+		return;
+	}
+	c->checked = true;
+	c->read_at_ns = a->now_ns;
+	if (lines == 0 || !r->has_timestamp) {
+		return; /* only a line says where it is from */
+	}
 	c->expected = (struct forward_line){.step = (uint32_t)r->step, .time = r->timestamp};
-	c->expects_time = r->has_timestamp;
+	c->expects_time = true;
 	if (newest >= c->cursor.accepted) {
 		c->look_at = newest;
 	} else if (newest == c->cursor.accepted - 1 && c->cursor.has_step) {
@@ -307,6 +376,8 @@ static void accepted(struct courier *c, const struct answer *a) {
 	c->stop_wanted |= reply_says_stopped(a->response->body);
 	c->sent_ns = a->now_ns;
 	c->doubted = false;
+	c->empty_taken = c->probing;
+	c->probing = false;
 	if (c->n_lines > 0) {
 		cursor->accepted += c->n_lines;
 		cursor->has_step = true;
@@ -326,8 +397,16 @@ static void accepted(struct courier *c, const struct answer *a) {
 	succeed(c);
 }
 
+/* Before a line is called bad, W&B shows that it takes anything at all. */
+static void suspect_line(struct courier *c) {
+	c->probing = true;
+	c->catching_up = true;
+	courier_drop_lines(c);
+}
+
 static void refuse_line(struct courier *c, const struct answer *a) {
 	int64_t line = c->cursor.accepted;
+	c->empty_taken = false;
 	if (c->stand_in == line) {
 		courier_park(c, "W&B takes not even an empty line of step %u: %s", c->last.step,
 			a->words);
@@ -351,6 +430,11 @@ static void refuse_summary(struct courier *c, const struct answer *a) {
 
 /* Something in the request is at fault: found by leaving out half of what may be. */
 static void bisect(struct courier *c, const struct answer *a) {
+	if (c->probing) {
+		c->probing = false;
+		fail(c, a, VERDICT_SLOWLY);
+		return;
+	}
 	if (c->n_lines > 0 && (c->asks_summary || c->asks_complete)) {
 		c->lean = true;
 	} else if (c->n_lines > 1) {
@@ -359,6 +443,9 @@ static void bisect(struct courier *c, const struct answer *a) {
 			size_t half = c->lines_len / 2;
 			c->bytes_max = half > 0 ? half : 1;
 		}
+	} else if (c->n_lines == 1 && a->verdict != VERDICT_TOO_LARGE && !c->empty_taken) {
+		suspect_line(c);
+		return;
 	} else if (c->n_lines == 1) {
 		refuse_line(c, a);
 		return;
@@ -380,11 +467,12 @@ static void stream_failed(struct courier *c, struct answer *a) {
 	if (fail_commonly(c, a)) {
 		return;
 	}
-	if (a->verdict == VERDICT_GONE && !c->doubted) {
+	bool gone = a->verdict == VERDICT_GONE || a->response->status == 409;
+	if (gone && !c->doubted) {
 		c->doubted = true; /* UpsertBucket says more */
 		c->introduced = false;
 		courier_drop_lines(c);
-	} else if (a->verdict == VERDICT_GONE) {
+	} else if (gone) {
 		courier_park(c, "W&B does not know this run any more: %s", a->words);
 	} else {
 		bisect(c, a);

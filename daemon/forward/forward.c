@@ -4,11 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "budget.h"
 #include "clock.h"
 #include "credential.h"
 #include "forward_private.h"
+#include "hash.h"
 #include "log.h"
 
 /* Visits share the disk worker with commits: one at a time is enough to keep requests coming. */
@@ -22,14 +24,21 @@ static void pump(struct forward *f);
 
 /* ---- runs ---- */
 
+static struct forwarded **bucket_of(const struct forward *f, const char *run_id) {
+	return (struct forwarded **)&f->by_id[hash_text(run_id) % FORWARD_BUCKETS];
+}
+
 struct forwarded *forward_find(const struct forward *f, const char *run_id) {
-	list_for_each(link, &f->runs) {
-		struct forwarded *run = container_of(link, struct forwarded, link);
-		if (strcmp(run->courier.run_id, run_id) == 0) {
-			return run;
-		}
+	struct forwarded *run = *bucket_of(f, run_id);
+	while (run != NULL && strcmp(run->courier.run_id, run_id) != 0) {
+		run = run->next_by_id;
 	}
-	return NULL;
+	return run;
+}
+
+const char *forward_key(const struct forwarded *run) {
+	bool own = run->key != NULL || run->courier.cursor.own_key;
+	return own ? run->key : run->forward->options.key;
 }
 
 static struct forwarded *add(struct forward *f, const char *run_id) {
@@ -45,13 +54,20 @@ static struct forwarded *add(struct forward *f, const char *run_id) {
 	}
 	run->forward = f;
 	courier_init(&run->courier, run_id, &f->options.policy);
-	run->courier.has_key = f->options.key != NULL;
+	run->courier.has_key = forward_key(run) != NULL;
 	list_append(&f->runs, &run->link);
+	run->next_by_id = *bucket_of(f, run_id);
+	*bucket_of(f, run_id) = run;
 	return run;
 }
 
 /* Off the list already. */
 static void forget(struct forwarded *run) {
+	struct forwarded **at = bucket_of(run->forward, run->courier.run_id);
+	while (*at != run) {
+		at = &(*at)->next_by_id;
+	}
+	*at = run->next_by_id;
 	if (run->call != NULL) {
 		http_cancel(run->call);
 		run->forward->in_flight--;
@@ -65,9 +81,9 @@ static void forget(struct forwarded *run) {
 
 /* ---- what a courier wants ---- */
 
-static bool start_visit(struct forwarded *run, uint64_t now_ns) {
+static bool start_visit(struct forwarded *run, bool may_fetch, uint64_t now_ns) {
 	struct forward *f = run->forward;
-	struct forward_visit *visit = courier_visit(&run->courier, now_ns);
+	struct forward_visit *visit = courier_visit(&run->courier, may_fetch, now_ns);
 	if (visit == NULL) {
 		return false;
 	}
@@ -77,6 +93,8 @@ static bool start_visit(struct forwarded *run, uint64_t now_ns) {
 		return false;
 	}
 	run->visit = visit;
+	run->fetching = visit->lines_max > 0;
+	f->n_loaded += run->fetching;
 	f->visits++;
 	return true;
 }
@@ -119,7 +137,7 @@ static int send_request(struct forwarded *run, enum courier_want want) {
 	}
 	struct http_request request = {
 		.url = buf_text(&run->url),
-		.key = run->key != NULL ? run->key : f->options.key,
+		.key = forward_key(run),
 		.body = text_of((const char *)run->body.data, run->body.len),
 		.timeout_ms = timeout_ms,
 		.connect_timeout_ms = FORWARD_CONNECT_TIMEOUT_MS,
@@ -133,6 +151,7 @@ static bool start_request(struct forwarded *run, enum courier_want want, uint64_
 	int err = send_request(run, want);
 	if (err == 0) {
 		run->forward->in_flight++;
+		run->forward->n_loaded -= run->courier.n_lines > 0;
 		return true;
 	}
 	buf_finish(&run->body);
@@ -147,21 +166,32 @@ static bool start_request(struct forwarded *run, enum courier_want want, uint64_
 
 /* ---- turns ---- */
 
-/* One look at a run: true when something was begun. */
-static bool look_at(struct forwarded *run, uint64_t now_ns, uint64_t *when_ns) {
+/* Requests under way, and lines that wait in memory for one. */
+static bool has_room(const struct forward *f) {
+	return f->in_flight + f->n_loaded < (f->broken ? 1 : FORWARD_IN_FLIGHT_MAX);
+}
+
+static bool begin_visit(
+	struct forwarded *run, enum courier_want want, uint64_t now_ns, uint64_t *when_ns) {
+	struct forward *f = run->forward;
+	uint64_t blocked_ns = f->budget.blocked_ns;
+	bool may_fetch = has_room(f) && blocked_ns <= now_ns;
+	if (want == COURIER_FETCH && !may_fetch) {
+		*when_ns = blocked_ns > now_ns && blocked_ns < *when_ns ? blocked_ns : *when_ns;
+		return false;
+	}
+	return f->visits < VISITS_MAX && start_visit(run, may_fetch, now_ns);
+}
+
+static bool begin_request(
+	struct forwarded *run, enum courier_want want, uint64_t now_ns, uint64_t *when_ns) {
 	struct forward *f = run->forward;
 	uint64_t due_ns = UINT64_MAX;
-	enum courier_want want = courier_next(&run->courier, now_ns, &due_ns);
-
-	if (want == COURIER_VISIT) {
-		return f->visits < VISITS_MAX && start_visit(run, now_ns);
+	bool has_lines = run->courier.n_lines > 0; /* which have their room already */
+	if (!has_lines && !has_room(f)) {
+		return false;
 	}
-	if (want != COURIER_NOTHING) {
-		uint32_t max = f->broken ? 1 : FORWARD_IN_FLIGHT_MAX;
-		if (f->in_flight >= max || !budget_take(&f->budget, now_ns, &due_ns)) {
-			*when_ns = due_ns < *when_ns ? due_ns : *when_ns;
-			return false;
-		}
+	if (budget_take(&f->budget, now_ns, &due_ns)) {
 		if (start_request(run, want, now_ns)) {
 			return true;
 		}
@@ -171,8 +201,35 @@ static bool look_at(struct forwarded *run, uint64_t now_ns, uint64_t *when_ns) {
 	return false;
 }
 
+/* True when something was begun. */
+static bool take_turn(struct forwarded *run, uint64_t now_ns, uint64_t *when_ns) {
+	uint64_t due_ns = UINT64_MAX;
+	enum courier_want want = courier_next(&run->courier, now_ns, &due_ns);
+
+	switch (want) {
+	case COURIER_VISIT:
+	case COURIER_FETCH:
+		return begin_visit(run, want, now_ns, when_ns);
+	case COURIER_UPSERT:
+	case COURIER_STATUS:
+	case COURIER_STREAM:
+		return begin_request(run, want, now_ns, when_ns);
+	case COURIER_NOTHING:
+		break;
+	}
+	*when_ns = due_ns < *when_ns ? due_ns : *when_ns;
+	return false;
+}
+
 static void on_due(uv_timer_t *timer) {
 	pump(timer->data);
+}
+
+/* Once, when this turn of the loop has said all it has to say. */
+static void pump_soon(struct forward *f) {
+	if (!f->closing) {
+		(void)uv_timer_start(&f->due, on_due, 0, 0);
+	}
 }
 
 static void wait_until(struct forward *f, uint64_t when_ns, uint64_t now_ns) {
@@ -185,6 +242,15 @@ static void wait_until(struct forward *f, uint64_t when_ns, uint64_t now_ns) {
 	(void)uv_timer_start(&f->due, on_due, ms, 0);
 }
 
+/* Lines that wait for their request, or are being fetched. */
+static void count_loaded(struct forward *f) {
+	f->n_loaded = 0;
+	list_for_each(link, &f->runs) {
+		const struct forwarded *run = container_of(link, struct forwarded, link);
+		f->n_loaded += run->call == NULL && (run->courier.n_lines > 0 || run->fetching);
+	}
+}
+
 /* Who has had his turn goes to the end, so that a long backlog keeps nobody waiting. */
 static void pump(struct forward *f) {
 	uint64_t now_ns = clock_mono_ns(), when_ns = UINT64_MAX;
@@ -194,12 +260,13 @@ static void pump(struct forward *f) {
 		return;
 	}
 	list_init(&served);
+	count_loaded(f);
 	list_for_each(link, &f->runs) {
 		struct forwarded *run = container_of(link, struct forwarded, link);
 		if (courier_done(&run->courier) && run->key_notes == 0) {
 			list_remove(&run->link);
 			forget(run);
-		} else if (look_at(run, now_ns, &when_ns)) {
+		} else if (take_turn(run, now_ns, &when_ns)) {
 			list_remove(&run->link);
 			list_append(&served, &run->link);
 		}
@@ -215,16 +282,29 @@ static void pump(struct forward *f) {
 
 /* ---- what came of it ---- */
 
+/* From now on W&B is told of it with its own key alone, also when that is gone: the host's may be another account's. */
+static void note_own_key(struct forwarded *run) {
+	const char *host_key = run->forward->options.key;
+	struct courier *c = &run->courier;
+	bool is_other = run->key != NULL && (host_key == NULL || strcmp(run->key, host_key) != 0);
+	if (is_other && c->known && !c->gone && !c->cursor.own_key) {
+		courier_keep_own_key(c);
+	}
+}
+
 void forward_visited(struct forward *f, struct forward_visit *visit, int status) {
 	struct forwarded *run = forward_find(f, visit->run_id);
 	f->visits--;
 	if (run != NULL && run->visit == visit) { /* else it was forgotten meanwhile */
 		run->visit = NULL;
+		run->fetching = false;
 		courier_visited(&run->courier, visit, status, clock_mono_ns());
+		run->courier.has_key = forward_key(run) != NULL;
+		note_own_key(run);
 		trouble_look(f, run, false);
 	}
 	forward_visit_destroy(visit);
-	pump(f);
+	pump_soon(f);
 }
 
 static void heed_rates(struct forward *f, const struct http_response *response, uint64_t now_ns) {
@@ -237,8 +317,12 @@ static void heed_rates(struct forward *f, const struct http_response *response, 
 	}
 }
 
-static double chance(void) {
-	return (double)random() / ((double)RAND_MAX + 1);
+/* In [0, 1): so that hosts do not come all at once. */
+static double chance(struct forward *f) {
+	f->dice ^= f->dice << 13;
+	f->dice ^= f->dice >> 7;
+	f->dice ^= f->dice << 17;
+	return (double)(f->dice >> 11) / 9007199254740992.0;
 }
 
 static void note_url(struct forwarded *run) {
@@ -263,7 +347,7 @@ static void on_answered(void *user, const struct http_response *response) {
 	run->call = NULL;
 	f->in_flight--;
 	heed_rates(f, response, now_ns);
-	courier_answered(&run->courier, run->asked, response, now_ns, clock_wall(), chance());
+	courier_answered(&run->courier, run->asked, response, now_ns, clock_wall(), chance(f));
 	buf_finish(&run->body);
 	if (run->asked == COURIER_UPSERT && run->courier.introduced) {
 		note_url(run);
@@ -272,8 +356,9 @@ static void on_answered(void *user, const struct http_response *response) {
 		run->courier.stop_wanted = false;
 		f->callbacks.on_stop(f->user, run->courier.run_id);
 	}
+	f->n_accepted += run->courier.state == COURIER_WELL;
 	trouble_look(f, run, true);
-	pump(f);
+	pump_soon(f);
 }
 
 /* ---- the face ---- */
@@ -294,6 +379,9 @@ int forward_open(uv_loop_t *loop, const struct forward_options *options,
 	f->callbacks = *callbacks;
 	f->user = user;
 	list_init(&f->runs);
+	if (getrandom(&f->dice, sizeof f->dice, GRND_NONBLOCK) != sizeof f->dice || f->dice == 0) {
+		f->dice = clock_mono_ns() | 1;
+	}
 	budget_init(&f->budget, options->requests_per_s, options->requests_per_s * BURST_SECONDS,
 		clock_mono_ns());
 	(void)uv_timer_init(loop, &f->due);
@@ -310,17 +398,24 @@ static void on_all_closed(void *user) {
 	on_closed(on_closed_user);
 }
 
-void forward_forget_all(struct forward *f) {
+static void forget_all(struct forward *f) {
 	for (struct list *link; (link = list_take_first(&f->runs)) != NULL;) {
 		forget(container_of(link, struct forwarded, link));
 	}
+}
+
+void forward_doubt_all(struct forward *f) {
+	list_for_each(link, &f->runs) {
+		courier_doubt(&container_of(link, struct forwarded, link)->courier);
+	}
+	pump_soon(f);
 }
 
 void forward_close(struct forward *f, void (*on_closed)(void *user), void *user) {
 	f->closing = true;
 	f->on_closed = on_closed;
 	f->on_closed_user = user;
-	forward_forget_all(f);
+	forget_all(f);
 	closing_init(&f->all_closed, on_all_closed, f);
 	closing_handle(&f->all_closed, (uv_handle_t *)&f->due);
 	closing_hold(&f->all_closed);
@@ -330,7 +425,7 @@ void forward_close(struct forward *f, void (*on_closed)(void *user), void *user)
 
 void forward_add(struct forward *f, const char *run_id) {
 	if (add(f, run_id) != NULL) {
-		pump(f);
+		pump_soon(f);
 	}
 }
 
@@ -340,7 +435,7 @@ void forward_note(
 	if (run != NULL) {
 		run->key_notes -= run->key_notes > 0;
 		courier_note(&run->courier, lines, ended, about_changed);
-		pump(f);
+		pump_soon(f);
 	}
 }
 
@@ -353,6 +448,7 @@ static void give_key(struct forwarded *run, struct text key) {
 	credential_free(run->key);
 	run->key = copy;
 	run->courier.has_key = true;
+	note_own_key(run);
 	if (!same) {
 		courier_retry(&run->courier);
 	}
@@ -363,7 +459,7 @@ void forward_give_key(struct forward *f, const char *run_id, struct text key, bo
 	if (run != NULL) {
 		give_key(run, key);
 		run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
-		pump(f);
+		pump_soon(f);
 	}
 }
 
@@ -373,7 +469,7 @@ bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
 		return false;
 	}
 	courier_resume(&run->courier, take_over);
-	pump(f);
+	pump_soon(f);
 	return true;
 }
 
@@ -390,6 +486,6 @@ uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key) {
 		courier_resume(&run->courier, false);
 		n++;
 	}
-	pump(f);
+	pump_soon(f);
 	return n;
 }

@@ -45,8 +45,8 @@ void forward_add(struct forward *f, const char *run_id);
 void forward_note(
 	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed);
 void forward_visited(struct forward *f, struct forward_visit *visit, int status);
-/* The database is another, or not what was thought: all runs are forgotten, to be added again. */
-void forward_forget_all(struct forward *f);
+/* The database may not be what was thought: each run is looked at anew. Keys are kept. */
+void forward_doubt_all(struct forward *f);
 
 /* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
  * end. goes_on: the run has just been opened, and the commit that says so is still to come. */
@@ -80,5 +80,7 @@ bool forward_look(
 
 /* Of all runs: the worst state, lines that wait, the greatest lag. */
 void forward_look_all(const struct forward *f, double now_s, struct forward_view *ret);
+/* Answers W&B has given that moved something: for whoever waits. */
+uint64_t forward_progress(const struct forward *f);
 /* Runs that still have something to send, and could (not parked, not without a key). */
 uint32_t forward_busy(const struct forward *f);

@@ -93,11 +93,11 @@ static enum forward_state state_of(const struct courier *c, double lag_s) {
 	if (c->state == COURIER_REFUSED) {
 		return FORWARD_REFUSED;
 	}
-	if (!c->has_key || c->state == COURIER_WAITING) {
-		return FORWARD_WAITING;
-	}
 	if (c->cursor.completed && c->ended && c->lines <= c->cursor.accepted) {
 		return FORWARD_SYNCED;
+	}
+	if (!c->has_key || c->state == COURIER_WAITING) {
+		return FORWARD_WAITING;
 	}
 	return lag_s > lag_usual_s(c) ? FORWARD_BEHIND : FORWARD_OK;
 }
@@ -116,7 +116,7 @@ static void view(const struct courier *c, double now_s, struct forward_view *ret
 		.url = c->cursor.url,
 	};
 	snprintf(ret->words, sizeof ret->words, "%s",
-		c->state == COURIER_WELL && !c->has_key
+		c->state == COURIER_WELL && !c->has_key && ret->state == FORWARD_WAITING
 			? "a W&B key: `sae-metricsd sync` by its owner hands one over"
 			: c->words);
 }
@@ -153,4 +153,8 @@ uint32_t forward_busy(const struct forward *f) {
 		n += c->has_key && c->cursor.parked == NULL && !courier_done(c);
 	}
 	return n;
+}
+
+uint64_t forward_progress(const struct forward *f) {
+	return f->n_accepted;
 }

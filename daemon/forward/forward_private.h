@@ -9,14 +9,18 @@
 #define FORWARD_CONNECT_TIMEOUT_MS  20000u
 #define FORWARD_QUESTION_TIMEOUT_MS 30000u /* of what is small, as in W&B's own client */
 
+#define FORWARD_BUCKETS 256u
+
 /* A run that is forwarded. */
 struct forwarded {
-	struct list link; /* forward.runs */
+	struct list link;             /* forward.runs */
+	struct forwarded *next_by_id; /* forward.by_id */
 	struct forward *forward;
 	struct courier courier;
 	char *key;                   /* its user's own, wiped; NULL: the host's */
 	uint32_t key_notes;          /* commits to come, with which the run shows why it got one */
 	struct forward_visit *visit; /* under way; compared, never followed */
+	bool fetching;               /* it brings lines */
 	struct http_call *call;
 	enum courier_want asked;
 	struct buf body, url; /* of the call */
@@ -31,7 +35,9 @@ struct forward {
 	struct http *http;
 	struct budget budget;
 	struct list runs; /* who waits longest first */
-	uint32_t visits, in_flight;
+	struct forwarded *by_id[FORWARD_BUCKETS];
+	uint64_t n_accepted, dice;
+	uint32_t visits, in_flight, n_loaded;
 	bool broken; /* nobody gets through: one request at a time finds out when that ends … */
 	bool key_refused; /* … and this has been said of the host's key */
 	double broken_since;
@@ -46,3 +52,6 @@ struct forwarded *forward_find(const struct forward *f, const char *run_id);
 
 /* Says, once, what begins to fail and what works again. answered: after a request. */
 void trouble_look(struct forward *f, struct forwarded *run, bool answered);
+
+/* Its key, or the host's: NULL while it is to be sent with its user's own and that is not here. */
+const char *forward_key(const struct forwarded *run);

@@ -27,7 +27,8 @@ static int start(struct signals *s, uv_signal_t *handle, int signum) {
 int signals_open(
 	struct signals *s, uv_loop_t *loop, void (*on_end)(void *user, int signum), void *user) {
 	*s = (struct signals){.on_end = on_end, .user = user};
-	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR) {
+	/* A limit on the size of files is an error of the write, which is kept for a better time. */
+	if (signal(SIGPIPE, SIG_IGN) == SIG_ERR || signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
 		return -EINVAL;
 	}
 

@@ -31,3 +31,12 @@ void batch_clear(struct batch *b) {
 	cuts_destroy(b->rejected);
 	batch_init(b);
 }
+
+void batch_move(struct batch *to, struct batch *from) {
+	while (from->first != NULL) {
+		struct run_cut *cut = from->first;
+		from->first = cut->next;
+		batch_put(to, cut);
+	}
+	batch_init(from);
+}

@@ -11,5 +11,7 @@ struct batch {
 
 void batch_init(struct batch *b);
 void batch_put(struct batch *b, struct run_cut *cut); /* takes */
-void batch_clear(struct batch *b);                    /* destroys the cuts */
+void batch_move(
+	struct batch *to, struct batch *from); /* behind what is there; from is empty then */
+void batch_clear(struct batch *b);             /* destroys the cuts */
 void cuts_destroy(struct run_cut *first);

@@ -36,7 +36,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"config = coalesce(excluded.config, config), "
 		"summary = coalesce(excluded.summary, summary), args = coalesce(excluded.args, "
 		"args)",
-	[STATEMENT_STOP_RUN] = "UPDATE runs_data SET state = 'stopped' WHERE n = ?",
+	[STATEMENT_STOP_RUN] = "UPDATE runs_data SET state = 'stopped', ended = coalesce(ended, "
+			       "last_seen) WHERE n = ?",
 	[STATEMENT_STREAM] =
 		"INSERT INTO streams_data VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		"ON CONFLICT (run, stream) DO UPDATE SET (launch, rank, pid, applied, dropped, "

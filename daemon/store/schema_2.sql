@@ -10,6 +10,7 @@ CREATE TABLE forwards_data (
 	skipped INTEGER NOT NULL DEFAULT 0, refused INTEGER NOT NULL DEFAULT 0,
 	floor INTEGER NOT NULL DEFAULT -1, -- steps through it are W&B's from before the base
 	completed INTEGER NOT NULL DEFAULT 0,
+	own_key INTEGER NOT NULL DEFAULT 0, -- 1: sent with a key of its user's, and with no other
 	storage_id TEXT, entity TEXT, project TEXT, display_name TEXT, url TEXT, parked TEXT
 ) STRICT;
 

@@ -13,7 +13,7 @@ int spool_bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 	struct forward_cursor fresh = {0};
 	int err = spool_prepare(db->sql,
 		"SELECT base, base_db, accepted, accepted_step, accepted_time, skipped, refused, "
-		"completed, storage_id, entity, project, display_name, url, parked, floor "
+		"completed, storage_id, entity, project, display_name, url, parked, floor, own_key "
 		"FROM forwards_data WHERE run = ?1",
 		run, &st);
 	int rc = err == 0 ? sqlite3_step(st) : SQLITE_DONE;
@@ -36,6 +36,7 @@ int spool_bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 		fresh.display_name = spool_take_text(st, 11, &err);
 		fresh.url = spool_take_text(st, 12, &err);
 		fresh.parked = spool_take_text(st, 13, &err);
+		fresh.own_key = sqlite3_column_int(st, 15);
 		fresh.floor = fresh.has_base ? sqlite3_column_int64(st, 14) : -1;
 	} else if (err == 0) {
 		err = rc == SQLITE_DONE ? -ENOENT : db_error(db->sql, rc);
@@ -184,7 +185,7 @@ int spool_bring(struct db *db, int64_t run, struct forward_visit *v) {
 	if (err == 0 && v->want_about) {
 		err = kept_run_about(db->sql, run, &v->about);
 	}
-	if (err == 0 && v->lines_max > 0) {
+	if (err == 0 && v->lines_max > 0 && v->cursor.has_base) {
 		err = bring_lines(db, run, v);
 	}
 	if (err == 0 && v->look_at >= 0) {

@@ -11,7 +11,8 @@ static int save_cursor(struct db *db, int64_t run, const struct forward_cursor *
 		"UPDATE forwards_data SET base = ?2, base_db = ?3, accepted = ?4, "
 		"accepted_step = ?5, accepted_time = ?6, skipped = ?7, refused = ?8, "
 		"completed = ?9, storage_id = ?10, entity = ?11, project = ?12, "
-		"display_name = ?13, url = ?14, parked = ?15, floor = ?16 WHERE run = ?1",
+		"display_name = ?13, url = ?14, parked = ?15, floor = ?16, own_key = ?17 WHERE run "
+		"= ?1",
 		run, &st);
 	if (err == 0) {
 		if (c->has_base) {
@@ -33,6 +34,7 @@ static int save_cursor(struct db *db, int64_t run, const struct forward_cursor *
 		spool_bind_text(st, 14, c->url);
 		spool_bind_text(st, 15, c->parked);
 		(void)sqlite3_bind_int64(st, 16, c->floor);
+		(void)sqlite3_bind_int(st, 17, c->own_key);
 	}
 	return spool_run(db->sql, st, err);
 }
@@ -96,7 +98,7 @@ static int set_aside(struct db *db, int64_t run, const struct forward_visit *v) 
 	sqlite3_stmt *st = NULL;
 	int err = spool_prepare(db->sql,
 		"INSERT INTO refused_lines_data SELECT run, line, step, ?3, ?4, ?5, json "
-		"FROM forward_lines_data WHERE run = ?1 AND line = ?2",
+		"FROM forward_lines_data WHERE run = ?1 AND line = ?2 ON CONFLICT DO NOTHING",
 		run, &st);
 	if (err == 0) {
 		(void)sqlite3_bind_int64(st, 2, v->refuse);
@@ -135,10 +137,10 @@ static int put_stand_in(struct db *db, int64_t run, int64_t line) {
 
 static int refuse_line(struct db *db, int64_t run, struct forward_visit *v) {
 	int err = set_aside(db, run, v);
+	v->cursor.refused += err == 0 ? sqlite3_changes(db->sql) : 0; /* a stand-in is none */
 	if (err == 0) {
 		err = put_stand_in(db, run, v->refuse);
 	}
-	v->cursor.refused += err == 0;
 	return err;
 }
 

@@ -171,7 +171,7 @@ static void on_commit_done(struct store *s) {
 static void give_up_memory(struct store *s) {
 	committer_finish(&s->committer);
 	committer_init(&s->committer, &s->files.db, &s->files.slots);
-	batch_clear(&s->filling);
+	batch_move(&s->flushing, &s->filling);
 	s->commit_wanted = false;
 	deliver(s, -EIO);
 }

@@ -30,8 +30,9 @@ struct world {
 	int64_t lines;
 	uint32_t first_step;
 	bool ended, silent;
-	struct forward_cursor cursor; /* as saved */
-	int64_t refused;              /* the line that was set aside last */
+	const char *config, *retry_after; /* NULL: none */
+	struct forward_cursor cursor;     /* as saved */
+	int64_t refused;                  /* the line that was set aside last */
 	char event[384];
 	int visits, saves;
 	bool takes_no_summary;
@@ -60,7 +61,7 @@ static void fill(struct forward_visit *v) {
 
 /* What spool_visit does. */
 static void visit(void) {
-	struct forward_visit *v = courier_visit(&w.c, w.now_ns);
+	struct forward_visit *v = courier_visit(&w.c, true, w.now_ns);
 	assert_non_null(v);
 	w.visits++;
 	if (v->save == FORWARD_SAVE_BASE) {
@@ -88,6 +89,7 @@ static void visit(void) {
 	v->ended = w.ended;
 	v->silent = w.silent;
 	v->summary = strdup("{}");
+	v->about.config_json = v->want_about && w.config != NULL ? strdup(w.config) : NULL;
 	if (v->lines_max > 0) {
 		fill(v);
 	}
@@ -105,7 +107,7 @@ static enum courier_want next_request(uint64_t until_ns) {
 	for (int i = 0; i < 50; i++) {
 		uint64_t when_ns = 0;
 		enum courier_want want = courier_next(&w.c, w.now_ns, &when_ns);
-		if (want == COURIER_VISIT) {
+		if (want == COURIER_VISIT || want == COURIER_FETCH) {
 			visit();
 		} else if (want != COURIER_NOTHING) {
 			return want;
@@ -144,6 +146,9 @@ static void answer(enum courier_want want, int status, const char *body) {
 		.body = text_of(body, strlen(body)),
 		.rate_remaining = NAN,
 		.rate_reset_s = NAN};
+	if (w.retry_after != NULL) {
+		r.retry_after = text_of(w.retry_after, strlen(w.retry_after));
+	}
 	if (status == 0) {
 		r.transport = TRANSPORT_NO_CONNECTION;
 		snprintf(r.words, sizeof r.words, "%s", body);
@@ -161,14 +166,21 @@ static void answer(enum courier_want want, int status, const char *body) {
 	courier_answered(&w.c, want, &r, w.now_ns, 1e9, 0);
 }
 
+/* To what is under way already. */
+static void answer_again(int status) {
+	struct http_response r = {.status = status, .body = text_of("", 0)};
+	courier_answered(&w.c, COURIER_STREAM, &r, w.now_ns, 1e9, 0);
+}
+
 #define UPSERT(inserted, count)                                                                    \
 	"{\"data\":{\"upsertBucket\":{\"inserted\":" inserted ",\"bucket\":{\"id\":\"sid\","       \
 	"\"name\":\"r\",\"displayName\":\"d\",\"project\":{\"name\":\"p\",\"entity\":"             \
 	"{\"name\":\"e\"}},\"historyLineCount\":" count "}}}}"
-#define STATUS(count, step)                                                                        \
+/* As fill() has them, a line of step s is of the time 1000 + s. */
+#define STATUS(count, step, time)                                                                  \
 	"{\"data\":{\"model\":{\"bucket\":{\"id\":\"sid\",\"historyLineCount\":" count             \
-	",\"historyTail\":\"[\\\"{\\\\\\\"_step\\\\\\\":" step "}\\\"]\","                         \
-	"\"wandbConfig\":\"{\\\"t\\\":{}}\"}}}}"
+	",\"historyTail\":\"[\\\"{\\\\\\\"_step\\\\\\\":" step ",\\\\\\\"_timestamp\\\\\\\":" time \
+	"}\\\"]\",\"wandbConfig\":\"{\\\"t\\\":{}}\"}}}}"
 
 static int setup(void **state) {
 	(void)state;
@@ -279,13 +291,13 @@ static void a_run_wandb_has_is_gone_on_with_behind_its_lines(void **state) {
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "8"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("8", "7"));
+	answer(COURIER_STATUS, 200, STATUS("8", "7", "1007"));
 	uint64_t read_ns = w.now_ns;
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
 	assert_int_equal(w.now_ns, read_ns + 5 * S);
-	answer(COURIER_STATUS, 200, STATUS("9", "8")); /* it had not settled */
+	answer(COURIER_STATUS, 200, STATUS("9", "8", "1008")); /* it had not settled */
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("9", "8"));
+	answer(COURIER_STATUS, 200, STATUS("9", "8", "1008"));
 	stream(200, "{}");
 	assert_string_equal(w.request, "9 [\"4\",\"5\",\"6\",\"7\",\"8\",\"9\"] summary");
 	assert_int_equal(w.cursor.skipped, 4);
@@ -310,7 +322,7 @@ static void after_a_restart_the_numbers_go_on(void **state) {
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("3", "2"));
+	answer(COURIER_STATUS, 200, STATUS("3", "2", "1002"));
 	stream(200, "{}");
 	assert_string_equal(w.request, "3 [\"3\"] summary");
 }
@@ -326,7 +338,7 @@ static void a_batch_whose_fate_is_unknown_is_sent_again_at_its_place(void **stat
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "2"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("2", "1")); /* it had come as far: ours */
+	answer(COURIER_STATUS, 200, STATUS("2", "1", "1001")); /* it had come as far: ours */
 	stream(200, "{}");
 	assert_string_equal(w.request, "0 [\"0\",\"1\",\"2\",\"3\"] summary");
 }
@@ -351,7 +363,7 @@ static void more_lines_than_were_decided_park_the_run(void **state) {
 	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-		answer(COURIER_STATUS, 200, STATUS("4", "3"));
+		answer(COURIER_STATUS, 200, STATUS("4", "3", "1003"));
 	}
 	stream(200, "{}");
 	assert_string_equal(w.request, "4 [\"4\",\"5\"] summary");
@@ -366,11 +378,11 @@ static void another_line_in_our_place_parks_the_run(void **state) {
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("3", "77"));
+	answer(COURIER_STATUS, 200, STATUS("3", "77", "1077"));
 	uint64_t read_ns = w.now_ns;
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
 	assert_int_equal(w.now_ns, read_ns + 5 * S);
-	answer(COURIER_STATUS, 200, STATUS("3", "77"));
+	answer(COURIER_STATUS, 200, STATUS("3", "77", "1077"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
 	assert_non_null(strstr(w.cursor.parked, "a line of step 77"));
 }
@@ -385,9 +397,9 @@ static void a_tail_that_lags_behind_its_count_parks_nothing(void **state) {
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("3", "1"));
+	answer(COURIER_STATUS, 200, STATUS("3", "1", "1001"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("3", "2"));
+	answer(COURIER_STATUS, 200, STATUS("3", "2", "1002"));
 	stream(200, "{}");
 	assert_string_equal(w.request, "3 [\"3\"] summary");
 	assert_null(w.cursor.parked);
@@ -403,9 +415,9 @@ static void another_line_where_ours_were_to_go_parks_the_run(void **state) {
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 	answer(COURIER_UPSERT, 200, UPSERT("false", "5"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("5", "9"));
+	answer(COURIER_STATUS, 200, STATUS("5", "9", "1009"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-	answer(COURIER_STATUS, 200, STATUS("5", "9"));
+	answer(COURIER_STATUS, 200, STATUS("5", "9", "1009"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
 	assert_non_null(
 		strstr(w.cursor.parked, "a line of step 9 where this database has one of step 4"));
@@ -432,7 +444,7 @@ static void a_run_that_wandb_lost_before_any_line_of_ours_is_not_begun_amid_its_
 	answer(COURIER_UPSERT, 200, UPSERT("false", "8"));
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-		answer(COURIER_STATUS, 200, STATUS("8", "7"));
+		answer(COURIER_STATUS, 200, STATUS("8", "7", "1007"));
 	}
 	restart();
 	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
@@ -457,7 +469,7 @@ static void another_database_in_its_place_is_asked_about_anew(void **state) {
 	answer(COURIER_UPSERT, 200, UPSERT("false", "50"));
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
-		answer(COURIER_STATUS, 200, STATUS("50", "49"));
+		answer(COURIER_STATUS, 200, STATUS("50", "49", "1049"));
 	}
 	stream(200, "{}");
 	assert_string_equal(w.request, "50 [\"0\",\"1\",\"2\"]");
@@ -473,7 +485,7 @@ static void a_resume_while_it_is_busy_is_not_forgotten(void **state) {
 	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
 	restart();
-	struct forward_visit *v = courier_visit(&w.c, w.now_ns);
+	struct forward_visit *v = courier_visit(&w.c, true, w.now_ns);
 	assert_non_null(v);
 	courier_resume(&w.c, false);
 	forward_cursor_finish(&v->cursor);
@@ -737,6 +749,248 @@ static void a_backlog_goes_batch_after_batch_without_waiting(void **state) {
 	assert_true(requests <= 12);
 }
 
+static void two_introductions_at_once_are_tried_again(void **state) {
+	(void)state;
+	w.lines = 3;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 409,
+		"{\"errors\":[{\"message\":\"Error 1062: Duplicate entry 'x' for key "
+		"'PRIMARY'\"}]}");
+	assert_null(w.c.cursor.parked);
+}
+
+static void a_run_goes_on_when_what_it_says_of_itself_is_not_taken(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	courier_note(&w.c, w.lines = 6, false, true);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 400, "{\"error\":\"config too deep\"}");
+	stream(200, "{}");
+	assert_string_equal(w.request, "3 [\"3\",\"4\",\"5\"]");
+	assert_non_null(strstr(w.event, "config too deep"));
+}
+
+static void lines_wandb_lost_leave_no_hole(void **state) {
+	(void)state;
+	w.lines = 10;
+	begin_new();
+	stream(200, "{}");
+	assert_int_equal(next_request(w.now_ns), COURIER_NOTHING);
+	restart();
+	w.lines = 12;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("4", "3", "1003"));
+	enum courier_want want = next_request(w.now_ns + 60 * S);
+	assert_int_not_equal(want, COURIER_STREAM);
+}
+
+static void a_conflict_blames_no_line(void **state) {
+	(void)state;
+	w.lines = 4;
+	begin_new();
+	stream(409, "{\"error\":\"try again\"}");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "0"));
+	stream(409, "{\"error\":\"try again\"}");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_int_equal(w.refused, -1);
+	assert_non_null(strstr(w.cursor.parked, "try again"));
+}
+
+static void a_count_that_lags_does_not_lead_over_our_own_lines(void **state) {
+	(void)state;
+	w.lines = 10;
+	begin_new();
+	stream(200, "{}");
+	assert_int_equal(next_request(w.now_ns), COURIER_NOTHING);
+	courier_resume(&w.c, true);
+	w.lines = 12;
+	courier_note(&w.c, 12, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "6"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("6", "5", "1005")); /* lags */
+	}
+	enum courier_want want = next_request(w.now_ns + 60 * S);
+	if (want == COURIER_STREAM) {
+		answer(COURIER_STREAM, 200, "{}");
+	}
+	assert_true(strncmp(w.request, "6 ", 2) != 0);
+}
+
+static void what_a_run_says_of_itself_after_its_end_is_told(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.ended = true;
+	begin_new();
+	stream(200, "{}");
+	while (!courier_done(&w.c)) {
+		assert_int_not_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	}
+	courier_note(&w.c, 2, true, true); /* tags or notes of a run that has ended */
+	enum courier_want want = next_request(w.now_ns + 1000 * S);
+	assert_int_equal(want, COURIER_UPSERT);
+}
+
+static void a_tail_that_lags_skips_no_fewer_steps_than_there_are_lines(void **state) {
+	(void)state;
+	w.lines = 10;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "10"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200,
+			STATUS("10", "7", "1007")); /* ten lines cannot end at step 7 */
+	}
+	assert_int_equal(next_request(w.now_ns), COURIER_STREAM);
+	answer(COURIER_STREAM, 200, "{}");
+	assert_int_equal(w.cursor.skipped, 10);
+}
+
+static void a_crashed_run_that_wandb_has_all_of_is_let_go(void **state) {
+	(void)state;
+	w.lines = 2;
+	begin_new();
+	stream(200, "{}");
+	w.silent = true;
+	courier_note(&w.c, 2, false, false);
+	assert_int_equal(next_request(w.now_ns + 100000 * S), COURIER_NOTHING);
+	assert_true(courier_done(&w.c));
+}
+
+static void another_database_is_another_conversation(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	assert_int_equal(next_request(w.now_ns), COURIER_NOTHING);
+	/* set aside as damaged: the new file knows nothing but the lines from now on */
+	forward_cursor_finish(&w.cursor);
+	w.cursor.db_id[0] = 7;
+	w.lines = 2;
+	w.first_step = 3;
+	w.ended = true;
+	courier_note(&w.c, 2, true, false);
+	enum courier_want want = next_request(w.now_ns + 60 * S);
+	assert_int_equal(want, COURIER_UPSERT);
+}
+
+static void a_run_begun_anew_at_wandb_is_not_sent_with_a_hole(void **state) {
+	(void)state;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "1000"));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("1000", "999", "1999"));
+	}
+	assert_int_equal(next_request(w.now_ns), COURIER_STREAM);
+	answer(COURIER_STREAM, 404,
+		"{}"); /* deleted meanwhile, or the server's disk was put back */
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("true", "0"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "does not know this run any more"));
+}
+
+static void an_end_that_wandb_knows_is_not_told_again(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.ended = true;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	courier_note(&w.c, 2, true, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_true(courier_done(&w.c));
+}
+
+static void a_bad_hour_of_wandbs_costs_no_line(void **state) {
+	(void)state;
+	w.lines = 2;
+	begin_new();
+	for (int i = 0; i < 8; i++) {
+		stream(400, "proxy has a bad hour");
+	}
+	assert_int_equal(w.refused, -1);
+	assert_null(w.c.cursor.parked);
+	assert_int_equal(w.c.state, COURIER_WAITING);
+	for (int i = 0; i < 8 && w.cursor.accepted < 2; i++) {
+		stream(200, "{}");
+		(void)next_request(w.now_ns);
+	}
+	assert_int_equal(w.cursor.accepted, 2);
+}
+
+static void a_config_that_is_not_taken_is_left_out(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.config = "{\"deep\":1}";
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	assert_non_null(w.c.about.config_json);
+	answer(COURIER_UPSERT, 413, "{\"error\":\"too large\"}");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	assert_null(w.c.about.config_json);
+	assert_non_null(strstr(w.event, "did not take the run's config: too large (HTTP 413)"));
+	answer(COURIER_UPSERT, 200, UPSERT("true", "0"));
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\",\"1\"] summary");
+}
+
+static void a_key_given_while_the_old_one_is_asked_with_is_tried_at_once(void **state) {
+	(void)state;
+	w.lines = 1;
+	begin_new();
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STREAM);
+	struct buf request = {0};
+	assert_int_equal(courier_stream(&w.c, &request), 0); /* under way */
+	buf_finish(&request);
+	courier_retry(&w.c);
+	answer_again(401);
+	uint64_t before_ns = w.now_ns;
+	stream(200, "{}");
+	assert_int_equal(w.now_ns, before_ns);
+}
+
+static void nobody_is_asked_again_without_a_pause(void **state) {
+	(void)state;
+	w.lines = 1;
+	w.retry_after = "0";
+	begin_new();
+	uint64_t before_ns = w.now_ns;
+	stream(503, "");
+	stream(401, "");
+	assert_true(w.now_ns - before_ns >= S);
+	before_ns = w.now_ns;
+	stream(200, "{}");
+	assert_true(w.now_ns - before_ns >= 60 * S);
+}
+
+static void a_time_that_was_told_is_kept_to_whoever_else_gets_through(void **state) {
+	(void)state;
+	w.lines = 1;
+	w.retry_after = "3600";
+	begin_new();
+	stream(503, "");
+	courier_wake(&w.c);
+	assert_int_equal(next_request(w.now_ns + 3599 * S), COURIER_NOTHING);
+}
+
+static void the_summary_goes_with_the_line_it_is_of(void **state) {
+	(void)state;
+	w.lines = 5;
+	begin_new();
+	w.c.lines_max = 3;
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\",\"1\",\"2\"]");
+	stream(200, "{}");
+	assert_string_equal(w.request, "3 [\"3\",\"4\"] summary");
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -775,6 +1029,23 @@ int main(void) {
 		TEST(once_is_all_there_is_without_waiting_for_more),
 		TEST(a_parked_run_can_be_told_to_go_on_before_it_is_known),
 		TEST(a_backlog_goes_batch_after_batch_without_waiting),
+		TEST(two_introductions_at_once_are_tried_again),
+		TEST(a_run_goes_on_when_what_it_says_of_itself_is_not_taken),
+		TEST(lines_wandb_lost_leave_no_hole),
+		TEST(a_conflict_blames_no_line),
+		TEST(a_count_that_lags_does_not_lead_over_our_own_lines),
+		TEST(what_a_run_says_of_itself_after_its_end_is_told),
+		TEST(a_tail_that_lags_skips_no_fewer_steps_than_there_are_lines),
+		TEST(a_crashed_run_that_wandb_has_all_of_is_let_go),
+		TEST(another_database_is_another_conversation),
+		TEST(a_run_begun_anew_at_wandb_is_not_sent_with_a_hole),
+		TEST(an_end_that_wandb_knows_is_not_told_again),
+		TEST(a_bad_hour_of_wandbs_costs_no_line),
+		TEST(a_config_that_is_not_taken_is_left_out),
+		TEST(a_key_given_while_the_old_one_is_asked_with_is_tried_at_once),
+		TEST(nobody_is_asked_again_without_a_pause),
+		TEST(a_time_that_was_told_is_kept_to_whoever_else_gets_through),
+		TEST(the_summary_goes_with_the_line_it_is_of),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

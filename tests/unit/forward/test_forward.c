@@ -43,7 +43,7 @@ struct world {
 	uint32_t n_served;
 	uv_check_t serve; /* visits come back a turn later, as from the worker */
 	uv_idle_t keep;
-	size_t batch_max_seen;
+	uint32_t n_fetched, n_sent_batches;
 	uint32_t n_stops;
 	bool closed;
 };
@@ -66,6 +66,7 @@ static void save(struct stored *run, struct forward_visit *v) {
 		v->cursor.base = v->server_lines - v->cursor.accepted;
 		v->cursor.has_base = true;
 	}
+	w.n_sent_batches += v->cursor.accepted > run->cursor.accepted;
 	forward_cursor_finish(&run->cursor);
 	assert_int_equal(forward_cursor_copy(&run->cursor, &v->cursor), 0);
 	if (run->cursor.accepted == run->lines && run->turn == 0) {
@@ -96,7 +97,7 @@ static void serve(struct forward_visit *v) {
 			0);
 		v->n_lines++;
 	}
-	w.batch_max_seen = v->content.len > w.batch_max_seen ? v->content.len : w.batch_max_seen;
+	w.n_fetched += v->n_lines > 0;
 	forward_visited(w.forward, v, 0);
 }
 
@@ -326,7 +327,7 @@ static void a_users_own_key_is_for_his_run_alone(void **state) {
 	open_forward(NULL, 1000);
 	struct stored *run = add_run("first", 1);
 	add_run("second", 1);
-	forward_give_key(w.forward, "first", text_of("his", 3), true);
+	forward_give_key(w.forward, "first", text_of("his", 3), false);
 	TURN_UNTIL(run->cursor.completed);
 	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhpcw=="));
 	struct forward_view view;
@@ -368,23 +369,41 @@ static void a_key_is_kept_until_the_commit_that_it_was_given_for(void **state) {
 	TURN_UNTIL(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
 }
 
-static void what_is_forgotten_under_way_comes_back_to_nobody(void **state) {
+static void what_is_doubted_under_way_is_looked_at_anew(void **state) {
 	(void)state;
-	static const struct web_answer silence = {.bytes = NULL};
-	web_server_script(&w.server, &silence, 1);
+	server_says_yes();
 	open_forward("key", 1000);
 	for (int i = 0; i < 20; i++) {
 		char id[16];
 		snprintf(id, sizeof id, "r%d", i);
-		add_run(id, 1);
+		add_run(id, 200);
 	}
-	TURN_UNTIL(w.server.n_requests > 0);
-	forward_forget_all(w.forward);
-	for (size_t i = 0; i < w.n_runs; i++) {
-		forward_add(w.forward, w.runs[i].id); /* its older visits may still be under way */
-	}
-	server_says_yes();
+	TURN_UNTIL(w.server.n_requests > 3);
+	forward_doubt_all(w.forward);
 	TURN_UNTIL(all_completed());
+}
+
+static void lines_are_fetched_only_when_they_can_be_sent(void **state) {
+	(void)state;
+	static const struct web_answer silence = {.bytes = NULL};
+	server_says_yes();
+	open_forward("key", 1000);
+	for (int i = 0; i < 30; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "r%d", i);
+		add_run(id, 1000);
+	}
+	TURN_UNTIL(w.server.n_requests > 40);
+	web_server_script(&w.server, &silence, 1);
+	for (int i = 0; i < 3000; i++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	uint32_t before = w.n_fetched;
+	for (int i = 0; i < 3000; i++) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	assert_int_equal(w.n_fetched, before);
+	assert_true(w.n_fetched - w.n_sent_batches <= FORWARD_IN_FLIGHT_MAX + 1);
 }
 
 static void a_stop_comes_once(void **state) {
@@ -413,7 +432,8 @@ int main(void) {
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
 		TEST(a_key_is_kept_until_the_commit_that_it_was_given_for),
-		TEST(what_is_forgotten_under_way_comes_back_to_nobody),
+		TEST(what_is_doubted_under_way_is_looked_at_anew),
+		TEST(lines_are_fetched_only_when_they_can_be_sent),
 		TEST(a_stop_comes_once),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -73,8 +73,19 @@ static void commit_lines(uint32_t first, uint32_t n) {
 	commit(cut);
 }
 
+/* As a courier does before its first line. */
+static void fix_base(void) {
+	struct forward_visit *v = forward_visit_create("r");
+	if (spool_visit(&db, v) == 0 && !v->cursor.has_base) {
+		v->save = FORWARD_SAVE_BASE;
+		assert_int_equal(spool_visit(&db, v), 0);
+	}
+	forward_visit_destroy(v);
+}
+
 static struct forward_visit *visit(struct forward_visit *v, int expected) {
 	if (v == NULL) {
+		fix_base();
 		v = forward_visit_create("r");
 		v->lines_max = 100;
 		v->bytes_max = 1u << 20;
@@ -180,6 +191,7 @@ static void what_is_accepted_is_not_kept(void **state) {
 static void a_batch_is_as_large_as_asked_but_never_empty(void **state) {
 	(void)state;
 	commit_lines(0, 5);
+	fix_base();
 	struct forward_visit *v = forward_visit_create("r");
 	v->lines_max = 100;
 	v->bytes_max = 1;
@@ -304,6 +316,32 @@ static void a_refused_line_is_set_aside_and_keeps_its_number(void **state) {
 	assert_string_equal(sql_text(path, "SELECT refused FROM forwards"), "1");
 }
 
+static void a_stand_in_that_is_refused_is_not_set_aside_again(void **state) {
+	(void)state;
+	commit_lines(0, 2);
+	struct forward_visit *v = visit(NULL, 0);
+	v->save = FORWARD_SAVE_CURSOR;
+	v->refuse = 0;
+	visit(v, 0);
+	visit(v, 0);
+	assert_int_equal(v->cursor.refused, 1);
+	forward_visit_destroy(v);
+	assert_string_equal(sql_text(path, "SELECT json FROM refused_lines"),
+		"{\"a\":0.5,\"_step\":0,\"_runtime\":0,\"_timestamp\":1700000000}");
+}
+
+static void without_a_base_no_line_is_brought(void **state) {
+	(void)state;
+	commit_lines(0, 2);
+	struct forward_visit *v = forward_visit_create("r");
+	v->lines_max = 10;
+	v->bytes_max = 1000;
+	visit(v, 0);
+	assert_int_equal(v->lines, 2);
+	assert_int_equal(v->n_lines, 0);
+	forward_visit_destroy(v);
+}
+
 static void a_hole_is_never_sent_over(void **state) {
 	(void)state;
 	commit_lines(0, 4);
@@ -322,9 +360,9 @@ static void what_cannot_be_brought_is_not_saved_either(void **state) {
 	visit(v, -ENODATA);
 	forward_visit_destroy(v);
 	assert_string_equal(
-		sql_text(path, "SELECT accepted || ' ' || (base IS NULL) || ' ' || refused || "
-			       "' ' || (SELECT min(line) FROM forward_lines) FROM forwards"),
-		"0 1 0 0");
+		sql_text(path, "SELECT accepted || ' ' || floor || ' ' || refused || "
+			       "' ' || (SELECT min(line) FROM forward_lines) FROM forwards_data"),
+		"0 -1 0 0");
 	assert_string_equal(sql_text(path, "SELECT count(*) FROM refused_lines"), "0");
 }
 
@@ -401,6 +439,8 @@ int main(void) {
 		TEST(steps_that_are_there_are_skipped_also_when_they_come_later),
 		TEST(another_database_has_no_base),
 		TEST(a_refused_line_is_set_aside_and_keeps_its_number),
+		TEST(a_stand_in_that_is_refused_is_not_set_aside_again),
+		TEST(without_a_base_no_line_is_brought),
 		TEST(a_hole_is_never_sent_over),
 		TEST(what_cannot_be_brought_is_not_saved_either),
 		TEST(the_summary_and_the_run_come_when_asked),

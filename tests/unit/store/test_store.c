@@ -551,6 +551,38 @@ static void a_forgotten_reader_is_spoken_of(void **state) {
 	}
 }
 
+/* ---- requests that break something ---- */
+
+static int visits_back, visit_status;
+
+static void on_visit(void *user, struct forward_visit *v, int status) {
+	(void)user;
+	visits_back++;
+	visit_status = status;
+	forward_visit_destroy(v);
+}
+
+static void a_cut_made_while_a_request_fails_is_given_back(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_create("run1", 1);
+	cut->row.forwards = cut->row.log_to_wandb = true;
+	cut->row.forward_summary_json = "{}";
+	store_put(store, cut);
+	store_commit(store);
+	WAIT_UNTIL(seen.commits == 1);
+	visits_back = 0;
+	struct forward_visit *v = forward_visit_create("run1");
+	memcpy(v->cursor.db_id, store_db_id(store), DB_ID_SIZE);
+	v->save = FORWARD_SAVE_CURSOR;
+	v->refuse = 0; /* there is no such line: it cannot be served */
+	assert_int_equal(store_visit(store, v, on_visit, NULL), 0);
+	put_step(1);
+	store_commit(store);
+	WAIT_UNTIL(visits_back == 1 && seen.commits == 2);
+	assert_true(visit_status < 0);
+	assert_int_equal(store_filling_bytes(store), 0);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -572,6 +604,7 @@ int main(void) {
 		T(a_database_put_back_from_a_copy_is_another_database),
 		T(a_report_is_made_between_commits),
 		T(a_run_is_found_without_its_report),
+		T(a_cut_made_while_a_request_fails_is_given_back),
 		T(closing_finishes_what_is_in_flight_and_answers_who_waits),
 		T(closing_does_not_wait_for_a_disk_that_stays_full),
 		T(the_log_is_emptied_into_the_database_as_it_grows),
