@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
+
 static bool copy_text(char **to, const char *from) {
 	*to = from == NULL ? NULL : strdup(from);
 	return from == NULL || *to != NULL;
@@ -41,6 +43,15 @@ void forward_about_finish(struct forward_about *a) {
 		free(texts[i]);
 	}
 	*a = (struct forward_about){0};
+}
+
+uint32_t forward_about_told(const struct forward_about *a) {
+	const char *const texts[] = {a->name, a->group, a->job_type, a->notes, a->tags_json};
+	uint32_t hash = 1;
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		hash = hash * 31 + (texts[i] != NULL ? hash_text(texts[i]) : 0);
+	}
+	return hash | 1;
 }
 
 struct forward_visit *forward_visit_create(const char *run_id) {

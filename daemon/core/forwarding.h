@@ -24,6 +24,7 @@ struct forward_cursor {            /* owns its texts */
 	double time;
 	bool own_key;   /* sent with a key of its user's, never with the host's */
 	bool completed; /* W&B was told of the end */
+	uint32_t told;  /* forward_about_told() of what W&B was told last; 0: nothing */
 	char *storage_id, *entity, *project, *display_name, *url; /* as W&B calls it */
 	char *parked; /* why nothing is sent until somebody says otherwise; NULL: it goes on */
 };
@@ -40,6 +41,10 @@ struct forward_about {
 	double started;
 };
 void forward_about_finish(struct forward_about *a);
+
+/* A hash of those words that people change at W&B, too: name, group, job type, notes, tags. Never 0. They are said again
+ * only when the trainer's have changed: what was changed there stays. */
+uint32_t forward_about_told(const struct forward_about *a);
 
 /* A line that is to be sent. */
 struct forward_line {

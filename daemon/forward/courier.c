@@ -99,6 +99,7 @@ static void begin_again(struct courier *c, bool take_over) {
 	c->stand_in = -1;
 	if (take_over) {
 		c->cursor.has_base = false;
+		c->cursor.told = 0;
 		snprintf(c->event, sizeof c->event,
 			"forwarding goes on behind whatever W&B has, as asked");
 	}

@@ -172,7 +172,11 @@ static void replace(char **to, char **from) {
 	}
 }
 
-static void learn(struct courier *c, struct reply_upsert *u) {
+static void learn(struct courier *c, struct reply_upsert *u, bool is_new) {
+	uint32_t told = forward_about_told(&c->about);
+
+	/* A run that W&B has only now was told the rest alone: all is said again. */
+	c->cursor.told = is_new && c->cursor.told == told ? 0 : told;
 	replace(&c->cursor.storage_id, &u->storage_id);
 	replace(&c->cursor.entity, &u->entity);
 	replace(&c->cursor.project, &u->project);
@@ -198,10 +202,13 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct a
 	bool is_new = u->is_new && u->history_lines <= 0;
 	int64_t had = c->cursor.base + c->cursor.accepted;
 
-	learn(c, u);
+	learn(c, u, is_new);
 	succeed(c);
-	c->introduced = true;
 	c->telling = false;
+	c->introduced = c->cursor.told != 0;
+	c->about_news |= !c->introduced;
+	/* To W&B it goes on: should it have ended, that is said again. */
+	c->cursor.completed = false;
 	c->upsert_ns = a->now_ns;
 	forward_about_finish(&c->about);
 	c->has_about = false;

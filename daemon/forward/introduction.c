@@ -42,6 +42,14 @@ static int list_metrics(
 	return err;
 }
 
+static void add_told(struct payload_run *run, const struct forward_about *about) {
+	run->display_name = about->name;
+	run->group = about->group;
+	run->job_type = about->job_type;
+	run->notes = about->notes;
+	run->tags_json = about->tags_json;
+}
+
 int introduction_make(struct introduced *ret, const struct introduction *i, const char *run_id,
 	const struct forward_about *about, const struct forward_cursor *cursor) {
 	static const struct forward_cursor none;
@@ -56,11 +64,6 @@ int introduction_make(struct introduced *ret, const struct introduction *i, cons
 				.project = either(cursor->project,
 					either(about->project,
 						either(i->project, INTRODUCTION_PROJECT))),
-				.display_name = about->name,
-				.group = about->group,
-				.job_type = about->job_type,
-				.notes = about->notes,
-				.tags_json = about->tags_json,
 				.config_json = about->config_json,
 				.args_json = about->args_json,
 				.host = about->host,
@@ -73,6 +76,9 @@ int introduction_make(struct introduced *ret, const struct introduction *i, cons
 				.metrics = ret->metrics,
 			},
 	};
+	if (cursor->told != forward_about_told(about)) {
+		add_told(&ret->run, about);
+	}
 	return list_metrics(ret, about, i->x_axis);
 }
 

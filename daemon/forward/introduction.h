@@ -23,7 +23,7 @@ struct introduced {
 	char *names[METRIC_COUNT]; /* of the metrics; owned */
 };
 
-/* Names that W&B gave (`cursor`, may be NULL) win over ours. 0 or -ENOMEM; to be finished in either case. */
+/* Names that W&B gave (`cursor`, may be NULL) win over ours, and what it was told already is left out. 0 or -ENOMEM; to be finished in either case. */
 int introduction_make(struct introduced *ret, const struct introduction *i, const char *run_id,
 	const struct forward_about *about, const struct forward_cursor *cursor);
 void introduced_finish(struct introduced *introduced);

@@ -11,6 +11,7 @@ CREATE TABLE forwards_data (
 	floor INTEGER NOT NULL DEFAULT -1, -- steps through it are W&B's from before the base
 	completed INTEGER NOT NULL DEFAULT 0,
 	own_key INTEGER NOT NULL DEFAULT 0, -- 1: sent with a key of its user's, and with no other
+	told INTEGER NOT NULL DEFAULT 0, -- a hash of the name and other words W&B was told of the run; 0: none
 	storage_id TEXT, entity TEXT, project TEXT, display_name TEXT, url TEXT, parked TEXT
 ) STRICT;
 

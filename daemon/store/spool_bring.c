@@ -13,8 +13,9 @@ int spool_bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 	struct forward_cursor fresh = {0};
 	int err = spool_prepare(db->sql,
 		"SELECT base, base_db, accepted, accepted_step, accepted_time, skipped, refused, "
-		"completed, storage_id, entity, project, display_name, url, parked, floor, own_key "
-		"FROM forwards_data WHERE run = ?1",
+		"completed, storage_id, entity, project, display_name, url, parked, floor, "
+		"own_key, "
+		"told FROM forwards_data WHERE run = ?1",
 		run, &st);
 	int rc = err == 0 ? sqlite3_step(st) : SQLITE_DONE;
 	if (rc == SQLITE_ROW) {
@@ -37,6 +38,7 @@ int spool_bring_cursor(struct db *db, int64_t run, struct forward_cursor *c) {
 		fresh.url = spool_take_text(st, 12, &err);
 		fresh.parked = spool_take_text(st, 13, &err);
 		fresh.own_key = sqlite3_column_int(st, 15);
+		fresh.told = (uint32_t)sqlite3_column_int64(st, 16);
 		fresh.floor = fresh.has_base ? sqlite3_column_int64(st, 14) : -1;
 	} else if (err == 0) {
 		err = rc == SQLITE_DONE ? -ENOENT : db_error(db->sql, rc);

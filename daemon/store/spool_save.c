@@ -11,8 +11,8 @@ static int save_cursor(struct db *db, int64_t run, const struct forward_cursor *
 		"UPDATE forwards_data SET base = ?2, base_db = ?3, accepted = ?4, "
 		"accepted_step = ?5, accepted_time = ?6, skipped = ?7, refused = ?8, "
 		"completed = ?9, storage_id = ?10, entity = ?11, project = ?12, "
-		"display_name = ?13, url = ?14, parked = ?15, floor = ?16, own_key = ?17 WHERE run "
-		"= ?1",
+		"display_name = ?13, url = ?14, parked = ?15, floor = ?16, own_key = ?17, "
+		"told = ?18 WHERE run = ?1",
 		run, &st);
 	if (err == 0) {
 		if (c->has_base) {
@@ -35,6 +35,7 @@ static int save_cursor(struct db *db, int64_t run, const struct forward_cursor *
 		spool_bind_text(st, 15, c->parked);
 		(void)sqlite3_bind_int64(st, 16, c->floor);
 		(void)sqlite3_bind_int(st, 17, c->own_key);
+		(void)sqlite3_bind_int64(st, 18, c->told);
 	}
 	return spool_run(db->sql, st, err);
 }

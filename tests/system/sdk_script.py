@@ -17,7 +17,7 @@ HISTOGRAM = {"counts", "edges"}
 
 # What normal() says of a run and is not compared:
 IGNORED = {
-    "later_upserts_say": "we send all there is to say of a run again where the SDK sends what has changed",
+    "later_upserts_say": "when a run is introduced again, and whether its config and host are said again, is each one's own",
     "metrics": "define_metric is not ours to offer: the daemon says of its own metrics what they are drawn over",
     "axes": "the same",
 }

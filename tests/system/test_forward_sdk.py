@@ -82,11 +82,13 @@ class ForwardSdk(unittest.TestCase):
 
     def test_a_run_that_goes_on_after_a_restart_of_the_daemon_is_no_other(self):
         daemon = self.daemon()
-        self.forwarded(daemon, "failed")
+        run = self.forwarded(daemon, "failed")
+        run.display_name, run.tags, run.notes = "renamed", ["seen"], "on its page"  # at W&B, as people do
         daemon.stop()
         daemon.start()
         run = self.forwarded(daemon, "resumed")
         self.assertEqual([], self.differ("resumed", run))
+        self.assertEqual(("renamed", ["seen"], "on its page"), (run.display_name, run.tags, run.notes))
         self.has_sensible_times(run)
         self.assertEqual([], self.w.violations)
 

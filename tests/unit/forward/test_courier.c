@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "payload.h"
+#include "introduction.h"
 
 #define S 1000000000ull
 
@@ -30,12 +30,13 @@ struct world {
 	int64_t lines;
 	uint32_t first_step;
 	bool ended, silent;
-	const char *config, *retry_after; /* NULL: none */
-	struct forward_cursor cursor;     /* as saved */
-	int64_t refused;                  /* the line that was set aside last */
+	const char *name, *config, *retry_after; /* NULL: none */
+	struct forward_cursor cursor;            /* as saved */
+	int64_t refused;                         /* the line that was set aside last */
 	char event[384];
 	int visits, saves;
 	bool takes_no_summary;
+	char told[32]; /* the name in the newest introduction, "" if it has none */
 	char request
 		[4096]; /* the newest stream request, in words: "offset [lines] summary complete" */
 };
@@ -89,6 +90,7 @@ static void visit(void) {
 	v->ended = w.ended;
 	v->silent = w.silent;
 	v->summary = strdup("{}");
+	v->about.name = v->want_about && w.name != NULL ? strdup(w.name) : NULL;
 	v->about.config_json = v->want_about && w.config != NULL ? strdup(w.config) : NULL;
 	if (v->lines_max > 0) {
 		fill(v);
@@ -141,6 +143,15 @@ static void read_request(struct buf *body) {
 		strstr(text, "complete") != NULL ? " complete" : "");
 }
 
+static void note_told(void) {
+	static const struct introduction introduction = {.version = "1"};
+	struct introduced made;
+	assert_int_equal(introduction_make(&made, &introduction, "r", &w.c.about, &w.c.cursor), 0);
+	const char *name = made.run.display_name;
+	snprintf(w.told, sizeof w.told, "%s", name != NULL ? name : "");
+	introduced_finish(&made);
+}
+
 static void answer(enum courier_want want, int status, const char *body) {
 	struct http_response r = {.status = status,
 		.body = text_of(body, strlen(body)),
@@ -161,6 +172,9 @@ static void answer(enum courier_want want, int status, const char *body) {
 		if (w.takes_no_summary && strstr(w.request, "summary") != NULL) {
 			r.status = 400;
 		}
+	}
+	if (want == COURIER_UPSERT) {
+		note_told();
 	}
 	w.c.busy = true;
 	courier_answered(&w.c, want, &r, w.now_ns, 1e9, 0);
@@ -683,6 +697,73 @@ static void news_of_itself_is_told_after_a_while(void **state) {
 	assert_int_equal(w.now_ns, before_ns + 5 * S);
 }
 
+static void the_end_is_said_again_behind_an_introduction(void **state) {
+	(void)state;
+	w.lines = 1;
+	w.ended = true;
+	begin_new();
+	stream(200, "{}");
+	assert_string_equal(w.request, "0 [\"0\"] summary complete");
+	courier_note(&w.c, 1, true, true); /* W&B takes what comes of it for a run that goes on */
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "1"));
+	stream(200, "{}");
+	assert_string_equal(w.request, " [] complete");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_true(courier_done(&w.c));
+}
+
+/* It has news of itself; what name it says then. */
+static const char *told_again(void) {
+	courier_note(&w.c, w.lines, w.ended, true);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "0"));
+	return w.told;
+}
+
+static void what_people_change_at_wandb_is_not_changed_back(void **state) {
+	(void)state;
+	w.name = "one";
+	begin_new();
+	assert_string_equal(w.told, "one");
+	stream(200, "{}");
+	assert_string_equal(told_again(), ""); /* somebody may call it something else by now */
+	w.name = "two";
+	assert_string_equal(told_again(), "two");
+	assert_string_equal(told_again(), "");
+	(void)next_request(w.now_ns);
+	courier_finish(&w.c); /* another daemon */
+	courier_init(&w.c, "r", &policy);
+	w.c.has_key = true;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "0"));
+	assert_string_equal(w.told, "");
+}
+
+static void what_wandb_did_not_hear_is_said_again(void **state) {
+	(void)state;
+	w.name = "one";
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 0, "no answer");
+	begin_new();
+	assert_string_equal(w.told, "one");
+}
+
+static void a_run_wandb_has_only_now_is_told_its_name(void **state) {
+	(void)state;
+	w.name = "one";
+	begin_new();
+	stream(200, "{}");
+	courier_note(&w.c, 0, false, true);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("true", "0")); /* it was deleted meanwhile */
+	assert_string_equal(w.told, "");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "0"));
+	assert_string_equal(w.told, "one");
+	stream(200, "{}");
+}
+
 static void a_run_that_goes_on_after_its_end_is_introduced_again(void **state) {
 	(void)state;
 	w.lines = 2;
@@ -1024,6 +1105,10 @@ int main(void) {
 		TEST(an_address_without_wandb_parks_nothing),
 		TEST(garbage_is_no_answer),
 		TEST(news_of_itself_is_told_after_a_while),
+		TEST(the_end_is_said_again_behind_an_introduction),
+		TEST(what_people_change_at_wandb_is_not_changed_back),
+		TEST(what_wandb_did_not_hear_is_said_again),
+		TEST(a_run_wandb_has_only_now_is_told_its_name),
 		TEST(a_run_that_goes_on_after_its_end_is_introduced_again),
 		TEST(a_stop_is_passed_on),
 		TEST(once_is_all_there_is_without_waiting_for_more),

@@ -175,6 +175,7 @@ static void what_is_accepted_is_not_kept(void **state) {
 	v->cursor.step = 2;
 	v->cursor.time = 17.5;
 	v->cursor.url = strdup("https://w/1");
+	v->cursor.told = UINT32_MAX;
 	visit(v, 0);
 	assert_int_equal(v->first, 3);
 	assert_int_equal(v->n_lines, 2);
@@ -185,6 +186,7 @@ static void what_is_accepted_is_not_kept(void **state) {
 	assert_int_equal(v->cursor.step, 2);
 	assert_true(v->cursor.time == 17.5);
 	assert_string_equal(v->cursor.url, "https://w/1");
+	assert_true(v->cursor.told == UINT32_MAX);
 	forward_visit_destroy(v);
 }
 
