@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "repr.h"
+
 #define DEPTH_MAX 64u /* jansson's own default is 2,048; configs nest a few levels */
 
 /* ---- writing ---- */
@@ -55,14 +57,10 @@ int json_write_bare_number(struct buf *out, double number) {
 			: number > 0  ? "Infinity"
 				      : "-Infinity");
 	}
-	char text[32];
-	for (int digits = 15; digits <= 17; digits++) {
-		(void)snprintf(text, sizeof text, "%.*g", digits, number);
-		if (strtod(text, NULL) == number) {
-			break;
-		}
-	}
-	return buf_append(out, text, strlen(text));
+	char text[REPR_MAX];
+	size_t len = strlen(repr_double(text, number));
+	bool whole = len > 2 && memcmp(text + len - 2, ".0", 2) == 0;
+	return buf_append(out, text, whole ? len - 2 : len);
 }
 
 int json_write_number(struct buf *out, double number) {

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <setjmp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -33,6 +34,11 @@ static void a_number_is_written_as_python_writes_it(void **state) {
 			"5.960464477539063e-08"}, /* 2^-24: its neighbours lie unevenly */
 		{1.7976931348623157e308, "1.7976931348623157e+308"},
 		{2.2250738585072014e-308, "2.2250738585072014e-308"},
+		{5e-324, "5e-324"},
+		{1e-12, "1e-12"},
+		{9007199254740991.5, "9007199254740992.0"},
+		{2251799813685249.5, "2251799813685249.5"}, /* just between two of sixteen digits */
+		{0.99999999999999989, "0.9999999999999999"},
 		{NAN, "NaN"},
 		{INFINITY, "Infinity"},
 		{-INFINITY, "-Infinity"},
@@ -43,13 +49,70 @@ static void a_number_is_written_as_python_writes_it(void **state) {
 	}
 }
 
+static uint64_t next_random(void) {
+	static uint64_t bits = 88172645463325252u;
+	bits ^= bits << 13;
+	bits ^= bits >> 7;
+	bits ^= bits << 17;
+	return bits;
+}
+
+/* Of the sizes that are logged, in the precision of double, of float, and with few digits. */
+static double everyday_number(int i) {
+	double size = (double)(next_random() >> 11) / 9007199254740992.0 *
+		      pow(10, (int)(next_random() % 30) - 12);
+	switch (i % 3) {
+	case 0:
+		return size;
+	case 1:
+		return (float)-size;
+	default:
+		return (double)(next_random() % 100000000) / pow(10, (int)(next_random() % 12));
+	}
+}
+
+/* Its digits without zeros before and behind them. */
+static void digits_of(char out[REPR_MAX], const char *text) {
+	size_t n = 0;
+	for (; *text != '\0' && *text != 'e'; text++) {
+		if (*text >= (n == 0 ? '1' : '0') && *text <= '9') {
+			out[n++] = *text;
+		}
+	}
+	while (n > 0 && out[n - 1] == '0') {
+		n--;
+	}
+	out[n] = '\0';
+}
+
+/* printf rounds to the nearest. */
+static void digits_found(char out[REPR_MAX], double value) {
+	char text[REPR_MAX];
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof text, "%.*e", digits - 1, value);
+		if (strtod(text, NULL) == value) {
+			break;
+		}
+	}
+	digits_of(out, text);
+}
+
+static void no_decimal_is_shorter_or_nearer(void **state) {
+	(void)state;
+	for (int i = 0; i < 50000; i++) {
+		double value = everyday_number(i);
+		char text[REPR_MAX], digits[REPR_MAX], found[REPR_MAX];
+		digits_of(digits, repr_double(text, value));
+		digits_found(found, value);
+		assert_string_equal(digits, found);
+		assert_true(strtod(text, NULL) == value);
+	}
+}
+
 static void every_number_reads_back_the_same(void **state) {
 	(void)state;
-	uint64_t bits = 88172645463325252u;
 	for (int i = 0; i < 20000; i++) {
-		bits ^= bits << 13;
-		bits ^= bits >> 7;
-		bits ^= bits << 17;
+		uint64_t bits = next_random();
 		double value;
 		memcpy(&value, &bits, sizeof value);
 		char text[REPR_MAX];
@@ -63,6 +126,7 @@ static void every_number_reads_back_the_same(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_number_is_written_as_python_writes_it),
+		cmocka_unit_test(no_decimal_is_shorter_or_nearer),
 		cmocka_unit_test(every_number_reads_back_the_same),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);

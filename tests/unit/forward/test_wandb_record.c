@@ -230,7 +230,7 @@ static void a_row_has_every_value_as_wandb_writes_it(void **state) {
 	Wandb__Item *const *items = record->history->item;
 	assert_int_equal(record->history->n_item, 11);
 	assert_json(items, 11, "losses/mse_loss", "0.1");
-	assert_json(items, 11, "tiny", "4.94065645841247e-324");
+	assert_json(items, 11, "tiny", "5e-324");
 	assert_json(items, 11, "nan", "NaN");
 	assert_json(items, 11, "inf", "Infinity");
 	assert_json(items, 11, "-inf", "-Infinity");
