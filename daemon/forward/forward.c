@@ -8,6 +8,7 @@
 
 #include "budget.h"
 #include "clock.h"
+#include "crash.h"
 #include "credential.h"
 #include "forward_private.h"
 #include "hash.h"
@@ -143,8 +144,10 @@ static int send_request(struct forwarded *run, enum courier_want want) {
 		.connect_timeout_ms = FORWARD_CONNECT_TIMEOUT_MS,
 	};
 	run->asked = want;
-	return request.url == NULL ? -ENOMEM
-				   : http_post(f->http, &request, on_answered, run, &run->call);
+	err = request.url == NULL ? -ENOMEM
+				  : http_post(f->http, &request, on_answered, run, &run->call);
+	CRASH_POINT("after-forward-post");
+	return err;
 }
 
 static bool start_request(struct forwarded *run, enum courier_want want, uint64_t now_ns) {
@@ -294,6 +297,7 @@ static void note_own_key(struct forwarded *run) {
 
 void forward_visited(struct forward *f, struct forward_visit *visit, int status) {
 	struct forwarded *run = forward_find(f, visit->run_id);
+	CRASH_POINT("after-forward-visit");
 	f->visits--;
 	if (run != NULL && run->visit == visit) { /* else it was forgotten meanwhile */
 		run->visit = NULL;
@@ -343,6 +347,7 @@ static void on_answered(void *user, const struct http_response *response) {
 	struct forwarded *run = user;
 	struct forward *f = run->forward;
 	uint64_t now_ns = clock_mono_ns();
+	CRASH_POINT("after-forward-answer");
 
 	run->call = NULL;
 	f->in_flight--;

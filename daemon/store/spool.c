@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "crash.h"
 #include "spool_private.h"
 
 int spool_prepare(sqlite3 *sql, const char *text, int64_t run, sqlite3_stmt **ret) {
@@ -84,6 +85,17 @@ static int visit_run(struct db *db, int64_t run, struct forward_visit *visit) {
 	return err < 0 ? err : spool_bring(db, run, visit);
 }
 
+static void pass_points(const struct forward_visit *visit, const char *any, const char *base) {
+	(void)any;
+	(void)base;
+	if (visit->save != FORWARD_SAVE_NOTHING) {
+		CRASH_POINT(any);
+	}
+	if (visit->save == FORWARD_SAVE_BASE) {
+		CRASH_POINT(base);
+	}
+}
+
 int spool_visit(struct db *db, struct forward_visit *visit) {
 	int64_t run = 0;
 	int err = find_run(db, visit->run_id, &run);
@@ -96,7 +108,9 @@ int spool_visit(struct db *db, struct forward_visit *visit) {
 	}
 	err = db_begin(db);
 	err = err < 0 ? err : visit_run(db, run, visit);
+	pass_points(visit, "before-forward-save", "before-forward-base");
 	err = err < 0 ? err : db_commit(db);
+	pass_points(visit, "after-forward-save", "after-forward-base");
 	if (err < 0) {
 		db_rollback(db);
 	}
