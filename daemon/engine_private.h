@@ -98,8 +98,7 @@ struct engine {
 	uv_timer_t due;
 	uint64_t earliest_ns; /* no run is due before */
 	bool in_flight;       /* cuts are with the store */
-	uint64_t begun_ns;
-	size_t uncut_bytes; /* of all feeds */
+	size_t uncut_bytes;   /* of all feeds */
 	uint32_t n_held;
 	char trouble[512]; /* "" while commits succeed */
 	char backup_trouble[512];
