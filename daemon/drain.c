@@ -19,7 +19,7 @@ struct drain {
 	uint64_t progress_ns;
 	bool ending;
 	int result;
-	char words[256];
+	char words[FORWARD_WORDS_MAX];
 };
 
 static void on_closed(void *user) {
@@ -64,7 +64,7 @@ static void on_stop(void *user, const char *run_id) {
 
 static void on_look(uv_timer_t *timer) {
 	struct drain *d = timer->data;
-	struct forward_view all;
+	struct forward_sum all;
 	uint64_t now_ns = clock_mono_ns();
 
 	forward_look_all(d->forward, clock_wall(), &all);
@@ -79,7 +79,8 @@ static void on_look(uv_timer_t *timer) {
 	if (forward_busy(d->forward) == 0) {
 		end(d, DRAIN_DONE);
 	} else if (now_ns - d->progress_ns > (uint64_t)d->options->patience_ms * 1000000u) {
-		snprintf(d->words, sizeof d->words, "%s", all.words);
+		snprintf(d->words, sizeof d->words, "%s",
+			all.worst.words[0] != '\0' ? all.worst.words : "W&B takes no more of it");
 		end(d, DRAIN_GAVE_UP);
 	}
 }
@@ -149,14 +150,14 @@ static int begin(struct drain *d) {
 	return 0;
 }
 
-int drain_run(const struct drain_options *options, char ret_words[256]) {
+int drain_run(const struct drain_options *options, char ret_words[FORWARD_WORDS_MAX]) {
 	struct drain d = {.options = options};
 	/* A peer that resets, and a limit on the size of files, are answers like others. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGXFSZ, SIG_IGN);
 	int err = uv_loop_init(&d.loop);
 	if (err < 0) {
-		snprintf(ret_words, 256, "%s", strerror(-err));
+		snprintf(ret_words, FORWARD_WORDS_MAX, "%s", strerror(-err));
 		return err;
 	}
 	err = begin(&d);

@@ -12,7 +12,7 @@ struct drain_options {
 	const struct forward_options *forward;
 	uint32_t patience_ms; /* without any progress */
 	/* Now and then, while it lasts; may be NULL. */
-	void (*on_progress)(void *user, const struct forward_view *all);
+	void (*on_progress)(void *user, const struct forward_sum *all);
 	void *user;
 };
 
@@ -22,4 +22,4 @@ enum drain_result {
 };
 
 /* -EBUSY when a daemon has the database, and as store_open; words always. */
-int drain_run(const struct drain_options *options, char ret_words[256]);
+int drain_run(const struct drain_options *options, char ret_words[FORWARD_WORDS_MAX]);

@@ -1,6 +1,5 @@
 /* What is committed goes on to W&B; what W&B has accepted comes back as a row. */
 #include <errno.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -112,55 +111,5 @@ void engine_forward_rejected(struct engine *e, const struct run_cut *cut) {
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open) {
 	if (e->forward != NULL && open->log_to_wandb && open->wandb_key.len > 0) {
 		forward_give_key(e->forward, id, open->wandb_key, true);
-	}
-}
-
-/* ---- what is seen of it ---- */
-
-static void set_words(json_t *object, const struct forward_view *view) {
-	json_object_set_new(
-		object, "words", view->words[0] != '\0' ? json_string(view->words) : json_null());
-	json_object_set_new(object, "retry_in_s",
-		view->retry_in_s >= 0 ? json_real(view->retry_in_s) : json_null());
-}
-
-static void set_view(json_t *object, const struct forward_view *view) {
-	json_object_set_new(object, "state", json_string(forward_state_name(view->state)));
-	json_object_set_new(
-		object, "lag_s", view->pending > 0 ? json_real(view->lag_s) : json_null());
-	json_object_set_new(object, "pending_rows", json_integer(view->pending));
-	set_words(object, view);
-}
-
-json_t *engine_forward_report(const struct engine *e) {
-	json_t *object = json_object();
-	struct forward_view view;
-
-	json_object_set_new(
-		object, "target", json_string(e->registry_options.forwards ? "wandb" : "none"));
-	if (e->forward == NULL) {
-		json_object_set_new(object, "state",
-			json_string(e->registry_options.forwards ? "offline" : "off"));
-		json_object_set_new(object, "lag_s", json_null());
-		return object;
-	}
-	forward_look_all(e->forward, clock_wall(), &view);
-	set_view(object, &view);
-	return object;
-}
-
-void engine_forward_lay(const struct engine *e, const char *id, json_t *object) {
-	struct forward_view view;
-	const char *state = json_string_value(json_object_get(object, "state"));
-	if (state == NULL || strcmp(state, "off") == 0) {
-		return;
-	}
-	if (e->forward == NULL) {
-		json_object_set_new(object, "state", json_string("offline"));
-	} else if (forward_look(e->forward, id, clock_wall(), &view)) {
-		set_view(object, &view);
-		if (view.url != NULL) {
-			json_object_set_new(object, "url", json_string(view.url));
-		}
 	}
 }

@@ -192,9 +192,12 @@ void engine_forward_rejected(struct engine *e, const struct run_cut *cut);
 /* A stream opened: its user may have handed a key over. */
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open);
 
-/* The report's word on all of it, and on a run. */
+/* ---- engine_forward_look.c ---- */
+
+/* The report's word on all of it … */
 struct json_t *engine_forward_report(const struct engine *e);
-void engine_forward_lay(const struct engine *e, const char *id, struct json_t *object);
+/* … and on a run, laid over its object. */
+void engine_forward_lay(const struct engine *e, const char *id, struct json_t *run);
 
 /* ---- engine_query.c ---- */
 

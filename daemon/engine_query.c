@@ -190,7 +190,7 @@ static void lay_over(struct engine *e, json_t *report) {
 			lay_run(object, run);
 		}
 		if (id != NULL) {
-			engine_forward_lay(e, id, json_object_get(object, "forward"));
+			engine_forward_lay(e, id, object);
 		}
 	}
 }

@@ -101,14 +101,14 @@ static int pick(const json_t *document, struct picked *ret) {
 	return 0;
 }
 
-static void on_progress(void *user, const struct forward_view *all) {
+static void on_progress(void *user, const struct forward_sum *all) {
 	(void)user;
-	sync_show_progress(all->pending, all->words);
+	sync_show_progress(all->pending, all->worst.words);
 }
 
 static int drain(struct sync *s, const char *path, const struct picked *picked) {
 	struct forward_options forward;
-	char words[256];
+	char words[FORWARD_WORDS_MAX];
 	wandb_setup(&s->settings.wandb, &s->credential, &forward);
 	forward.policy.once = true;
 	struct drain_options options = {

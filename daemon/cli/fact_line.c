@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "format.h"
 
@@ -9,6 +10,28 @@ void facts_label(const char *label, struct page *page) {
 	page_tab(page, 2);
 	page_put(page, STYLE_DIM, label);
 	page_tab(page, LABEL_WIDTH);
+}
+
+static void next_line(struct page *page) {
+	page_end_line(page);
+	page_tab(page, LABEL_WIDTH);
+}
+
+void facts_next_line(struct page *page) {
+	if (page->look.width > 0) {
+		next_line(page);
+	}
+}
+
+/* Behind what stands there, or below it. */
+static void begin_fact(struct page *page, unsigned needed) {
+	bool first = page->column <= LABEL_WIDTH;
+
+	if (!first && page->look.width > 0 && page->column + 3 + needed > page->look.width) {
+		next_line(page);
+	} else if (!first) {
+		page_put(page, STYLE_PLAIN, "   ");
+	}
 }
 
 void fact_put(struct page *page, enum style style, const char *format, ...) {
@@ -19,15 +42,49 @@ void fact_put(struct page *page, enum style style, const char *format, ...) {
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
 
-	bool first = page->column <= LABEL_WIDTH;
-	unsigned needed = glyph_columns(text, page->look.utf8);
-	if (!first && page->look.width > 0 && page->column + 3 + needed > page->look.width) {
-		page_end_line(page);
-		page_tab(page, LABEL_WIDTH);
-	} else if (!first) {
-		page_put(page, STYLE_PLAIN, "   ");
-	}
+	begin_fact(page, glyph_columns(text, page->look.utf8));
 	page_put_cut(page, style, text, page_room(page));
+}
+
+/* A glyph more than the line has room for begins the next one. */
+static void flow_word(struct page *page, enum style style, const char *text, const char *end) {
+	struct glyph glyph;
+
+	while (text < end && glyph_next(&text, page->look.utf8, &glyph)) {
+		if (glyph.width > page_room(page) && page->column > LABEL_WIDTH) {
+			next_line(page);
+		}
+		page_put(page, style, glyph.bytes);
+	}
+}
+
+static unsigned columns_between(const char *text, const char *end, bool utf8) {
+	struct glyph glyph;
+	unsigned columns = 0;
+
+	while (text < end && glyph_next(&text, utf8, &glyph)) {
+		columns += glyph.width;
+	}
+	return columns;
+}
+
+void fact_flow(struct page *page, enum style style, const char *text) {
+	if (page->look.width > 0 && page->look.width <= LABEL_WIDTH) {
+		page_put_cut(page, style, text, page_room(page));
+		return;
+	}
+	begin_fact(page, glyph_columns(text, page->look.utf8));
+	for (bool first = true; *text; first = false) {
+		const char *end = text + strcspn(text, " ");
+		unsigned needed = columns_between(text, end, page->look.utf8);
+		if (!first && needed + 1 > page_room(page) && page->column > LABEL_WIDTH) {
+			next_line(page);
+		} else if (!first) {
+			page_put(page, STYLE_PLAIN, " ");
+		}
+		flow_word(page, style, text, end);
+		text = end + strspn(end, " ");
+	}
 }
 
 void fact_text(const json_t *object, const char *label, const char *path, struct page *page) {

@@ -6,6 +6,8 @@
 #include "buf.h"
 #include "glyph.h"
 
+#define LOOK_WIDE 100u /* columns: from here there is room for what is nice to have */
+
 /* How the reader's screen is; decided once, outside, and passed in. */
 struct look {
 	unsigned width; /* in columns; 0: as wide as the content */

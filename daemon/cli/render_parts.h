@@ -32,5 +32,6 @@ bool run_progress(const json_t *run, double *ret);
 /* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. */
 void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page);
 
-/* What is the matter with the daemon itself: commits that fail, or wait for the disk's budget. */
+/* What is the matter with the daemon itself: commits that fail or wait for the disk's budget, W&B that has not
+ * answered for long. */
 void render_daemon_notes(const json_t *daemon, struct page *page);

@@ -9,6 +9,7 @@
 #include "format.h"
 #include "plot.h"
 #include "render.h"
+#include "render_forward.h"
 #include "render_parts.h"
 
 #define BAR_WIDTH      20u
@@ -210,23 +211,21 @@ static void render_attempts(const json_t *run, struct page *page) {
 	}
 }
 
+static void render_forwarding(const json_t *run, struct page *page) {
+	page_end_line(page);
+	facts_label("forward", page);
+	render_forward_facts(document_at(run, "forward"), document_text(run, "id"), page);
+	page_end_line(page);
+}
+
 static void render_traffic(const json_t *run, struct page *page) {
 	static const char *const losses[][2] = {{"late", "client.late"},
 		{"refused", "client.refused"}, {"lost", "client.lost"},
 		{"steps missing", "client.missing_steps"}};
-	const char *state = document_text(run, "forward.state");
-	const char *target = document_text(run, "forward.target");
 	double dropped = document_count(run, "client.dropped");
 	char text[FORMAT_MAX];
 
-	page_end_line(page);
-	facts_label("forward", page);
-	if (!state || strcmp(state, "off") == 0) {
-		fact_put(page, STYLE_PLAIN, "off (local only)");
-	} else {
-		fact_put(page, STYLE_PLAIN, "%s%s%s", target ? target : "", target ? ": " : "",
-			state);
-	}
+	facts_label("client", page);
 	fact_number(run, "messages", "client.messages", figure_grouped, page);
 	fact_put(page, dropped > 0 ? STYLE_BAD : STYLE_PLAIN, "dropped %s",
 		figure_grouped(text, dropped));
@@ -303,6 +302,7 @@ void render_run(const json_t *document, const json_t *run, struct page *page) {
 	render_curves(run, page);
 	render_density(run, page);
 	render_window_curves(run, page);
+	render_forwarding(run, page);
 	render_traffic(run, page);
 	render_events(run, page);
 	render_legend(run, page);

@@ -8,6 +8,7 @@
 
 #include "format.h"
 #include "listing.h"
+#include "render_forward.h"
 #include "render_parts.h"
 #include "run_columns.h"
 
@@ -32,8 +33,12 @@ static size_t choose_columns(const struct render_runs_options *options, const st
 	return n;
 }
 
+static bool is_amiss(enum style style) {
+	return style == STYLE_WARN || style == STYLE_BAD;
+}
+
 static int add_run(struct table *t, const struct run_row_view *row, const unsigned *columns,
-	size_t n_columns) {
+	size_t n_columns, struct table_column *heads) {
 	bool dim = strcmp(state_look_of(row->run)->state, "finished") == 0;
 	struct buf text = {0};
 	int err = table_add_row(t);
@@ -41,6 +46,10 @@ static int add_run(struct table *t, const struct run_row_view *row, const unsign
 	for (size_t i = 0; i < n_columns && err == 0; i++) {
 		buf_clear(&text);
 		enum style style = run_columns[columns[i]].fill(row, &text);
+		unsigned drop_amiss = run_columns[columns[i]].drop_amiss;
+		if (heads[i].drop > 0 && drop_amiss > 0 && is_amiss(style)) {
+			heads[i].drop = drop_amiss;
+		}
 		const char *cell = text.len > 0 ? buf_text(&text) : "-";
 		style = text.len == 0 ? STYLE_PLAIN : style;
 		style = dim && style == STYLE_PLAIN ? STYLE_DIM : style;
@@ -68,7 +77,7 @@ static int draw_table(
 		err = t ? 0 : -ENOMEM;
 		for (size_t i = 0; i < l->n && err == 0; i++) {
 			struct run_row_view row = {l->runs[i].run, &page->look, l->runs[i].label};
-			err = add_run(t, &row, columns, n);
+			err = add_run(t, &row, columns, n, heads);
 		}
 	}
 	if (err == 0) {
@@ -80,14 +89,11 @@ static int draw_table(
 	return err;
 }
 
-#define WIDE 100u /* from here the title has room for everything */
-
 static void render_title(const json_t *daemon, const struct listing *l, struct page *page) {
 	const char *version = document_text(daemon, "version");
 	const char *host = document_text(daemon, "host");
 	const char *scope = document_text(daemon, "scope");
-	const char *forward = document_text(daemon, "forward.state");
-	bool wide = page->look.width >= WIDE;
+	bool wide = page->look.width >= LOOK_WIDE;
 	char text[FORMAT_MAX];
 	double value;
 
@@ -107,9 +113,7 @@ static void render_title(const json_t *daemon, const struct listing *l, struct p
 	if (wide && document_number(daemon, "database_bytes", &value)) {
 		page_printf(page, STYLE_PLAIN, ", db %s", format_bytes(text, value));
 	}
-	if (forward) {
-		page_printf(page, STYLE_PLAIN, ", forward %s", forward);
-	}
+	render_forward_title(document_at(daemon, "forward"), wide, page);
 	page_end_line(page);
 }
 
@@ -164,6 +168,7 @@ static void render_screen(const json_t *daemon, const struct listing *l,
 	const struct render_runs_options *options, struct page *page) {
 	if (daemon) {
 		render_title(daemon, l, page);
+		render_forward_trouble(document_at(daemon, "forward"), page);
 		render_daemon_notes(daemon, page);
 	}
 	if (l->n == 0) {

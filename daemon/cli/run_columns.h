@@ -22,6 +22,7 @@ struct run_column {
 	enum shown_on on;
 	/* Writes a cell's text; what stays empty is shown as `-`. */
 	enum style (*fill)(const struct run_row_view *row, struct buf *text);
+	unsigned drop_amiss; /* table.drop while a cell is yellow or red; 0: the same */
 };
 
 #define RUN_COLUMNS 21u

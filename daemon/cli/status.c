@@ -243,12 +243,25 @@ static int print_screen(const struct options *o, const json_t *document) {
 	return status;
 }
 
+/* What is not of one run is said: a table has no place for it. */
+static bool daemon_needs_attention(const json_t *document) {
+	static const char *const troubles[] = {"daemon.trouble", "daemon.forward.alert"};
+	bool needs = false;
+
+	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
+		const char *words = document_text(document, troubles[i]);
+		if (words != NULL) {
+			fprintf(stderr, "sae-metricsd status: %s\n", words);
+			needs = true;
+		}
+	}
+	return needs;
+}
+
 static bool needs_attention(const json_t *document) {
 	const json_t *runs = document_at(document, "runs");
-	const char *trouble = document_text(document, "daemon.trouble");
 
-	if (trouble != NULL) {
-		fprintf(stderr, "sae-metricsd status: %s\n", trouble);
+	if (daemon_needs_attention(document)) {
 		return true;
 	}
 	for (size_t i = 0; i < json_array_size(runs); i++) {

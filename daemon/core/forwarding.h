@@ -11,6 +11,11 @@
 #include "buf.h"
 #include "message.h"
 
+#define FORWARD_SAID_MAX                                                                           \
+	320u /* bytes of what W&B or the network said: 255 of its own, and what it means */
+#define FORWARD_WORDS_MAX 512u /* what people are told: an id, that, and what helps */
+#define FORWARD_EVENT_MAX 640u
+
 struct forward_cursor {            /* owns its texts */
 	uint8_t db_id[DB_ID_SIZE]; /* the database it was read from; none other takes it */
 	bool has_base;             /* W&B was asked how far it is, for this database */
@@ -69,8 +74,8 @@ struct forward_visit {
 	int64_t server_lines, server_step;
 	int64_t refuse; /* ordinal of a line to set aside, -1: none … */
 	int refuse_status;
-	char refuse_words[256]; /* … and what W&B said of it */
-	char event[384];        /* "" or what users are to know, for the run's events */
+	char refuse_words[FORWARD_SAID_MAX]; /* … and what W&B said of it */
+	char event[FORWARD_EVENT_MAX]; /* "" or what users are to know, for the run's events */
 
 	/* Then wanted: */
 	bool want_about, want_summary;

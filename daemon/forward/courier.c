@@ -406,11 +406,12 @@ void courier_visited(struct courier *c, struct forward_visit *v, int status, uin
 		courier_resume_if_wanted(c);
 		return;
 	}
+	bool noted = c->news;
 	c->news = true;
 	c->about_news |= c->telling;
 	c->telling = false;
 	if (status == -ENOENT) {
-		c->gone = true;
+		c->gone = !noted;
 	} else if (status == -EXDEV) {
 		c->save = FORWARD_SAVE_NOTHING;
 		c->refuse = c->look_at = -1;
@@ -453,8 +454,10 @@ int courier_stream(struct courier *c, struct buf *out) {
 
 void courier_unsendable(struct courier *c) {
 	c->busy = false;
-	courier_park(c, "what the run says of itself (config, tags or arguments) cannot be written "
-			"as JSON");
+	courier_park(c,
+		"what the run says of itself (config, tags or arguments) cannot be written as "
+		"JSON; `sae-metricsd sync %s` tries again",
+		c->run_id);
 }
 
 void courier_not_sent(struct courier *c, uint64_t now_ns) {

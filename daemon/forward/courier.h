@@ -71,8 +71,8 @@ struct courier {
 	int64_t server_lines, server_step;
 	int64_t refuse;
 	int refuse_status;
-	char refuse_words[256];
-	char event[384];
+	char refuse_words[FORWARD_SAID_MAX];
+	char event[FORWARD_EVENT_MAX];
 	int64_t look_at;
 	struct forward_line expected; /* what W&B says is there */
 	bool expects_time;
@@ -97,7 +97,7 @@ struct courier {
 
 	enum courier_state state;
 	bool host_trouble; /* its trouble is W&B's or the network's, not the run's own */
-	char words[256];
+	char words[FORWARD_WORDS_MAX];
 	uint32_t n_failed;
 	bool told_to_wait; /* not_before is W&B's own word */
 	bool woken;        /* since it last got through */

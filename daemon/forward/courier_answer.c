@@ -8,11 +8,11 @@
 
 #include "courier_private.h"
 #include "payload.h"
+#include "reply_words.h"
 #include "text.h"
 
 #define NS_PER_MS    1000000ull
 #define LINES_MAX    100000
-#define SAID_MAX     230u /* of W&B's words: the status follows */
 #define WAIT_MIN_MS  1000u
 #define LAG_PATIENCE 12u /* reads in which a count may still grow to what was accepted: a minute */
 #define TIME_SLACK_S 0.001 /* clocks go through other people's JSON */
@@ -53,29 +53,37 @@ struct answer {
 	enum verdict verdict;
 	uint64_t now_ns;
 	double now_s, chance;
-	char words[256]; /* W&B's own, or the network's */
+	char words[FORWARD_SAID_MAX]; /* W&B's own, or the network's */
 };
 
-/* The network's words, W&B's, or at least the status. */
+static void make_fit(struct text text, char said[REPLY_WORDS_MAX]) {
+	struct reply_words w;
+	reply_words_begin(&w, said);
+	reply_words_add(&w, text);
+}
+
+/* The network's words, W&B's, or at least the status; all of it may quote somebody else. */
 static void find_words(struct answer *a) {
 	const struct http_response *r = a->response;
-	char said[256];
+	char said[REPLY_WORDS_MAX];
+
 	if (r->transport != TRANSPORT_DONE) {
-		memcpy(a->words, r->words, sizeof a->words);
+		make_fit(text_of(r->words, strlen(r->words)), said);
+		snprintf(a->words, sizeof a->words, "%s", said);
+		return;
+	}
+	if (r->location.data != NULL) {
+		make_fit(r->location, said);
+		snprintf(a->words, sizeof a->words,
+			"HTTP %d, it is at %s now: set base_url to that", r->status, said);
 		return;
 	}
 	reply_error_words(r->body, said);
-	if (r->location.data != NULL) {
-		snprintf(a->words, sizeof a->words,
-			"HTTP %d, it is at %.*s now: set base_url to that", r->status,
-			(int)(r->location.len < 160 ? r->location.len : 160), r->location.data);
-	} else if (said[0] != '\0') {
-		said[text_fit(text_of(said, strlen(said)), SAID_MAX)] = '\0';
+	if (said[0] != '\0') {
 		snprintf(a->words, sizeof a->words, "%s (HTTP %d)", said, r->status);
 	} else {
 		snprintf(a->words, sizeof a->words, "HTTP %d", r->status);
 	}
-	text_mend_end(a->words);
 }
 
 /* What W&B says counts, but nobody is let ask without a pause, nor for a key that was refused sooner than slowly. */
@@ -144,8 +152,8 @@ void courier_compare(struct courier *c, const struct forward_line *ours) {
 		courier_park(c,
 			"W&B has a line of step %u where this database has one of step %u: "
 			"somebody else writes this run, too, or the database was put back from "
-			"an older copy (sync --take-over goes on behind it)",
-			c->expected.step, ours->step);
+			"an older copy (`sae-metricsd sync %s --take-over` goes on behind it)",
+			c->expected.step, ours->step, c->run_id);
 	}
 }
 
@@ -157,8 +165,8 @@ static bool park_if_not_alone(struct courier *c, int64_t server_lines) {
 	courier_park(c,
 		"W&B has %lld lines of this run, %lld more than this database ever decided: "
 		"somebody else writes it, too, or the database was put back from an older copy "
-		"(sync --take-over goes on behind them)",
-		(long long)server_lines, (long long)(server_lines - ours));
+		"(`sae-metricsd sync %s --take-over` goes on behind them)",
+		(long long)server_lines, (long long)(server_lines - ours), c->run_id);
 	return true;
 }
 
@@ -215,8 +223,8 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct a
 	if (c->cursor.has_base && is_new && had > 0) {
 		courier_park(c,
 			"W&B does not know this run any more, although it had %lld lines of it "
-			"(sync --take-over sends the rest as a new run)",
-			(long long)had);
+			"(`sae-metricsd sync %s --take-over` sends the rest as a new run)",
+			(long long)had, c->run_id);
 		return;
 	}
 	if (park_if_not_alone(c, u->history_lines)) {
@@ -260,7 +268,7 @@ static void upsert_refused(struct courier *c, struct answer *a) {
 	} else if (a->verdict == VERDICT_GONE && !is_wandb) {
 		fail(c, a, VERDICT_SLOWLY); /* no W&B at this address */
 	} else if (a->verdict == VERDICT_GONE || !go_on_without(c, a)) {
-		courier_park(c, "%s", a->words);
+		courier_park(c, "%s; `sae-metricsd sync %s` tries again", a->words, c->run_id);
 	}
 }
 
@@ -327,9 +335,9 @@ static void check_base(struct courier *c, const struct reply_resume *r, const st
 		if (has_settled(c, lines, r->has_step ? r->step : -1, accepted, a)) {
 			courier_park(c,
 				"W&B has %lld lines of this run, and had taken %lld: what is "
-				"missing there is not here any more (sync --take-over goes on "
-				"behind what is there)",
-				(long long)lines, (long long)accepted);
+				"missing there is not here any more (`sae-metricsd sync %s "
+				"--take-over` goes on behind what is there)",
+				(long long)lines, (long long)accepted, c->run_id);
 		}
 		return;
 	}
@@ -415,8 +423,10 @@ static void refuse_line(struct courier *c, const struct answer *a) {
 	int64_t line = c->cursor.accepted;
 	c->empty_taken = false;
 	if (c->stand_in == line) {
-		courier_park(c, "W&B takes not even an empty line of step %u: %s", c->last.step,
-			a->words);
+		courier_park(c,
+			"W&B takes not even an empty line of step %u: %s; `sae-metricsd sync %s` "
+			"tries again",
+			c->last.step, a->words, c->run_id);
 		return;
 	}
 	c->stand_in = c->refuse = line;
@@ -480,7 +490,10 @@ static void stream_failed(struct courier *c, struct answer *a) {
 		c->introduced = false;
 		courier_drop_lines(c);
 	} else if (gone) {
-		courier_park(c, "W&B does not know this run any more: %s", a->words);
+		courier_park(c,
+			"W&B does not know this run any more: %s; `sae-metricsd sync %s` tries "
+			"again",
+			a->words, c->run_id);
 	} else {
 		bisect(c, a);
 	}

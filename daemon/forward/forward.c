@@ -434,12 +434,20 @@ void forward_add(struct forward *f, const char *run_id) {
 	}
 }
 
+/* How old the oldest line is says the next visit, which may be long in coming. */
+static void note_age(struct courier *c) {
+	if (c->oldest_time <= 0 && c->lines > c->cursor.accepted) {
+		c->oldest_time = clock_wall();
+	}
+}
+
 void forward_note(
 	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed) {
 	struct forwarded *run = add(f, run_id);
 	if (run != NULL) {
 		run->key_notes -= run->key_notes > 0;
 		courier_note(&run->courier, lines, ended, about_changed);
+		note_age(&run->courier);
 		pump_soon(f);
 	}
 }

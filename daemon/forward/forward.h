@@ -62,24 +62,32 @@ enum forward_state {
 	FORWARD_BEHIND, /* lines wait, and are on their way */
 	FORWARD_WAITING,
 	FORWARD_REFUSED,
-	FORWARD_SYNCED /* it has ended, and W&B has everything */
+	FORWARD_SYNCED /* it has ended, or its trainer has crashed, and W&B has everything */
 };
 const char *forward_state_name(enum forward_state state);
 
 struct forward_view {
 	enum forward_state state;
+	/* What keeps it is its own, while others may get through: it is parked, has no key, or is not taken. */
+	bool own, parked;
 	int64_t pending;
-	double lag_s;      /* age of the oldest line that waits; 0: none */
-	char words[256];   /* "" or what it waits for, or why W&B refused */
-	double retry_in_s; /* < 0: nothing is planned */
-	const char *url;   /* borrowed until the next call; NULL: not known yet */
+	double lag_s;                  /* age of the oldest line that waits; 0: none */
+	char words[FORWARD_WORDS_MAX]; /* "" or what it waits for, or why W&B refused */
+	double retry_in_s;             /* < 0: nothing is planned */
+	const char *url;               /* borrowed until the next call; NULL: not known yet */
 };
 /* False: not forwarded, or done. */
 bool forward_look(
 	const struct forward *f, const char *run_id, double now_s, struct forward_view *ret);
 
-/* Of all runs: the worst state, lines that wait, the greatest lag. */
-void forward_look_all(const struct forward *f, double now_s, struct forward_view *ret);
+struct forward_sum {
+	uint32_t runs,
+		held; /* that W&B does not have to their end; of these, kept by what is their own */
+	int64_t pending; /* lines of all */
+	struct forward_view
+		worst; /* of those not held: state, its words, the soonest retry, the greatest lag */
+};
+void forward_look_all(const struct forward *f, double now_s, struct forward_sum *ret);
 /* Answers W&B has given that moved something: for whoever waits. */
 uint64_t forward_progress(const struct forward *f);
 /* Runs that still have something to send, and could (not parked, not without a key). */

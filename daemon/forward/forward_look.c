@@ -9,19 +9,50 @@
 
 /* ---- the log ---- */
 
-static void heal(struct forward *f, const struct forwarded *healed) {
+/* One failure is no news, for the next try is near. */
+#define FAILURES_UNSAID 1u
+
+static void wake_others(struct forward *f, const struct forwarded *run, bool with_the_key) {
+	list_for_each(link, &f->runs) {
+		struct forwarded *other = container_of(link, struct forwarded, link);
+		struct courier *c = &other->courier;
+		if (other == run) {
+			continue;
+		}
+		courier_wake(c);
+		if (with_the_key && other->key == NULL && c->state == COURIER_REFUSED) {
+			c->not_before_ns = 0;
+		}
+	}
+}
+
+static void heal(struct forward *f, const struct forwarded *run) {
 	if (!f->broken) {
 		return;
 	}
 	f->broken = false;
-	log_info("W&B answers again, after %.0f s: lines that waited are sent",
-		clock_wall() - f->broken_since);
-	list_for_each(link, &f->runs) {
-		struct forwarded *run = container_of(link, struct forwarded, link);
-		if (run != healed) {
-			courier_wake(&run->courier);
-		}
+	if (f->n_broken > FAILURES_UNSAID) {
+		log_info("W&B answers again, after %.0f s: lines that waited are sent",
+			clock_wall() - f->broken_since);
 	}
+	wake_others(f, run, false);
+}
+
+static void take_key(struct forward *f, const struct forwarded *run) {
+	if (f->key_refused && run->key == NULL) {
+		f->key_refused = false;
+		log_info("W&B takes the key again");
+		wake_others(f, run, true);
+	}
+}
+
+static void say_well(struct forward *f, struct forwarded *run) {
+	heal(f, run);
+	take_key(f, run);
+	if (run->refusal_said || run->trouble_said) {
+		log_info("run %s: W&B takes it again", run->courier.run_id);
+	}
+	run->refusal_said = run->trouble_said = false;
 }
 
 static void say_refusal(struct forward *f, struct forwarded *run) {
@@ -35,10 +66,10 @@ static void say_refusal(struct forward *f, struct forwarded *run) {
 				f->options.key_source != NULL ? f->options.key_source : "the host",
 				c->words);
 		}
-		f->key_refused = run->refusal_said = true;
+		f->key_refused = true;
 	} else if (!run->refusal_said) {
 		log_warning("run %s: %s: %s", c->run_id,
-			parked ? "nothing is sent to W&B until `sae-metricsd sync` says so"
+			parked ? "nothing more is sent to W&B"
 			       : "W&B refuses its own key; lines are kept, it is tried now and "
 				 "then",
 			c->words);
@@ -46,28 +77,71 @@ static void say_refusal(struct forward *f, struct forwarded *run) {
 	}
 }
 
-/* One that fails again and again while others get through says nothing of the host. */
-static bool begins_to_fail(const struct courier *c) {
-	return c->state == COURIER_WAITING && c->host_trouble && c->n_failed == 1;
+static void say_broken(struct forward *f, const struct courier *c) {
+	if (!f->broken) {
+		f->broken = true;
+		f->broken_since = clock_wall();
+		f->n_broken = 0;
+	}
+	if (f->n_broken++ == FAILURES_UNSAID) {
+		log_warning(
+			"W&B cannot be reached: %s; lines are kept and sent later, trying again",
+			c->words);
+	}
+}
+
+static void say_own_failure(struct forwarded *run) {
+	const struct courier *c = &run->courier;
+
+	if (!run->trouble_said && c->n_failed > FAILURES_UNSAID) {
+		log_warning("run %s: W&B does not take it: %s; its lines "
+			    "are kept, trying again",
+			c->run_id, c->words);
+		run->trouble_said = true;
+	}
+}
+
+/* Whose trouble is it? Its own, if others got through between two of its failures. */
+static void say_failure(struct forward *f, struct forwarded *run) {
+	const struct courier *c = &run->courier;
+
+	if (c->n_failed == 1) {
+		run->n_accepted_before = f->n_accepted;
+	}
+	if (!c->host_trouble) {
+		heal(f, run); /* a no is an answer */
+		say_own_failure(run);
+	} else if (f->broken || f->n_accepted == run->n_accepted_before) {
+		say_broken(f, c);
+	} else {
+		say_own_failure(run);
+	}
+}
+
+static void say_no_key(struct forwarded *run) {
+	const struct courier *c = &run->courier;
+
+	if (c->known && !c->gone && !c->has_key && !run->no_key_said) {
+		log_info("run %s: its lines for W&B are kept until there is a key "
+			 "(`sae-metricsd sync %s` by its owner hands one over)",
+			c->run_id, c->run_id);
+		run->no_key_said = true;
+	}
 }
 
 void trouble_look(struct forward *f, struct forwarded *run, bool answered) {
 	const struct courier *c = &run->courier;
 	if (c->state == COURIER_REFUSED) {
-		say_refusal(f, run);
-	} else if (answered && !f->broken && begins_to_fail(c)) {
-		f->broken = true;
-		f->broken_since = clock_wall();
-		log_warning(
-			"W&B cannot be reached: %s; lines are kept and sent later, trying again",
-			c->words);
-	} else if (c->state == COURIER_WELL && answered) {
-		if (run->refusal_said) {
-			log_info("run %s: W&B takes it again", c->run_id);
+		if (answered) {
+			heal(f, run); /* a no is an answer */
 		}
-		run->refusal_said = false;
-		f->key_refused = f->key_refused && run->key != NULL;
-		heal(f, run);
+		say_refusal(f, run);
+	} else if (c->state == COURIER_WAITING && answered) {
+		say_failure(f, run);
+	} else if (c->state == COURIER_WELL && answered) {
+		say_well(f, run);
+	} else {
+		say_no_key(run);
 	}
 }
 
@@ -89,11 +163,16 @@ static double lag_usual_s(const struct courier *c) {
 	return 2 * (double)c->policy->transmit_ms / 1000 + 5;
 }
 
+static bool has_all(const struct courier *c) {
+	bool is_over = (c->cursor.completed && c->ended) || c->silent;
+	return is_over && c->lines <= c->cursor.accepted;
+}
+
 static enum forward_state state_of(const struct courier *c, double lag_s) {
 	if (c->state == COURIER_REFUSED) {
 		return FORWARD_REFUSED;
 	}
-	if (c->cursor.completed && c->ended && c->lines <= c->cursor.accepted) {
+	if (has_all(c)) {
 		return FORWARD_SYNCED;
 	}
 	if (!c->has_key || c->state == COURIER_WAITING) {
@@ -102,23 +181,42 @@ static enum forward_state state_of(const struct courier *c, double lag_s) {
 	return lag_s > lag_usual_s(c) ? FORWARD_BEHIND : FORWARD_OK;
 }
 
-static void view(const struct courier *c, double now_s, struct forward_view *ret) {
+static bool is_own(const struct forwarded *run, enum forward_state state) {
+	const struct courier *c = &run->courier;
+	switch (state) {
+	case FORWARD_REFUSED:
+		return c->cursor.parked != NULL || run->key != NULL;
+	case FORWARD_WAITING:
+		return !c->has_key || run->trouble_said || !c->host_trouble;
+	default:
+		return false;
+	}
+}
+
+static void view(const struct forwarded *run, double now_s, struct forward_view *ret) {
+	const struct courier *c = &run->courier;
 	int64_t pending = c->lines - c->cursor.accepted;
 	double lag_s = pending > 0 && c->oldest_time > 0 ? now_s - c->oldest_time : 0;
 	uint64_t now_ns = clock_mono_ns();
+	enum forward_state state = state_of(c, lag_s);
 
 	*ret = (struct forward_view){
-		.state = state_of(c, lag_s),
+		.state = state,
+		.own = is_own(run, state),
+		.parked = c->cursor.parked != NULL,
 		.pending = pending > 0 ? pending : 0,
 		.lag_s = lag_s > 0 ? lag_s : 0,
-		.retry_in_s =
-			c->not_before_ns > now_ns ? (double)(c->not_before_ns - now_ns) * 1e-9 : -1,
+		.retry_in_s = c->cursor.parked == NULL && c->not_before_ns > now_ns
+				      ? (double)(c->not_before_ns - now_ns) * 1e-9
+				      : -1,
 		.url = c->cursor.url,
 	};
-	snprintf(ret->words, sizeof ret->words, "%s",
-		c->state == COURIER_WELL && !c->has_key && ret->state == FORWARD_WAITING
-			? "a W&B key: `sae-metricsd sync` by its owner hands one over"
-			: c->words);
+	if (state == FORWARD_WAITING && c->state == COURIER_WELL) {
+		snprintf(ret->words, sizeof ret->words,
+			"for a W&B key (`sae-metricsd sync %s` hands yours over)", c->run_id);
+	} else {
+		snprintf(ret->words, sizeof ret->words, "%s", c->words);
+	}
 }
 
 bool forward_look(
@@ -127,21 +225,40 @@ bool forward_look(
 	if (run == NULL || !run->courier.known) {
 		return false;
 	}
-	view(&run->courier, now_s, ret);
+	view(run, now_s, ret);
 	return true;
 }
 
-void forward_look_all(const struct forward *f, double now_s, struct forward_view *ret) {
-	*ret = (struct forward_view){.state = FORWARD_OK, .retry_in_s = -1};
+static double sooner(double a_s, double b_s) {
+	return a_s < 0 || (b_s >= 0 && b_s < a_s) ? b_s : a_s;
+}
+
+static void take_worse(struct forward_view *worst, const struct forward_view *one) {
+	double lag_s = one->lag_s > worst->lag_s ? one->lag_s : worst->lag_s;
+	double retry_in_s = worst->retry_in_s;
+
+	if (one->state != FORWARD_SYNCED && one->state > worst->state) {
+		*worst = *one;
+	} else if (one->state == worst->state) {
+		worst->retry_in_s = sooner(retry_in_s, one->retry_in_s);
+	}
+	worst->lag_s = lag_s;
+}
+
+void forward_look_all(const struct forward *f, double now_s, struct forward_sum *ret) {
+	*ret = (struct forward_sum){.worst = {.state = FORWARD_OK, .retry_in_s = -1}};
 	list_for_each(link, &f->runs) {
+		const struct forwarded *run = container_of(link, struct forwarded, link);
 		struct forward_view one;
-		view(&container_of(link, struct forwarded, link)->courier, now_s, &one);
+		view(run, now_s, &one);
+		if (!run->courier.known || one.state == FORWARD_SYNCED) {
+			continue;
+		}
+		ret->runs++;
+		ret->held += one.own;
 		ret->pending += one.pending;
-		ret->lag_s = one.lag_s > ret->lag_s ? one.lag_s : ret->lag_s;
-		if (one.state != FORWARD_SYNCED && one.state > ret->state) {
-			ret->state = one.state;
-			ret->retry_in_s = one.retry_in_s;
-			memcpy(ret->words, one.words, sizeof ret->words);
+		if (!one.own) {
+			take_worse(&ret->worst, &one);
 		}
 	}
 }

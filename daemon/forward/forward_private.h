@@ -24,7 +24,10 @@ struct forwarded {
 	struct http_call *call;
 	enum courier_want asked;
 	struct buf body, url; /* of the call */
-	bool refusal_said;
+	bool refusal_said;    /* it is parked, or its own key refused */
+	bool trouble_said;    /* others get through, it does not */
+	bool no_key_said;
+	uint64_t n_accepted_before; /* forward.n_accepted when its tries began to fail */
 };
 
 struct forward {
@@ -38,9 +41,10 @@ struct forward {
 	struct forwarded *by_id[FORWARD_BUCKETS];
 	uint64_t n_accepted, dice;
 	uint32_t visits, in_flight, n_loaded;
-	bool broken; /* nobody gets through: one request at a time finds out when that ends … */
-	bool key_refused; /* … and this has been said of the host's key */
+	bool broken; /* nobody gets through: one request at a time finds out when that ends */
 	double broken_since;
+	uint32_t n_broken; /* tries since then */
+	bool key_refused;  /* the host's, and that has been said */
 	uv_timer_t due;
 	bool closing;
 	struct closing all_closed;

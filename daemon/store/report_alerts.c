@@ -130,6 +130,36 @@ static void alert_disagree(struct report *r, const struct report_run *run, json_
 	}
 }
 
+/* What only somebody can mend. */
+static void alert_parked(struct report *r, const struct report_run *run, json_t *alerts) {
+	sqlite3_stmt *st = report_query(r,
+		"SELECT f.parked, (SELECT max(e.time) FROM events_data e WHERE e.run = f.run AND "
+		"e.kind = 'forward') FROM forwards_data f WHERE f.run = ? AND f.parked IS NOT NULL",
+		1, run->n);
+	while (report_next(r, &st)) {
+		add(r, alerts, "forward_refused",
+			report_printf("nothing more is sent to W&B: %s",
+				(const char *)sqlite3_column_text(st, 0)),
+			report_time(sqlite3_column_double(st, 1)));
+	}
+}
+
+static void alert_rows_refused(struct report *r, const struct report_run *run, json_t *alerts) {
+	sqlite3_stmt *st = report_query(r,
+		"SELECT count(*), max(refused) FROM refused_lines_data WHERE run = ? "
+		"HAVING count(*) > 0",
+		1, run->n);
+	while (report_next(r, &st)) {
+		char count[FORMAT_MAX];
+		int64_t n = sqlite3_column_int64(st, 0);
+		add(r, alerts, "forward_rows",
+			report_printf("%s %s: see refused_lines",
+				format_grouped(count, (uint64_t)n),
+				n == 1 ? "row was not taken by W&B" : "rows were not taken by W&B"),
+			report_time(sqlite3_column_double(st, 1)));
+	}
+}
+
 void report_alerts(struct report *r, const struct report_run *run) {
 	json_t *alerts = json_array();
 	report_set(r, run->object, "alerts", alerts);
@@ -137,6 +167,8 @@ void report_alerts(struct report *r, const struct report_run *run) {
 	alert_state(r, run, alerts);
 	alert_counters(r, run, alerts);
 	alert_disagree(r, run, alerts);
+	alert_parked(r, run, alerts);
+	alert_rows_refused(r, run, alerts);
 	if (json_is_true(json_object_get(run->object, "resumed"))) {
 		add(r, alerts, "resumed",
 			json_string(

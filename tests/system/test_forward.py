@@ -255,7 +255,7 @@ class Forward(unittest.TestCase):
         self.assertIn("somebody else writes", self.daemon.told("shared01")["words"])
         self.assertEqual("refused", self.daemon.told("shared01")["state"])
         self.assertTrue(any("somebody else writes" in text for text in self.daemon.events("shared01")))
-        self.assertIn("run shared01: nothing is sent to W&B until `sae-metricsd sync` says so", self.daemon.words())
+        self.assertIn("run shared01: nothing more is sent to W&B: W&B has ", self.daemon.words())
         self.assertEqual(len(mine) + 3, len(raw_lines(self.w, "shared01")))
         self.assertEqual([], self.w.violations)
 

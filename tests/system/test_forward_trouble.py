@@ -402,6 +402,7 @@ class Trouble(unittest.TestCase):
         push(handle, "away0001", range(30, 100))
         self.wait_for_words(daemon, "away0001", f"port {w.port}")
         self.trainer_is_unharmed(handle)
+        wait_until(lambda: "W&B cannot be reached" in daemon.words(), "a second try, for one is no news")
         again = self.world(port=w.port, state_file=str(directory / "state"))
         handle.finish(timeout=30)
         self.is_all_there(again, daemon, "away0001")

@@ -136,6 +136,9 @@ class Listener:
         self.sock = socket.create_server(("127.0.0.1", port), backlog=1024)
         self.port = self.sock.getsockname()[1]
         self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def start(self):
+        """Apart from the making: who serves may look at the listener."""
         self._thread.start()
 
     def _accept(self):

@@ -55,6 +55,7 @@ class FakeWandb(World):
         self._listener = Listener(self._serve, port, context)
         self.port = self._listener.port
         self.base_url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{prefix}"
+        self._listener.start()
 
     def __enter__(self):
         return self

@@ -67,6 +67,28 @@ static void colour_marks_states_and_nan(void **state) {
 	check_run("one_run", &coloured, "one_run.colour");
 }
 
+static void the_table_shows_how_each_run_is_forwarded(void **state) {
+	(void)state;
+	check_runs("forwarded_runs", &narrow, "forwarded_runs.80");
+	check_runs("forwarded_runs", &wide, "forwarded_runs.120");
+	check_runs("forwarded_runs", &pipe_look, "forwarded_runs.pipe");
+	check_runs("forwarded_runs", &ascii, "forwarded_runs.ascii");
+	check_runs("forwarded_runs", &coloured, "forwarded_runs.colour");
+}
+
+static void what_keeps_all_runs_from_wandb_is_said_once_above_them(void **state) {
+	(void)state;
+	check_runs("waiting_runs", &narrow, "waiting_runs.80");
+	check_runs("waiting_runs", &wide, "waiting_runs.120");
+	check_runs("waiting_runs", &coloured, "waiting_runs.colour");
+}
+
+static void a_file_says_how_many_rows_wandb_does_not_have(void **state) {
+	(void)state;
+	check_runs("pending_runs", &narrow, "pending_runs.80");
+	check_runs("pending_runs", &wide, "pending_runs.120");
+}
+
 static void no_runs_yet_shows_how_to_begin(void **state) {
 	(void)state;
 	check_runs("no_runs", &narrow, "no_runs.80");
@@ -107,8 +129,8 @@ static void check_lines(const char *text, const struct look *look) {
 }
 
 static void no_line_is_wider_than_its_screen(void **state) {
-	static const char *const documents[] = {
-		"five_runs", "one_run", "troubled_run", "bare_run", "no_runs"};
+	static const char *const documents[] = {"five_runs", "one_run", "troubled_run", "bare_run",
+		"no_runs", "forwarded_runs", "waiting_runs", "pending_runs"};
 	static const struct render_runs_options all = {0};
 	(void)state;
 
@@ -272,6 +294,9 @@ int main(void) {
 		cmocka_unit_test(a_pipe_gets_plain_columns_with_words_for_glyphs),
 		cmocka_unit_test(without_utf8_everything_is_ascii),
 		cmocka_unit_test(colour_marks_states_and_nan),
+		cmocka_unit_test(the_table_shows_how_each_run_is_forwarded),
+		cmocka_unit_test(what_keeps_all_runs_from_wandb_is_said_once_above_them),
+		cmocka_unit_test(a_file_says_how_many_rows_wandb_does_not_have),
 		cmocka_unit_test(no_runs_yet_shows_how_to_begin),
 		cmocka_unit_test(one_run_fills_a_screen),
 		cmocka_unit_test(a_run_in_trouble_says_all_of_it),

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "introduction.h"
+#include "text.h"
 
 #define S 1000000000ull
 
@@ -33,7 +34,7 @@ struct world {
 	const char *name, *config, *retry_after; /* NULL: none */
 	struct forward_cursor cursor;            /* as saved */
 	int64_t refused;                         /* the line that was set aside last */
-	char event[384];
+	char event[FORWARD_EVENT_MAX];
 	int visits, saves;
 	bool takes_no_summary;
 	char told[32]; /* the name in the newest introduction, "" if it has none */
@@ -663,8 +664,9 @@ static void a_run_that_is_gone_is_asked_about_before_it_is_parked(void **state) 
 	answer(COURIER_UPSERT, 200, UPSERT("false", "0"));
 	stream(404, "no such run");
 	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
-	assert_string_equal(
-		w.cursor.parked, "W&B does not know this run any more: no such run (HTTP 404)");
+	assert_string_equal(w.cursor.parked,
+		"W&B does not know this run any more: no such run (HTTP 404); "
+		"`sae-metricsd sync r` tries again");
 }
 
 static void an_address_without_wandb_parks_nothing(void **state) {
@@ -786,6 +788,64 @@ static void a_stop_is_passed_on(void **state) {
 	begin_new();
 	stream(200, "{\"stopped\":true}");
 	assert_true(w.c.stop_wanted);
+}
+
+static void a_parked_run_says_what_helps(void **state) {
+	(void)state;
+	w.lines = 2;
+	begin_new();
+	stream(200, "{}");
+	w.c.introduced = false;
+	w.lines = 3;
+	courier_note(&w.c, 3, false, true);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "9"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "`sae-metricsd sync r --take-over` goes on"));
+	assert_non_null(strstr(w.event, w.cursor.parked));
+}
+
+static bool is_whole_utf8(const char *words) {
+	return text_flaw(text_of(words, strlen(words)), false) == NULL;
+}
+
+static void words_of_others_are_cut_between_characters(void **state) {
+	struct buf text = {0};
+	(void)state;
+	assert_int_equal(buf_printf(&text, "{\"error\": \""), 0);
+	for (int i = 0; i < 300; i++) {
+		assert_int_equal(buf_printf(&text, "\u00e9\u20ac"), 0);
+	}
+	assert_int_equal(buf_printf(&text, "\"}"), 0);
+	const char *body = buf_text(&text);
+	w.lines = 2;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 503, body);
+	assert_true(strlen(w.c.words) > 255); /* all that there was room for, and the status */
+	assert_true(is_whole_utf8(w.c.words));
+	assert_non_null(strstr(w.c.words, " (HTTP 503)"));
+
+	w.c.not_before_ns = 0;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 0, "it said \xff\x1b[2J, which is none");
+	assert_string_equal(w.c.words, "it said \xef\xbf\xbd [2J, which is none");
+
+	w.c.not_before_ns = 0;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 422, body);
+	assert_true(is_whole_utf8(w.c.words));
+	assert_non_null(strstr(w.c.words, "(HTTP 422); `sae-metricsd sync r` tries again"));
+	buf_finish(&text);
+}
+
+static void a_note_is_not_overtaken_by_an_older_look_at_the_database(void **state) {
+	(void)state;
+	struct forward_visit *v = courier_visit(&w.c, true, w.now_ns);
+	courier_note(&w.c, w.lines = 2, false, true);
+	courier_visited(&w.c, v, -ENOENT, w.now_ns);
+	forward_visit_destroy(v);
+	assert_false(courier_done(&w.c));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
 }
 
 static void once_is_all_there_is_without_waiting_for_more(void **state) {
@@ -1111,6 +1171,9 @@ int main(void) {
 		TEST(a_run_wandb_has_only_now_is_told_its_name),
 		TEST(a_run_that_goes_on_after_its_end_is_introduced_again),
 		TEST(a_stop_is_passed_on),
+		TEST(a_parked_run_says_what_helps),
+		TEST(words_of_others_are_cut_between_characters),
+		TEST(a_note_is_not_overtaken_by_an_older_look_at_the_database),
 		TEST(once_is_all_there_is_without_waiting_for_more),
 		TEST(a_parked_run_can_be_told_to_go_on_before_it_is_known),
 		TEST(a_backlog_goes_batch_after_batch_without_waiting),

@@ -299,9 +299,10 @@ static void when_nobody_answers_one_request_at_a_time_finds_out(void **state) {
 		uv_run(&w.loop, UV_RUN_NOWAIT);
 	}
 	assert_int_equal(w.server.n_requests, 2);
-	forward_look_all(w.forward, 0, &view);
-	assert_int_equal(view.state, FORWARD_WAITING);
-	assert_string_equal(view.words, "HTTP 503");
+	struct forward_sum sum;
+	forward_look_all(w.forward, 0, &sum);
+	assert_int_equal(sum.worst.state, FORWARD_WAITING);
+	assert_string_equal(sum.worst.words, "HTTP 503");
 }
 
 static void a_host_that_asks_for_time_gets_it_from_all_runs(void **state) {

@@ -126,6 +126,95 @@ static void a_database_without_runs_is_an_empty_list(void **state) {
 	json_decref(document);
 }
 
+/* A run with five lines for W&B, and what became of them. */
+static json_t *forwarded_run(const char *id, const char *set) {
+	char sql[512];
+	struct run_cut *cut = trained_run(id, 20);
+	cut->row.forwards = cut->row.log_to_wandb = true;
+	cut->row.forward_summary_json = "{}";
+	for (int i = 0; i < 5; i++) {
+		struct change_line *line = cut_line(cut, i, (uint32_t)i, 1);
+		line->entries[0] = (struct line_entry){"k", LINE_LOG, value_int(i)};
+	}
+	commit(cut);
+	snprintf(sql, sizeof sql,
+		"UPDATE forwards_data SET %s WHERE run = (SELECT n FROM runs_data WHERE id = '%s')",
+		set, id);
+	sql_run(path_of("m.db"), sql);
+	return report_run(id);
+}
+
+static size_t n_alerts(json_t *run) {
+	return json_array_size(at(run, "alerts"));
+}
+
+static const char *alert_text(json_t *run, const char *key) {
+	return json_string_value(json_object_get(json_array_get(at(run, "alerts"), 0), key));
+}
+
+static void rows_say_what_wandb_has_of_a_run(void **state) {
+	(void)state;
+	json_t *run = forwarded_run("waits", "accepted = 2, skipped = 1, url = 'https://w/r'");
+	assert_string_equal(text_at(run, "forward.target"), "wandb");
+	assert_string_equal(text_at(run, "forward.state"), "pending");
+	assert_int_equal(number_at(run, "forward.pending_rows"), 3);
+	assert_int_equal(number_at(run, "forward.skipped_rows"), 1);
+	assert_true(number_at(run, "forward.lag_s") > 1e6);
+	assert_true(json_is_false(at(run, "forward.parked")));
+	assert_string_equal(text_at(run, "forward.url"), "https://w/r");
+	assert_int_equal(n_alerts(run), 0); /* whoever reads a file need not forward it */
+	json_decref(run);
+
+	run = forwarded_run("allsent", "accepted = 5");
+	assert_string_equal(text_at(run, "forward.state"), "ok");
+	assert_true(json_is_null(at(run, "forward.lag_s")));
+	json_decref(run);
+
+	run = forwarded_run("ended", "accepted = 5, completed = 1");
+	assert_string_equal(text_at(run, "forward.state"), "synced");
+	json_decref(run);
+}
+
+static void a_crashed_run_that_is_all_sent_is_synced(void **state) {
+	(void)state;
+	json_decref(forwarded_run("crashed1", "accepted = 5"));
+	sql_run(path_of("m.db"), "UPDATE runs_data SET state = 'crashed'");
+	json_t *run = report_run("crashed1");
+	assert_string_equal(text_at(run, "forward.state"), "synced");
+	json_decref(run);
+}
+
+static void a_parked_run_is_an_alert_with_its_words(void **state) {
+	(void)state;
+	sql_run(path_of("m.db"), "INSERT INTO events_data (run, time, kind, text) VALUES (1, "
+				 "1700000500, 'forward', 'parked')");
+	json_t *run = forwarded_run("parked01", "accepted = 2, parked = 'it was deleted'");
+	assert_string_equal(text_at(run, "forward.state"), "refused");
+	assert_true(json_is_true(at(run, "forward.parked")));
+	assert_string_equal(text_at(run, "forward.words"), "it was deleted");
+	assert_int_equal(n_alerts(run), 1);
+	assert_string_equal(alert_text(run, "kind"), "forward_refused");
+	assert_string_equal(
+		alert_text(run, "words"), "nothing more is sent to W&B: it was deleted");
+	assert_string_equal(alert_text(run, "since"), "2023-11-14T22:21:40.000Z");
+	json_decref(run);
+}
+
+static void rows_that_were_not_taken_are_an_alert(void **state) {
+	(void)state;
+	json_decref(forwarded_run("refused1", "accepted = 5, refused = 2"));
+	sql_run(path_of("m.db"), "INSERT INTO refused_lines_data VALUES (1, 2, 2, 1700000400, 400, "
+				 "'no', '{}'), (1, 3, 3, 1700000500, 400, 'no', '{}')");
+	json_t *run = report_run("refused1");
+	assert_int_equal(number_at(run, "forward.refused_rows"), 2);
+	assert_int_equal(n_alerts(run), 1);
+	assert_string_equal(alert_text(run, "kind"), "forward_rows");
+	assert_string_equal(
+		alert_text(run, "words"), "2 rows were not taken by W&B: see refused_lines");
+	assert_string_equal(alert_text(run, "since"), "2023-11-14T22:21:40.000Z");
+	json_decref(run);
+}
+
 static void a_run_says_where_it_stands(void **state) {
 	(void)state;
 	commit(trained_run("run1", 100));
@@ -444,6 +533,10 @@ int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 		T(the_list_has_every_run_newest_activity_first),
 		T(a_database_without_runs_is_an_empty_list),
+		T(rows_say_what_wandb_has_of_a_run),
+		T(a_crashed_run_that_is_all_sent_is_synced),
+		T(a_parked_run_is_an_alert_with_its_words),
+		T(rows_that_were_not_taken_are_an_alert),
 		T(a_run_says_where_it_stands),
 		T(a_run_that_has_ended_has_no_time_to_go),
 		T(a_run_without_a_step_has_no_numbers),
