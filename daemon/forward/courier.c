@@ -131,6 +131,12 @@ static bool is_due(uint64_t due_ns, uint64_t now_ns, uint64_t *when_ns) {
 	return false;
 }
 
+/* Nobody kept the run alive for so long that another host may have gone on with it: whose it is is asked again before
+ * anything of it is sent. */
+static bool is_stale(const struct courier *c, uint64_t now_ns) {
+	return c->introduced && now_ns > later(c->heard_ns, 2u * c->policy->heartbeat_ms);
+}
+
 static bool needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
 	if (!c->introduced) {
 		return true;
@@ -197,7 +203,8 @@ static enum courier_want next_free(const struct courier *c, uint64_t now_ns, uin
 		return c->has_about && !c->about_news ? COURIER_UPSERT : COURIER_VISIT;
 	}
 	if (c->checked) {
-		return next_stream(c, now_ns, when_ns);
+		enum courier_want want = next_stream(c, now_ns, when_ns);
+		return want == COURIER_STREAM && is_stale(c, now_ns) ? COURIER_VISIT : want;
 	}
 	uint64_t due_ns = c->has_read ? later(c->read_at_ns, c->policy->settle_ms) : 0;
 	return is_due(due_ns, now_ns, when_ns) ? COURIER_STATUS : COURIER_NOTHING;
@@ -257,6 +264,10 @@ static bool fetches_lines(const struct courier *c, uint64_t now_ns) {
 }
 
 struct forward_visit *courier_visit(struct courier *c, bool may_fetch, uint64_t now_ns) {
+	if (is_stale(c, now_ns)) {
+		c->introduced = c->checked = c->has_read = false;
+		courier_drop_lines(c);
+	}
 	struct forward_visit *v = forward_visit_create(c->run_id);
 	if (v == NULL || forward_cursor_copy(&v->cursor, &c->cursor) < 0) {
 		forward_visit_destroy(v);

@@ -84,6 +84,7 @@ struct courier {
 	uint64_t read_since_ns;        /* since when it says so */
 	uint64_t read_at_ns;
 	uint64_t upsert_ns, sent_ns, looked_ns; /* the last of each; 0: none yet */
+	uint64_t heard_ns;                      /* W&B's last good answer */
 	bool catching_up;                       /* there was more than fitted */
 	bool lean; /* lines alone: what else was in the request may have been at fault */
 	bool asks_summary, asks_complete;
@@ -99,8 +100,9 @@ struct courier {
 	bool host_trouble; /* its trouble is W&B's or the network's, not the run's own */
 	char words[FORWARD_WORDS_MAX];
 	uint32_t n_failed;
-	bool told_to_wait; /* not_before is W&B's own word */
-	bool woken;        /* since it last got through */
+	enum courier_want failing; /* what it was that failed */
+	bool told_to_wait;         /* not_before is W&B's own word */
+	bool woken;                /* since it last got through */
 	uint64_t not_before_ns;
 };
 

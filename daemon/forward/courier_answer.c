@@ -49,6 +49,7 @@ void courier_park(struct courier *c, const char *format, ...) {
 }
 
 struct answer {
+	enum courier_want asked;
 	const struct http_response *response;
 	enum verdict verdict;
 	uint64_t now_ns;
@@ -111,6 +112,7 @@ static bool is_the_hosts(const struct http_response *r) {
 /* Tried again later, whatever was at hand. */
 static void fail(struct courier *c, const struct answer *a, enum verdict verdict) {
 	c->n_failed++;
+	c->failing = a->asked;
 	c->state = verdict == VERDICT_AGAIN || verdict == VERDICT_SLOWLY ? COURIER_WAITING
 									 : COURIER_REFUSED;
 	c->host_trouble = c->state == COURIER_WAITING && is_the_hosts(a->response);
@@ -119,7 +121,12 @@ static void fail(struct courier *c, const struct answer *a, enum verdict verdict
 	courier_drop_lines(c);
 }
 
-static void succeed(struct courier *c) {
+/* A good answer to something else than what fails ends no trouble. */
+static void succeed(struct courier *c, const struct answer *a) {
+	c->heard_ns = a->now_ns;
+	if (c->n_failed > 0 && c->failing == COURIER_STREAM && a->asked != COURIER_STREAM) {
+		return;
+	}
 	c->n_failed = 0;
 	c->woken = false;
 	if (c->cursor.parked == NULL) {
@@ -211,7 +218,7 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct a
 	int64_t had = c->cursor.base + c->cursor.accepted;
 
 	learn(c, u, is_new);
-	succeed(c);
+	succeed(c, a);
 	c->telling = false;
 	c->introduced = c->cursor.told != 0;
 	c->about_news |= !c->introduced;
@@ -242,7 +249,7 @@ static bool go_on_without(struct courier *c, const struct answer *a) {
 			"W&B did not take what the run says of itself: %s", a->words);
 		c->introduced = true;
 		c->telling = false;
-		c->upsert_ns = a->now_ns;
+		c->upsert_ns = c->heard_ns = a->now_ns;
 	} else if (!c->without_config && c->about.config_json != NULL) {
 		snprintf(c->event, sizeof c->event, "W&B did not take the run's config: %s",
 			a->words);
@@ -367,7 +374,7 @@ static void status_answered(struct courier *c, struct answer *a) {
 		fail(c, a, VERDICT_SLOWLY);
 		return;
 	}
-	succeed(c);
+	succeed(c, a);
 	if (c->cursor.has_base) {
 		check_base(c, &r, a);
 	} else {
@@ -409,7 +416,7 @@ static void accepted(struct courier *c, const struct answer *a) {
 		c->save = FORWARD_SAVE_CURSOR;
 	}
 	courier_drop_lines(c);
-	succeed(c);
+	succeed(c, a);
 }
 
 /* Before a line is called bad, W&B shows that it takes anything at all. */
@@ -502,6 +509,7 @@ static void stream_failed(struct courier *c, struct answer *a) {
 void courier_answered(struct courier *c, enum courier_want asked,
 	const struct http_response *response, uint64_t now_ns, double now_s, double chance) {
 	struct answer a = {
+		.asked = asked,
 		.response = response,
 		.verdict = retry_judge(response->transport, response->status),
 		.now_ns = now_ns,

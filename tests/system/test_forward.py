@@ -7,6 +7,7 @@ import unittest
 from fake_wandb import FakeWandb
 from forwarding import ForwardingDaemon, begin, check_summary, decided, has, of, push, raw_lines
 from harness import wait_until
+from proxy import Proxy
 from test_kill import ranks, settle
 from wandb_client import Client
 from wire import FINISH, OPENED, Wire
@@ -194,6 +195,53 @@ class Forward(unittest.TestCase):
         self.assertEqual(lines[len(known):], has(self.w, "moved001")[len(before):])
         self.assertEqual((len(known), 0), (other.forwards("moved001")["skipped"], other.forwards("moved001")["pending"]))
         self.assertIn(f"W&B already has {len(before)} lines of this run, through step {newest}", other.events("moved001")[0])
+        self.assertEqual([], self.w.violations)
+
+    def test_a_host_that_was_cut_off_overwrites_nothing_of_the_host_that_went_on(self):
+        with Proxy() as proxy:
+            cut_off = self.forwarding(variables={"http_proxy": proxy.url})
+            here = begin(cut_off, "orphan01")
+            push(here, "orphan01", range(0, 105))
+            wait_until(lambda: cut_off.forwards("orphan01").get("accepted"), "W&B to have some")
+            self.assertTrue(here.flush(30))
+            wait_until(lambda: cut_off.forwards("orphan01")["pending"] == 0, "W&B to have all that is there")
+            proxy.refuses = 503
+            push(here, "orphan01", range(105, 400))  # it does not know that it is not wanted any more
+            self.assertTrue(here.flush(30))
+
+            other = self.forwarding()
+            there = begin(other, "orphan01", launch="second")
+            push(there, "orphan01", range(105, 300))
+            there.finish(timeout=30)
+            other.wait_for_end("orphan01")
+            theirs = raw_lines(self.w, "orphan01")
+            proxy.refuses = None
+            cut_off.ask()
+            wait_until(lambda: cut_off.forwards("orphan01")["parked"], "the cut-off host to notice")
+            here.finish(timeout=30)
+            self.assertIn("somebody else writes this run", cut_off.told("orphan01")["words"])
+            self.assertEqual(theirs, raw_lines(self.w, "orphan01"))
+            self.assertEqual([], self.w.violations)
+
+    def test_counts_that_lag_behind_mislead_nobody(self):
+        self.w.count_lag_s = 3.0
+        handle = begin(self.daemon, "lagging1")
+        push(handle, "lagging1", range(0, 105))
+        self.assertTrue(handle.flush(30))
+        wait_until(lambda: self.daemon.forwards("lagging1")["pending"] == 0, "W&B to have all that is there")
+        self.daemon.stop()
+        self.daemon.start()
+        push(handle, "lagging1", range(105, 155))
+        handle.finish(timeout=30)
+        self.ends_as_decided("lagging1")
+        before = raw_lines(self.w, "lagging1")
+        other = self.forwarding()
+        handle = begin(other, "lagging1", launch="second")
+        push(handle, "lagging1", range(155, 255))
+        handle.finish(timeout=30)
+        other.wait_for_end("lagging1")
+        self.assertEqual(before, raw_lines(self.w, "lagging1")[:len(before)])
+        self.assertEqual(decided(other.database, "lagging1"), has(self.w, "lagging1")[len(before):])
         self.assertEqual([], self.w.violations)
 
     def put_back(self, run, starts_between):

@@ -578,6 +578,61 @@ static void a_wait_that_wandb_named_is_not_cut_short(void **state) {
 	assert_int_equal(w.now_ns, before_ns + 30 * S);
 }
 
+static void after_a_long_silence_it_is_asked_whose_the_run_is(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	uint64_t heard_ns = w.now_ns;
+	courier_note(&w.c, w.lines = 6, false, false);
+	while (next_request(UINT64_MAX) == COURIER_STREAM) {
+		assert_true(w.now_ns <= heard_ns + 60 * S);
+		answer(COURIER_STREAM, 0, "no route to host");
+	}
+	answer(COURIER_UPSERT, 0, "no route to host");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "5")); /* another host has gone on */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("5", "9", "1009"));
+	}
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "somebody else writes this run"));
+}
+
+static void a_run_that_crashed_is_asked_about_before_it_goes_on(void **state) {
+	(void)state;
+	w.lines = 3;
+	w.silent = true;
+	begin_new();
+	stream(200, "{}");
+	assert_int_equal(next_request(w.now_ns + 3600 * S), COURIER_NOTHING);
+	w.silent = false;
+	courier_note(&w.c, w.lines = 4, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("3", "2", "1002"));
+	stream(200, "{}");
+	assert_string_equal(w.request, "3 [\"3\"]");
+}
+
+static void a_question_that_is_answered_ends_no_trouble_with_lines(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	uint64_t before_ns = w.now_ns;
+	uint32_t n = 0;
+	while (w.now_ns < before_ns + 600 * S) {
+		enum courier_want want = next_request(UINT64_MAX);
+		n += want == COURIER_STREAM;
+		answer(want, want == COURIER_STREAM ? 500 : 200,
+			want == COURIER_UPSERT ? UPSERT("false", "0") : STATUS("0", "0", "1000"));
+	}
+	assert_int_equal(w.c.state, COURIER_WAITING);
+	assert_true(n <= 16); /* 0, 2, 6, 14, 30, 62, and once a minute */
+}
+
 static void a_refused_key_is_probed_slowly_and_nothing_is_lost(void **state) {
 	(void)state;
 	w.lines = 2;
@@ -1050,18 +1105,28 @@ static void an_end_that_wandb_knows_is_not_told_again(void **state) {
 	assert_true(courier_done(&w.c));
 }
 
+/* As stream, where it may be so long ago that W&B, which has no line yet, is asked first whose the run is. */
+static void stream_later(int status, const char *body) {
+	enum courier_want want;
+	while ((want = next_request(UINT64_MAX)) == COURIER_UPSERT || want == COURIER_STATUS) {
+		answer(want, 200,
+			want == COURIER_UPSERT ? UPSERT("false", "0") : STATUS("0", "0", "0"));
+	}
+	stream(status, body);
+}
+
 static void a_bad_hour_of_wandbs_costs_no_line(void **state) {
 	(void)state;
 	w.lines = 2;
 	begin_new();
 	for (int i = 0; i < 8; i++) {
-		stream(400, "proxy has a bad hour");
+		stream_later(400, "proxy has a bad hour");
 	}
 	assert_int_equal(w.refused, -1);
 	assert_null(w.c.cursor.parked);
 	assert_int_equal(w.c.state, COURIER_WAITING);
 	for (int i = 0; i < 8 && w.cursor.accepted < 2; i++) {
-		stream(200, "{}");
+		stream_later(200, "{}");
 		(void)next_request(w.now_ns);
 	}
 	assert_int_equal(w.cursor.accepted, 2);
@@ -1107,7 +1172,7 @@ static void nobody_is_asked_again_without_a_pause(void **state) {
 	stream(401, "");
 	assert_true(w.now_ns - before_ns >= S);
 	before_ns = w.now_ns;
-	stream(200, "{}");
+	stream_later(200, "{}");
 	assert_true(w.now_ns - before_ns >= 60 * S);
 }
 
@@ -1156,6 +1221,9 @@ int main(void) {
 		TEST(an_outage_holds_no_lines_and_backs_off),
 		TEST(who_is_woken_and_fails_again_waits_for_his_own_time),
 		TEST(a_wait_that_wandb_named_is_not_cut_short),
+		TEST(after_a_long_silence_it_is_asked_whose_the_run_is),
+		TEST(a_run_that_crashed_is_asked_about_before_it_goes_on),
+		TEST(a_question_that_is_answered_ends_no_trouble_with_lines),
 		TEST(a_refused_key_is_probed_slowly_and_nothing_is_lost),
 		TEST(without_a_key_it_waits_for_one),
 		TEST(a_line_that_is_not_taken_is_found_and_set_aside),
