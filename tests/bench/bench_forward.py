@@ -5,7 +5,8 @@
 W&B is wandb_sink, which neither reads nor keeps what it is sent: the fake server of the tests is Python, and would be
 what is measured. In each round, with 0 and with 20 ms an answer: the daemon sends `rows` of one run, and of ten, from
 W&B's knowing the run until W&B knows its end; then the same bytes are pushed through one socket in the largest requests
-there are ("raw"), and read out of SQLite alone. Ratios are taken within a round; all figures are medians.
+there are ("raw"), and read out of SQLite alone. Ratios are taken within a round; all figures are medians. At the end:
+how long another run's flush takes while a backlog is sent, and after it.
 """
 import os
 import re
@@ -15,16 +16,18 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "system"))
 from harness import Daemon, wait_until
+import sae_metrics
 
 ROWS, ROUNDS = 1_000_000, 3
 REQUEST_BYTES = 8 << 20
 DELAYS_MS = (0, 20)
 GOAL_ROWS_S = 30_000  # at 20 ms
-PATIENCE_S = 600
+FLUSHES = 40
 METRICS = ("losses/mse_loss", "losses/l1_loss", "losses/ghost_grad_loss", "losses/overall_loss",
            "metrics/explained_variance", "metrics/explained_variance_std", "metrics/l0", "metrics/fvu",
            "sparsity/mean_passes_since_fired", "sparsity/dead_features", "details/current_learning_rate",
@@ -113,16 +116,41 @@ def copy_database(template, directory):
 
 
 def catch_up(directory, sink, n_runs):
-    """Seconds, CPU seconds and peak MiB of a daemon that sends all there is."""
+    """Seconds, CPU seconds, peak MiB and MiB of write-ahead log of a daemon that sends all there is."""
     with Daemon(directory, variables=variables(sink.port), arguments=["--log-level", "error"]) as daemon:
         seconds = sink.seconds_until_complete(n_runs)
         wait_until(lambda: daemon.rows("SELECT count(*) FROM forwards WHERE NOT completed OR pending") == [(0,)],
                    "the daemon to know that it is through")
-        pid = daemon.process.pid
-        result = seconds, cpu_s(pid), resident_mib(pid, "VmHWM")
+        pid, log = daemon.process.pid, Path(f"{daemon.database}-wal")
+        result = seconds, cpu_s(pid), resident_mib(pid, "VmHWM"), log.stat().st_size / 2 ** 20
         if (code := daemon.stop()) != 0:
             raise AssertionError(f"the daemon ended with {code}: {daemon.words()}")
     return result
+
+
+def flush_ms(daemon, name):
+    """How long a step that comes alone waits for the disk."""
+    handle = sae_metrics.init(id=name, socket=str(daemon.socket))
+    times = []
+    for step in range(FLUSHES):
+        time.sleep(0.02)
+        handle.log_step(step, n_rows=64, mse_loss=0.5)
+        begun = time.monotonic()
+        handle.flush(60)
+        times.append((time.monotonic() - begun) * 1e3)
+    handle.finish(timeout=60)
+    return statistics.median(times), max(times)
+
+
+def report_flush(directory, program):
+    with Sink(program, 20) as sink, Daemon(directory, variables=variables(sink.port)) as daemon:
+        busy = flush_ms(daemon, "busy")
+        left = daemon.rows("SELECT sum(pending) FROM forwards WHERE run LIKE 'bench%'")[0][0]
+        sink.seconds_until_complete(1)
+        quiet = flush_ms(daemon, "quiet")
+        daemon.stop()
+    print(f"a flush while a backlog is sent: {busy[0]:.1f} ms, {busy[1]:.0f} at most ({left} rows were left at its end); "
+          f"after it: {quiet[0]:.1f} ms, {quiet[1]:.0f} at most")
 
 
 def wait_refused(directory):
@@ -150,33 +178,35 @@ class Bench:
         return path
 
     def one_round(self, template, n_runs, delay_ms):
-        """rows/s of the daemon, of the raw push, of reading; CPU us a row; peak MiB."""
+        """rows/s of the daemon, of the raw push, of reading; CPU us a row; peak MiB; MiB of log."""
         work = self.directory / "work"
         copy_database(template, work)
         read_s, n_bytes = limits(self.limits, "read", work / "metrics.db")
         with Sink(self.sink, delay_ms) as sink:
-            seconds, cpu, peak = catch_up(work, sink, n_runs)
+            seconds, cpu, peak, log = catch_up(work, sink, n_runs)
             push_s, _ = limits(self.limits, "push", sink.port, n_bytes, REQUEST_BYTES)
-        return self.rows / seconds, self.rows / push_s, self.rows / read_s, cpu / self.rows * 1e6, peak
+        return self.rows / seconds, self.rows / push_s, self.rows / read_s, cpu / self.rows * 1e6, peak, log
 
     def report(self, n_runs):
         template = self.template(n_runs)
         for delay_ms in DELAYS_MS:
             rounds = [self.one_round(template, n_runs, delay_ms) for _ in range(self.rounds)]
-            sent, raw, read, cpu, peak = (statistics.median(column) for column in zip(*rounds))
+            sent, raw, read, cpu, peak, log = (statistics.median(column) for column in zip(*rounds))
             ratios = [one[0] / one[1] for one in rounds]
             goal = f" (goal {GOAL_ROWS_S})" if delay_ms == 20 else ""
             print(f"{n_runs:4} {delay_ms:5} {sent:9.0f}{goal:13} {raw:9.0f} {statistics.median(ratios):6.2f} "
-                  f"[{min(ratios):.2f}..{max(ratios):.2f}] {read:9.0f} {cpu:8.2f} {peak:8.1f}", flush=True)
+                  f"[{min(ratios):.2f}..{max(ratios):.2f}] {read:9.0f} {cpu:8.2f} {peak:8.1f} {log:6.1f}", flush=True)
         return template
 
     def run(self):
-        print(f"{self.rows} rows, {self.rounds} rounds; per second, CPU microseconds a row, peak resident MiB\n")
-        print(" runs    ms    sent/s                raw/s  ratio  [range]       read/s   CPU us      MiB")
+        print(f"{self.rows} rows, {self.rounds} rounds; per second, CPU microseconds a row, peak resident MiB, write-ahead log MiB\n")
+        print(" runs    ms    sent/s                raw/s  ratio  [range]       read/s   CPU us      MiB    log")
         one = self.report(1)
         copy_database(one, self.directory / "work")
         waiting = wait_refused(self.directory / "work")
+        copy_database(one, self.directory / "work")
         one.unlink()
+        report_flush(self.directory / "work", self.sink)
         self.report(10).unlink()
         print(f"\nwhile {self.rows} rows wait and nobody answers: {waiting:.1f} MiB at most")
 
