@@ -250,6 +250,7 @@ class Forward(unittest.TestCase):
         handle = begin(self.daemon, run)
         push(handle, run, range(0, 105))
         handle.flush(30)
+        wait_until(lambda: self.daemon.forwards(run).get("base") is not None, "the base to be fixed, which the copy is to have")
         source, target = sqlite3.connect(self.daemon.database), sqlite3.connect(copy)
         source.backup(target)
         source.close()

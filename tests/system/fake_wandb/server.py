@@ -23,6 +23,10 @@ REMEMBERED = ("number", "at", "method", "path", "headers", "kind", "run", "opera
 NO_FAULT = Fault()
 
 
+def is_the_last(headers):
+    return headers.get("connection", "").lower() == "close"
+
+
 class FakeWandb(World):
     """W&B on 127.0.0.1.
 
@@ -140,7 +144,7 @@ class FakeWandb(World):
                 return True
             request = Request(0, time.time(), head.method, path, head.headers, body, len(body), kind, run,
                               connection=number)
-            return self._treat(connection, request, notes) and head.headers.get("connection", "").lower() != "close"
+            return self._treat(connection, request, notes) and not is_the_last(head.headers)
         finally:
             self._leave(run, connection)
 
@@ -212,7 +216,8 @@ class FakeWandb(World):
             request.status = None if fault.hang or fault.reset else status
             self.keep(request)
             self._die(fault, "after")
-        return self._deliver(connection, request, fault, answer(status, {**headers, **fault.headers}, data), len(data))
+        last = {"Connection": "close"} if is_the_last(request.headers) else {}
+        return self._deliver(connection, request, fault, answer(status, {**headers, **last, **fault.headers}, data), len(data))
 
     def _die(self, fault, moment):
         if fault.die == moment:
