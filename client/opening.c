@@ -67,7 +67,10 @@ static void borrow_names(struct msg_open *m, const struct saem_options *o) {
 	m->profile = borrow(o->profile);
 	m->architecture = borrow(o->architecture);
 	m->key_suffix = borrow(o->key_suffix);
-	m->wandb_key = o->log_to_wandb != 0 ? borrow(o->wandb_key) : (struct text){0};
+	if (o->log_to_wandb != 0 && o->wandb_key != NULL) {
+		m->wandb_key = borrow(o->wandb_key);
+		m->wandb_base_url = borrow(o->wandb_base_url);
+	}
 	borrow_args(&m->args, o->args);
 }
 
@@ -336,7 +339,7 @@ uint8_t *opening_open(const struct msg_open *open, bool with_key, size_t *ret_le
 
 	m.open = *open;
 	if (!with_key) {
-		m.open.wandb_key = (struct text){0};
+		m.open.wandb_key = m.open.wandb_base_url = (struct text){0};
 	}
 	return frame_of(&m, ret_len);
 }

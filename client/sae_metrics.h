@@ -125,6 +125,10 @@ struct saem_options {
 	 * own, and `status` says so where it has none. 64 bits, because an older caller's structure
 	 * ends in padding that may hold anything. */
 	uint64_t wandb_key_any_user;
+
+	/* Whose key it is ("https://api.wandb.ai", or your own server's): a daemon that forwards elsewhere
+	 * does not use it. NULL: it is for the daemon's W&B, whichever that is. */
+	const char *wandb_base_url;
 };
 
 /* clang-format off */

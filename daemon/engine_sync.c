@@ -75,7 +75,29 @@ static void sync_all(struct peer *peer, const struct msg_query *query) {
 	query_reply(peer, query->token, code, words, NULL);
 }
 
+/* Rather than be sent to a stranger, or be left aside where it is what the run waits for. */
+static bool key_is_for_another(const struct peer *peer, const struct msg_query *query) {
+	const struct forward *forward = peer->engine->forward;
+	return forward != NULL && query->wandb_key.len > 0 &&
+	       !forward_is_to(forward, query->wandb_base_url);
+}
+
+static void refuse_key(struct peer *peer, const struct msg_query *query) {
+	const char *ours = forward_base_url(peer->engine->forward);
+	char words[512];
+	snprintf(words, sizeof words,
+		"your W&B key is for %.*s, and this daemon forwards to %.100s: it is not sent "
+		"there; set WANDB_BASE_URL to that, and a key for it is looked for",
+		(int)(query->wandb_base_url.len < 100 ? query->wandb_base_url.len : 100),
+		query->wandb_base_url.data, ours);
+	query_reply(peer, query->token, REPLY_NOT_FORWARDED, words, NULL);
+}
+
 enum session_verdict peer_sync(struct peer *peer, const struct msg_query *query) {
+	if (key_is_for_another(peer, query)) {
+		refuse_key(peer, query);
+		return SESSION_READ_ON;
+	}
 	if (query->run.len == 0) {
 		sync_all(peer, query);
 		return SESSION_READ_ON;

@@ -200,6 +200,7 @@ static int sync_at_hand(struct sync *s, const char *run_part) {
 		struct sync_request request = {.socket = s->socket,
 			.run_part = run_part,
 			.key = s->credential.key,
+			.base_url = s->settings.wandb.base_url,
 			.take_over = s->take_over,
 			.patience_s = s->patience_s};
 		int status = sync_through_daemon(&request);

@@ -86,6 +86,7 @@ static int ask_one(const struct sync_request *r, const char *socket) {
 		.what = text_or_none("sync"),
 		.run = text_or_none(r->run_part),
 		.wandb_key = text_or_none(r->key),
+		.wandb_base_url = text_or_none(r->key != NULL ? r->base_url : NULL),
 		.take_over = r->take_over,
 	};
 	switch (ask_to(socket, &query, ANSWER_TIMEOUT_MS, words)) {

@@ -76,6 +76,7 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct text_field run = {"run", 0, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field reason = {"reason", 0, QUERY_REASON_MAX, true, 0};
 	static const struct text_field wandb_key = {"wandb_key", 1, QUERY_KEY_MAX, true, 0};
+	static const struct text_field base_url = {"wandb_base_url", 1, FIELD_MAX_BYTES, true, 0};
 	struct msg_query *m = &ret->query;
 	const msgpack_object *map = fields_at(f, 3);
 
@@ -84,6 +85,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	       read_optional_text(f, map_at(map, "run"), &run, &m->run) &&
 	       read_optional_text(f, map_at(map, "reason"), &reason, &m->reason) &&
 	       read_optional_text(f, map_at(map, "wandb_key"), &wandb_key, &m->wandb_key) &&
+	       read_optional_text(
+		       f, map_at(map, "wandb_base_url"), &base_url, &m->wandb_base_url) &&
 	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over);
 }
 

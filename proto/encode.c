@@ -297,7 +297,8 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	put_begin(w, 4, MSG_QUERY);
 	put_uint(w, m->token);
 	put_text(w, m->what);
-	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) + m->take_over);
+	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) +
+			   (m->wandb_base_url.data != NULL) + m->take_over);
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -307,6 +308,10 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	if (m->wandb_key.data != NULL) {
 		put_word(w, "wandb_key");
 		put_text(w, m->wandb_key);
+	}
+	if (m->wandb_base_url.data != NULL) {
+		put_word(w, "wandb_base_url");
+		put_text(w, m->wandb_base_url);
 	}
 	if (m->take_over) {
 		put_word(w, "take_over");

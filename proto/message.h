@@ -152,7 +152,7 @@ struct msg_open {
 	bool has_min_l0, has_min_explained_variance;
 	double min_l0, min_explained_variance;
 	bool is_private, log_to_wandb;
-	struct text wandb_key;
+	struct text wandb_key, wandb_base_url; /* the second: whose key it is */
 	uint32_t n_scalars;
 	struct text scalars[SCALARS_MAX];
 };
@@ -294,9 +294,10 @@ struct msg_error {
 struct msg_query {
 	uint64_t token;
 	struct text what, run;
-	struct text reason;    /* of stop */
-	struct text wandb_key; /* of sync; in no answer, and no log */
-	bool take_over;        /* of sync */
+	struct text reason;         /* of stop */
+	struct text wandb_key;      /* of sync; in no answer, and no log */
+	struct text wandb_base_url; /* of sync: whose key it is */
+	bool take_over;             /* of sync */
 };
 
 struct msg_reply {

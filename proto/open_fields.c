@@ -82,6 +82,7 @@ const struct open_field open_fields[] = {
 	{.key = "private", .kind = OPEN_BOOL, AT(is_private)},
 	{.key = "log_to_wandb", .kind = OPEN_BOOL, AT(log_to_wandb)},
 	{NAME(wandb_key, FIELD_MAX_BYTES)},
+	{NAME(wandb_base_url, FIELD_MAX_BYTES)},
 	{.key = "scalars",
 		.kind = OPEN_NAMES,
 		AT(scalars),

@@ -182,6 +182,7 @@ static void note_open(struct fake_daemon *f, const struct msg_open *open) {
 	copy_text(f->launch, sizeof f->launch, open->launch);
 	copy_text(f->project, sizeof f->project, open->project);
 	copy_text(f->wandb_key, sizeof f->wandb_key, open->wandb_key);
+	copy_text(f->wandb_base_url, sizeof f->wandb_base_url, open->wandb_base_url);
 	f->d_sae = open->d_sae;
 	f->rank = open->rank;
 	f->world_size = open->world_size;

@@ -69,7 +69,7 @@ struct fake_daemon {
 	uint64_t last_first_seq; /* of the last OPEN */
 	bool last_had_db_id;
 	char run[RUN_ID_MAX + 1], launch[LAUNCH_ID_MAX + 1], project[64];
-	char wandb_key[64]; /* "": none was given */
+	char wandb_key[64], wandb_base_url[64]; /* "": none was given */
 	uint32_t d_sae, rank, world_size;
 	char violation[256]; /* the first thing that was not as the protocol says; "": none */
 

@@ -69,6 +69,19 @@ int url_read(const char *text, struct url *ret) {
 	return 0;
 }
 
+static long port_of(const struct url *u) {
+	const char *end = u->authority + u->authority_len;
+	const char *host_end = u->host + u->host_len;
+	const char *colon = memchr(host_end, ':', (size_t)(end - host_end));
+	long usual = u->is_https ? 443 : 80;
+	return colon != NULL ? strtol(colon + 1, NULL, 10) : usual;
+}
+
+bool url_same_server(const struct url *a, const struct url *b) {
+	return a->is_https == b->is_https && a->host_len == b->host_len &&
+	       strncasecmp(a->host, b->host, a->host_len) == 0 && port_of(a) == port_of(b);
+}
+
 bool url_is_loopback(const struct url *u) {
 	char host[INET6_ADDRSTRLEN];
 	struct in_addr v4;

@@ -17,5 +17,8 @@ struct url { /* borrowed from the text */
 /* 0, or -EINVAL: anything but http(s)://HOST[:PORT][/PATH], so no user, query or fragment either. */
 int url_read(const char *text, struct url *ret);
 
+/* The same server, whatever the paths: scheme, host and port. */
+bool url_same_server(const struct url *a, const struct url *b);
+
 /* 127.0.0.0/8, ::1 and localhost: what is sent there does not leave this machine. */
 bool url_is_loopback(const struct url *u);

@@ -13,6 +13,7 @@
 #include "forward_private.h"
 #include "hash.h"
 #include "log.h"
+#include "url.h"
 
 /* Visits share the disk worker with commits: one at a time is enough to keep requests coming. */
 #define VISITS_MAX    2u
@@ -450,6 +451,21 @@ void forward_note(
 		note_age(&run->courier);
 		pump_soon(f);
 	}
+}
+
+const char *forward_base_url(const struct forward *f) {
+	return f->options.base_url;
+}
+
+bool forward_is_to(const struct forward *f, struct text base_url) {
+	char text[FIELD_MAX_BYTES + 1];
+	struct url theirs, ours;
+	if (base_url.len == 0) {
+		return true;
+	}
+	snprintf(text, sizeof text, "%.*s", (int)base_url.len, base_url.data);
+	return url_read(text, &theirs) == 0 && url_read(f->options.base_url, &ours) == 0 &&
+	       url_same_server(&theirs, &ours);
 }
 
 static void give_key(struct forwarded *run, struct text key) {

@@ -211,6 +211,7 @@ def add_open():
             "total_training_tokens": 1000000000, "total_training_steps": 244140, "num_images": 1281167,
             "num_epochs": 2, "tokens_per_image": 50, "thresholds": [1e-4, 1.0], "min_l0": 1.5,
             "min_explained_variance": 0.0, "private": True, "log_to_wandb": True, "wandb_key": "0" * 40,
+            "wandb_base_url": "https://api.wandb.ai",
             "scalars": ["mse_loss", "l1_loss", "my own"]}
     add("open-full", "Every key there is.", [4, full], {"type": "OPEN"} | full)
     add("open-tolerant", "Unknown keys, keys that are nil, integers where floats are due, other widths.",
@@ -333,8 +334,10 @@ def add_answers():
     add("query-ping", "", [20, 6, "ping"], {"type": "QUERY", "token": 6, "what": "ping"}, exact=False)
     add("query-stop", "", [20, 7, "stop", {"run": "ab12", "reason": "the disk is needed"}],
         {"type": "QUERY", "token": 7, "what": "stop", "run": "ab12", "reason": "the disk is needed"})
-    add("query-sync", "", [20, 8, "sync", {"run": "ab12", "wandb_key": "0" * 40, "take_over": True}],
-        {"type": "QUERY", "token": 8, "what": "sync", "run": "ab12", "wandb_key": "0" * 40, "take_over": True})
+    add("query-sync", "",
+        [20, 8, "sync", {"run": "ab12", "wandb_key": "0" * 40, "wandb_base_url": "https://w", "take_over": True}],
+        {"type": "QUERY", "token": 8, "what": "sync", "run": "ab12", "wandb_key": "0" * 40, "wandb_base_url": "https://w",
+         "take_over": True})
     add("query-of-a-later-reader", "Keys of a later version are passed over; what is false or nil is not given.",
         [20, 9, "sync", {"run": "ab12", "reason": None, "take_over": False, "until": 7}, "later"],
         {"type": "QUERY", "token": 9, "what": "sync", "run": "ab12"}, exact=False)

@@ -6,6 +6,7 @@ import subprocess
 import tempfile
 import time
 import unittest
+import unittest.mock
 from pathlib import Path
 
 from fake_wandb import FakeWandb
@@ -105,6 +106,24 @@ class Key(unittest.TestCase):
         daemon.wait_for_end("taken001")
         self.assertEqual(decided(daemon.database, "taken001"), has(self.w, "taken001"))
         wait_until(lambda: daemon.told("refused2").get("state") == "refused", "the other key to be refused")
+
+    def test_a_key_for_another_server_is_not_sent_to_this_one(self):
+        daemon = self.forwarding()
+        with unittest.mock.patch.dict(os.environ, WANDB_API_KEY=CANARY, WANDB_BASE_URL="https://api.wandb.ai"):
+            handle = begin(daemon, "foreign1", wandb_key=True)
+            push(handle, "foreign1", range(30))
+            handle.finish(timeout=30)
+            wait_until(lambda: "a W&B key" in (daemon.told("foreign1").get("words") or ""), "the run to wait for a key")
+            out = subprocess.run([DAEMON, "sync", "foreign1"], env=daemon.environment(), capture_output=True, text=True, check=False)
+        self.assertIn("run foreign1: its user's key is for https://api.wandb.ai, this daemon forwards to "
+                      f"{self.w.base_url}: it is not used", daemon.words())
+        self.assertEqual(1, out.returncode)
+        self.assertIn("your W&B key is for https://api.wandb.ai", out.stderr)
+        self.assertEqual([], self.w.requests)
+        self.is_nowhere(daemon)
+        with unittest.mock.patch.dict(os.environ, WANDB_API_KEY=CANARY, WANDB_BASE_URL=self.w.base_url):
+            subprocess.run([DAEMON, "sync", "foreign1"], env=daemon.environment(), capture_output=True, check=True)
+        self.arrives(daemon, "foreign1")
 
     def test_a_trainer_that_ends_without_a_daemon_leaves_no_key_in_its_note(self):
         daemon = self.forwarding()

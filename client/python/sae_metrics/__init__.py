@@ -99,6 +99,7 @@ def init(
     log_to_wandb * (False): whether the daemon forwards this run to W&B. private: other users may not read it.
     wandb_key: the W&B key it does so with; kept in memory only. None: yours, as wandb would find it ($WANDB_API_KEY,
     ~/.netrc), is handed to a daemon that runs as you. True: to any daemon. "...": this one, to any daemon. False: none.
+    A key that was found is for the W&B it was found for ($WANDB_BASE_URL), and not used by a daemon that forwards elsewhere.
     Without one the daemon uses its own, if it has one.
     resume: "allow" (default: a run of that id goes on), "never", "must".
     rank, world_size: one process a run by default, whatever the environment says. With several on this host give each

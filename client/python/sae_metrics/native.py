@@ -97,6 +97,7 @@ class Options(ctypes.Structure):
         ("when_full_wait_ms", c_uint32),
         ("quiet", c_int),
         ("wandb_key_any_user", c_uint64),
+        ("wandb_base_url", c_char_p),
     ]
 
 

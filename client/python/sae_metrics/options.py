@@ -140,14 +140,16 @@ class Settings:
             )
 
     def _key_to_hand_over(self):
+        """(the key, whose it is): a key that was given is for the daemon's W&B, one that was found for that it was found for."""
         if not self.log_to_wandb or self.wandb_key is False:
-            return None
+            return None, None
         if isinstance(self.wandb_key, str):
-            return self.wandb_key.encode()
-        key, why = wandb_key.find()
+            return self.wandb_key.encode(), None
+        base_url = wandb_key.base_url()
+        key, why = wandb_key.find(base_url)
         if key is None and self.wandb_key:
             complain("wandb_key: no key was found (%s): the daemon uses its own, if it has one" % why)
-        return None if key is None else key.encode()
+        return (None, None) if key is None else (key.encode(), base_url.encode())
 
     def as_options(self):
         """(the C structure, what it points into)."""
@@ -167,7 +169,8 @@ class Settings:
         options.program = os.fsencode(sys.argv[0]) if getattr(sys, "argv", None) else None
         options.config_json = config_json(self.config)
         options.when_full, options.when_full_wait_ms = self.when_full, self.when_full_wait_ms
-        options.wandb_key, options.wandb_key_any_user = self._key_to_hand_over(), bool(self.wandb_key)
+        options.wandb_key, options.wandb_base_url = self._key_to_hand_over()
+        options.wandb_key_any_user = bool(self.wandb_key)
 
         names, tags, thresholds = native.text_list(self.scalars), native.text_list(self.tags), None
         options.scalars, options.n_scalars = names, len(self.scalars)

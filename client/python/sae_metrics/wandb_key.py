@@ -17,14 +17,16 @@ def check(given):
     return given
 
 
-def find():
-    """(the key, "") or (None, where it was looked for and why there is none)."""
+def find(base_url):
+    """(the key for that W&B, "") or (None, where it was looked for and why there is none)."""
+    if not _is_plain(base_url):
+        return None, "the base URL is no address"
     key = os.environ.get("WANDB_API_KEY", "").strip()
     if key:
         return _usable(key, "$WANDB_API_KEY")
     if os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return None, "wandb would use $WANDB_IDENTITY_TOKEN_FILE, which is no key"
-    return _find_in_netrc(_netrc_path(), _machine(_base_url()))
+    return _find_in_netrc(_netrc_path(), _machine(base_url))
 
 
 def _usable(key, where):
@@ -67,8 +69,8 @@ def _machine(base_url):
         return ""
 
 
-def _base_url():
-    """The folder's settings win over the user's."""
+def base_url():
+    """Where wandb would log in. The folder's settings win over the user's."""
     given = os.environ.get("WANDB_BASE_URL")
     return given or _base_url_of(_settings_here()) or _base_url_of(_settings_of_user()) or BASE_URL
 

@@ -99,10 +99,29 @@ static void only_this_machine_is_loopback(void **state) {
 	}
 }
 
+static bool is_same_server(const char *a, const char *b) {
+	struct url u, v;
+	assert_int_equal(url_read(a, &u), 0);
+	assert_int_equal(url_read(b, &v), 0);
+	return url_same_server(&u, &v);
+}
+
+static void a_server_is_its_scheme_host_and_port(void **state) {
+	(void)state;
+
+	assert_true(is_same_server("https://wandb.lab", "HTTPS://WandB.lab:443/path/"));
+	assert_true(is_same_server("http://[::1]:80", "http://[::1]/x"));
+	assert_false(is_same_server("https://wandb.lab", "http://wandb.lab"));
+	assert_false(is_same_server("https://wandb.lab", "https://wandb.lab:8443"));
+	assert_false(is_same_server("https://wandb.lab", "https://wandb.lab.example.org"));
+	assert_false(is_same_server("https://wandb.lab", "https://wandb.lax"));
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_address_comes_apart),
 		cmocka_unit_test(what_is_odd_is_refused),
+		cmocka_unit_test(a_server_is_its_scheme_host_and_port),
 		cmocka_unit_test(only_this_machine_is_loopback),
 	};
 

@@ -65,12 +65,14 @@ static void a_daemon_that_came_back_is_given_it_again(void **state) {
 static void a_run_that_does_not_go_to_wandb_gives_no_key(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = options_with_key(x);
+	options.wandb_base_url = "https://wandb.example.org";
 	options.log_to_wandb = 0;
 	options.wandb_key_any_user = 1;
 	fake_start(&x->daemon, x->path, NULL);
 
 	exchange(x, &options);
 	assert_string_equal(x->daemon.wandb_key, "");
+	assert_string_equal(x->daemon.wandb_base_url, "");
 	fake_free(&x->daemon);
 }
 
@@ -86,13 +88,26 @@ static void start_as_another_user(struct fixture *x) {
 	assert_int_equal(seteuid(0), 0);
 }
 
+static void whose_key_it_is_is_said_with_it(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = options_with_key(x);
+	options.wandb_base_url = "https://wandb.example.org";
+	fake_start(&x->daemon, x->path, NULL);
+
+	exchange(x, &options);
+	assert_string_equal(x->daemon.wandb_base_url, "https://wandb.example.org");
+	fake_free(&x->daemon);
+}
+
 static void a_daemon_of_another_user_is_not_given_the_key(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = options_with_key(x);
+	options.wandb_base_url = "https://wandb.example.org";
 	start_as_another_user(x);
 
 	exchange(x, &options);
 	assert_string_equal(x->daemon.wandb_key, "");
+	assert_string_equal(x->daemon.wandb_base_url, "");
 	fake_free(&x->daemon);
 }
 
@@ -302,6 +317,7 @@ int main(void) {
 		T(a_daemon_of_our_own_user_is_given_the_key),
 		T(a_daemon_that_came_back_is_given_it_again),
 		T(a_run_that_does_not_go_to_wandb_gives_no_key),
+		T(whose_key_it_is_is_said_with_it),
 		T(a_daemon_of_another_user_is_not_given_the_key),
 		T(a_daemon_of_another_user_that_was_chosen_is_given_it),
 		T(what_an_older_caller_s_options_end_in_chooses_nobody),

@@ -60,5 +60,7 @@ int main(void) {
 		cmocka_unit_test(a_text_of_quotes_alone_finds_room),
 		cmocka_unit_test(a_text_goes_behind_what_is_there),
 	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -314,6 +314,7 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	set_text(o, "run", m->run);
 	set_text(o, "reason", m->reason);
 	set_text(o, "wandb_key", m->wandb_key);
+	set_text(o, "wandb_base_url", m->wandb_base_url);
 	if (m->take_over) {
 		set(o, "take_over", json_true());
 	}

@@ -65,6 +65,7 @@ static void print_options(void) {
 	FIELD(options, when_full_wait_ms);
 	FIELD(options, quiet);
 	FIELD(options, wandb_key_any_user);
+	FIELD(options, wandb_base_url);
 	SIZE(options);
 }
 

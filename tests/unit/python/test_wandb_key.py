@@ -41,7 +41,7 @@ class KeyTest(unittest.TestCase):
 class FindTest(KeyTest):
     def key(self, **environment):
         with mock.patch.dict(os.environ, environment):
-            return wandb_key.find()[0]
+            return wandb_key.find(wandb_key.base_url())[0]
 
     def test_the_environment_wins_over_netrc(self):
         self.write_netrc(**{"api.wandb.ai": "n"})
@@ -98,11 +98,11 @@ class FindTest(KeyTest):
     def test_a_key_that_is_none_is_not_used_and_not_repeated(self):
         for password in ("password hide\x07me", "passwort hideme", "login hideme"):
             self.write(".netrc", "machine api.wandb.ai " + password)
-            key, why = wandb_key.find()
+            key, why = wandb_key.find(wandb_key.BASE_URL)
             self.assertIsNone(key)
             self.assertNotIn("hide", why)
         with mock.patch.dict(os.environ, WANDB_API_KEY="hide me"):
-            self.assertEqual(wandb_key.find(), (None, "$WANDB_API_KEY holds no key"))
+            self.assertEqual(wandb_key.find(wandb_key.BASE_URL), (None, "$WANDB_API_KEY holds no key"))
 
 
 class HandOverTest(KeyTest):
@@ -116,6 +116,7 @@ class HandOverTest(KeyTest):
         run = sae_metrics.init(**arguments)
         self.addCleanup(run.finish)
         fields = self.library.of("open")[-1][0]
+        self.base_url = fields["wandb_base_url"]
         return fields["wandb_key"], fields["wandb_key_any_user"]
 
     def test_a_run_for_wandb_hands_its_user_s_key_to_the_user_s_daemon(self):
@@ -125,6 +126,15 @@ class HandOverTest(KeyTest):
     def test_a_key_goes_to_any_daemon_when_its_user_says_so(self):
         self.assertEqual(self.handed_over(log_to_wandb=True, wandb_key=True), (b"mine", 1))
         self.assertEqual(self.handed_over(log_to_wandb=True, wandb_key="given"), (b"given", 1))
+
+    def test_a_key_that_was_found_goes_to_nobody_but_whom_it_was_found_for(self):
+        self.write_netrc(**{"api.wandb.ai": "mine", "wandb.lab": "lab"})
+        self.assertEqual((self.handed_over(log_to_wandb=True)[0], self.base_url), (b"mine", b"https://api.wandb.ai"))
+        with mock.patch.dict(os.environ, WANDB_BASE_URL="https://wandb.lab"):
+            self.assertEqual((self.handed_over(log_to_wandb=True)[0], self.base_url), (b"lab", b"https://wandb.lab"))
+        self.assertEqual((self.handed_over(log_to_wandb=True, wandb_key="given")[0], self.base_url), (b"given", None))
+        with mock.patch.dict(os.environ, WANDB_BASE_URL="https://wandb.lab\n", WANDB_API_KEY="k"):
+            self.assertEqual((self.handed_over(log_to_wandb=True)[0], self.base_url), (None, None))
 
     def test_no_key_is_handed_over_when_its_user_says_so(self):
         self.assertEqual(self.handed_over(log_to_wandb=True, wandb_key=False), (None, 0))
