@@ -160,7 +160,7 @@ static void borrow_message(struct held *item, const struct message *m) {
 		item->finish = m->finish;
 		break;
 	default:
-		assert(!"a message that never waits");
+		assert(false && "a message that never waits");
 	}
 }
 
