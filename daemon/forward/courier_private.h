@@ -2,13 +2,52 @@
 #pragma once
 
 #include "courier.h"
+#include "retry.h"
+
+#define COURIER_LINES_MAX      100000
+#define COURIER_VISIT_AGAIN_MS 5000u
+#define NS_PER_MS              1000000ull
+
+/* ---- courier.c: what is next ---- */
 
 void courier_drop_lines(struct courier *c);
 /* What was asked for while it was busy. */
 void courier_resume_if_wanted(struct courier *c);
 bool courier_summary_is_new(const struct courier *c);
+bool courier_is_all_sent(const struct courier *c);
+/* Nobody kept the run alive for so long that another host may have gone on with it: whose it is is asked again before
+ * anything of it is sent. */
+bool courier_is_stale(const struct courier *c, uint64_t now_ns);
+/* If not yet, *when_ns is no later than when. */
+bool courier_needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns);
+bool courier_is_due(uint64_t due_ns, uint64_t now_ns, uint64_t *when_ns);
+/* When lines are looked for next: what nobody waits for goes in few requests. */
+uint64_t courier_transmit_ns(const struct courier *c);
+
+/* ---- courier_answer.c: what an answer means whatever was asked ---- */
+
+struct courier_answer {
+	enum courier_want asked;
+	const struct http_response *response;
+	enum verdict verdict;
+	uint64_t now_ns;
+	double now_s, chance;
+	char words[FORWARD_SAID_MAX]; /* W&B's own, or the network's */
+};
 
 /* Nothing more is sent until somebody says so; kept in the database. The words say what helps, if anything does. */
 void courier_park(struct courier *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Tried again later, whatever was at hand. */
+void courier_fail(struct courier *c, const struct courier_answer *a, enum verdict verdict);
+/* The verdicts that mean the same whatever was asked; false for those that do not. */
+bool courier_fail_commonly(struct courier *c, const struct courier_answer *a);
+/* A good answer to something else than what fails ends no trouble. */
+void courier_succeed(struct courier *c, const struct courier_answer *a);
+
+/* ---- courier_place.c, courier_stream.c: to what was asked ---- */
+
+void courier_upsert_answered(struct courier *c, struct courier_answer *a);
+void courier_status_answered(struct courier *c, struct courier_answer *a);
+void courier_stream_answered(struct courier *c, struct courier_answer *a);
 /* W&B's newest line, against what the database has under its number. */
 void courier_compare(struct courier *c, const struct forward_line *ours);

@@ -48,8 +48,8 @@ void forward_visited(struct forward *f, struct forward_visit *visit, int status)
 /* The database may not be what was thought: each run is looked at anew. Keys are kept. */
 void forward_doubt_all(struct forward *f);
 
-/* Whether a key for the W&B at `base_url` (len 0: for whichever this daemon's is) may be sent to this one. */
 const char *forward_base_url(const struct forward *f);
+/* Whether a key for the W&B at `base_url` (len 0: for whichever this daemon's is) may be sent to this one. */
 bool forward_is_to(const struct forward *f, struct text base_url);
 /* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
  * end. goes_on: the run has just been opened, and the commit that says so is still to come. */

@@ -10,6 +10,7 @@
 #define FORWARD_QUESTION_TIMEOUT_MS 30000u /* of what is small, as in W&B's own client */
 
 #define FORWARD_BUCKETS 256u
+#define NS_PER_MS       1000000ull
 
 /* A run that is forwarded. */
 struct forwarded {
@@ -52,10 +53,32 @@ struct forward {
 	void *on_closed_user;
 };
 
-struct forwarded *forward_find(const struct forward *f, const char *run_id);
+/* ---- forward.c ---- */
 
-/* Says, once, what begins to fail and what works again. answered: after a request. */
-void trouble_look(struct forward *f, struct forwarded *run, bool answered);
+struct forwarded *forward_find(const struct forward *f, const char *run_id);
+/* Found or made; NULL when memory is short. */
+struct forwarded *forward_run(struct forward *f, const char *run_id);
+/* It is off the list already. */
+void forward_forget(struct forwarded *run);
+
+/* ---- forward_turns.c ---- */
+
+/* Once, when this turn of the loop has said all it has to say. */
+void forward_pump_soon(struct forward *f);
+
+/* ---- forward_requests.c: false when it could not be begun ---- */
+
+bool forward_start_visit(struct forwarded *run, bool may_fetch, uint64_t now_ns);
+bool forward_start_request(struct forwarded *run, enum courier_want want, uint64_t now_ns);
+
+/* ---- forward_keys.c ---- */
 
 /* Its key, or the host's: NULL while it is to be sent with its user's own and that is not here. */
 const char *forward_key(const struct forwarded *run);
+/* From now on W&B is told of it with its own key alone, also when that is gone: the host's may be another account's. */
+void forward_note_own_key(struct forwarded *run);
+
+/* ---- forward_look.c ---- */
+
+/* Says, once, what begins to fail and what works again. answered: after a request. */
+void trouble_look(struct forward *f, struct forwarded *run, bool answered);

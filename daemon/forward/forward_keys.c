@@ -1,0 +1,90 @@
+/* With which key a run is sent, and what its user asks for. */
+#include <stdio.h>
+#include <string.h>
+
+#include "credential.h"
+#include "forward_private.h"
+#include "url.h"
+
+/* A key comes before the commit that says its run goes on, and behind at most one that is under way. */
+#define KEY_NOTES 2u
+
+const char *forward_key(const struct forwarded *run) {
+	bool own = run->key != NULL || run->courier.cursor.own_key;
+	return own ? run->key : run->forward->options.key;
+}
+
+void forward_note_own_key(struct forwarded *run) {
+	const char *host_key = run->forward->options.key;
+	struct courier *c = &run->courier;
+	bool is_other = run->key != NULL && (host_key == NULL || strcmp(run->key, host_key) != 0);
+	if (is_other && c->known && !c->gone && !c->cursor.own_key) {
+		courier_keep_own_key(c);
+	}
+}
+
+const char *forward_base_url(const struct forward *f) {
+	return f->options.base_url;
+}
+
+bool forward_is_to(const struct forward *f, struct text base_url) {
+	char text[FIELD_MAX_BYTES + 1];
+	struct url theirs, ours;
+	if (base_url.len == 0) {
+		return true;
+	}
+	snprintf(text, sizeof text, "%.*s", (int)base_url.len, base_url.data);
+	return url_read(text, &theirs) == 0 && url_read(f->options.base_url, &ours) == 0 &&
+	       url_same_server(&theirs, &ours);
+}
+
+static void give_key(struct forwarded *run, struct text key) {
+	char *copy = strndup(key.data, key.len);
+	if (copy == NULL) {
+		return;
+	}
+	bool same = run->key != NULL && strcmp(run->key, copy) == 0;
+	credential_free(run->key);
+	run->key = copy;
+	run->courier.has_key = true;
+	forward_note_own_key(run);
+	if (!same) {
+		courier_retry(&run->courier);
+	}
+}
+
+void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on) {
+	struct forwarded *run = forward_run(f, run_id);
+	if (run != NULL) {
+		give_key(run, key);
+		run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
+		forward_pump_soon(f);
+	}
+}
+
+bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
+	struct forwarded *run = forward_find(f, run_id);
+	if (run == NULL) {
+		return false;
+	}
+	courier_resume(&run->courier, take_over);
+	forward_pump_soon(f);
+	return true;
+}
+
+uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key) {
+	uint32_t n = 0;
+	list_for_each(link, &f->runs) {
+		struct forwarded *run = container_of(link, struct forwarded, link);
+		if (!run->courier.known || run->courier.uid != uid || courier_done(&run->courier)) {
+			continue;
+		}
+		if (key.len > 0) {
+			give_key(run, key);
+		}
+		courier_resume(&run->courier, false);
+		n++;
+	}
+	forward_pump_soon(f);
+	return n;
+}
