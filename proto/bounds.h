@@ -33,7 +33,6 @@
 #define EVENT_KIND_MAX     64u
 #define QUERY_WHAT_MAX     64u
 #define QUERY_REASON_MAX   256u /* a sentence, said to the trainer */
-#define QUERY_KEY_MAX      512u /* W&B's have 40 characters and more */
 #define LOG_ENTRIES_MAX    1024u
 #define HISTOGRAM_BINS_MAX 512u /* W&B's own limit */
 #define THRESHOLDS_MAX     16u

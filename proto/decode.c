@@ -75,7 +75,7 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct text_field what = {"what", 1, QUERY_WHAT_MAX, true, 0};
 	static const struct text_field run = {"run", 0, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field reason = {"reason", 0, QUERY_REASON_MAX, true, 0};
-	static const struct text_field wandb_key = {"wandb_key", 1, QUERY_KEY_MAX, true, 0};
+	static const struct text_field wandb_key = {"wandb_key", 1, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field base_url = {"wandb_base_url", 1, FIELD_MAX_BYTES, true, 0};
 	struct msg_query *m = &ret->query;
 	const msgpack_object *map = fields_at(f, 3);

@@ -375,8 +375,8 @@ def add_refused():
             "a key holds a control character; expected UTF-8 without control characters", seq=4)
     refused("refused-utf8", "", [8, 4, None, 0.0, Raw(b"\xa2\xc3\x28"), ""], "bad field", 32,
             "kind is not UTF-8; expected UTF-8 without control characters", seq=4)
-    refused("refused-key", "A key is not repeated.", [20, 5, "sync", {"run": "ab12", "wandb_key": "s" * 513}], "bad field",
-            2, "wandb_key has 513 bytes; expected 1 to 512")
+    refused("refused-key", "A key is not repeated.", [20, 5, "sync", {"run": "ab12", "wandb_key": "s" * 4097}], "bad field",
+            2, "wandb_key has 4097 bytes; expected 1 to 4096")
     refused("refused-dropped", "How many seqs it stood for is not known.", [12, 4, 0, 0, None, None], "malformed", 2,
             "count is 0; expected 1 to 9223372036854775804")
 

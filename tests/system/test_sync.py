@@ -12,6 +12,7 @@ import wandb_client
 import workload
 
 KEY = "a" * 40  # the one our stand-in takes
+TOKEN = ".".join(("h" * 40, "c" * 900, "s" * 86))  # and one with claims, as some accounts have
 FAILED, NO_ANSWER, NO_SUCH_RUN = 1, 3, 4
 
 
@@ -151,6 +152,14 @@ class Sync(unittest.TestCase):
         self.assertIn("refused", self.sync("first", key="c" * 40, status=FAILED))
         self.wandb.violations.clear()
         self.sync("first")
+        self.assertGreater(self.lines("first"), 0)
+
+    def test_a_token_is_handed_over_as_a_key_is(self):
+        self.wandb.api_key = TOKEN
+        self.daemon.start()
+        push(self.daemon, "first")
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
+        self.assertIn("synced", self.sync("first", key=TOKEN))
         self.assertGreater(self.lines("first"), 0)
 
     def test_all_that_waits_goes_on_at_once(self):

@@ -244,6 +244,18 @@ static void what_is_not_done_is_told_apart_from_no_answer(void **state) {
 	assert_int_equal(tell_against(play_no_such_run), ASK_NO_SUCH_RUN);
 }
 
+static void a_key_may_be_as_long_as_one_a_trainer_hands_over(void **state) {
+	static char key[FIELD_MAX_BYTES], url[FIELD_MAX_BYTES];
+	struct msg_query query = {.what = {"sync", 4}, .run = {"8f3a", 4}};
+	(void)state;
+
+	memset(key, 'k', sizeof(key));
+	memset(url, 'u', sizeof(url));
+	query.wandb_key = text_of(key, sizeof(key));
+	query.wandb_base_url = text_of(url, sizeof(url));
+	assert_int_equal(ask_of(play_doing, LONG_MS, &query, NULL), ASK_ANSWERED);
+}
+
 static void play_refusal(int fd) {
 	static const struct message m = {.type = MSG_REFUSAL,
 		.refusal = {.code = REFUSE_TOO_MANY, .words = {"too many connections", 20}}};
@@ -376,7 +388,7 @@ static void a_full_backlog_is_waited_for_until_the_deadline(void **state) {
 
 static void a_question_too_long_to_ask_is_a_failure(void **state) {
 	json_t *document = NULL;
-	char part[4096];
+	char part[4 * FIELD_MAX_BYTES];
 	(void)state;
 
 	memset(part, 'x', sizeof(part));
@@ -405,6 +417,7 @@ int main(void) {
 		cmocka_unit_test(a_daemon_that_does_not_know_the_question_says_so),
 		cmocka_unit_test(what_was_done_is_told_in_the_daemons_words),
 		cmocka_unit_test(what_is_not_done_is_told_apart_from_no_answer),
+		cmocka_unit_test(a_key_may_be_as_long_as_one_a_trainer_hands_over),
 		cmocka_unit_test(a_refusal_is_passed_on_in_its_own_words),
 		cmocka_unit_test(a_connection_closed_early_is_a_failure),
 		cmocka_unit_test(a_silent_daemon_is_waited_for_until_the_deadline),

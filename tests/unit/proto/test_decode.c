@@ -313,7 +313,7 @@ static void a_question_with_a_wrong_argument_is_refused_and_no_key_repeated(void
 		{"[20, 1, \"sync\", {\"wandb_key\": 4711}]",
 			"wandb_key is an integer; expected text", 2, 0},
 		{"[20, 1, \"sync\", {\"wandb_key\": \"\"}]",
-			"wandb_key has 0 bytes; expected 1 to 512", 2, 0},
+			"wandb_key has 0 bytes; expected 1 to 4096", 2, 0},
 		{"[20, 1, \"sync\", {\"wandb_key\": \"secret\\n\"}]",
 			"wandb_key holds a control character; expected UTF-8 without control "
 			"characters",
