@@ -62,12 +62,25 @@ static void on_stop(void *user, const char *run_id) {
 	(void)run_id;
 }
 
+/* What a run that is tried again and again was told last: also what is said to it alone. */
+static void say_of_any(const struct drain *d, double now_s, struct forward_view *worst) {
+	const struct drain_options *o = d->options;
+	struct forward_view one;
+	for (size_t i = 0; i < o->n_runs && worst->words[0] == '\0'; i++) {
+		if (forward_look(d->forward, o->run_ids[i], now_s, &one) && !one.parked) {
+			memcpy(worst->words, one.words, sizeof worst->words);
+		}
+	}
+}
+
 static void on_look(uv_timer_t *timer) {
 	struct drain *d = timer->data;
 	struct forward_sum all;
 	uint64_t now_ns = clock_mono_ns();
+	double now_s = clock_wall();
 
-	forward_look_all(d->forward, clock_wall(), &all);
+	forward_look_all(d->forward, now_s, &all);
+	say_of_any(d, now_s, &all.worst);
 	uint64_t progress = forward_progress(d->forward);
 	if (progress != d->progress) {
 		d->progress_ns = now_ns;
@@ -117,6 +130,11 @@ static void add_one(void *user, const char *run_id) {
 	}
 	if (wanted) {
 		forward_add(d->forward, run_id);
+		/* Whoever sends a file sends it to his account, also what went to another one's before. */
+		const char *key = o->forward->key;
+		if (key != NULL) {
+			(void)forward_offer_key(d->forward, run_id, text_of(key, strlen(key)));
+		}
 		(void)forward_resume(d->forward, run_id, o->take_over);
 	}
 }

@@ -10,23 +10,41 @@ static const char no_forwarding[] = "this daemon forwards nothing (mode is not o
 				    "`sae-metricsd backup`, and `sae-metricsd "
 				    "sync` of the copy, send what is kept";
 
-static void resume(struct query *query, const struct target *t) {
+/* What becomes of the asker's key. Root's would put somebody else's run into root's account. */
+static const char *offer_key(struct query *query, const struct target *t, uint32_t asker) {
+	if (query->wandb_key == NULL) {
+		return "";
+	}
+	if (asker != t->uid) {
+		return "; the asker's key is not used, the run is another user's";
+	}
+	switch (forward_offer_key(query->engine->forward, t->id, text_from(query->wandb_key))) {
+	case FORWARD_KEY_TAKEN:
+		return ", with its user's own key";
+	case FORWARD_KEY_KEPT:
+		return "; its user's own key is used if it turns out to have none";
+	case FORWARD_KEY_NOT_NEEDED:
+		break;
+	}
+	return "; it has a key, another one is not used";
+}
+
+static void resume(
+	struct query *query, const struct target *t, uint32_t asker, char ret_words[512]) {
 	struct forward *forward = query->engine->forward;
-	const char *key = query->wandb_key;
 
 	forward_add(forward, t->id);
-	if (key != NULL) {
-		forward_give_key(forward, t->id, text_from(key), false);
-	}
+	const char *about_key = offer_key(query, t, asker);
 	(void)forward_resume(forward, t->id, query->take_over);
-	log_info("run %s: goes on to W&B, as its user asked%s%s", t->id,
-		key != NULL ? ", with his key" : "",
-		query->take_over ? ", behind whatever is there" : "");
+	snprintf(ret_words, 512, "run %s goes on%s%s", t->id,
+		query->take_over ? " behind whatever W&B has" : "", about_key);
+	log_info("%s: so %s asked", ret_words, asker == t->uid ? "its user" : "root");
 }
 
 static uint32_t sync_if_permitted(
 	struct query *query, const struct target *t, char ret_words[512]) {
-	if (!target_permits(t, session_uid(query->peer->session), "sync", ret_words)) {
+	uint32_t asker = session_uid(query->peer->session);
+	if (!target_permits(t, asker, "sync", ret_words)) {
 		return REPLY_NOT_PERMITTED;
 	}
 	if (query->engine->forward == NULL) {
@@ -38,8 +56,7 @@ static uint32_t sync_if_permitted(
 			t->id);
 		return REPLY_NOT_FORWARDED;
 	}
-	resume(query, t);
-	snprintf(ret_words, 512, "run %s goes on", t->id);
+	resume(query, t, asker, ret_words);
 	return REPLY_OK;
 }
 
@@ -67,10 +84,12 @@ static void sync_all(struct peer *peer, const struct msg_query *query) {
 		snprintf(words, sizeof words, "%s", no_forwarding);
 		code = REPLY_NOT_FORWARDED;
 	} else {
-		uint32_t n =
-			forward_resume_all(forward, session_uid(peer->session), query->wandb_key);
-		snprintf(words, sizeof words, "%u run%s go%s on", n, n == 1 ? "" : "s",
-			n == 1 ? "es" : "");
+		uint32_t n_given = 0;
+		uint32_t n = forward_resume_all(
+			forward, session_uid(peer->session), query->wandb_key, &n_given);
+		snprintf(words, sizeof words,
+			"%u run%s go%s on, %u of them with the key that came along", n,
+			n == 1 ? "" : "s", n == 1 ? "es" : "", n_given);
 	}
 	query_reply(peer, query->token, code, words, NULL);
 }

@@ -80,6 +80,15 @@ static int wait_for_it(const struct sync_request *r, const char *socket) {
 
 /* ---- asking ---- */
 
+/* What the daemon said is of use to whoever has not got what he wanted. */
+static int wait_and_say(const struct sync_request *r, const char *socket, const char *words) {
+	int status = wait_for_it(r, socket);
+	if (status != EXIT_OK) {
+		fprintf(stderr, "sae-metricsd sync: %s\n", words);
+	}
+	return status;
+}
+
 static int ask_one(const struct sync_request *r, const char *socket) {
 	char words[ASK_WORDS_MAX] = "";
 	struct msg_query query = {
@@ -91,7 +100,7 @@ static int ask_one(const struct sync_request *r, const char *socket) {
 	};
 	switch (ask_to(socket, &query, ANSWER_TIMEOUT_MS, words)) {
 	case ASK_ANSWERED:
-		return wait_for_it(r, socket);
+		return wait_and_say(r, socket, words);
 	case ASK_NO_DAEMON:
 		return EXIT_NO_ANSWER;
 	case ASK_NO_SUCH_RUN:

@@ -59,6 +59,7 @@ void forward_forget(struct forwarded *run) {
 	buf_finish(&run->body);
 	buf_finish(&run->url);
 	credential_free(run->key);
+	credential_free(run->offered);
 	courier_finish(&run->courier);
 	free(run);
 }

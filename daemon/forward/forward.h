@@ -54,11 +54,20 @@ bool forward_is_to(const struct forward *f, struct text base_url);
 /* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
  * end. goes_on: the run has just been opened, and the commit that says so is still to come. */
 void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on);
+enum forward_offer {
+	FORWARD_KEY_TAKEN,
+	FORWARD_KEY_NOT_NEEDED,
+	FORWARD_KEY_KEPT /* until the database has said whether the run needs one */
+};
+/* A key for a run that has none, or whose key is refused: for any other it is dropped, so that nothing is sent to another
+ * account than before. Before the run is resumed: that forgets what was refused. */
+enum forward_offer forward_offer_key(struct forward *f, const char *run_id, struct text key);
 /* Somebody asks for it to go on at once; false: there is nothing of it to forward. */
 bool forward_resume(struct forward *f, const char *run_id, bool take_over);
 
-/* The same for all of a user's runs, with a key of his (or none: len 0). Returns how many there are. */
-uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key);
+/* The same for all of a user's runs, each offered a key of his (or none: len 0). Returns how many there are; of these,
+ * *ret_given took the key. */
+uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key, uint32_t *ret_given);
 
 enum forward_state {
 	FORWARD_OK,     /* W&B has everything but the newest */

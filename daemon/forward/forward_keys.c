@@ -62,6 +62,52 @@ void forward_give_key(struct forward *f, const char *run_id, struct text key, bo
 	}
 }
 
+/* ---- what is offered ---- */
+
+static bool needs_key(const struct forwarded *run) {
+	const struct courier *c = &run->courier;
+	return !c->has_key || (c->state == COURIER_REFUSED && c->cursor.parked == NULL);
+}
+
+static void drop_offer(struct forwarded *run) {
+	credential_free(run->offered);
+	run->offered = NULL;
+}
+
+static enum forward_offer offer_key(struct forwarded *run, struct text key) {
+	drop_offer(run);
+	if (needs_key(run)) {
+		give_key(run, key);
+		return FORWARD_KEY_TAKEN;
+	}
+	if (run->courier.known) {
+		return FORWARD_KEY_NOT_NEEDED;
+	}
+	run->offered = strndup(key.data, key.len);
+	return FORWARD_KEY_KEPT;
+}
+
+void forward_settle_offer(struct forwarded *run) {
+	if (run->offered == NULL || !run->courier.known) {
+		return;
+	}
+	if (!run->courier.has_key) {
+		give_key(run, text_of(run->offered, strlen(run->offered)));
+	}
+	drop_offer(run);
+}
+
+enum forward_offer forward_offer_key(struct forward *f, const char *run_id, struct text key) {
+	struct forwarded *run = forward_run(f, run_id);
+	if (run == NULL) {
+		return FORWARD_KEY_NOT_NEEDED;
+	}
+	forward_pump_soon(f);
+	return offer_key(run, key);
+}
+
+/* ---- going on ---- */
+
 bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
 	struct forwarded *run = forward_find(f, run_id);
 	if (run == NULL) {
@@ -72,19 +118,18 @@ bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
 	return true;
 }
 
-uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key) {
-	uint32_t n = 0;
+uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key, uint32_t *ret_given) {
+	uint32_t n = 0, n_given = 0;
 	list_for_each(link, &f->runs) {
 		struct forwarded *run = container_of(link, struct forwarded, link);
 		if (!run->courier.known || run->courier.uid != uid || courier_done(&run->courier)) {
 			continue;
 		}
-		if (key.len > 0) {
-			give_key(run, key);
-		}
+		n_given += key.len > 0 && offer_key(run, key) == FORWARD_KEY_TAKEN;
 		courier_resume(&run->courier, false);
 		n++;
 	}
 	forward_pump_soon(f);
+	*ret_given = n_given;
 	return n;
 }

@@ -19,6 +19,7 @@ struct forwarded {
 	struct forward *forward;
 	struct courier courier;
 	char *key;                   /* its user's own, wiped; NULL: the host's */
+	char *offered;               /* a key for if it needs one, wiped; NULL: none */
 	uint32_t key_notes;          /* commits to come, with which the run shows why it got one */
 	struct forward_visit *visit; /* under way; compared, never followed */
 	bool fetching;               /* it brings lines */
@@ -77,6 +78,8 @@ bool forward_start_request(struct forwarded *run, enum courier_want want, uint64
 const char *forward_key(const struct forwarded *run);
 /* From now on W&B is told of it with its own key alone, also when that is gone: the host's may be another account's. */
 void forward_note_own_key(struct forwarded *run);
+/* It is known by now whether the run needs the key it was offered. */
+void forward_settle_offer(struct forwarded *run);
 
 /* ---- forward_look.c ---- */
 

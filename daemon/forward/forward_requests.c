@@ -103,6 +103,7 @@ void forward_visited(struct forward *f, struct forward_visit *visit, int status)
 		run->fetching = false;
 		courier_visited(&run->courier, visit, status, clock_mono_ns());
 		run->courier.has_key = forward_key(run) != NULL;
+		forward_settle_offer(run);
 		forward_note_own_key(run);
 		trouble_look(f, run, false);
 	}

@@ -1,6 +1,8 @@
 """`sae-metricsd sync`: what waits for W&B is sent, through the daemon that has the database or without one."""
 import json
+import resource
 import shutil
+import sqlite3
 import subprocess
 import unittest
 
@@ -13,6 +15,7 @@ import workload
 
 KEY = "a" * 40  # the one our stand-in takes
 TOKEN = ".".join(("h" * 40, "c" * 900, "s" * 86))  # and one with claims, as some accounts have
+FULL = 36864  # bytes of a file, for who is to find the disk full: SQLite's own 32 KiB beside it have room
 FAILED, NO_ANSWER, NO_SUCH_RUN = 1, 3, 4
 
 
@@ -44,13 +47,13 @@ class Sync(unittest.TestCase):
         self.config.write_text("[wandb]\ntransmit_interval = 500ms\nmode = offline\n")
         return self.daemon.start()
 
-    def sync(self, *arguments, key=KEY, status=0, socket=None):
+    def sync(self, *arguments, key=KEY, status=0, socket=None, before=None):
         environment = {**self.daemon.environment(), "WANDB_BASE_URL": self.wandb.base_url, "HOME": "/nonexistent",
                        "SAE_METRICS_SOCKET": str(socket or self.daemon.socket)}
         if key:
             environment["WANDB_API_KEY"] = key
         ended = subprocess.run([DAEMON, "sync", *map(str, arguments)], env=environment, capture_output=True, text=True,
-                               timeout=PATIENCE_S, check=False)
+                               timeout=PATIENCE_S, check=False, preexec_fn=before)
         self.assertEqual(ended.returncode, status, ended.stdout + ended.stderr)
         return ended.stdout + ended.stderr
 
@@ -170,6 +173,86 @@ class Sync(unittest.TestCase):
         self.sync()
         self.assertGreater(self.lines("first"), 0)
         self.assertGreater(self.lines("second"), 0)
+
+    # ---- whose key ----
+
+    def test_a_file_is_sent_also_of_a_run_whose_own_key_went_with_its_daemon(self):
+        self.wandb.fault(path="file_stream", status=503, n=1000)
+        self.daemon.start()
+        handle = workload.begin(self.daemon.socket, "first", log_to_wandb=True, project="p", wandb_key=KEY)
+        push(self.daemon, "first", handle=handle)
+        wait_until(lambda: self.daemon.rows("SELECT own_key FROM forwards_data") == [(1,)], "its key to be its own")
+        self.daemon.kill()
+        self.wandb.clear_faults()
+        self.assertIn("synced", self.sync(self.daemon.database))
+        self.assertEqual(self.lines("first"), self.daemon.rows("SELECT lines FROM forwards")[0][0])
+        self.assertTrue(self.wandb.runs["fake-entity/p/first"].complete)
+
+    def test_a_run_that_goes_well_with_the_hosts_key_keeps_to_it(self):
+        self.daemon.variables["WANDB_API_KEY"] = KEY
+        self.daemon.start()
+        handle = push(self.daemon, "first", finish=False)
+        wait_until(lambda: "fake-entity/p/first" in self.wandb.runs and self.lines("first") > 0, "lines to arrive")
+        self.sync(key="c" * 40)
+        self.sync("first", key="c" * 40)
+        self.assertIn("run first goes on; it has a key, another one is not used: so its user asked", self.daemon.words())
+        self.assertEqual(self.daemon.rows("SELECT own_key FROM forwards_data"), [(0,)])
+        self.daemon.kill()
+        self.daemon.start()
+        push(self.daemon, "first", first=100, handle=handle)
+        wait_until(lambda: self.forwarding("first")["state"] == "synced", "the host's key to be used again")
+        self.assertEqual([], [request.number for request in self.wandb.requests if request.status == 401])
+
+    def test_a_run_whose_key_is_refused_takes_the_one_its_user_hands_over(self):
+        self.daemon.variables["WANDB_API_KEY"] = "c" * 40
+        self.daemon.start()
+        push(self.daemon, "first")
+        push(self.daemon, "second")
+        for run in ("first", "second"):
+            wait_until(lambda: (self.forwarding(run) or {}).get("state") == "refused", "the host's key to be refused")
+        self.assertIn("synced", self.sync("first"))
+        self.assertIn("run first goes on, with its user's own key: so its user asked", self.daemon.words())
+        self.assertNotIn("fake-entity/p/second", self.wandb.runs)
+        self.sync()
+        self.assertGreater(self.lines("second"), 0)
+        self.wandb.violations.clear()  # the two at first
+
+    def test_root_puts_nobody_elses_run_into_roots_account(self):
+        self.daemon.start()
+        push(self.daemon, "first")
+        self.daemon.stop()
+        with sqlite3.connect(self.daemon.database) as connection:
+            connection.execute("UPDATE runs_data SET uid = 65533, user = 'joe'")
+        connection.close()
+        self.daemon.start()
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
+        words = self.sync("first", "--patience", "1", status=FAILED)
+        self.assertIn("run first goes on; the asker's key is not used, the run is another user's", words)
+        self.assertIn("waiting: for a W&B key", words)
+        self.assertIn("another user's: so root asked", self.daemon.words())
+        self.assertEqual(self.wandb.requests, [])
+
+    # ---- why not ----
+
+    def test_what_wandb_says_to_one_run_is_said_when_a_file_is_given_up(self):
+        self.offline()
+        push(self.daemon, "first")
+        self.daemon.kill()
+        self.wandb.fault(path="graphql", status=200, n=1000, body={"errors": [{"message": "permission denied"}]})
+        words = self.sync("--patience", "1", self.daemon.database, status=FAILED)
+        self.assertIn("metrics.db: permission denied", words)
+
+    def test_a_full_disk_is_said_when_a_file_is_given_up(self):
+        self.offline()
+        for n in range(6):  # to be saved: more than there is room for
+            push(self.daemon, f"run{n}", steps=30)
+        self.daemon.stop()
+        words = self.sync("--patience", "1", self.daemon.database, status=FAILED, before=lambda: resource.setrlimit(
+            resource.RLIMIT_FSIZE, (FULL, FULL)))
+        self.assertRegex(words, "metrics.db: the database: .*")
+        self.assertNotIn("W&B takes no more", words)
+
+    # ---- parked ----
 
     def test_a_run_that_was_parked_is_taken_over_only_when_asked(self):
         self.daemon.variables["WANDB_API_KEY"] = KEY

@@ -336,9 +336,64 @@ static void a_users_own_key_is_for_his_run_alone(void **state) {
 	assert_int_equal(view.state, FORWARD_WAITING);
 	assert_non_null(strstr(view.words, "a W&B key"));
 	assert_int_equal(forward_busy(w.forward), 0);
-	assert_int_equal(forward_resume_all(w.forward, 1000, text_of("hers", 4)), 1);
+	uint32_t n_given = 0;
+	assert_int_equal(forward_resume_all(w.forward, 1000, text_of("hers", 4), &n_given), 1);
+	assert_int_equal(n_given, 1);
 	TURN_UNTIL(all_completed());
 	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
+}
+
+static void a_key_that_is_offered_is_for_a_run_that_needs_one(void **state) {
+	(void)state;
+	static const char hers[] = "Authorization: Basic YXBpOmhlcnM=";
+	server_says_yes();
+	open_forward("key", 1000);
+	add_run("well", 1);
+	assert_int_equal(forward_offer_key(w.forward, "well", text_of("hers", 4)),
+		FORWARD_KEY_KEPT); /* nobody has looked yet */
+	TURN_UNTIL(all_completed());
+	assert_false(web_server_heard(&w.server, hers));
+
+	struct stored *run = add_run("lost", 1);
+	run->cursor.own_key = true; /* and it went with a daemon that is no more */
+	assert_int_equal(
+		forward_offer_key(w.forward, "lost", text_of("hers", 4)), FORWARD_KEY_KEPT);
+	TURN_UNTIL(all_completed());
+	assert_true(web_server_heard(&w.server, hers));
+}
+
+static void a_run_that_is_parked_keeps_its_key(void **state) {
+	(void)state;
+	struct forward_view view;
+	server_says_yes();
+	open_forward("key", 1000);
+	add_run("parked", 1)->cursor.parked = strdup("somebody else writes it, too");
+	TURN_UNTIL(forward_look(w.forward, "parked", 0, &view));
+	assert_int_equal(
+		forward_offer_key(w.forward, "parked", text_of("hers", 4)), FORWARD_KEY_NOT_NEEDED);
+	assert_true(forward_resume(w.forward, "parked", false));
+	TURN_UNTIL(all_completed());
+	assert_false(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
+}
+
+static void a_key_that_is_refused_gives_way_to_the_one_that_is_offered(void **state) {
+	(void)state;
+	static const struct web_answer no = {
+		.bytes = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"};
+	struct forward_view view;
+	uint32_t n_given = 0;
+	web_server_script(&w.server, &no, 1);
+	open_forward("key", 1000);
+	add_run("first", 1);
+	TURN_UNTIL(forward_look(w.forward, "first", 0, &view) && view.state == FORWARD_REFUSED);
+	server_says_yes();
+	assert_int_equal(forward_resume_all(w.forward, 999, text_of("his", 3), &n_given), 0);
+	assert_int_equal(forward_resume_all(w.forward, 1000, text_of("hers", 4), &n_given), 1);
+	assert_int_equal(n_given, 1);
+	TURN_UNTIL(all_completed());
+	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
+	assert_false(web_server_heard(&w.server, "Authorization: Basic YXBpOmhpcw=="));
+	assert_true(w.runs[0].cursor.own_key);
 }
 
 static void visit_and_rest(void) {
@@ -432,6 +487,9 @@ int main(void) {
 		TEST(when_nobody_answers_one_request_at_a_time_finds_out),
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
+		TEST(a_key_that_is_offered_is_for_a_run_that_needs_one),
+		TEST(a_run_that_is_parked_keeps_its_key),
+		TEST(a_key_that_is_refused_gives_way_to_the_one_that_is_offered),
 		TEST(a_key_is_kept_until_the_commit_that_it_was_given_for),
 		TEST(what_is_doubted_under_way_is_looked_at_anew),
 		TEST(lines_are_fetched_only_when_they_can_be_sent),
