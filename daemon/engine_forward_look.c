@@ -42,7 +42,7 @@ static json_t *behind_words(const struct forward_view *view, int64_t pending) {
 static json_t *host_alert(const struct forward_sum *sum) {
 	json_t *words = sum->worst.state == FORWARD_REFUSED
 				? json_sprintf("W&B refuses the key: %s", sum->worst.words)
-				: behind_words(&sum->worst, sum->pending);
+				: behind_words(&sum->worst, sum->pending - sum->held_pending);
 	return words != NULL ? words : json_null();
 }
 

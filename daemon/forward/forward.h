@@ -95,7 +95,7 @@ bool forward_look(
 struct forward_sum {
 	uint32_t runs,
 		held; /* that W&B does not have to their end; of these, kept by what is their own */
-	int64_t pending; /* lines of all */
+	int64_t pending, held_pending; /* lines of all; of these, of those that are held */
 	struct forward_view
 		worst; /* of those not held: state, its words, the soonest retry, the greatest lag */
 };

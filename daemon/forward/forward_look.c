@@ -257,6 +257,7 @@ void forward_look_all(const struct forward *f, double now_s, struct forward_sum 
 		ret->runs++;
 		ret->held += one.own;
 		ret->pending += one.pending;
+		ret->held_pending += one.own ? one.pending : 0;
 		if (!one.own) {
 			take_worse(&ret->worst, &one);
 		}

@@ -165,6 +165,25 @@ class Seen(unittest.TestCase):
         out = status(daemon, "--check")
         self.assertEqual((NEEDS_ATTENTION, ""), (out.returncode, out.stderr))
 
+    def test_rows_that_wait_for_a_parked_run_are_not_the_hosts_delay(self):
+        w = self.wandb()
+        w.close()
+        daemon = self.daemon(w.base_url, WANDB_MODE="offline")
+        self.end(self.begin(daemon, "late1", steps=30))
+        self.end(self.begin(daemon, "parked1", steps=300))
+        daemon.stop()
+        with sqlite3.connect(daemon.database) as connection:
+            connection.execute("UPDATE forward_lines_data SET time = time - 900")
+            connection.execute("UPDATE forwards_data SET parked = 'by hand' WHERE run = (SELECT n FROM runs_data WHERE id = 'parked1')")
+        connection.close()
+        daemon.variables["WANDB_MODE"] = "online"
+        daemon.start()
+        rows = self.until(daemon, "late1", "waiting")["pending_rows"]
+        parked = self.until(daemon, "parked1", "refused")["pending_rows"]
+        of_all = daemon.status()["daemon"]["forward"]
+        self.assertRegex(of_all["alert"], rf"^W&B is 15m\d*s? behind \({rows} rows\), waiting: Failed to connect")
+        self.assertEqual((1, rows + parked), (of_all["held_runs"], of_all["pending_rows"]))
+
     def test_a_refused_key_is_an_alert_and_said_once(self):
         w = self.wandb(api_key="b" * 40)
         daemon = self.daemon(w.base_url)

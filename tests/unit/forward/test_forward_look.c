@@ -245,6 +245,7 @@ static void what_keeps_one_run_alone_is_not_told_of_all(void **state) {
 	assert_int_equal(sum.runs, 3);
 	assert_int_equal(sum.held, 2);
 	assert_int_equal(sum.pending, 9);
+	assert_int_equal(sum.held_pending, 7);
 	assert_int_equal(sum.worst.state, FORWARD_OK);
 	assert_true(sum.worst.lag_s == 4);
 	assert_string_equal(sum.worst.words, "");
