@@ -1,4 +1,4 @@
-/* The two clocks. Deadlines use the monotonic one; what people read, the wall's. */
+/* The clocks. Deadlines use the monotonic one; what people read, the wall's. */
 #pragma once
 
 #include <stdint.h>
@@ -7,6 +7,13 @@
 static inline uint64_t clock_mono_ns(void) {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Goes on while the machine sleeps: for how long nobody heard of it. */
+static inline uint64_t clock_boot_ns(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_BOOTTIME, &t);
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 

@@ -37,6 +37,10 @@ static inline void list_append(struct list *head, struct list *link) {
 	head->prev = link;
 }
 
+static inline void list_prepend(struct list *head, struct list *link) {
+	list_append(head->next, link);
+}
+
 /* Does nothing to a link that is on no list. */
 static inline void list_remove(struct list *link) {
 	if (link->next == NULL) {

@@ -51,11 +51,12 @@ void forward_about_finish(struct forward_about *a);
  * only when the trainer's have changed: what was changed there stays. */
 uint32_t forward_about_told(const struct forward_about *a);
 
-/* A line that is to be sent. */
+/* A line that is to be sent, or W&B's. */
 struct forward_line {
 	uint32_t step;
 	double time;
 };
+#define FORWARD_TIME_SLACK_S 0.001 /* times go through other people's JSON */
 
 enum forward_save {
 	FORWARD_SAVE_NOTHING,
@@ -81,7 +82,8 @@ struct forward_visit {
 	bool want_about, want_summary;
 	int64_t lines_max; /* 0: none, only the rest */
 	size_t bytes_max;  /* the first line comes whatever its size */
-	int64_t look_at;   /* an ordinal whose step and time are asked for; -1: none */
+	int64_t look_at;   /* an ordinal whose step and time are asked for; -1: none … */
+	struct forward_line expected; /* … and what W&B says is there */
 
 	/* And brought. */
 	int64_t lines; /* decided so far */
@@ -95,6 +97,7 @@ struct forward_visit {
 	struct buf content; /* behind what is there: JSON texts of lines, commas between them */
 	int64_t first, n_lines;
 	struct forward_line last; /* of these */
+	bool knows_expected;      /* the run has that line, if under another number */
 	bool has_looked;
 	struct forward_line looked;
 };

@@ -16,6 +16,7 @@ const struct courier_policy courier_default_policy = {
 
 /* Small at first: what a slow line can send within the time limit shows soon. */
 #define BATCH_FIRST (1u << 20)
+#define TURN_MS_MAX 300000u /* W&B waits as long before it calls a run crashed */
 
 void courier_init(struct courier *c, const char *run_id, const struct courier_policy *policy) {
 	*c = (struct courier){
@@ -42,6 +43,12 @@ void courier_drop_lines(struct courier *c) {
 	buf_finish(&c->content);
 	c->n_lines = 0;
 	c->looked_ns = 0;
+}
+
+void courier_begin_talk(struct courier *c) {
+	c->introduced = c->checked = c->has_read = false;
+	c->n_changes = 0;
+	c->checked_ns = c->differs_since_ns = 0;
 }
 
 /* ---- news ---- */
@@ -88,7 +95,8 @@ static void begin_again(struct courier *c, bool take_over) {
 	c->cursor.parked = NULL;
 	c->state = COURIER_WELL;
 	c->words[0] = '\0';
-	c->introduced = c->checked = c->has_read = c->doubted = c->without_config = false;
+	courier_begin_talk(c);
+	c->doubted = c->without_config = false;
 	c->stand_in = -1;
 	if (take_over) {
 		c->cursor.has_base = false;
@@ -136,7 +144,10 @@ bool courier_is_due(uint64_t due_ns, uint64_t now_ns, uint64_t *when_ns) {
 }
 
 bool courier_is_stale(const struct courier *c, uint64_t now_ns) {
-	return c->introduced && now_ns > later(c->heard_ns, 2u * c->policy->heartbeat_ms);
+	bool waits_its_turn = c->checked_ns != 0 && c->n_failed == 0 &&
+			      now_ns <= later(c->checked_ns, TURN_MS_MAX);
+	return c->introduced && !waits_its_turn &&
+	       now_ns > later(c->heard_ns, 2u * c->policy->heartbeat_ms);
 }
 
 bool courier_needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {
@@ -208,7 +219,8 @@ static enum courier_want next_free(const struct courier *c, uint64_t now_ns, uin
 		enum courier_want want = next_stream(c, now_ns, when_ns);
 		return want == COURIER_STREAM && courier_is_stale(c, now_ns) ? COURIER_VISIT : want;
 	}
-	uint64_t due_ns = c->has_read ? later(c->read_at_ns, c->policy->settle_ms) : 0;
+	bool reads_again = c->has_read || c->differs_since_ns != 0;
+	uint64_t due_ns = reads_again ? later(c->read_at_ns, c->policy->settle_ms) : 0;
 	return courier_is_due(due_ns, now_ns, when_ns) ? COURIER_STATUS : COURIER_NOTHING;
 }
 

@@ -75,11 +75,13 @@ struct courier {
 	char event[FORWARD_EVENT_MAX];
 	int64_t look_at;
 	struct forward_line expected; /* what W&B says is there */
-	bool expects_time;
 
 	/* The conversation. */
 	bool introduced, checked;
+	uint64_t checked_ns; /* its place was found right, and nothing was sent since; 0: it was */
+	uint64_t differs_since_ns;     /* W&B's newest line is none of ours; 0: it is */
 	bool has_read;                 /* of two reads, the first */
+	uint32_t n_changes;            /* reads that were not as the one before */
 	int64_t read_lines, read_step; /* what it said */
 	uint64_t read_since_ns;        /* since when it says so */
 	uint64_t read_at_ns;
@@ -140,6 +142,6 @@ void courier_not_sent(struct courier *c, uint64_t now_ns);
 /* What it says of itself cannot be written: parked. */
 void courier_unsendable(struct courier *c);
 
-/* An answer to what it wanted. chance in [0, 1) spreads the next try. */
-void courier_answered(struct courier *c, enum courier_want asked,
+/* An answer to what it wanted: false when it failed, and is to be tried again. chance in [0, 1) spreads the next try. */
+bool courier_answered(struct courier *c, enum courier_want asked,
 	const struct http_response *response, uint64_t now_ns, double now_s, double chance);

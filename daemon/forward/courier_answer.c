@@ -124,7 +124,7 @@ bool courier_fail_commonly(struct courier *c, const struct courier_answer *a) {
 	return true;
 }
 
-void courier_answered(struct courier *c, enum courier_want asked,
+bool courier_answered(struct courier *c, enum courier_want asked,
 	const struct http_response *response, uint64_t now_ns, double now_s, double chance) {
 	struct courier_answer a = {
 		.asked = asked,
@@ -134,6 +134,7 @@ void courier_answered(struct courier *c, enum courier_want asked,
 		.now_s = now_s,
 		.chance = chance,
 	};
+	uint32_t n_failed = c->n_failed;
 	c->busy = false;
 	if (a.verdict != VERDICT_ACCEPTED) {
 		find_words(&a);
@@ -145,5 +146,7 @@ void courier_answered(struct courier *c, enum courier_want asked,
 	} else {
 		courier_stream_answered(c, &a);
 	}
+	bool failed = c->n_failed > n_failed;
 	courier_resume_if_wanted(c);
+	return !failed;
 }

@@ -6,26 +6,37 @@
 #include "courier_private.h"
 #include "reply_words.h"
 
-#define LAG_PATIENCE 12u /* reads in which a count may still grow to what was accepted: a minute */
-#define TIME_SLACK_S 0.001 /* clocks go through other people's JSON */
+#define LAG_PATIENCE 12u /* reads until a count or a tail must be what it is to be: a minute */
+#define CHANGES_SAID 3u
 
 /* ---- is it still ours? ---- */
 
-void courier_compare(struct courier *c, const struct forward_line *ours) {
-	bool same = ours->step == c->expected.step &&
-		    (!c->expects_time || fabs(ours->time - c->expected.time) <= TIME_SLACK_S);
-	if (same) {
-		c->has_read = false;
-	} else if (!c->has_read) {
-		c->has_read = true; /* its tail may lag behind its count: read again */
-		c->checked = false;
-	} else {
-		courier_park(c,
-			"W&B has a line of step %u where this database has one of step %u: "
-			"somebody else writes this run, too, or the database was put back from "
-			"an older copy (`sae-metricsd sync %s --take-over` goes on behind it)",
-			c->expected.step, ours->step, c->run_id);
+static bool is_expected(const struct courier *c, const struct forward_line *line) {
+	return line->step == c->expected.step &&
+	       fabs(line->time - c->expected.time) <= FORWARD_TIME_SLACK_S;
+}
+
+void courier_compare(struct courier *c, const struct forward_line *ours, bool is_of_ours) {
+	if (is_expected(c, ours)) {
+		c->differs_since_ns = 0;
+		return;
 	}
+	if (c->differs_since_ns == 0) {
+		c->differs_since_ns = c->read_at_ns;
+	}
+	/* Its tail may lag behind its count, and be a line of ours before that one. */
+	bool may_lag = is_of_ours && c->expected.step < ours->step;
+	uint64_t n_reads = may_lag ? LAG_PATIENCE : 1;
+	uint64_t patience_ns = n_reads * c->policy->settle_ms * NS_PER_MS;
+	if (c->read_at_ns - c->differs_since_ns < patience_ns) {
+		c->checked = false; /* read again */
+		return;
+	}
+	courier_park(c,
+		"W&B has a line of step %u where this database has one of step %u: "
+		"somebody else writes this run, too, or the database was put back from "
+		"an older copy (`sae-metricsd sync %s --take-over` goes on behind it)",
+		c->expected.step, ours->step, c->run_id);
 }
 
 static bool park_if_not_alone(struct courier *c, int64_t server_lines) {
@@ -68,7 +79,9 @@ static void fix_base(struct courier *c, int64_t server_lines, int64_t server_ste
 	c->server_lines = server_lines;
 	c->server_step = server_step;
 	c->checked = true;
+	c->checked_ns = c->heard_ns;
 	c->has_read = false;
+	c->n_changes = 0;
 	if (server_lines > 0 || server_step >= 0) {
 		snprintf(c->event, sizeof c->event,
 			"W&B already has %lld lines of this run, through step %lld: lines of later "
@@ -108,18 +121,18 @@ static void introduced(struct courier *c, struct reply_upsert *u, const struct c
 
 /* What it says of itself is not taken. Its lines are worth more. */
 static bool go_on_without(struct courier *c, const struct courier_answer *a) {
-	if (c->cursor.has_base) {
-		snprintf(c->event, sizeof c->event,
-			"W&B did not take what the run says of itself: %s", a->words);
-		c->introduced = true;
-		c->telling = false;
-		c->upsert_ns = c->heard_ns = a->now_ns;
-	} else if (!c->without_config && c->about.config_json != NULL) {
+	if (!c->without_config && c->about.config_json != NULL) {
 		snprintf(c->event, sizeof c->event, "W&B did not take the run's config: %s",
 			a->words);
 		free(c->about.config_json);
 		c->about.config_json = NULL;
 		c->without_config = true;
+	} else if (c->cursor.has_base) {
+		snprintf(c->event, sizeof c->event,
+			"W&B did not take what the run says of itself: %s", a->words);
+		c->introduced = true;
+		c->telling = false;
+		c->upsert_ns = c->heard_ns = a->now_ns;
 	} else {
 		return false;
 	}
@@ -171,6 +184,7 @@ static bool has_settled(struct courier *c, int64_t lines, int64_t step, int64_t 
 	bool same = c->has_read && c->read_lines == lines && c->read_step == step;
 	c->read_at_ns = a->now_ns;
 	if (!same) {
+		c->n_changes += c->has_read;
 		c->has_read = true;
 		c->read_lines = lines;
 		c->read_step = step;
@@ -191,6 +205,13 @@ static void read_base(
 	step = step < lines - 1 ? lines - 1 : step;
 	if (has_settled(c, lines, step, c->cursor.base + c->cursor.accepted, a)) {
 		fix_base(c, lines, step);
+	} else if (c->n_changes >= CHANGES_SAID) {
+		c->state = COURIER_WAITING;
+		c->host_trouble = false;
+		snprintf(c->words, sizeof c->words,
+			"somebody else writes this run, W&B has %lld lines of it and still gets "
+			"more: ours follow when that has ended",
+			(long long)lines);
 	}
 }
 
@@ -215,16 +236,18 @@ static void check_base(
 		return;
 	}
 	c->checked = true;
-	c->read_at_ns = a->now_ns;
+	c->has_read = false;
+	c->read_at_ns = c->checked_ns = a->now_ns;
 	if (lines == 0 || !r->has_timestamp) {
 		return; /* only a line says where it is from */
 	}
 	c->expected = (struct forward_line){.step = (uint32_t)r->step, .time = r->timestamp};
-	c->expects_time = true;
-	if (newest >= c->cursor.accepted) {
+	struct forward_line last = {c->cursor.step, c->cursor.time};
+	bool is_last = newest == c->cursor.accepted - 1 && c->cursor.has_step;
+	if (is_last && is_expected(c, &last)) {
+		c->differs_since_ns = 0;
+	} else if (is_last || newest >= c->cursor.accepted) {
 		c->look_at = newest;
-	} else if (newest == c->cursor.accepted - 1 && c->cursor.has_step) {
-		courier_compare(c, &(struct forward_line){c->cursor.step, c->cursor.time});
 	}
 }
 

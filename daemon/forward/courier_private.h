@@ -11,12 +11,14 @@
 /* ---- courier.c: what is next ---- */
 
 void courier_drop_lines(struct courier *c);
+/* W&B is told and asked anew before anything is sent. */
+void courier_begin_talk(struct courier *c);
 /* What was asked for while it was busy. */
 void courier_resume_if_wanted(struct courier *c);
 bool courier_summary_is_new(const struct courier *c);
 bool courier_is_all_sent(const struct courier *c);
 /* Nobody kept the run alive for so long that another host may have gone on with it: whose it is is asked again before
- * anything of it is sent. */
+ * anything of it is sent. Who asked and waits for his turn, behind other runs, has not been silent. */
 bool courier_is_stale(const struct courier *c, uint64_t now_ns);
 /* If not yet, *when_ns is no later than when. */
 bool courier_needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns);
@@ -49,5 +51,6 @@ void courier_succeed(struct courier *c, const struct courier_answer *a);
 void courier_upsert_answered(struct courier *c, struct courier_answer *a);
 void courier_status_answered(struct courier *c, struct courier_answer *a);
 void courier_stream_answered(struct courier *c, struct courier_answer *a);
-/* W&B's newest line, against what the database has under its number. */
-void courier_compare(struct courier *c, const struct forward_line *ours);
+/* W&B's newest line, read last at read_at_ns, against what the database has under its number. is_of_ours: it has that line,
+ * if under another one. */
+void courier_compare(struct courier *c, const struct forward_line *ours, bool is_of_ours);

@@ -44,6 +44,7 @@ static void accepted(struct courier *c, const struct courier_answer *a) {
 	struct forward_cursor *cursor = &c->cursor;
 	c->stop_wanted |= reply_says_stopped(a->response->body);
 	c->sent_ns = a->now_ns;
+	c->checked_ns = 0;
 	c->doubted = false;
 	c->empty_taken = c->probing;
 	c->probing = false;
@@ -66,8 +67,8 @@ static void accepted(struct courier *c, const struct courier_answer *a) {
 	courier_succeed(c, a);
 }
 
-/* Before a line is called bad, W&B shows that it takes anything at all. */
-static void suspect_line(struct courier *c) {
+/* Before a line or a summary is called bad, W&B shows that it takes anything at all. */
+static void suspect(struct courier *c) {
 	c->probing = true;
 	c->catching_up = true;
 	courier_drop_lines(c);
@@ -94,6 +95,7 @@ static void refuse_line(struct courier *c, const struct courier_answer *a) {
 }
 
 static void refuse_summary(struct courier *c, const struct courier_answer *a) {
+	c->empty_taken = false;
 	c->summary_refused = c->summary_hash;
 	snprintf(c->event, sizeof c->event, "W&B did not take the summary: %s", a->words);
 	c->save = FORWARD_SAVE_CURSOR;
@@ -114,8 +116,9 @@ static void bisect(struct courier *c, const struct courier_answer *a) {
 			size_t half = c->lines_len / 2;
 			c->bytes_max = half > 0 ? half : 1;
 		}
-	} else if (c->n_lines == 1 && a->verdict != VERDICT_TOO_LARGE && !c->empty_taken) {
-		suspect_line(c);
+	} else if ((c->n_lines == 1 || c->asks_summary) && a->verdict != VERDICT_TOO_LARGE &&
+		   !c->empty_taken) {
+		suspect(c);
 		return;
 	} else if (c->n_lines == 1) {
 		refuse_line(c, a);

@@ -25,7 +25,7 @@ static bool fetches_lines(const struct courier *c, uint64_t now_ns) {
 
 struct forward_visit *courier_visit(struct courier *c, bool may_fetch, uint64_t now_ns) {
 	if (courier_is_stale(c, now_ns)) {
-		c->introduced = c->checked = c->has_read = false;
+		courier_begin_talk(c);
 		courier_drop_lines(c);
 	}
 	struct forward_visit *v = forward_visit_create(c->run_id);
@@ -41,6 +41,7 @@ struct forward_visit *courier_visit(struct courier *c, bool may_fetch, uint64_t 
 	memcpy(v->refuse_words, c->refuse_words, sizeof v->refuse_words);
 	memcpy(v->event, c->event, sizeof v->event);
 	v->look_at = c->look_at;
+	v->expected = c->expected;
 	v->want_about = courier_needs_upsert(c, now_ns, &(uint64_t){UINT64_MAX});
 	v->want_summary = true;
 	if (may_fetch && fetches_lines(c, now_ns)) {
@@ -83,17 +84,21 @@ static void take_lines(struct courier *c, struct forward_visit *v) {
 	c->catching_up = c->cursor.accepted + c->n_lines < v->lines;
 }
 
-/* W&B has a line that is none of ours. */
+/* Lines that W&B has accepted are not kept as they were sent; of the newest it is known what it was. */
 static void compare_look(struct courier *c, const struct forward_visit *v) {
+	struct forward_line newest = {c->cursor.step, c->cursor.time};
 	if (v->has_looked) {
-		courier_compare(c, &v->looked);
+		courier_compare(c, &v->looked, v->knows_expected);
+	} else if (v->look_at == c->cursor.accepted - 1 && c->cursor.has_step) {
+		courier_compare(c, &newest, v->knows_expected);
 	}
 }
 
 /* Whatever W&B said of how far it is was said for another one. */
 static void notice_database(struct courier *c, const struct forward_visit *v) {
 	if (c->known && memcmp(c->cursor.db_id, v->cursor.db_id, sizeof c->cursor.db_id) != 0) {
-		c->introduced = c->checked = c->has_read = c->catching_up = false;
+		courier_begin_talk(c);
+		c->catching_up = false;
 		c->lines = v->lines;
 		courier_drop_lines(c);
 	}
@@ -117,7 +122,8 @@ static void take_visit(struct courier *c, struct forward_visit *v) {
 	c->cursor = v->cursor;
 	v->cursor = cursor;
 	c->known = true;
-	if (c->state == COURIER_WAITING && !c->host_trouble && c->n_failed == 0) {
+	if (c->state == COURIER_WAITING && !c->host_trouble && c->n_failed == 0 &&
+		c->n_changes == 0) {
 		c->state = COURIER_WELL; /* the database is there again */
 		c->words[0] = '\0';
 	}
@@ -167,7 +173,7 @@ void courier_visited(struct courier *c, struct forward_visit *v, int status, uin
 	} else if (status == -EXDEV) {
 		c->save = FORWARD_SAVE_NOTHING;
 		c->refuse = c->look_at = -1;
-		c->introduced = c->checked = c->has_read = false;
+		courier_begin_talk(c);
 		courier_doubt(c);
 	} else if (status == -ENODATA) {
 		courier_park(c, "a line is missing in the database: what follows it is not sent");

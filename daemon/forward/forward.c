@@ -83,10 +83,10 @@ int forward_open(uv_loop_t *loop, const struct forward_options *options,
 	f->user = user;
 	list_init(&f->runs);
 	if (getrandom(&f->dice, sizeof f->dice, GRND_NONBLOCK) != sizeof f->dice || f->dice == 0) {
-		f->dice = clock_mono_ns() | 1;
+		f->dice = clock_boot_ns() | 1;
 	}
 	budget_init(&f->budget, options->requests_per_s, options->requests_per_s * BURST_SECONDS,
-		clock_mono_ns());
+		clock_boot_ns());
 	(void)uv_timer_init(loop, &f->due);
 	f->due.data = f;
 	*ret = f;

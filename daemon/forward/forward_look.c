@@ -129,16 +129,18 @@ static void say_no_key(struct forwarded *run) {
 	}
 }
 
-void trouble_look(struct forward *f, struct forwarded *run, bool answered) {
+void trouble_look(struct forward *f, struct forwarded *run, enum forward_news news) {
 	const struct courier *c = &run->courier;
 	if (c->state == COURIER_REFUSED) {
-		if (answered) {
+		if (news != FORWARD_VISITED) {
 			heal(f, run); /* a no is an answer */
 		}
 		say_refusal(f, run);
-	} else if (c->state == COURIER_WAITING && answered) {
+	} else if (news == FORWARD_FAILED) {
 		say_failure(f, run);
-	} else if (c->state == COURIER_WELL && answered) {
+	} else if (news == FORWARD_LISTENED && c->state == COURIER_WAITING) {
+		heal(f, run); /* it is something else of this run that fails */
+	} else if (news == FORWARD_LISTENED) {
 		say_well(f, run);
 	} else {
 		say_no_key(run);
@@ -197,7 +199,7 @@ static void view(const struct forwarded *run, double now_s, struct forward_view 
 	const struct courier *c = &run->courier;
 	int64_t pending = c->lines - c->cursor.accepted;
 	double lag_s = pending > 0 && c->oldest_time > 0 ? now_s - c->oldest_time : 0;
-	uint64_t now_ns = clock_mono_ns();
+	uint64_t now_ns = clock_boot_ns();
 	enum forward_state state = state_of(c, lag_s);
 
 	*ret = (struct forward_view){

@@ -83,5 +83,10 @@ void forward_settle_offer(struct forwarded *run);
 
 /* ---- forward_look.c ---- */
 
-/* Says, once, what begins to fail and what works again. answered: after a request. */
-void trouble_look(struct forward *f, struct forwarded *run, bool answered);
+enum forward_news {
+	FORWARD_VISITED,  /* the database */
+	FORWARD_LISTENED, /* W&B answered, if only with a no for good */
+	FORWARD_FAILED    /* its request is to be tried again */
+};
+/* Says, once, what begins to fail and what works again. */
+void trouble_look(struct forward *f, struct forwarded *run, enum forward_news news);

@@ -101,11 +101,11 @@ void forward_visited(struct forward *f, struct forward_visit *visit, int status)
 	if (run != NULL && run->visit == visit) { /* else it was forgotten meanwhile */
 		run->visit = NULL;
 		run->fetching = false;
-		courier_visited(&run->courier, visit, status, clock_mono_ns());
+		courier_visited(&run->courier, visit, status, clock_boot_ns());
 		run->courier.has_key = forward_key(run) != NULL;
 		forward_settle_offer(run);
 		forward_note_own_key(run);
-		trouble_look(f, run, false);
+		trouble_look(f, run, FORWARD_VISITED);
 	}
 	forward_visit_destroy(visit);
 	forward_pump_soon(f);
@@ -146,13 +146,14 @@ static void note_url(struct forwarded *run) {
 static void on_answered(void *user, const struct http_response *response) {
 	struct forwarded *run = user;
 	struct forward *f = run->forward;
-	uint64_t now_ns = clock_mono_ns();
+	uint64_t now_ns = clock_boot_ns();
 	CRASH_POINT("after-forward-answer");
 
 	run->call = NULL;
 	f->in_flight--;
 	heed_rates(f, response, now_ns);
-	courier_answered(&run->courier, run->asked, response, now_ns, clock_wall(), chance(f));
+	bool good = courier_answered(
+		&run->courier, run->asked, response, now_ns, clock_wall(), chance(f));
 	buf_finish(&run->body);
 	if (run->asked == COURIER_UPSERT && run->courier.introduced) {
 		note_url(run);
@@ -162,6 +163,10 @@ static void on_answered(void *user, const struct http_response *response) {
 		f->callbacks.on_stop(f->user, run->courier.run_id);
 	}
 	f->n_accepted += run->courier.state == COURIER_WELL;
-	trouble_look(f, run, true);
+	trouble_look(f, run, good ? FORWARD_LISTENED : FORWARD_FAILED);
+	if (good && run->asked != COURIER_STREAM) {
+		list_remove(&run->link); /* who has asked sends before the answer is old */
+		list_prepend(&f->runs, &run->link);
+	}
 	forward_pump_soon(f);
 }

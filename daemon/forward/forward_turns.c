@@ -93,7 +93,7 @@ static void count_loaded(struct forward *f) {
 
 /* Who has had his turn goes to the end, so that a long backlog keeps nobody waiting. */
 static void pump(struct forward *f) {
-	uint64_t now_ns = clock_mono_ns(), when_ns = UINT64_MAX;
+	uint64_t now_ns = clock_boot_ns(), when_ns = UINT64_MAX;
 	struct list served;
 
 	if (f->closing) {

@@ -182,6 +182,24 @@ static int bring_lines(struct db *db, int64_t run, struct forward_visit *v) {
 	return err;
 }
 
+/* All of a run's lines are read for it: seldom, and only where W&B's newest is not the one it should be. */
+static int find_line(struct db *db, int64_t run, const struct forward_line *line, bool *ret_found) {
+	sqlite3_stmt *st = NULL;
+	int err = spool_prepare(db->sql,
+		"SELECT 1 FROM lines_data WHERE run = ?1 AND step = ?2 AND abs(time - ?3) <= ?4",
+		run, &st);
+	if (err == 0) {
+		(void)sqlite3_bind_int64(st, 2, line->step);
+		(void)sqlite3_bind_double(st, 3, line->time);
+		(void)sqlite3_bind_double(st, 4, FORWARD_TIME_SLACK_S);
+		int rc = sqlite3_step(st);
+		*ret_found = rc == SQLITE_ROW;
+		err = *ret_found ? 0 : db_error(db->sql, rc);
+	}
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
 int spool_bring(struct db *db, int64_t run, struct forward_visit *v) {
 	int err = bring_run(db, run, v);
 	if (err == 0 && v->want_about) {
@@ -193,6 +211,7 @@ int spool_bring(struct db *db, int64_t run, struct forward_visit *v) {
 	if (err == 0 && v->look_at >= 0) {
 		double elapsed_s;
 		err = spool_read_line(db, run, v->look_at, &v->looked, &elapsed_s, &v->has_looked);
+		err = err < 0 ? err : find_line(db, run, &v->expected, &v->knows_expected);
 	}
 	return err;
 }

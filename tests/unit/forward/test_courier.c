@@ -101,6 +101,8 @@ static void visit(void) {
 		v->looked = (struct forward_line){w.first_step + (uint32_t)v->look_at,
 			1000.0 + w.first_step + (double)v->look_at};
 	}
+	v->knows_expected = v->expected.step - w.first_step < w.lines &&
+			    fabs(v->expected.time - 1000 - v->expected.step) < 0.001;
 	courier_visited(&w.c, v, 0, w.now_ns);
 	forward_visit_destroy(v);
 }
@@ -1197,6 +1199,129 @@ static void the_summary_goes_with_the_line_it_is_of(void **state) {
 	assert_string_equal(w.request, "3 [\"3\",\"4\"] summary");
 }
 
+static void who_has_asked_and_waits_his_turn_does_not_ask_again(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	courier_note(&w.c, w.lines = 4, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("3", "2", "1002"));
+	w.now_ns += 200 * S; /* others have long requests */
+	stream(200, "{}");
+	assert_string_equal(w.request, "3 [\"3\"] summary");
+
+	courier_note(&w.c, w.lines = 5, false, false);
+	w.now_ns += 200 * S; /* it was silent */
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+}
+
+static void who_has_asked_and_fails_asks_again(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(0, "no route to host");
+	w.now_ns += 200 * S;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+}
+
+/* The count may lag, and then the tail. Returns how long it took until it was parked, or sent. */
+static uint64_t read_a_tail(int n_reads, const char *tail) {
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	courier_note(&w.c, w.lines = 4, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "2"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("2", "1", "1001"));
+	uint64_t begun_ns = w.now_ns;
+	while (next_request(UINT64_MAX) == COURIER_STATUS) {
+		answer(COURIER_STATUS, 200, n_reads-- > 0 ? tail : STATUS("3", "2", "1002"));
+	}
+	return w.now_ns - begun_ns;
+}
+
+static void a_tail_may_lag_as_long_as_a_count(void **state) {
+	(void)state;
+	assert_true(read_a_tail(11, STATUS("3", "1", "1001")) <= 60 * S);
+	assert_null(w.cursor.parked);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STREAM);
+}
+
+static void a_tail_of_an_older_line_parks_the_run_in_the_end(void **state) {
+	(void)state;
+	assert_true(read_a_tail(1000, STATUS("3", "1", "1001")) <= 70 * S);
+	assert_non_null(
+		strstr(w.cursor.parked, "a line of step 1 where this database has one of step 2"));
+}
+
+static void a_tail_that_is_no_line_of_ours_does_not_lag(void **state) {
+	(void)state;
+	assert_true(read_a_tail(1000, STATUS("3", "1", "1007")) <= 10 * S);
+	assert_non_null(strstr(w.cursor.parked, "a line of step 1 where"));
+}
+
+static void whom_another_host_keeps_waiting_is_told_so(void **state) {
+	static const char *const counts[] = {STATUS("4", "3", "1003"), STATUS("5", "4", "1004"),
+		STATUS("6", "5", "1005"), STATUS("7", "6", "1006")};
+	(void)state;
+	w.lines = 10;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
+	for (int i = 0; i < 4; i++) {
+		assert_int_equal(w.c.state, COURIER_WELL);
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, counts[i]);
+	}
+	assert_int_equal(w.c.state, COURIER_WAITING);
+	assert_non_null(strstr(w.c.words, "somebody else writes this run, W&B has 7 lines"));
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, counts[3]);
+	assert_int_equal(w.c.state, COURIER_WELL);
+	stream(200, "{}");
+	assert_string_equal(w.request, "7 [\"7\",\"8\",\"9\"] summary");
+}
+
+static void a_config_that_is_not_taken_keeps_no_name_back_later_either(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	w.config = "{\"deep\":1}";
+	w.name = "new name";
+	courier_note(&w.c, w.lines = 6, false, true);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 400, "{\"error\":\"config too deep\"}");
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "3"));
+	assert_string_equal(w.told, "new name");
+}
+
+static void a_bad_hour_of_wandbs_costs_no_summary(void **state) {
+	(void)state;
+	w.lines = 2;
+	w.ended = true;
+	begin_new();
+	stream(400, "bad"); /* with the summary; without it: */
+	stream(200, "{}");
+	for (int i = 0; i < 60 && !w.cursor.completed; i++) {
+		enum courier_want want = next_request(UINT64_MAX);
+		int status = want == COURIER_STREAM && i < 40 ? 400 : 200;
+		answer(want, status,
+			want == COURIER_UPSERT ? UPSERT("false", "2") : STATUS("2", "1", "1001"));
+		(void)next_request(w.now_ns);
+	}
+	assert_null(strstr(w.event, "did not take the summary"));
+	assert_true(w.cursor.completed);
+	assert_non_null(strstr(w.request, "summary complete"));
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1262,6 +1387,14 @@ int main(void) {
 		TEST(nobody_is_asked_again_without_a_pause),
 		TEST(a_time_that_was_told_is_kept_to_whoever_else_gets_through),
 		TEST(the_summary_goes_with_the_line_it_is_of),
+		TEST(who_has_asked_and_waits_his_turn_does_not_ask_again),
+		TEST(who_has_asked_and_fails_asks_again),
+		TEST(a_tail_may_lag_as_long_as_a_count),
+		TEST(a_tail_of_an_older_line_parks_the_run_in_the_end),
+		TEST(a_tail_that_is_no_line_of_ours_does_not_lag),
+		TEST(whom_another_host_keeps_waiting_is_told_so),
+		TEST(a_config_that_is_not_taken_keeps_no_name_back_later_either),
+		TEST(a_bad_hour_of_wandbs_costs_no_summary),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,9 +100,9 @@ static void answered(int run, enum courier_state state, const char *words) {
 	c->state = state;
 	c->host_trouble = state == COURIER_WAITING;
 	c->n_failed = state == COURIER_WELL ? 0 : c->n_failed + 1;
-	c->not_before_ns = state == COURIER_WELL ? 0 : clock_mono_ns() + 60 * S;
+	c->not_before_ns = state == COURIER_WELL ? 0 : clock_boot_ns() + 60 * S;
 	snprintf(c->words, sizeof c->words, "%s", words);
-	trouble_look(&f, &runs[run], true);
+	trouble_look(&f, &runs[run], state == COURIER_WELL ? FORWARD_LISTENED : FORWARD_FAILED);
 }
 
 static void fails(int run, const char *words) {
@@ -164,8 +164,8 @@ static void a_run_without_a_key_says_how_to_give_it_one(void **state) {
 	assert_int_equal(view.state, FORWARD_WAITING);
 	assert_true(view.own);
 	assert_string_equal(view.words, "for a W&B key (`sae-metricsd sync one` hands yours over)");
-	trouble_look(&f, &runs[0], false);
-	trouble_look(&f, &runs[0], false);
+	trouble_look(&f, &runs[0], FORWARD_VISITED);
+	trouble_look(&f, &runs[0], FORWARD_VISITED);
 	expect_log(
 		"run one: its lines for W&B are kept until there is a key (`sae-metricsd sync one` "
 		"by its owner hands one over)\n");
@@ -223,7 +223,7 @@ static void the_worst_of_all_and_the_longest_wait_are_told(void **state) {
 	wait_for(0, 41, 212);
 	wait_for(1, 12, 3);
 	fails(1, "HTTP 503");
-	runs[1].courier.not_before_ns = clock_mono_ns() + 30 * S;
+	runs[1].courier.not_before_ns = clock_boot_ns() + 30 * S;
 	fails(2, "HTTP 502");
 	struct forward_sum sum = look_all();
 	assert_int_equal(sum.runs, 3);
@@ -308,6 +308,17 @@ static void what_is_wrong_with_one_run_is_no_outage(void **state) {
 	expect_log("run one: W&B takes it again\n");
 }
 
+static void a_question_that_is_answered_is_no_failure_of_what_fails(void **state) {
+	(void)state;
+	fails(0, "HTTP 500");
+	trouble_look(
+		&f, &runs[0], FORWARD_LISTENED); /* W&B says who the run is; its lines fail still */
+	expect_log("");
+	assert_false(f.broken);
+	fails(0, "HTTP 500");
+	expect_log("");
+}
+
 static void what_a_run_is_told_alone_is_its_own_from_the_second_time_on(void **state) {
 	(void)state;
 	for (int i = 0; i < 9; i++) {
@@ -315,7 +326,7 @@ static void what_a_run_is_told_alone_is_its_own_from_the_second_time_on(void **s
 		c->state = COURIER_WAITING;
 		c->n_failed++;
 		snprintf(c->words, sizeof c->words, "HTTP 409");
-		trouble_look(&f, &runs[0], true);
+		trouble_look(&f, &runs[0], FORWARD_FAILED);
 		assert_true(look(0).own);
 		if (i == 0) {
 			expect_log("");
@@ -371,7 +382,7 @@ static void a_runs_own_key_that_is_refused_is_said_of_the_run(void **state) {
 static void that_a_run_is_parked_is_said_once(void **state) {
 	(void)state;
 	park(0, "deleted");
-	trouble_look(&f, &runs[0], false);
+	trouble_look(&f, &runs[0], FORWARD_VISITED);
 	expect_log("run one: nothing more is sent to W&B: deleted\n");
 }
 
@@ -403,6 +414,7 @@ int main(void) {
 		TEST(an_outage_is_two_lines_however_long_it_is),
 		TEST(who_waited_for_the_end_of_an_outage_goes_on_at_once),
 		TEST(what_is_wrong_with_one_run_is_no_outage),
+		TEST(a_question_that_is_answered_is_no_failure_of_what_fails),
 		TEST(what_a_run_is_told_alone_is_its_own_from_the_second_time_on),
 		TEST(a_run_alone_cannot_know_that_it_is_to_blame),
 		TEST(a_refused_key_is_said_once_for_all_its_runs),

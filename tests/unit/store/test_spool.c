@@ -397,6 +397,25 @@ static void the_summary_and_the_run_come_when_asked(void **state) {
 	forward_visit_destroy(v);
 }
 
+static bool knows(uint32_t step, double time) {
+	struct forward_visit *v = forward_visit_create("r");
+	v->look_at = 7; /* none of that number */
+	v->expected = (struct forward_line){step, time};
+	visit(v, 0);
+	bool known = v->knows_expected;
+	assert_false(v->has_looked);
+	forward_visit_destroy(v);
+	return known;
+}
+
+static void a_line_is_known_by_its_step_and_time(void **state) {
+	(void)state;
+	commit_lines(0, 3);
+	assert_true(knows(0, 1700000000.0009));
+	assert_false(knows(0, 1700000000.002));
+	assert_false(knows(1, 1700000000));
+}
+
 static void a_run_that_logged_nothing_has_taken_its_time_too(void **state) {
 	(void)state;
 	struct run_cut *cut = forwarded_cut(5);
@@ -446,6 +465,7 @@ int main(void) {
 		TEST(a_hole_is_never_sent_over),
 		TEST(what_cannot_be_brought_is_not_saved_either),
 		TEST(the_summary_and_the_run_come_when_asked),
+		TEST(a_line_is_known_by_its_step_and_time),
 		TEST(a_run_that_logged_nothing_has_taken_its_time_too),
 		TEST(a_run_that_crashed_has_taken_its_time_to_the_newest_line),
 	};
