@@ -112,12 +112,12 @@ void engine_forward_opened(struct engine *e, const char *id, const struct msg_op
 	if (e->forward == NULL || !open->log_to_wandb || open->wandb_key.len == 0) {
 		return;
 	}
-	if (forward_is_to(e->forward, open->wandb_base_url)) {
+	char server[FORWARD_SERVER_MAX];
+	if (forward_is_to(e->forward, open->wandb_base_url, server)) {
 		forward_give_key(e->forward, id, open->wandb_key, true);
 	} else {
-		log_warning("run %s: its user's key is for %.*s, this daemon forwards to %s: it is "
+		log_warning("run %s: its user's key is for %s, this daemon forwards to %s: it is "
 			    "not used",
-			id, (int)open->wandb_base_url.len, open->wandb_base_url.data,
-			forward_base_url(e->forward));
+			id, server, forward_base_url(e->forward));
 	}
 }

@@ -95,26 +95,27 @@ static void sync_all(struct peer *peer, const struct msg_query *query) {
 }
 
 /* Rather than be sent to a stranger, or be left aside where it is what the run waits for. */
-static bool key_is_for_another(const struct peer *peer, const struct msg_query *query) {
+static bool key_is_for_another(
+	const struct peer *peer, const struct msg_query *query, char server[FORWARD_SERVER_MAX]) {
 	const struct forward *forward = peer->engine->forward;
 	return forward != NULL && query->wandb_key.len > 0 &&
-	       !forward_is_to(forward, query->wandb_base_url);
+	       !forward_is_to(forward, query->wandb_base_url, server);
 }
 
-static void refuse_key(struct peer *peer, const struct msg_query *query) {
+static void refuse_key(struct peer *peer, uint64_t token, const char *server) {
 	const char *ours = forward_base_url(peer->engine->forward);
 	char words[512];
 	snprintf(words, sizeof words,
-		"your W&B key is for %.*s, and this daemon forwards to %.100s: it is not sent "
+		"your W&B key is for %s, and this daemon forwards to %.100s: it is not sent "
 		"there; set WANDB_BASE_URL to that, and a key for it is looked for",
-		(int)(query->wandb_base_url.len < 100 ? query->wandb_base_url.len : 100),
-		query->wandb_base_url.data, ours);
-	query_reply(peer, query->token, REPLY_NOT_FORWARDED, words, NULL);
+		server, ours);
+	query_reply(peer, token, REPLY_NOT_FORWARDED, words, NULL);
 }
 
 enum session_verdict peer_sync(struct peer *peer, const struct msg_query *query) {
-	if (key_is_for_another(peer, query)) {
-		refuse_key(peer, query);
+	char server[FORWARD_SERVER_MAX];
+	if (key_is_for_another(peer, query, server)) {
+		refuse_key(peer, query->token, server);
 		return SESSION_READ_ON;
 	}
 	if (query->run.len == 0) {

@@ -49,8 +49,11 @@ void forward_visited(struct forward *f, struct forward_visit *visit, int status)
 void forward_doubt_all(struct forward *f);
 
 const char *forward_base_url(const struct forward *f);
-/* Whether a key for the W&B at `base_url` (len 0: for whichever this daemon's is) may be sent to this one. */
-bool forward_is_to(const struct forward *f, struct text base_url);
+#define FORWARD_SERVER_MAX 128u
+/* Whether a key for the W&B at `base_url` (len 0: for whichever this daemon's is) may be sent to this one. ret_server is what
+ * may be said of it: an address may hold a password, too. */
+bool forward_is_to(
+	const struct forward *f, struct text base_url, char ret_server[FORWARD_SERVER_MAX]);
 /* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
  * end. goes_on: the run has just been opened, and the commit that says so is still to come. */
 void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on);

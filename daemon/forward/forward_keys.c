@@ -27,15 +27,22 @@ const char *forward_base_url(const struct forward *f) {
 	return f->options.base_url;
 }
 
-bool forward_is_to(const struct forward *f, struct text base_url) {
+bool forward_is_to(
+	const struct forward *f, struct text base_url, char ret_server[FORWARD_SERVER_MAX]) {
 	char text[FIELD_MAX_BYTES + 1];
 	struct url theirs, ours;
+
+	snprintf(ret_server, FORWARD_SERVER_MAX, "another server");
 	if (base_url.len == 0) {
 		return true;
 	}
 	snprintf(text, sizeof text, "%.*s", (int)base_url.len, base_url.data);
-	return url_read(text, &theirs) == 0 && url_read(f->options.base_url, &ours) == 0 &&
-	       url_same_server(&theirs, &ours);
+	if (url_read(text, &theirs) < 0 || url_read(f->options.base_url, &ours) < 0) {
+		return false;
+	}
+	snprintf(ret_server, FORWARD_SERVER_MAX, "%s://%.*s", theirs.is_https ? "https" : "http",
+		(int)theirs.authority_len, theirs.authority);
+	return url_same_server(&theirs, &ours);
 }
 
 static void give_key(struct forwarded *run, struct text key) {

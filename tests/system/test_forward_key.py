@@ -125,6 +125,15 @@ class Key(unittest.TestCase):
             subprocess.run([DAEMON, "sync", "foreign1"], env=daemon.environment(), capture_output=True, check=True)
         self.arrives(daemon, "foreign1")
 
+    def test_an_address_with_a_password_is_not_repeated(self):
+        daemon = self.forwarding()
+        with unittest.mock.patch.dict(os.environ, WANDB_API_KEY=CANARY, WANDB_BASE_URL=f"https://joe:{OTHER}@wandb.lab"):
+            handle = begin(daemon, "foreign2", wandb_key=True)
+            push(handle, "foreign2", range(30))
+            handle.finish(timeout=30)
+        wait_until(lambda: "its user's key is for another server" in daemon.words(), "the key to be left unused")
+        self.is_nowhere(daemon)
+
     def test_a_trainer_that_ends_without_a_daemon_leaves_no_key_in_its_note(self):
         daemon = self.forwarding()
         handle = begin(daemon, "noted001", wandb_key=CANARY)
