@@ -108,6 +108,10 @@ void engine_forward_rejected(struct engine *e, const struct run_cut *cut) {
 	}
 }
 
+bool engine_forward_has_own_key(const struct engine *e, const char *id) {
+	return e->forward != NULL && forward_has_own_key(e->forward, id);
+}
+
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open) {
 	if (e->forward == NULL || !open->log_to_wandb || open->wandb_key.len == 0) {
 		return;

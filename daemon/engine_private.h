@@ -189,6 +189,8 @@ void engine_forward_again(struct engine *e);
 void engine_forward_committed(struct engine *e, struct feed *feed, const struct run_cut *cut);
 /* It ends where it is: nothing more of it is stored. */
 void engine_forward_rejected(struct engine *e, const struct run_cut *cut);
+/* Whether the run was given a key that is not the host's: in its first commit, so that no start ever sends it with that. */
+bool engine_forward_has_own_key(const struct engine *e, const char *id);
 /* A stream opened: its user may have handed a key over. */
 void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open);
 

@@ -191,7 +191,8 @@ struct run_row {
 	uint32_t uid;
 	int32_t pid;
 	bool has_exit_code, is_private, log_to_wandb, resumed;
-	bool forwards, forwards_ours;     /* lines for W&B are kept; our own metrics are in them */
+	bool forwards, forwards_ours; /* lines for W&B are kept; our own metrics are in them */
+	bool forwards_own_key; /* with its user's key alone: for whoever is given keys to say */
 	const char *forward_summary_json; /* for W&B; NULL unless it forwards */
 	int32_t exit_code;
 	uint32_t d_sae, d_in, world_size, attempt;

@@ -65,6 +65,8 @@ enum forward_offer {
 /* A key for a run that has none, or whose key is refused: for any other it is dropped, so that nothing is sent to another
  * account than before. Before the run is resumed: that forgets what was refused. */
 enum forward_offer forward_offer_key(struct forward *f, const char *run_id, struct text key);
+/* It has one, and that is not the host's. */
+bool forward_has_own_key(const struct forward *f, const char *run_id);
 /* Somebody asks for it to go on at once; false: there is nothing of it to forward. */
 bool forward_resume(struct forward *f, const char *run_id, bool take_over);
 

@@ -14,13 +14,21 @@ const char *forward_key(const struct forwarded *run) {
 	return own ? run->key : run->forward->options.key;
 }
 
-void forward_note_own_key(struct forwarded *run) {
+static bool has_own_key(const struct forwarded *run) {
 	const char *host_key = run->forward->options.key;
+	return run->key != NULL && (host_key == NULL || strcmp(run->key, host_key) != 0);
+}
+
+void forward_note_own_key(struct forwarded *run) {
 	struct courier *c = &run->courier;
-	bool is_other = run->key != NULL && (host_key == NULL || strcmp(run->key, host_key) != 0);
-	if (is_other && c->known && !c->gone && !c->cursor.own_key) {
+	if (has_own_key(run) && c->known && !c->gone && !c->cursor.own_key) {
 		courier_keep_own_key(c);
 	}
+}
+
+bool forward_has_own_key(const struct forward *f, const char *run_id) {
+	const struct forwarded *run = forward_find(f, run_id);
+	return run != NULL && has_own_key(run);
 }
 
 const char *forward_base_url(const struct forward *f) {

@@ -202,8 +202,8 @@ static int put_forward(struct committer *c, struct known_run *run, const struct 
 	}
 	names->forwards = true;
 	names->forward_summary = hash;
-	return judge(c,
-		writer_put_forward(&c->db->writer, names->n, names->forward_lines, last, summary));
+	return judge(c, writer_put_forward(&c->db->writer, names->n, names->forward_lines, last,
+				summary, cut->row.forwards_own_key));
 }
 
 static int put_changes(struct committer *c, struct known_run *run, const struct run_cut *cut) {

@@ -77,10 +77,12 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"FROM marks_data WHERE run = ?",
 	[STATEMENT_FIND_FORWARD] = "SELECT lines, step FROM forwards_data WHERE run = ?",
 	[STATEMENT_FORWARD] =
-		"INSERT INTO forwards_data (run, lines, step, time, elapsed_s, summary) "
-		"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET lines = excluded.lines, "
+		"INSERT INTO forwards_data (run, lines, step, time, elapsed_s, summary, own_key) "
+		"VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET lines = "
+		"excluded.lines, "
 		"step = coalesce(excluded.step, step), time = coalesce(excluded.time, time), "
-		"elapsed_s = coalesce(excluded.elapsed_s, elapsed_s), summary = excluded.summary",
+		"elapsed_s = coalesce(excluded.elapsed_s, elapsed_s), summary = excluded.summary, "
+		"own_key = max(own_key, excluded.own_key)",
 	[STATEMENT_FORWARD_LINE] = "forward_lines_data",
 };
 

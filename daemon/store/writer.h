@@ -81,7 +81,7 @@ int writer_put_event(
 
 /* What is decided of a run's lines for W&B; `last` NULL: none yet. `summary`: a JSON object. */
 int writer_put_forward(struct writer *r, int64_t run, int64_t lines, const struct change_line *last,
-	const char *summary);
+	const char *summary, bool own_key);
 /* The line under that ordinal, unless it has no key for W&B: *ret_put says. */
 int writer_put_forward_line(struct writer *r, int64_t run, int64_t ordinal,
 	const struct change_line *line, bool with_ours, bool *ret_put);

@@ -3,7 +3,7 @@
 #include "wandb_line.h"
 
 int writer_put_forward(struct writer *r, int64_t run, int64_t lines, const struct change_line *last,
-	const char *summary) {
+	const char *summary, bool own_key) {
 	struct row row = row_begin(r, STATEMENT_FORWARD);
 	row_int(&row, run);
 	row_int(&row, lines);
@@ -17,6 +17,7 @@ int writer_put_forward(struct writer *r, int64_t run, int64_t lines, const struc
 		row_null(&row);
 	}
 	row_text(&row, summary);
+	row_int(&row, own_key);
 	return row_end(&row);
 }
 

@@ -165,6 +165,26 @@ class Key(unittest.TestCase):
         self.arrives(daemon, "lost0001")
         self.is_nowhere(daemon)
 
+    def test_a_run_with_its_own_key_is_never_sent_with_the_hosts(self):
+        if b"SAE_METRICSD_CRASH_AT" not in DAEMON.read_bytes():
+            self.skipTest("built without -Dcrash_points=true")
+        daemon = ForwardingDaemon(self.w, key=OTHER)
+        self.addCleanup(daemon.__exit__)
+        daemon.start(crash_at="after-commit:1")
+        handle = begin(daemon, "mine0001", wandb_key=CANARY)
+        daemon.process.wait(30)
+        handle.finish(timeout=0.01)
+        self.assertEqual([(1,)], daemon.rows("SELECT own_key FROM forwards_data"))
+        daemon.start()
+        handle = begin(daemon, "host0001")
+        push(handle, "host0001", range(30))
+        wait_until(lambda: daemon.told("host0001").get("state") == "refused", "the host's key to be refused")
+        handle.finish(timeout=30)
+        with_the_hosts = base64.b64encode(f"api:{OTHER}".encode()).decode()
+        said = [request.body for request in self.w.requests if with_the_hosts in request.headers.get("authorization", "")]
+        self.assertGreater(len(said), 0)
+        self.assertFalse([body for body in said if b"mine0001" in body])
+
     def test_a_trainer_that_is_still_there_hands_its_key_over_again(self):
         daemon = self.forwarding()
         handle = begin(daemon, "again001", wandb_key=CANARY)

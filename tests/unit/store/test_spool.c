@@ -397,6 +397,19 @@ static void the_summary_and_the_run_come_when_asked(void **state) {
 	forward_visit_destroy(v);
 }
 
+static void a_key_of_the_user_s_is_known_of_from_the_first_commit_on(void **state) {
+	(void)state;
+	struct run_cut *cut = forwarded_cut(1);
+	cut->row.forward_summary_json = "{}";
+	cut->row.forwards_own_key = true;
+	commit(cut);
+	assert_string_equal(sql_text(path, "SELECT own_key FROM forwards_data"), "1");
+	cut = forwarded_cut(2);
+	cut->row.forward_summary_json = "{\"a\":1}";
+	commit(cut);
+	assert_string_equal(sql_text(path, "SELECT own_key FROM forwards_data"), "1");
+}
+
 static bool knows(uint32_t step, double time) {
 	struct forward_visit *v = forward_visit_create("r");
 	v->look_at = 7; /* none of that number */
@@ -465,6 +478,7 @@ int main(void) {
 		TEST(a_hole_is_never_sent_over),
 		TEST(what_cannot_be_brought_is_not_saved_either),
 		TEST(the_summary_and_the_run_come_when_asked),
+		TEST(a_key_of_the_user_s_is_known_of_from_the_first_commit_on),
 		TEST(a_line_is_known_by_its_step_and_time),
 		TEST(a_run_that_logged_nothing_has_taken_its_time_too),
 		TEST(a_run_that_crashed_has_taken_its_time_to_the_newest_line),
