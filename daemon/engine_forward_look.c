@@ -99,6 +99,7 @@ static void lay_alert(json_t *run, const struct forward_view *view) {
 
 /* The row's own age of the oldest line stays: it is read with the row. */
 static void lay_view(json_t *run, json_t *object, const struct forward_view *view) {
+	json_object_set_new(object, "accepted_rows", json_integer(view->accepted));
 	json_object_set_new(object, "state", json_string(forward_state_name(view->state)));
 	set_view(object, view, view->pending);
 	if (view->pending == 0) {
@@ -122,6 +123,8 @@ void engine_forward_lay(const struct engine *e, const char *id, json_t *run) {
 	const char *committed = json_string_value(json_object_get(object, "state"));
 	struct forward_view view;
 
+	json_object_set_new(object, "unanswered",
+		json_boolean(e->forward != NULL && forward_is_unanswered(e->forward, id)));
 	if (committed == NULL || strcmp(committed, "off") == 0) {
 		return;
 	}

@@ -36,7 +36,8 @@ const struct subcommand subcommand_sync = {
 		"sending; the user's own key is used for those of his runs that have none, or\n"
 		"whose key is refused. Where none does, it is sent from here. Doing it twice "
 		"sends\n"
-		"nothing twice.\n"
+		"nothing twice. It waits for all of what is over, and for what runs that still\n"
+		"train had logged by then; of nothing in particular, for the user's own runs.\n"
 		"\n"
 		"  --take-over      go on behind whatever W&B has of a run that was parked, "
 		"because\n"
@@ -47,13 +48,13 @@ const struct subcommand subcommand_sync = {
 		"else\n"
 		"                   the host's\n"
 		"  --config PATH    what is set about W&B, as of `serve`\n"
-		"  --patience S     give up after so many seconds without progress (60)\n"
+		"  --patience S     give up when nothing was taken for so many seconds (60)\n"
 		"  -h, --help       this text\n"
 		"\n"
 		"The key is looked for as by the daemon: key_file of the configuration,\n"
 		"$WANDB_API_KEY, netrc.\n"
 		"\n"
-		"exit status: 0 W&B has everything, 1 it has not, 2 wrong usage, 3 no database,\n"
+		"exit status: 0 W&B has all that, 1 it has not, 2 wrong usage, 3 no database,\n"
 		"             4 no such run or more than one\n",
 	.run = sync_run,
 };

@@ -6,11 +6,11 @@
 
 #include "ask.h"
 #include "clock.h"
-#include "document.h"
 #include "message.h"
 #include "paths.h"
 #include "subcommand.h"
 #include "sync_show.h"
+#include "sync_watch.h"
 
 #define ANSWER_TIMEOUT_MS 5000u /* whoever asks is a person */
 #define LOOK_EVERY_MS     300
@@ -21,61 +21,58 @@ static struct text text_or_none(const char *text) {
 
 /* ---- waiting ---- */
 
-struct progress {
-	bool all_settled; /* W&B has everything, or has said no */
-	int64_t pending;
-	char words[256]; /* of one that waits */
-};
-
-static struct progress look(const json_t *document) {
-	struct progress p = {.all_settled = true};
-	size_t i;
-	json_t *run;
-	json_array_foreach(json_object_get(document, "runs"), i, run) {
-		if (!sync_is_forwarded(run)) {
-			continue;
-		}
-		const char *words = document_text(run, "forward.words");
-		p.pending += sync_pending(run);
-		p.all_settled = p.all_settled && (sync_is_synced(run) || sync_is_refused(run));
-		if (words != NULL) {
-			snprintf(p.words, sizeof p.words, "%s", words);
-		}
+static json_t *ask_how_it_stands(const struct sync_request *r, const char *socket) {
+	char words[ASK_WORDS_MAX] = "";
+	json_t *document = NULL;
+	if (ask_status(socket, r->run_part, ANSWER_TIMEOUT_MS, &document, words) != ASK_ANSWERED) {
+		sync_end_progress();
+		fprintf(stderr, "sae-metricsd sync: no answer from %s: %s\n", socket, words);
+		return NULL;
 	}
-	return p;
+	return document;
 }
 
-/* Until W&B has everything, or nothing has moved for as long as we are patient. */
-static int wait_for_it(const struct sync_request *r, const char *socket) {
+/* Until W&B has what is waited for, or nothing has moved for as long as we are patient. False: no answer. */
+static bool watch(const struct sync_request *r, const char *socket, struct sync_watch *w) {
 	uint64_t moved_ms = clock_mono_ms();
-	int64_t pending = -1;
 
 	for (;;) {
-		char words[ASK_WORDS_MAX] = "";
-		json_t *document = NULL;
-		if (ask_status(socket, r->run_part, ANSWER_TIMEOUT_MS, &document, words) !=
-			ASK_ANSWERED) {
-			sync_end_progress();
-			fprintf(stderr, "sae-metricsd sync: no answer from %s: %s\n", socket,
-				words);
-			return EXIT_FAILED;
-		}
-		struct progress now = look(document);
 		uint64_t now_ms = clock_mono_ms();
-		if (now.pending != pending) {
-			pending = now.pending;
-			moved_ms = now_ms;
-		}
-		if (now.all_settled || now_ms - moved_ms > r->patience_s * 1000ull) {
+		moved_ms = w->moved ? now_ms : moved_ms;
+		if (w->all_settled || now_ms - moved_ms > r->patience_s * 1000ull) {
 			sync_end_progress();
-			int status = sync_print(document, false);
-			json_decref(document);
-			return status;
+			return true;
 		}
-		sync_show_progress(now.pending, now.words);
-		json_decref(document);
+		sync_show_progress(w->pending, w->words);
 		(void)poll(NULL, 0, LOOK_EVERY_MS);
+		json_t *document = ask_how_it_stands(r, socket);
+		if (document == NULL) {
+			return false;
+		}
+		sync_watch_look(w, document);
+		json_decref(document);
 	}
+}
+
+static int wait_for_it(const struct sync_request *r, const char *socket) {
+	struct sync_watch w;
+	json_t *document = ask_how_it_stands(r, socket);
+	int status = EXIT_FAILED;
+
+	if (document == NULL) {
+		return status;
+	}
+	if (sync_watch_begin(&w, document, r->run_part != NULL) == 0) {
+		sync_watch_look(&w, document);
+		if (watch(r, socket, &w)) {
+			json_t *seen = sync_watch_document(&w);
+			status = sync_print(seen, false);
+			json_decref(seen);
+		}
+	}
+	sync_watch_finish(&w);
+	json_decref(document);
+	return status;
 }
 
 /* ---- asking ---- */

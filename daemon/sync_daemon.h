@@ -5,7 +5,7 @@
 
 struct sync_request {
 	const char *socket;   /* NULL: $SAE_METRICS_SOCKET, else the user's, else the host's */
-	const char *run_part; /* NULL: every run of this user's that waits */
+	const char *run_part; /* NULL: every run of this user's */
 	const char *key;      /* handed over; NULL: none … */
 	const char *base_url; /* … and whose it is */
 	bool take_over;

@@ -15,18 +15,46 @@ bool sync_is_forwarded(const json_t *run) {
 
 int64_t sync_pending(const json_t *run) {
 	double pending = 0;
-	return document_number(run, "forward.pending_rows", &pending) ? (int64_t)pending : 0;
+	return document_number(run, "forward.asked_rows", &pending) ||
+			       document_number(run, "forward.pending_rows", &pending)
+		       ? (int64_t)pending
+		       : 0;
+}
+
+static bool is_state(const json_t *run, const char *path, const char *const states[]) {
+	const char *state = document_text(run, path);
+	size_t i = 0;
+	while (state != NULL && states[i] != NULL && strcmp(state, states[i]) != 0) {
+		i++;
+	}
+	return state != NULL && states[i] != NULL;
+}
+
+bool sync_is_over(const json_t *run) {
+	static const char *const over[] = {
+		"finished", "failed", "crashed", "preempted", "stopped", NULL};
+	return is_state(run, "state", over);
 }
 
 bool sync_is_synced(const json_t *run) {
-	const char *state = document_text(run, "forward.state");
-	return sync_pending(run) == 0 && state != NULL &&
-	       (strcmp(state, "ok") == 0 || strcmp(state, "synced") == 0);
+	static const char *const well[] = {"ok", "behind", "synced", NULL};
+	return sync_pending(run) == 0 && !document_true(run, "forward.unanswered") &&
+	       is_state(run, "forward.state", sync_is_over(run) ? &well[2] : well);
 }
 
 bool sync_is_refused(const json_t *run) {
-	const char *state = document_text(run, "forward.state");
-	return state != NULL && strcmp(state, "refused") == 0;
+	static const char *const refused[] = {"refused", NULL};
+	return is_state(run, "forward.state", refused) && !document_true(run, "forward.unanswered");
+}
+
+static void print_rest(const json_t *run, bool before) {
+	int64_t pending = sync_pending(run);
+
+	if (pending == 0) {
+		printf("its end %s", before ? "would be sent" : "waits");
+	} else {
+		printf("%" PRId64 " rows %s", pending, before ? "would be sent" : "wait");
+	}
 }
 
 static void print_run(const json_t *run, bool before) {
@@ -39,9 +67,11 @@ static void print_run(const json_t *run, bool before) {
 	if (words != NULL && words[0] != '\0') {
 		printf("%s: %s (%" PRId64 " rows wait)", state, words, pending);
 	} else if (sync_is_synced(run)) {
-		printf("synced");
+		printf("synced%s", sync_is_over(run) ? "" : " so far");
+	} else if (document_true(run, "forward.unanswered")) {
+		printf("W&B has not answered yet (%" PRId64 " rows wait)", pending);
 	} else {
-		printf("%" PRId64 " rows %s", pending, before ? "would be sent" : "wait");
+		print_rest(run, before);
 	}
 	printf("%s%s\n", url != NULL ? "  " : "", url != NULL ? url : "");
 }

@@ -74,6 +74,9 @@ bool forward_resume(struct forward *f, const char *run_id, bool take_over);
  * *ret_given took the key. */
 uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key, uint32_t *ret_given);
 
+/* What W&B says to it is still to come: it has just begun, or was just resumed. */
+bool forward_is_unanswered(const struct forward *f, const char *run_id);
+
 enum forward_state {
 	FORWARD_OK,     /* W&B has everything but the newest */
 	FORWARD_BEHIND, /* lines wait, and are on their way */
@@ -87,7 +90,7 @@ struct forward_view {
 	enum forward_state state;
 	/* What keeps it is its own, while others may get through: it is parked, has no key, or is not taken. */
 	bool own, parked;
-	int64_t pending;
+	int64_t pending, accepted;
 	double lag_s;                  /* age of the oldest line that waits; 0: none */
 	char words[FORWARD_WORDS_MAX]; /* "" or what it waits for, or why W&B refused */
 	double retry_in_s;             /* < 0: nothing is planned */

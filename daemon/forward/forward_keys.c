@@ -133,6 +133,19 @@ bool forward_resume(struct forward *f, const char *run_id, bool take_over) {
 	return true;
 }
 
+bool forward_is_unanswered(const struct forward *f, const char *run_id) {
+	const struct forwarded *run = forward_find(f, run_id);
+	if (run == NULL || run->courier.gone) {
+		return false;
+	}
+	const struct courier *c = &run->courier;
+	if (!c->known || c->retry_wanted || c->resume_wanted) {
+		return true;
+	}
+	bool is_settled = c->introduced && c->checked && c->look_at < 0;
+	return c->state == COURIER_WELL && c->has_key && !is_settled && !courier_done(c);
+}
+
 uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key, uint32_t *ret_given) {
 	uint32_t n = 0, n_given = 0;
 	list_for_each(link, &f->runs) {

@@ -207,6 +207,7 @@ static void view(const struct forwarded *run, double now_s, struct forward_view 
 		.own = is_own(run, state),
 		.parked = c->cursor.parked != NULL,
 		.pending = pending > 0 ? pending : 0,
+		.accepted = c->cursor.accepted,
 		.lag_s = lag_s > 0 ? lag_s : 0,
 		.retry_in_s = c->cursor.parked == NULL && c->not_before_ns > now_ns
 				      ? (double)(c->not_before_ns - now_ns) * 1e-9

@@ -16,7 +16,8 @@
 /* RUN, as far as it is in the run's own row. Members in the order of REPORT.md. */
 static const char run_sql[] =
 	"SELECT r.n AS _n, r.attempt AS _attempt, r.step AS _step, "
-	"r.id, r.name, r.project, r.group_name AS \"group\", r.user, r.host, r.pid, r.program, "
+	"r.id, r.name, r.project, r.group_name AS \"group\", r.user, "
+	"r.uid = :reader AS \"own:bool\", r.host, r.pid, r.program, "
 	"r.source, r.profile, r.architecture, r.state, r.exit_code, r.attempt, "
 	"r.resumed AS \"resumed:bool\", r.world_size, r.waiting_for, "
 	"r.started AS \"started:time\", r.last_seen AS \"last_seen:time\", r.ended AS "
@@ -36,6 +37,7 @@ static const char run_sql[] =
 	"(SELECT max(:now - l.time, 0.0) FROM forward_lines_data l WHERE l.run = r.n AND "
 	"l.line >= f.accepted ORDER BY l.line LIMIT 1) AS \"forward.lag_s\", "
 	"coalesce(f.lines - f.accepted, 0) AS \"forward.pending_rows\", "
+	"coalesce(f.accepted, 0) AS \"forward.accepted_rows\", "
 	"coalesce(f.refused, 0) AS \"forward.refused_rows\", "
 	"coalesce(f.skipped, 0) AS \"forward.skipped_rows\", f.url AS \"forward.url\", "
 	"f.parked IS NOT NULL AS \"forward.parked:bool\", "

@@ -4,6 +4,7 @@ import resource
 import shutil
 import sqlite3
 import subprocess
+import threading
 import unittest
 
 from fake_wandb import FakeWandb
@@ -275,6 +276,78 @@ class Sync(unittest.TestCase):
         self.assertGreater(skipped, 0)  # the stranger had their steps
         self.assertEqual(len(run.history) - 3, decided - skipped)
         self.assertTrue(run.complete)
+
+    def test_a_run_that_is_parked_again_at_once_is_not_synced(self):
+        self.daemon.variables["WANDB_API_KEY"] = KEY
+        self.daemon.start()
+        handle = push(self.daemon, "first", finish=False)
+        wait_until(lambda: "fake-entity/p/first" in self.wandb.runs and self.lines("first") > 0, "lines to arrive")
+        wait_until(lambda: self.forwarding("first")["pending_rows"] == 0, "them to be saved")
+        self.daemon.kill()
+        self.stranger_adds(len(self.wandb.runs["fake-entity/p/first"].history), 3)
+        self.daemon.start()
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "refused", "the run to be parked")
+        self.wandb.fault(path="graphql", wait_ms=700, n=10)  # while it is asked, there is nothing against it
+        self.assertRegex(self.sync("first", status=FAILED), r"first  refused: .*somebody else writes.*\(0 rows wait\)")
+        handle.finish(timeout=0)
+
+    # ---- what is waited for ----
+
+    def test_a_run_that_is_over_is_synced_when_its_end_is_there(self):
+        self.daemon.variables["WANDB_API_KEY"] = KEY
+        self.daemon.start()
+        push(self.daemon, "first")
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "synced", "all of it to be there")
+        self.daemon.stop()
+        with sqlite3.connect(self.daemon.database) as connection:
+            connection.execute("UPDATE forwards_data SET completed = 0")
+        connection.close()
+        self.assertIn("its end would be sent", self.sync("--dry-run", self.daemon.database))
+        self.wandb.fault(path="graphql", wait_ms=700, n=None)
+        self.wandb.fault(path="file_stream", status=503, n=None)
+        self.daemon.start()
+        self.assertRegex(self.sync("first", "--patience", "3", status=FAILED), "first  waiting: fault 503")
+        self.wandb.clear_faults()
+        self.assertRegex(self.sync("first"), "first  synced  ")
+        self.assertEqual(self.daemon.rows("SELECT completed FROM forwards_data"), [(1,)])
+
+    def test_a_run_that_logs_on_and_on_is_waited_for_as_far_as_it_was(self):
+        self.daemon.variables["WANDB_API_KEY"] = KEY
+        self.daemon.start()
+        handle = push(self.daemon, "first", finish=False)
+        over = threading.Event()
+        self.wandb.fault(path="file_stream", wait_ms=1500, n=None)  # longer than from commit to commit
+
+        def log_on():
+            step = 100
+            while not over.is_set():
+                workload.log_step(handle, "first", 0, step)
+                step += 1
+
+        trainer = threading.Thread(target=log_on)
+        trainer.start()
+        try:
+            wait_until(lambda: (self.forwarding("first") or {}).get("pending_rows", 0) > 0, "rows to wait")
+            self.assertRegex(self.sync("first"), "first  synced")
+            self.assertRegex(self.sync(), "first  synced")
+        finally:
+            over.set()
+            trainer.join()
+        self.assertGreater(self.lines("first"), 0)
+
+    def test_other_peoples_runs_are_not_waited_for(self):
+        self.daemon.start()
+        push(self.daemon, "joes")
+        self.daemon.stop()
+        with sqlite3.connect(self.daemon.database) as connection:
+            connection.execute("UPDATE runs_data SET uid = 65533, user = 'joe'")
+        connection.close()
+        self.daemon.start()
+        push(self.daemon, "mine")
+        words = self.sync("--patience", "20")
+        self.assertIn("mine  synced", words)
+        self.assertNotIn("joes", words)
+        self.assertEqual(self.forwarding("joes")["state"], "waiting")
 
     def stranger_adds(self, offset, n):
         """Somebody else's lines, behind ours."""

@@ -371,7 +371,9 @@ static void a_run_that_is_parked_keeps_its_key(void **state) {
 	TURN_UNTIL(forward_look(w.forward, "parked", 0, &view));
 	assert_int_equal(
 		forward_offer_key(w.forward, "parked", text_of("hers", 4)), FORWARD_KEY_NOT_NEEDED);
+	assert_false(forward_is_unanswered(w.forward, "parked"));
 	assert_true(forward_resume(w.forward, "parked", false));
+	assert_true(forward_is_unanswered(w.forward, "parked")); /* parked again, for all we know */
 	TURN_UNTIL(all_completed());
 	assert_false(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
 }

@@ -158,6 +158,7 @@ static void rows_say_what_wandb_has_of_a_run(void **state) {
 	assert_string_equal(text_at(run, "forward.target"), "wandb");
 	assert_string_equal(text_at(run, "forward.state"), "pending");
 	assert_int_equal(number_at(run, "forward.pending_rows"), 3);
+	assert_int_equal(number_at(run, "forward.accepted_rows"), 2);
 	assert_int_equal(number_at(run, "forward.skipped_rows"), 1);
 	assert_true(number_at(run, "forward.lag_s") > 1e6);
 	assert_true(json_is_false(at(run, "forward.parked")));
@@ -461,6 +462,8 @@ static void a_private_run_is_shown_to_its_user_and_to_root(void **state) {
 	static const uint32_t may[] = {0, 1000};
 	for (size_t i = 0; i < 2; i++) {
 		assert_int_equal(report_as("secret", may[i], &document), REPORT_OK);
+		json_t *run = json_array_get(json_object_get(document, "runs"), 0);
+		assert_int_equal(json_is_true(at(run, "own")), may[i] == 1000);
 		json_decref(document);
 	}
 	assert_int_equal(report_as("secret", 1001, &document), REPORT_NO_SUCH_RUN);
