@@ -36,8 +36,8 @@ static void resume(
 	forward_add(forward, t->id);
 	const char *about_key = offer_key(query, t, asker);
 	(void)forward_resume(forward, t->id, query->take_over);
-	snprintf(ret_words, 512, "run %s goes on%s%s", t->id,
-		query->take_over ? " behind whatever W&B has" : "", about_key);
+	snprintf(ret_words, 512, "run %s is tried at once%s%s", t->id,
+		query->take_over ? ", behind whatever W&B has" : "", about_key);
 	log_info("%s: so %s asked", ret_words, asker == t->uid ? "its user" : "root");
 }
 
@@ -87,9 +87,12 @@ static void sync_all(struct peer *peer, const struct msg_query *query) {
 		uint32_t n_given = 0;
 		uint32_t n = forward_resume_all(
 			forward, session_uid(peer->session), query->wandb_key, &n_given);
-		snprintf(words, sizeof words,
-			"%u run%s go%s on, %u of them with the key that came along", n,
-			n == 1 ? "" : "s", n == 1 ? "es" : "", n_given);
+		int len = snprintf(
+			words, sizeof words, "%u run%s tried at once", n, n == 1 ? " is" : "s are");
+		if (query->wandb_key.len > 0) {
+			snprintf(words + len, sizeof words - (size_t)len,
+				", %u of them with the key that came along", n_given);
+		}
 	}
 	query_reply(peer, query->token, code, words, NULL);
 }

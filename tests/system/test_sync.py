@@ -9,6 +9,7 @@ import unittest
 
 from fake_wandb import FakeWandb
 from harness import DAEMON, PATIENCE_S, Daemon, wait_until
+from wire import QUERY, REPLY, Wire
 
 import tap
 import wandb_client
@@ -57,6 +58,13 @@ class Sync(unittest.TestCase):
                                timeout=PATIENCE_S, check=False, preexec_fn=before)
         self.assertEqual(ended.returncode, status, ended.stdout + ended.stderr)
         return ended.stdout + ended.stderr
+
+    def ask(self, **what):
+        """QUERY sync itself: what the daemon says to it."""
+        with Wire(self.daemon.socket) as wire:
+            wire.hello(role=2)
+            wire.send(QUERY, 1, "sync", {**what, "wandb_base_url": self.wandb.base_url})
+            return wire.until(REPLY)[3]
 
     def lines(self, run):
         return len(self.wandb.runs[f"fake-entity/p/{run}"].history)
@@ -195,8 +203,9 @@ class Sync(unittest.TestCase):
         handle = push(self.daemon, "first", finish=False)
         wait_until(lambda: "fake-entity/p/first" in self.wandb.runs and self.lines("first") > 0, "lines to arrive")
         self.sync(key="c" * 40)
+        self.assertEqual(self.ask(wandb_key="c" * 40), "1 run is tried at once, 0 of them with the key that came along")
         self.sync("first", key="c" * 40)
-        self.assertIn("run first goes on; it has a key, another one is not used: so its user asked", self.daemon.words())
+        self.assertIn("run first is tried at once; it has a key, another one is not used: so its user asked", self.daemon.words())
         self.assertEqual(self.daemon.rows("SELECT own_key FROM forwards_data"), [(0,)])
         self.daemon.kill()
         self.daemon.start()
@@ -212,7 +221,7 @@ class Sync(unittest.TestCase):
         for run in ("first", "second"):
             wait_until(lambda: (self.forwarding(run) or {}).get("state") == "refused", "the host's key to be refused")
         self.assertIn("synced", self.sync("first"))
-        self.assertIn("run first goes on, with its user's own key: so its user asked", self.daemon.words())
+        self.assertIn("run first is tried at once, with its user's own key: so its user asked", self.daemon.words())
         self.assertNotIn("fake-entity/p/second", self.wandb.runs)
         self.sync()
         self.assertGreater(self.lines("second"), 0)
@@ -228,7 +237,7 @@ class Sync(unittest.TestCase):
         self.daemon.start()
         wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
         words = self.sync("first", "--patience", "1", status=FAILED)
-        self.assertIn("run first goes on; the asker's key is not used, the run is another user's", words)
+        self.assertIn("run first is tried at once; the asker's key is not used, the run is another user's", words)
         self.assertIn("waiting: for a W&B key", words)
         self.assertIn("another user's: so root asked", self.daemon.words())
         self.assertEqual(self.wandb.requests, [])
