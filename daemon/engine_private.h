@@ -14,6 +14,8 @@
 #define RETRY_SOON_MS  250u
 #define RETRY_LATER_MS 2000u
 
+#define KEY_NOTE_MAX 320u
+
 /* A question that waits for the store. */
 struct query {
 	struct engine *engine;
@@ -21,6 +23,7 @@ struct query {
 	uint64_t token;
 	char reason[QUERY_REASON_MAX + 1]; /* of a stop; "": none was given */
 	char *wandb_key;                   /* of a sync; wiped */
+	char key_note[KEY_NOTE_MAX]; /* of a sync: "" or why the key that came along is not here */
 	bool take_over;
 };
 

@@ -13,7 +13,7 @@ static const char no_forwarding[] = "this daemon forwards nothing (mode is not o
 /* What becomes of the asker's key. Root's would put somebody else's run into root's account. */
 static const char *offer_key(struct query *query, const struct target *t, uint32_t asker) {
 	if (query->wandb_key == NULL) {
-		return "";
+		return query->key_note;
 	}
 	if (asker != t->uid) {
 		return "; the asker's key is not used, the run is another user's";
@@ -75,8 +75,8 @@ static void on_found(void *user, json_t *report, int status, const char *words) 
 }
 
 /* All of a user's that wait for something. */
-static void sync_all(struct peer *peer, const struct msg_query *query) {
-	char words[256];
+static void sync_all(struct peer *peer, const struct msg_query *query, const char *note) {
+	char words[512];
 	uint32_t code = REPLY_OK;
 	struct forward *forward = peer->engine->forward;
 
@@ -92,38 +92,41 @@ static void sync_all(struct peer *peer, const struct msg_query *query) {
 		if (query->wandb_key.len > 0) {
 			snprintf(words + len, sizeof words - (size_t)len,
 				", %u of them with the key that came along", n_given);
+		} else {
+			snprintf(words + len, sizeof words - (size_t)len, "%s", note);
 		}
 	}
 	query_reply(peer, query->token, code, words, NULL);
 }
 
-/* Rather than be sent to a stranger, or be left aside where it is what the run waits for. */
-static bool key_is_for_another(
-	const struct peer *peer, const struct msg_query *query, char server[FORWARD_SERVER_MAX]) {
+/* A key for another server is not sent to this one, which the answer says. */
+static struct msg_query usable(
+	const struct peer *peer, const struct msg_query *query, char note[KEY_NOTE_MAX]) {
 	const struct forward *forward = peer->engine->forward;
-	return forward != NULL && query->wandb_key.len > 0 &&
-	       !forward_is_to(forward, query->wandb_base_url, server);
-}
+	struct msg_query q = *query;
+	char server[FORWARD_SERVER_MAX];
 
-static void refuse_key(struct peer *peer, uint64_t token, const char *server) {
-	const char *ours = forward_base_url(peer->engine->forward);
-	char words[512];
-	snprintf(words, sizeof words,
-		"your W&B key is for %s, and this daemon forwards to %.100s: it is not sent "
-		"there; set WANDB_BASE_URL to that, and a key for it is looked for",
-		server, ours);
-	query_reply(peer, token, REPLY_NOT_FORWARDED, words, NULL);
+	note[0] = '\0';
+	if (forward != NULL && q.wandb_key.len > 0 &&
+		!forward_is_to(forward, q.wandb_base_url, server)) {
+		snprintf(note, KEY_NOTE_MAX,
+			"; the key that came along is for %s, and not sent to %.100s", server,
+			forward_base_url(forward));
+		q.wandb_key = (struct text){0};
+	}
+	return q;
 }
 
 enum session_verdict peer_sync(struct peer *peer, const struct msg_query *query) {
-	char server[FORWARD_SERVER_MAX];
-	if (key_is_for_another(peer, query, server)) {
-		refuse_key(peer, query->token, server);
+	char note[KEY_NOTE_MAX];
+	struct msg_query q = usable(peer, query, note);
+	if (q.run.len == 0) {
+		sync_all(peer, &q, note);
 		return SESSION_READ_ON;
 	}
-	if (query->run.len == 0) {
-		sync_all(peer, query);
-		return SESSION_READ_ON;
+	enum session_verdict verdict = query_ask(peer, &q, store_find_run, on_found);
+	if (verdict == SESSION_READ_ON) {
+		memcpy(peer->query->key_note, note, sizeof note);
 	}
-	return query_ask(peer, query, store_find_run, on_found);
+	return verdict;
 }

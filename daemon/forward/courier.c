@@ -143,11 +143,14 @@ bool courier_is_due(uint64_t due_ns, uint64_t now_ns, uint64_t *when_ns) {
 	return false;
 }
 
+bool courier_was_silent(const struct courier *c, uint64_t now_ns) {
+	return now_ns > later(c->heard_ns, 2u * c->policy->heartbeat_ms);
+}
+
 bool courier_is_stale(const struct courier *c, uint64_t now_ns) {
 	bool waits_its_turn = c->checked_ns != 0 && c->n_failed == 0 &&
 			      now_ns <= later(c->checked_ns, TURN_MS_MAX);
-	return c->introduced && !waits_its_turn &&
-	       now_ns > later(c->heard_ns, 2u * c->policy->heartbeat_ms);
+	return c->introduced && !waits_its_turn && courier_was_silent(c, now_ns);
 }
 
 bool courier_needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns) {

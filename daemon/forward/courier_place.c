@@ -24,9 +24,8 @@ void courier_compare(struct courier *c, const struct forward_line *ours, bool is
 	if (c->differs_since_ns == 0) {
 		c->differs_since_ns = c->read_at_ns;
 	}
-	/* Its tail may lag behind its count, and be a line of ours before that one. */
-	bool may_lag = is_of_ours && c->expected.step < ours->step;
-	uint64_t n_reads = may_lag ? LAG_PATIENCE : 1;
+	/* Its tail and its count may lag, either behind the other, while the line is one of ours. */
+	uint64_t n_reads = is_of_ours ? LAG_PATIENCE : 1;
 	uint64_t patience_ns = n_reads * c->policy->settle_ms * NS_PER_MS;
 	if (c->read_at_ns - c->differs_since_ns < patience_ns) {
 		c->checked = false; /* read again */
@@ -90,11 +89,19 @@ static void fix_base(struct courier *c, int64_t server_lines, int64_t server_ste
 	}
 }
 
+/* It was known where the run is; it took long to say who it is. */
+static void doubt_after_silence(struct courier *c, const struct courier_answer *a) {
+	if (courier_was_silent(c, a->now_ns)) {
+		courier_begin_talk(c);
+	}
+}
+
 static void introduced(struct courier *c, struct reply_upsert *u, const struct courier_answer *a) {
 	bool is_new = u->is_new && u->history_lines <= 0;
 	int64_t had = c->cursor.base + c->cursor.accepted;
 
 	learn(c, u, is_new);
+	doubt_after_silence(c, a);
 	courier_succeed(c, a);
 	c->telling = false;
 	c->introduced = c->cursor.told != 0;
@@ -130,6 +137,7 @@ static bool go_on_without(struct courier *c, const struct courier_answer *a) {
 	} else if (c->cursor.has_base) {
 		snprintf(c->event, sizeof c->event,
 			"W&B did not take what the run says of itself: %s", a->words);
+		doubt_after_silence(c, a);
 		c->introduced = true;
 		c->telling = false;
 		c->upsert_ns = c->heard_ns = a->now_ns;

@@ -17,8 +17,9 @@ void courier_begin_talk(struct courier *c);
 void courier_resume_if_wanted(struct courier *c);
 bool courier_summary_is_new(const struct courier *c);
 bool courier_is_all_sent(const struct courier *c);
-/* Nobody kept the run alive for so long that another host may have gone on with it: whose it is is asked again before
- * anything of it is sent. Who asked and waits for his turn, behind other runs, has not been silent. */
+/* Nobody kept the run alive for so long that another host may have gone on with it … */
+bool courier_was_silent(const struct courier *c, uint64_t now_ns);
+/* … and whose it is is to be asked before anything of it is sent. Who asked and waits for his turn, behind other runs, knows. */
 bool courier_is_stale(const struct courier *c, uint64_t now_ns);
 /* If not yet, *when_ns is no later than when. */
 bool courier_needs_upsert(const struct courier *c, uint64_t now_ns, uint64_t *when_ns);

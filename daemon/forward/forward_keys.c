@@ -16,7 +16,8 @@ const char *forward_key(const struct forwarded *run) {
 
 static bool has_own_key(const struct forwarded *run) {
 	const char *host_key = run->forward->options.key;
-	return run->key != NULL && (host_key == NULL || strcmp(run->key, host_key) != 0);
+	return run->key != NULL && !run->on_trial &&
+	       (host_key == NULL || strcmp(run->key, host_key) != 0);
 }
 
 void forward_note_own_key(struct forwarded *run) {
@@ -53,12 +54,13 @@ bool forward_is_to(
 	return url_same_server(&theirs, &ours);
 }
 
-static void give_key(struct forwarded *run, struct text key) {
+static void give_key(struct forwarded *run, struct text key, bool on_trial) {
 	char *copy = strndup(key.data, key.len);
 	if (copy == NULL) {
 		return;
 	}
 	bool same = run->key != NULL && strcmp(run->key, copy) == 0;
+	run->on_trial = on_trial;
 	credential_free(run->key);
 	run->key = copy;
 	run->courier.has_key = true;
@@ -71,7 +73,7 @@ static void give_key(struct forwarded *run, struct text key) {
 void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on) {
 	struct forwarded *run = forward_run(f, run_id);
 	if (run != NULL) {
-		give_key(run, key);
+		give_key(run, key, false);
 		run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
 		forward_pump_soon(f);
 	}
@@ -92,7 +94,8 @@ static void drop_offer(struct forwarded *run) {
 static enum forward_offer offer_key(struct forwarded *run, struct text key) {
 	drop_offer(run);
 	if (needs_key(run)) {
-		give_key(run, key);
+		bool replaces_the_hosts = run->key == NULL && run->courier.has_key;
+		give_key(run, key, replaces_the_hosts);
 		return FORWARD_KEY_TAKEN;
 	}
 	if (run->courier.known) {
@@ -107,9 +110,24 @@ void forward_settle_offer(struct forwarded *run) {
 		return;
 	}
 	if (!run->courier.has_key) {
-		give_key(run, text_of(run->offered, strlen(run->offered)));
+		give_key(run, text_of(run->offered, strlen(run->offered)), false);
 	}
 	drop_offer(run);
+}
+
+void forward_judge_key(struct forwarded *run, bool good) {
+	struct courier *c = &run->courier;
+	if (!run->on_trial) {
+		return;
+	}
+	if (good && c->state != COURIER_REFUSED) {
+		run->on_trial = false;
+		forward_note_own_key(run);
+	} else if (c->state == COURIER_REFUSED && c->cursor.parked == NULL) {
+		run->on_trial = false;
+		credential_free(run->key);
+		run->key = NULL;
+	}
 }
 
 enum forward_offer forward_offer_key(struct forward *f, const char *run_id, struct text key) {

@@ -139,7 +139,9 @@ void trouble_look(struct forward *f, struct forwarded *run, enum forward_news ne
 	} else if (news == FORWARD_FAILED) {
 		say_failure(f, run);
 	} else if (news == FORWARD_LISTENED && c->state == COURIER_WAITING) {
-		heal(f, run); /* it is something else of this run that fails */
+		if (!c->host_trouble) {
+			heal(f, run);
+		} /* else it is what this run fails with that says whether W&B can be reached */
 	} else if (news == FORWARD_LISTENED) {
 		say_well(f, run);
 	} else {

@@ -18,8 +18,9 @@ struct forwarded {
 	struct forwarded *next_by_id; /* forward.by_id */
 	struct forward *forward;
 	struct courier courier;
-	char *key;                   /* its user's own, wiped; NULL: the host's */
-	char *offered;               /* a key for if it needs one, wiped; NULL: none */
+	char *key;     /* its user's own, wiped; NULL: the host's */
+	char *offered; /* a key for if it needs one, wiped; NULL: none */
+	bool on_trial; /* its key was offered in place of the host's, and W&B has not taken it yet */
 	uint32_t key_notes;          /* commits to come, with which the run shows why it got one */
 	struct forward_visit *visit; /* under way; compared, never followed */
 	bool fetching;               /* it brings lines */
@@ -80,6 +81,8 @@ const char *forward_key(const struct forwarded *run);
 void forward_note_own_key(struct forwarded *run);
 /* It is known by now whether the run needs the key it was offered. */
 void forward_settle_offer(struct forwarded *run);
+/* W&B has answered to a key on trial: it is the run's own from now on, or forgotten. */
+void forward_judge_key(struct forwarded *run, bool good);
 
 /* ---- forward_look.c ---- */
 

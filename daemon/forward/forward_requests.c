@@ -163,6 +163,7 @@ static void on_answered(void *user, const struct http_response *response) {
 		f->callbacks.on_stop(f->user, run->courier.run_id);
 	}
 	f->n_accepted += run->courier.state == COURIER_WELL;
+	forward_judge_key(run, good);
 	trouble_look(f, run, good ? FORWARD_LISTENED : FORWARD_FAILED);
 	if (good && run->asked != COURIER_STREAM) {
 		list_remove(&run->link); /* who has asked sends before the answer is old */

@@ -114,11 +114,12 @@ class Key(unittest.TestCase):
             push(handle, "foreign1", range(30))
             handle.finish(timeout=30)
             wait_until(lambda: "a W&B key" in (daemon.told("foreign1").get("words") or ""), "the run to wait for a key")
-            out = subprocess.run([DAEMON, "sync", "foreign1"], env=daemon.environment(), capture_output=True, text=True, check=False)
+            out = subprocess.run([DAEMON, "sync", "--patience", "2", "foreign1"], env=daemon.environment(), capture_output=True,
+                                 text=True, check=False)
         self.assertIn("run foreign1: its user's key is for https://api.wandb.ai, this daemon forwards to "
                       f"{self.w.base_url}: it is not used", daemon.words())
         self.assertEqual(1, out.returncode)
-        self.assertIn("your W&B key is for https://api.wandb.ai", out.stderr)
+        self.assertIn(f"the key that came along is for https://api.wandb.ai, and not sent to {self.w.base_url}", out.stderr)
         self.assertEqual([], self.w.requests)
         self.is_nowhere(daemon)
         with unittest.mock.patch.dict(os.environ, WANDB_API_KEY=CANARY, WANDB_BASE_URL=self.w.base_url):

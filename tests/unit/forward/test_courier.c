@@ -602,6 +602,26 @@ static void after_a_long_silence_it_is_asked_whose_the_run_is(void **state) {
 	assert_non_null(strstr(w.cursor.parked, "somebody else writes this run"));
 }
 
+static void a_silence_in_which_it_has_news_of_itself_is_one_too(void **state) {
+	(void)state;
+	w.lines = 3;
+	begin_new();
+	stream(200, "{}");
+	courier_note(&w.c, w.lines = 9, false, true);
+	w.now_ns += 10 * S;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 0, "no route to host");
+	w.now_ns += 3600 * S;
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "5")); /* another host has gone on */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("5", "9", "1009"));
+	}
+	assert_int_equal(next_request(UINT64_MAX), COURIER_NOTHING);
+	assert_non_null(strstr(w.cursor.parked, "somebody else writes this run"));
+}
+
 static void a_run_that_crashed_is_asked_about_before_it_goes_on(void **state) {
 	(void)state;
 	w.lines = 3;
@@ -1266,6 +1286,26 @@ static void a_tail_that_is_no_line_of_ours_does_not_lag(void **state) {
 	assert_non_null(strstr(w.cursor.parked, "a line of step 1 where"));
 }
 
+static void a_count_may_lag_behind_its_tail_too(void **state) {
+	(void)state;
+	w.lines = 4;
+	begin_new();
+	stream(200, "{}");
+	restart();
+	courier_note(&w.c, w.lines = 6, false, false);
+	assert_int_equal(next_request(UINT64_MAX), COURIER_UPSERT);
+	answer(COURIER_UPSERT, 200, UPSERT("false", "4"));
+	for (int i = 0; i < 6;
+		i++) { /* a batch that arrived before the restart counts only later */
+		assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+		answer(COURIER_STATUS, 200, STATUS("4", "5", "1005"));
+	}
+	assert_int_equal(next_request(UINT64_MAX), COURIER_STATUS);
+	answer(COURIER_STATUS, 200, STATUS("6", "5", "1005"));
+	stream(200, "{}");
+	assert_null(w.cursor.parked);
+}
+
 static void whom_another_host_keeps_waiting_is_told_so(void **state) {
 	static const char *const counts[] = {STATUS("4", "3", "1003"), STATUS("5", "4", "1004"),
 		STATUS("6", "5", "1005"), STATUS("7", "6", "1006")};
@@ -1347,6 +1387,7 @@ int main(void) {
 		TEST(who_is_woken_and_fails_again_waits_for_his_own_time),
 		TEST(a_wait_that_wandb_named_is_not_cut_short),
 		TEST(after_a_long_silence_it_is_asked_whose_the_run_is),
+		TEST(a_silence_in_which_it_has_news_of_itself_is_one_too),
 		TEST(a_run_that_crashed_is_asked_about_before_it_goes_on),
 		TEST(a_question_that_is_answered_ends_no_trouble_with_lines),
 		TEST(a_refused_key_is_probed_slowly_and_nothing_is_lost),
@@ -1392,6 +1433,7 @@ int main(void) {
 		TEST(a_tail_may_lag_as_long_as_a_count),
 		TEST(a_tail_of_an_older_line_parks_the_run_in_the_end),
 		TEST(a_tail_that_is_no_line_of_ours_does_not_lag),
+		TEST(a_count_may_lag_behind_its_tail_too),
 		TEST(whom_another_host_keeps_waiting_is_told_so),
 		TEST(a_config_that_is_not_taken_keeps_no_name_back_later_either),
 		TEST(a_bad_hour_of_wandbs_costs_no_summary),

@@ -322,6 +322,34 @@ static void a_host_that_asks_for_time_gets_it_from_all_runs(void **state) {
 	assert_true(view.retry_in_s > 3500);
 }
 
+static bool is_refused(const char *id) {
+	struct forward_view view;
+	return forward_look(w.forward, id, 0, &view) && view.state == FORWARD_REFUSED;
+}
+
+static void an_offered_key_that_is_refused_too_binds_nobody(void **state) {
+	(void)state;
+	static struct web_answer answers[3] = {
+		{.bytes = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"},
+		{.bytes = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n"}};
+	server_says_yes();
+	answers[2] = (struct web_answer){.bytes = yes};
+	web_server_script(&w.server, answers, 3);
+	open_forward("key", 1000);
+	struct stored *run = add_run("first", 1);
+	TURN_UNTIL(is_refused("first"));
+	assert_int_equal(
+		forward_offer_key(w.forward, "first", text_of("his", 3)), FORWARD_KEY_TAKEN);
+	assert_true(forward_resume(w.forward, "first", false));
+	assert_false(forward_has_own_key(w.forward, "first"));
+	TURN_UNTIL(w.server.n_requests == 2 && is_refused("first"));
+	assert_true(forward_resume(w.forward, "first", false));
+	TURN_UNTIL(all_completed());
+	assert_false(run->cursor.own_key);
+	assert_true(
+		web_server_heard(&w.server, "Authorization: Basic YXBpOmtleQ==")); /* the host's */
+}
+
 static void a_users_own_key_is_for_his_run_alone(void **state) {
 	(void)state;
 	server_says_yes();
@@ -486,6 +514,7 @@ int main(void) {
 		TEST(every_run_comes_to_its_end),
 		TEST(a_long_backlog_keeps_nobody_waiting),
 		TEST(requests_stay_within_the_hosts_budget),
+		TEST(an_offered_key_that_is_refused_too_binds_nobody),
 		TEST(when_nobody_answers_one_request_at_a_time_finds_out),
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
