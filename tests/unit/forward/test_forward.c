@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "forward_private.h"
 #include "log.h"
 #include "web_server.h"
 
@@ -280,6 +281,33 @@ static void requests_stay_within_the_hosts_budget(void **state) {
 	assert_in_range(w.server.n_requests, 10, 10 + 5);
 }
 
+static const struct courier *first_in_line(void) {
+	return &container_of(w.forward->runs.next, struct forwarded, link)->courier;
+}
+
+static bool anybody_is_introduced(void) {
+	list_for_each(link, &w.forward->runs) {
+		if (container_of(link, struct forwarded, link)->courier.introduced) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void who_has_asked_goes_before_the_others(void **state) {
+	(void)state;
+	server_says_yes();
+	open_forward("key", 1000);
+	for (int i = 0; i < 30; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "r%d", i);
+		add_run(id, 1);
+	}
+	TURN_UNTIL(anybody_is_introduced());
+	assert_true(first_in_line()->introduced); /* its answer is fresh */
+	TURN_UNTIL(all_completed());
+}
+
 static void when_nobody_answers_one_request_at_a_time_finds_out(void **state) {
 	(void)state;
 	static const struct web_answer answers[] = {
@@ -515,6 +543,7 @@ int main(void) {
 		TEST(a_long_backlog_keeps_nobody_waiting),
 		TEST(requests_stay_within_the_hosts_budget),
 		TEST(an_offered_key_that_is_refused_too_binds_nobody),
+		TEST(who_has_asked_goes_before_the_others),
 		TEST(when_nobody_answers_one_request_at_a_time_finds_out),
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
