@@ -79,7 +79,7 @@ struct courier {
 	/* The conversation. */
 	bool introduced, checked;
 	uint64_t checked_ns; /* its place was found right, and nothing was sent since; 0: it was */
-	uint64_t differs_since_ns;     /* W&B's newest line is none of ours; 0: it is */
+	uint64_t differs_since_ns;     /* W&B's newest line is not ours of that number; 0: it is */
 	bool has_read;                 /* of two reads, the first */
 	uint32_t n_changes;            /* reads that were not as the one before */
 	int64_t read_lines, read_step; /* what it said */
@@ -92,9 +92,10 @@ struct courier {
 	bool asks_summary, asks_complete;
 	size_t bytes_max;
 	int64_t lines_max, stand_in;
-	bool probing, empty_taken; /* is it the line, or would nothing be taken at all? */
-	bool without_config;       /* W&B did not take it */
-	bool doubted; /* W&B said 404 once: it is introduced again before that is believed */
+	bool probing,
+		empty_taken; /* is it the line or the summary, or would nothing be taken at all? */
+	bool without_config; /* W&B did not take it */
+	bool doubted;        /* W&B said 404 once: it is introduced again before that is believed */
 	bool stop_wanted;
 	bool retry_wanted, resume_wanted, take_over_wanted; /* once it is known how it stands */
 

@@ -73,14 +73,19 @@ static void learn(struct courier *c, struct reply_upsert *u, bool is_new) {
 	c->save = FORWARD_SAVE_CURSOR;
 }
 
-static void fix_base(struct courier *c, int64_t server_lines, int64_t server_step) {
-	c->save = FORWARD_SAVE_BASE;
-	c->server_lines = server_lines;
-	c->server_step = server_step;
+/* As of W&B's answer, which was just heard. */
+static void know_place(struct courier *c) {
 	c->checked = true;
 	c->checked_ns = c->heard_ns;
 	c->has_read = false;
 	c->n_changes = 0;
+}
+
+static void fix_base(struct courier *c, int64_t server_lines, int64_t server_step) {
+	c->save = FORWARD_SAVE_BASE;
+	c->server_lines = server_lines;
+	c->server_step = server_step;
+	know_place(c);
 	if (server_lines > 0 || server_step >= 0) {
 		snprintf(c->event, sizeof c->event,
 			"W&B already has %lld lines of this run, through step %lld: lines of later "
@@ -243,9 +248,8 @@ static void check_base(
 		}
 		return;
 	}
-	c->checked = true;
-	c->has_read = false;
-	c->read_at_ns = c->checked_ns = a->now_ns;
+	know_place(c);
+	c->read_at_ns = a->now_ns;
 	if (lines == 0 || !r->has_timestamp) {
 		return; /* only a line says where it is from */
 	}

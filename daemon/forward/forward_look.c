@@ -138,14 +138,12 @@ void trouble_look(struct forward *f, struct forwarded *run, enum forward_news ne
 		say_refusal(f, run);
 	} else if (news == FORWARD_FAILED) {
 		say_failure(f, run);
-	} else if (news == FORWARD_LISTENED && c->state == COURIER_WAITING) {
-		if (!c->host_trouble) {
-			heal(f, run);
-		} /* else it is what this run fails with that says whether W&B can be reached */
-	} else if (news == FORWARD_LISTENED) {
-		say_well(f, run);
-	} else {
+	} else if (news == FORWARD_VISITED) {
 		say_no_key(run);
+	} else if (c->state == COURIER_WELL) {
+		say_well(f, run);
+	} else if (!c->host_trouble) {
+		heal(f, run); /* W&B answers: what waits is the run */
 	}
 }
 
