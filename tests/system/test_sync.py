@@ -227,14 +227,18 @@ class Sync(unittest.TestCase):
         self.assertGreater(self.lines("second"), 0)
         self.wandb.violations.clear()  # the two at first
 
-    def test_root_puts_nobody_elses_run_into_roots_account(self):
+    def push_as_joe(self, run):
+        """A run of another user's, and a daemon that has just read of it."""
         self.daemon.start()
-        push(self.daemon, "first")
+        push(self.daemon, run)
         self.daemon.stop()
         with sqlite3.connect(self.daemon.database) as connection:
             connection.execute("UPDATE runs_data SET uid = 65533, user = 'joe'")
         connection.close()
         self.daemon.start()
+
+    def test_root_puts_nobody_elses_run_into_roots_account(self):
+        self.push_as_joe("first")
         wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
         words = self.sync("first", "--patience", "1", status=FAILED)
         self.assertIn("run first is tried at once; the asker's key is not used, the run is another user's", words)
@@ -345,13 +349,7 @@ class Sync(unittest.TestCase):
         self.assertGreater(self.lines("first"), 0)
 
     def test_other_peoples_runs_are_not_waited_for(self):
-        self.daemon.start()
-        push(self.daemon, "joes")
-        self.daemon.stop()
-        with sqlite3.connect(self.daemon.database) as connection:
-            connection.execute("UPDATE runs_data SET uid = 65533, user = 'joe'")
-        connection.close()
-        self.daemon.start()
+        self.push_as_joe("joes")
         push(self.daemon, "mine")
         words = self.sync("--patience", "20")
         self.assertIn("mine  synced", words)

@@ -209,6 +209,15 @@ static struct stored *add_run(const char *id, int64_t lines) {
 	return run;
 }
 
+/* r0, r1, … */
+static void add_runs(int n, int64_t lines) {
+	for (int i = 0; i < n; i++) {
+		char id[16];
+		snprintf(id, sizeof id, "r%d", i);
+		add_run(id, lines);
+	}
+}
+
 #define TURN_UNTIL(condition)                                                                      \
 	for (int turn = 0; !(condition); turn++) {                                                 \
 		if (turn > 2000000) {                                                              \
@@ -269,11 +278,7 @@ static void requests_stay_within_the_hosts_budget(void **state) {
 	(void)state;
 	server_says_yes();
 	open_forward("key", 5); /* ten at first, then one every 200 ms */
-	for (int i = 0; i < 20; i++) {
-		char id[16];
-		snprintf(id, sizeof id, "r%d", i);
-		add_run(id, 1);
-	}
+	add_runs(20, 1);
 	uint64_t begun_ms = uv_now(&w.loop);
 	while (uv_now(&w.loop) - begun_ms < 500) {
 		uv_run(&w.loop, UV_RUN_NOWAIT);
@@ -298,11 +303,7 @@ static void who_has_asked_goes_before_the_others(void **state) {
 	(void)state;
 	server_says_yes();
 	open_forward("key", 1000);
-	for (int i = 0; i < 30; i++) {
-		char id[16];
-		snprintf(id, sizeof id, "r%d", i);
-		add_run(id, 1);
-	}
+	add_runs(30, 1);
 	TURN_UNTIL(anybody_is_introduced());
 	assert_true(first_in_line()->introduced); /* its answer is fresh */
 	TURN_UNTIL(all_completed());
@@ -317,11 +318,7 @@ static void when_nobody_answers_one_request_at_a_time_finds_out(void **state) {
 	add_run("first", 1);
 	struct forward_view view;
 	TURN_UNTIL(forward_look(w.forward, "first", 0, &view) && view.state == FORWARD_WAITING);
-	for (int i = 0; i < 20; i++) {
-		char id[16];
-		snprintf(id, sizeof id, "r%d", i);
-		add_run(id, 1);
-	}
+	add_runs(20, 1);
 	TURN_UNTIL(w.server.n_requests == 2);
 	for (int i = 0; i < 2000; i++) {
 		uv_run(&w.loop, UV_RUN_NOWAIT);
@@ -487,11 +484,7 @@ static void what_is_doubted_under_way_is_looked_at_anew(void **state) {
 	(void)state;
 	server_says_yes();
 	open_forward("key", 1000);
-	for (int i = 0; i < 20; i++) {
-		char id[16];
-		snprintf(id, sizeof id, "r%d", i);
-		add_run(id, 200);
-	}
+	add_runs(20, 200);
 	TURN_UNTIL(w.server.n_requests > 3);
 	forward_doubt_all(w.forward);
 	TURN_UNTIL(all_completed());
@@ -502,11 +495,7 @@ static void lines_are_fetched_only_when_they_can_be_sent(void **state) {
 	static const struct web_answer silence = {.bytes = NULL};
 	server_says_yes();
 	open_forward("key", 1000);
-	for (int i = 0; i < 30; i++) {
-		char id[16];
-		snprintf(id, sizeof id, "r%d", i);
-		add_run(id, 1000);
-	}
+	add_runs(30, 1000);
 	TURN_UNTIL(w.server.n_requests > 40);
 	web_server_script(&w.server, &silence, 1);
 	for (int i = 0; i < 3000; i++) {

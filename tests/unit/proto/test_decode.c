@@ -318,6 +318,12 @@ static void a_question_with_a_wrong_argument_is_refused_and_no_key_repeated(void
 			"wandb_key holds a control character; expected UTF-8 without control "
 			"characters",
 			2, 0},
+		{"[20, 1, \"sync\", {\"wandb_base_url\": \"\"}]",
+			"wandb_base_url has 0 bytes; expected 1 to 4096", 2, 0},
+		{"[20, 1, \"sync\", {\"wandb_base_url\": \"https://w\\n\"}]",
+			"wandb_base_url holds a control character; expected UTF-8 without control "
+			"characters",
+			2, 0},
 		{"[20, 1, \"sync\", {\"take_over\": 1}]",
 			"take_over is an integer; expected a bool", 2, 0},
 	};

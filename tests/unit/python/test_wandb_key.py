@@ -135,6 +135,9 @@ class HandOverTest(KeyTest):
         self.assertEqual((self.handed_over(log_to_wandb=True, wandb_key="given")[0], self.base_url), (b"given", None))
         with mock.patch.dict(os.environ, WANDB_BASE_URL="https://wandb.lab\n", WANDB_API_KEY="k"):
             self.assertEqual((self.handed_over(log_to_wandb=True)[0], self.base_url), (None, None))
+            os.environ["SAE_METRICS_STRICT"] = "1"
+            with self.assertRaisesRegex(sae_metrics.Error, r"no key was found \(the base URL is no address\)"):
+                self.handed_over(log_to_wandb=True, wandb_key=True)
 
     def test_no_key_is_handed_over_when_its_user_says_so(self):
         self.assertEqual(self.handed_over(log_to_wandb=True, wandb_key=False), (None, 0))
