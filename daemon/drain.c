@@ -130,7 +130,7 @@ static void add_one(void *user, const char *run_id) {
 	}
 	if (wanted) {
 		forward_add(d->forward, run_id);
-		/* Whoever sends a file sends it to his account, also what went to another one's before. */
+		/* Also for a run whose own key is gone: there is no other, and nobody else to ask. */
 		const char *key = o->forward->key;
 		if (key != NULL) {
 			(void)forward_offer_key(d->forward, run_id, text_of(key, strlen(key)));
