@@ -322,7 +322,7 @@ class Sync(unittest.TestCase):
         self.assertRegex(self.sync("first", "--patience", "3", status=FAILED), "first  waiting: fault 503")
         self.wandb.clear_faults()
         self.assertRegex(self.sync("first"), "first  synced  ")
-        self.assertEqual(self.daemon.rows("SELECT completed FROM forwards_data"), [(1,)])
+        wait_until(lambda: self.daemon.rows("SELECT completed FROM forwards_data") == [(1,)], "what W&B has said to be saved")
 
     def test_a_run_that_logs_on_and_on_is_waited_for_as_far_as_it_was(self):
         self.daemon.variables["WANDB_API_KEY"] = KEY
