@@ -22,9 +22,8 @@ with sae_metrics.init(project="torch-example", profile="native", config=CONFIG) 
         mse, l1 = (out - x).pow(2).sum(1).mean(), acts.sum(1).mean()
         loss = mse + CONFIG["l1_coefficient"] * l1
 
-        on_cpu = [tensor.detach().cpu().numpy() for tensor in (acts, x, out)]  # +
-        losses = {"mse_loss": mse.item(), "l1_loss": l1.item(), "overall_loss": loss.item()}  # +
-        run.log_activations(step, *on_cpu, losses, optimizer=optimizer)  # + before the optimizer's step
+        losses = {"mse_loss": mse, "l1_loss": l1, "overall_loss": loss}  # +
+        run.log_activations(step, acts, x, out, losses, optimizer=optimizer)  # + before the optimizer's step
 
         optimizer.zero_grad()
         loss.backward()

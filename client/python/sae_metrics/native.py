@@ -25,6 +25,8 @@ from ctypes import (
     c_void_p,
 )
 
+from . import tensors
+
 LIBRARY = "libsae-metrics.so.0"
 
 QUEUED, AWAY, DROPPED, INERT, TIMEOUT, REFUSED = range(6)
@@ -240,6 +242,8 @@ def lend(counts, what, thing, length):
     Buffers of a common type (numpy arrays, array.array, bytearray, ...) are lent where they lie; anything else is
     copied into one. Returns what must be kept alive for as long as `counts` is used.
     """
+    if tensors.is_tensor(thing):
+        return _lend_tensor(counts, what, thing, length)
     try:
         view = memoryview(thing)
     except (TypeError, ValueError, BufferError):
@@ -264,6 +268,33 @@ def lend(counts, what, thing, length):
     memory = (c_char * view.nbytes).from_buffer_copy(view)
     counts.data = addressof(memory)
     return memory
+
+
+_DTYPES = {
+    "uint8": _U8,
+    "uint16": _U16,
+    "uint32": _U32,
+    "uint64": _U64,
+    "int32": _I32,
+    "int64": _I64,
+    "float32": _F32,
+    "float64": _F64,
+    "bool": _BOOL,
+}
+
+
+def _lend_tensor(counts, what, tensor, length):
+    try:
+        tensor = tensors.on_host(tensor)
+    except TypeError as problem:
+        raise TypeError("%s: %s" % (what, problem)) from None
+    if tuple(tensor.shape) != (length,):
+        shape = "x".join(map(str, tensor.shape))
+        raise ValueError("%s: expected a count for each of d_sae = %d features, got shape %s" % (what, length, shape))
+    counts.type = _DTYPES[str(tensor.dtype).rpartition(".")[2]]
+    counts.n_entries = length
+    counts.data = tensor.data_ptr()
+    return tensor
 
 
 def _array_of(thing, what):

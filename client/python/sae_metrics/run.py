@@ -2,6 +2,7 @@
 
 import collections
 import ctypes
+import functools
 import operator
 import os
 import random
@@ -9,11 +10,12 @@ import string
 import threading
 import time
 import weakref
-from array import array
 
-from . import native, values
+from . import native, tensors, values
 from .errors import complain, is_quiet, is_strict, say
+from .in_flight import InFlight
 from .options import KNOWN_SCALARS
+from .step_call import StepCall
 
 ANSWER_WAIT_S = 2.0  # for a daemon's first words about a run that may exist already
 STATES = (None, "finished", "failed", "preempted", "stopped")
@@ -55,10 +57,12 @@ class Run:
         self._said = set()
         self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
         self._seconds = 0.0
+        self._in_flight = None  # made for the first tensor of a device
         _runs.add(self)
         if library is not None:
             self._take_over()
-            self._prepare()
+            self._step_call = StepCall(library, self._settings)
+            self._log = library.log_waiting if self._settings.when_full == native.WAIT else library.log
             self._open()
             _unfinished[self._key] = self
 
@@ -69,23 +73,6 @@ class Run:
         if before is not None and before._handle is not None:
             say("run %s was begun before in this process: that one is finished first" % self._id)
             before.finish()
-
-    def _prepare(self):
-        """The C structures of a log call, made once."""
-        names = self._settings.scalars
-        self._positions = {name: position for position, name in enumerate(names)}
-        self._n_scalars = len(names)
-        self._numbers, self._has, self._none = (
-            array("d", bytes(8 * len(names))),
-            bytearray(len(names)),
-            bytes(len(names)),
-        )
-        self._numbers_at, self._has_at = _address(self._numbers), _address(self._has)
-        self._fired, self._positive = native.Counts(), native.Counts()
-        self._fired_at, self._positive_at = ctypes.addressof(self._fired), ctypes.addressof(self._positive)
-        waits = self._settings.when_full == native.WAIT
-        self._log_step = self._library.log_step_waiting if waits else self._library.log_step
-        self._log = self._library.log_waiting if waits else self._library.log
 
     def _open(self):
         options, _keep = self._settings.as_options()
@@ -157,9 +144,9 @@ class Run:
         """One training step: how often each feature fired, and the step's numbers.
 
         step      the trainer's own, from 0
-        fired     [d_sae], on how many of the batch's rows (tokens) each feature was nonzero: numpy array of any
-                  integer, float or bool type, anything with the buffer protocol, or a list. Contiguous ones are not
-                  copied on the way
+        fired     [d_sae], on how many of the batch's rows (tokens) each feature was nonzero: tensor on any device or
+                  numpy array, of any integer, float or bool type, anything with the buffer protocol, or a list.
+                  Contiguous ones in the host's memory are not copied on the way
         n_rows    rows in this batch; default train_batch_size
         positive  [d_sae], on how many rows each feature was above 0, where activations can be negative
         scalars   any number by name. These have a meaning (and are computed from the sums where not given):
@@ -169,57 +156,73 @@ class Run:
                   ev_mean, ev_m2, lp_sum, aux_sum, n_nan_acts. NaN and infinities are values; None is "not given".
                   What is given wins, and is held against what the counts and sums say: a mse_loss of another
                   definition than the profile's shows as an alert. Names given to ``init(scalars=[...])`` are kept
-                  with every step; any other name goes the way of ``log({name: number}, step)``.
+                  with every step; any other name goes the way of ``log({name: number}, step)``. Tensors of one number are
+                  numbers.
+
+        Tensors of a GPU are copied on its own stream, and the step is pushed by a later call that finds them arrived: nobody
+        waits, however far the host is ahead (beyond 64 steps, or 64 MiB, for the oldest). `flush`, `finish`, `state_dict`
+        and the end of the process wait for all of them.
         """
         if self._handle is None:
             return self._unheard()
-        begun = time.perf_counter()
         self._unstepped = None
         step = _check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
         n_rows = _check_n_rows(n_rows)
-        further = None
+        device = tensors.find_device((fired, positive, *scalars.values()))
+        if device is not None or self._in_flight:
+            return self._push_later(device, step, n_rows, fired, positive, scalars)
+        return self._push(step, n_rows, fired, positive, scalars)
+
+    def _push(self, step, n_rows, fired, positive, scalars):
+        begun = time.perf_counter()
         with self._lock:
             if self._handle is None:
-                return None
-            keep = self._lend(fired, positive)
-            has, numbers, positions = self._has, self._numbers, self._positions
-            has[:] = self._none
-            for name, value in scalars.items():
-                if value is None:
-                    continue
-                position = positions.get(name)
-                if position is None:
-                    further = further or {}
-                    further[name] = value
-                    continue
-                try:
-                    numbers[position] = value
-                except TypeError:
-                    raise TypeError("log_step: %s: expected a number, got %s" % (name, type(value).__name__)) from None
-                except OverflowError:
-                    raise ValueError("log_step: %s: expected a number that a float can hold" % name) from None
-                has[position] = 1
-            result = self._log_step(
-                self._handle,
-                step,
-                n_rows,
-                None if fired is None else self._fired_at,
-                None if positive is None else self._positive_at,
-                self._numbers_at,
-                self._has_at,
-                self._n_scalars,
-            )
-            del keep
+                return
+            result, further = self._step_call.push(self._handle, step, n_rows, fired, positive, scalars)
             if result < 0:
                 self._library.skip(self._handle, step)
             self._seconds += time.perf_counter() - begun
         if result > native.AWAY or result < 0:
             self._trouble(result, "step %d" % step)
         if further:
-            self.log(further, step)
-        return None
+            self._log_encoded(values.to_native(values.flatten(further)), step)
+
+    def _push_later(self, device, step, n_rows, fired, positive, scalars):
+        """Some of the numbers come from a device, or those of a step before do: it is pushed in its turn."""
+        in_flight = self._flight_on(device)
+        if in_flight.is_capturing():
+            return
+        for what, counts in (("fired", fired), ("positive", positive)):
+            if counts is not None:
+                self._step_call.check_counts(what, len(counts))
+        try:
+            in_flight.log_step(fired, positive, scalars, functools.partial(self._push, step, n_rows))
+        except RuntimeError as problem:  # the device's: it has no memory, or is lost
+            in_flight.call(functools.partial(self._skip, step))
+            complain("run %s: step %d was not taken: %s" % (self._id, step, problem))
+
+    def _flight_on(self, device):
+        if self._in_flight is None:
+            self._in_flight = InFlight(device, self._id)
+        return self._in_flight
+
+    def _in_turn(self, function):
+        """Calls it behind the steps that are on their way: at once where there are none."""
+        if self._in_flight:
+            self._in_flight.call(function)
+        else:
+            function()
+
+    def _drain(self, timeout):
+        """Waits for the steps that are on their way. What is left of the time."""
+        if not self._in_flight:
+            return timeout
+        begun = time.monotonic()
+        if not self._in_flight.drain(timeout):
+            complain("run %s: %d steps had not come from the device after %g s" % (self._id, len(self._in_flight), timeout))
+        return max(0.0, timeout - (time.monotonic() - begun))
 
     def log_activations(
         self,
@@ -236,9 +239,10 @@ class Run:
         target=None,
         **scalars,
     ):
-        """One training step from what the trainer holds; the counts and sums are taken here, with numpy.
+        """One training step from what the trainer holds. The counts and sums are taken where it lies: of tensors with PyTorch
+        on their device, without waiting for it; of anything else with numpy.
 
-        feature_acts     [rows, d_sae] after the activation function; more leading axes are rows too
+        feature_acts     [rows, d_sae] after the activation function; more leading axes are rows too. Sparse COO tensors do
         sae_in, sae_out  [rows, d_in], both or neither
         target           [rows, d_out]: what a transcoder's sae_out is to equal, instead of sae_in
         losses           dict of the trainer's own: mse_loss, l1_loss, overall_loss, ghost_grad_loss, ...
@@ -248,15 +252,15 @@ class Run:
 
         Call it before the optimizer's step and the scheduler's, so that lr is the one this step uses.
         """
-        statistics = self._statistics()
+        statistics = self._statistics(feature_acts)
         if statistics is None:
             return None
         acts = statistics.rows_of(feature_acts, "feature_acts")
         fired, positive, n_nan = statistics.count_fired(acts, self._workspace)
-        sums = {"n_nan_acts": n_nan} if n_nan else {}
+        sums = _noted(n_nan)
         if "l1_loss" not in (losses or ()) and "l1_loss" not in scalars:
             sums["lp_sum"] = statistics.lp_sum(acts, self._lp_norm(lp_norm), self._workspace)
-        self._add_reconstruction(sums, len(acts), sae_in, sae_out, target)
+        sums.update(_reconstruction(statistics, len(acts), sae_in, sae_out, target))
         self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
         return self.log_step(step, fired=fired, n_rows=len(acts), positive=positive, **sums)
 
@@ -282,15 +286,15 @@ class Run:
 
         The rest as in `log_activations`. l1_loss is 0 unless given, as ViT-Prisma logs it for top-k.
         """
-        statistics = self._statistics()
+        statistics = self._statistics(indices)
         if statistics is None:
             return None
         indices = statistics.rows_of(indices, "indices")
-        fired, positive, n_nan = statistics.count_topk(indices, values, self._d_sae("indices"))
-        sums = {"n_nan_acts": n_nan} if n_nan else {}
+        fired, positive, n_nan = statistics.count_topk(indices, values, self._step_call.check_counts("indices"))
+        sums = _noted(n_nan)
         if self._settings.profile in (None, "prisma"):
             sums["l1_loss"] = 0.0
-        self._add_reconstruction(sums, len(indices), sae_in, sae_out, target)
+        sums.update(_reconstruction(statistics, len(indices), sae_in, sae_out, target))
         self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
         return self.log_step(step, fired=fired, n_rows=len(indices), positive=positive, **sums)
 
@@ -305,16 +309,25 @@ class Run:
         if self._handle is None:
             return self._unheard()
         pairs = values.flatten(values_by_name)
-        array, keep = values.to_native(pairs)
-        at = native.NO_STEP if step is None else _check_step(step)
+        step = None if step is None else _check_step(step)
         if step is None:
             self._note_unstepped(pairs)
+        device = tensors.find_device(value for _, value in pairs)
+        if device is None:
+            encoded = values.to_native(pairs)
+            self._in_turn(lambda: self._log_encoded(encoded, step))
+        elif not self._flight_on(device).is_capturing():
+            values.to_native([(name, 0 if tensors.is_tensor(value) else value) for name, value in pairs])  # refused now or never
+            self._in_flight.log(pairs, lambda arrived: self._log_encoded(values.to_native(arrived), step))
+        return None
+
+    def _log_encoded(self, encoded, step):
+        array, _keep = encoded
+        at = native.NO_STEP if step is None else step
         for first in range(0, len(array), native.LOG_ENTRIES_MAX):
             count = min(native.LOG_ENTRIES_MAX, len(array) - first)
             part = ctypes.cast(ctypes.byref(array, first * ctypes.sizeof(native.Value)), ctypes.POINTER(native.Value))
             self._call("log", self._log, at, part, count)
-        del keep
-        return None
 
     def event(self, kind, text="", step=None):
         """Notes that something happened, e.g. ``run.event("resample", "312 features", step)``."""
@@ -331,10 +344,13 @@ class Run:
         if self._handle is None:
             return self._unheard()
         step = _check_step(step)
+        self._in_turn(lambda: self._skip(step))
+        return None
+
+    def _skip(self, step):
         with self._lock:
             if self._handle is not None:
                 self._library.skip(self._handle, step)
-        return None
 
     # ---- the trainer's checkpoint ----
 
@@ -346,6 +362,7 @@ class Run:
         that goes on from it is marked resumed.
         """
         result = {"run": self._id, "step": None, "state": None}
+        timeout = self._drain(timeout)
         with self._waiting:
             handle = self._handle
             if handle is None:
@@ -427,6 +444,7 @@ class Run:
         """Waits until everything logged so far is on the daemon's disk, or `timeout` seconds. True when it is.
 
         While no daemon was ever met and none is there, nobody is waited for: False at once."""
+        timeout = self._drain(timeout)
         with self._waiting:
             if self._handle is None:
                 self._unheard()
@@ -446,6 +464,7 @@ class Run:
         if state not in STATES:
             raise ValueError("finish: state: expected one of %s, got %r" % (", ".join(map(str, STATES[1:])), state))
         exit_code = operator.index(exit_code)
+        timeout = self._drain(timeout)
         with self._waiting:
             with self._lock:
                 handle, self._handle = self._handle, None
@@ -502,7 +521,8 @@ class Run:
     def _call_text(self, what, function, *arguments):
         if self._handle is None:
             return self._unheard()
-        return self._call(what, getattr(self._library, function), *arguments)
+        self._in_turn(lambda: self._call(what, getattr(self._library, function), *arguments))
+        return None
 
     def _unheard(self):
         """A call on an inert handle: nothing, except where a test asked to know of a finished run's."""
@@ -539,30 +559,18 @@ class Run:
         else:
             before |= names
 
-    def _lend(self, fired, positive):
-        if fired is None:
-            if positive is not None:
-                raise ValueError("log_step: positive counts without fired")
-            return None
-        length = self._d_sae("fired")
-        keep = native.lend(self._fired, "fired", fired, length)
-        if positive is None:
-            return keep
-        return keep, native.lend(self._positive, "positive", positive, length)
-
-    def _d_sae(self, what):
-        if self._settings.d_sae is None:
-            raise ValueError("%s: init was not told d_sae, the number of features" % what)
-        return self._settings.d_sae
-
-    def _statistics(self):
-        """The numpy half, loaded when first needed; None when inert."""
+    def _statistics(self, array):
+        """What takes the sums of such arrays, loaded when first needed; None when inert."""
         if self._handle is None:
             return self._unheard()
+        if tensors.is_tensor(array):
+            from . import tensor_statistics
+
+            return tensor_statistics
         try:
             from . import statistics
         except ImportError:
-            return complain("log_activations and log_topk need numpy")
+            return complain("log_activations and log_topk need numpy, or tensors of PyTorch")
         if self._workspace is None:
             self._workspace = statistics.Workspace()
         return statistics
@@ -571,19 +579,6 @@ class Run:
         if given is not None:
             return given
         return 1 if self._settings.lp_norm is None else self._settings.lp_norm
-
-    def _add_reconstruction(self, sums, n_rows, sae_in, sae_out, target):
-        from . import statistics
-
-        goal = sae_in if target is None else target
-        if goal is None and sae_out is None:
-            return
-        if goal is None or sae_out is None:
-            raise ValueError("sae_in (or target) and sae_out go together")
-        goal, out = statistics.rows_of(goal, "sae_in"), statistics.rows_of(sae_out, "sae_out")
-        if len(goal) != n_rows:
-            raise ValueError("sae_in has %d rows, the activations have %d" % (len(goal), n_rows))
-        sums.update(statistics.measure_reconstruction(goal, out))
 
     def _add_given(self, sums, losses, optimizer, lr, l1_coefficient, scalars):
         """What is given wins over what was computed."""
@@ -613,7 +608,7 @@ def finish_all(runs, exit_code, state, timeout):
 def _make_inert_after_fork():
     """In a child: a thread of the parent may have held any of the locks when it was forked, so there are new ones."""
     for run in _runs:
-        run._handle = None
+        run._handle = run._in_flight = None
         run._lock, run._waiting = threading.Lock(), threading.Lock()
 
 
@@ -652,8 +647,22 @@ def _encode(text, what):
     return text.encode("utf-8", "replace").replace(b"\0", b"")
 
 
-def _address(buffer):
-    return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+def _noted(n_nan):
+    """That some activations were NaN, where they were or may have been."""
+    return {"n_nan_acts": n_nan} if tensors.is_tensor(n_nan) or n_nan else {}
+
+
+def _reconstruction(statistics, n_rows, sae_in, sae_out, target):
+    """The sums of sae_in (or the target instead) and sae_out, where they are given."""
+    goal = sae_in if target is None else target
+    if goal is None and sae_out is None:
+        return {}
+    if goal is None or sae_out is None:
+        raise ValueError("sae_in (or target) and sae_out go together")
+    goal, out = statistics.rows_of(goal, "sae_in"), statistics.rows_of(sae_out, "sae_out")
+    if len(goal) != n_rows:
+        raise ValueError("sae_in has %d rows, the activations have %d" % (len(goal), n_rows))
+    return statistics.measure_reconstruction(goal, out)
 
 
 def _milliseconds(timeout):

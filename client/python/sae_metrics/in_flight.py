@@ -1,0 +1,107 @@
+"""What a run was given as tensors of a device, on its way to the host: see ring.py."""
+
+import atexit
+import os
+import weakref
+
+from . import tensors
+from .errors import say
+from .ring import Ring
+
+EXIT_BUDGET_S = 2.0  # for what is on its way when the process ends, of all runs together
+
+
+class InFlight:
+    """Takes a run's calls in their order while some of them wait for a device. True while there are such."""
+
+    def __init__(self, device, run):
+        self._device = device
+        self._run = run
+        self._ring = Ring(device)
+        self._said = False
+        _all.add(self)
+
+    def __len__(self):
+        return len(self._ring)
+
+    def is_capturing(self):
+        """Whether a graph is being captured, when nothing is done and nothing may be asked. Says so once."""
+        if not self._device.is_capturing():
+            return False
+        if not self._said:
+            self._said = True
+            say("run %s: a log call while a CUDA graph is captured logs nothing: log after each replay" % self._run)
+        return True
+
+    def log_step(self, fired, positive, scalars, push):
+        """Calls push(fired, positive, scalars) with everything on the host, later."""
+        import torch
+
+        with torch.no_grad():
+            counts = [self._counts(torch, counts) for counts in (fired, positive) if counts is not None]
+            given, names, stacks = self._stack(torch, scalars)
+
+        def deliver(arrays):
+            fired, positive = (arrays[: len(counts)] + [None, None])[:2]
+            numbers = [number for array in arrays[len(counts) :] for number in array.tolist()]
+            if positive is not None and torch.equal(fired, positive):
+                positive = None
+            push(fired, positive, {**given, **dict(zip(names, numbers))})
+
+        self._ring.put(counts + stacks, deliver)
+
+    def log(self, pairs, log):
+        """Calls log(pairs) with numbers for tensors, later."""
+        import torch
+
+        with torch.no_grad():
+            given, names, stacks = self._stack(torch, dict(pairs))
+
+        def deliver(arrays):
+            numbers = dict(zip(names, [number for array in arrays for number in array.tolist()]))
+            log([(name, numbers[name] if name in numbers else given[name]) for name in dict(pairs)])
+
+        self._ring.put(stacks, deliver)
+
+    def call(self, function):
+        """Calls it in its turn."""
+        self._ring.call(function)
+
+    def drain(self, timeout_s):
+        """Whether everything was handed over in that time."""
+        return self._ring.drain(timeout_s)
+
+    def _counts(self, torch, counts):
+        if not tensors.is_tensor(counts):
+            return torch.as_tensor(counts)
+        counts = tensors.plain(counts)
+        # No wider than it must be: this is what travels. What does not fit is no count, and is refused as one.
+        return counts.clamp(-1, 2**31 - 1).int() if counts.dtype is torch.int64 else counts.contiguous()
+
+    def _stack(self, torch, scalars):
+        """(numbers already here by name, names, stacks of numbers of one type in their order)."""
+        given, by_type = {}, {}
+        for name, value in scalars.items():
+            if not tensors.is_tensor(value):
+                given[name] = value
+            elif tensors.device_of(value) is None:
+                given[name] = tensors.number(value)  # the trainer may change it before its turn comes
+            elif value.numel() != 1:
+                raise ValueError("%s: expected a number, got a tensor of shape %s" % (name, tuple(value.shape)))
+            else:
+                by_type.setdefault((value.dtype, value.device), []).append((name, tensors.plain(value).reshape(())))
+        names = [name for part in by_type.values() for name, _ in part]
+        return given, names, [torch.stack([value for _, value in part]) for part in by_type.values()]
+
+
+_all = weakref.WeakSet()
+_pid = os.getpid()
+
+
+def _drain_at_exit():
+    if os.getpid() == _pid:
+        for flight in list(_all):
+            flight.drain(EXIT_BUDGET_S / len(_all))
+
+
+atexit.register(_drain_at_exit)

@@ -1,0 +1,113 @@
+"""Steps whose numbers are still on their way from a device.
+
+A trainer that hands in tensors of a GPU must not wait for them: it may be dozens of steps ahead of the device, and that is
+what keeps the device busy. So the numbers are copied, on the device's own stream, into a slot of pinned memory, and the
+step is pushed by a later call, once an event says that the copy is done. When all slots are on their way the oldest is
+waited for: that is many steps ago, and the device has the others to go on with. No step is left out.
+"""
+
+import collections
+import threading
+import time
+
+SLOTS_MAX = 64  # steps a host may be ahead of its device
+SLOTS_MIN = 4
+BYTES_MAX = 64 << 20  # of pinned memory, which the system cannot page out; SLOTS_MIN slots are had in any case
+ALIGNMENT = 16
+POLL_S = 0.0002
+
+
+class Ring:
+    """Hands over in order: arrays once they have arrived (`put`), and calls behind them (`call`). What is to be done with
+    them is a function, called by whichever later call finds them arrived. Any thread may call."""
+
+    def __init__(self, device):
+        self._device = device
+        self._lock = threading.RLock()
+        self._free = []
+        self._on_the_way = collections.deque()  # (event or None, slot, arrays, function)
+        self._n_slots = 0
+
+    def __len__(self):
+        return len(self._on_the_way)
+
+    def put(self, tensors, function):
+        """Calls function(tensors on the host) once they are there. The host's memory is lent for that call alone."""
+        with self._lock:
+            self.collect()
+            n_bytes = sum(_aligned(tensor.numel() * tensor.element_size()) for tensor in tensors)
+            slot = self._take_slot(n_bytes)
+            arrays, offset = [], 0
+            for tensor in tensors:
+                end = offset + tensor.numel() * tensor.element_size()
+                array = slot[offset:end].view(tensor.dtype).view(tensor.shape)
+                self._device.copy(array, tensor)
+                arrays.append(array)
+                offset = _aligned(end)
+            self._on_the_way.append((self._device.record(), slot, arrays, function))
+
+    def call(self, function):
+        """Calls it once everything before it has been handed over."""
+        with self._lock:
+            self.collect()
+            if self._on_the_way:
+                self._on_the_way.append((None, None, None, function))
+            else:
+                function()
+
+    def collect(self):
+        """Hands over what has arrived. Asks the device, and waits for nothing."""
+        with self._lock:
+            while self._on_the_way and _has_arrived(self._on_the_way[0][0]):
+                self._hand_over()
+
+    def drain(self, timeout_s):
+        """Hands over everything, if it arrives within so many seconds. Whether it did."""
+        deadline = time.monotonic() + timeout_s
+        if not self._lock.acquire(timeout=max(0.0, timeout_s)):
+            return False
+        try:
+            while self._on_the_way:
+                self.collect()
+                if self._on_the_way:
+                    if time.monotonic() >= deadline:
+                        return False
+                    time.sleep(POLL_S)
+            return True
+        finally:
+            self._lock.release()
+
+    def _hand_over(self):
+        event, slot, arrays, function = self._on_the_way.popleft()
+        try:
+            function() if event is None else function(arrays)
+        finally:
+            if slot is not None:
+                self._free.append(slot)
+
+    def _take_slot(self, n_bytes):
+        if not self._free and self._n_slots >= self._slots_max(n_bytes):
+            self._wait_for_the_oldest()
+        if not self._free:
+            self._n_slots += 1
+            return self._device.reserve(n_bytes)
+        slot = self._free.pop()
+        return slot if slot.numel() >= n_bytes else self._device.reserve(n_bytes)
+
+    def _slots_max(self, n_bytes):
+        return max(SLOTS_MIN, min(SLOTS_MAX, BYTES_MAX // max(1, n_bytes)))
+
+    def _wait_for_the_oldest(self):
+        while not self._free:
+            event = self._on_the_way[0][0]
+            if event is not None:
+                event.synchronize()
+            self._hand_over()
+
+
+def _has_arrived(event):
+    return event is None or event.query()
+
+
+def _aligned(n_bytes):
+    return -(-n_bytes // ALIGNMENT) * ALIGNMENT

@@ -1,0 +1,67 @@
+"""PyTorch's tensors, without importing PyTorch: it is loaded already where somebody hands one in."""
+
+import sys
+
+# By device type, what carries tensors of such a device to the host without waiting (see device.py). Tensors of a type that
+# is not listed are read where they are; on the host that is free, on any other device it waits.
+DEVICES = {}
+
+_module = None
+
+
+def is_tensor(thing):
+    torch = sys.modules.get("torch")
+    tensor = getattr(torch, "Tensor", None)  # None while torch itself is being imported
+    return tensor is not None and isinstance(thing, tensor)
+
+
+def device_of(tensor):
+    """How to carry this tensor without waiting; None for one to be read where it is."""
+    if not DEVICES:
+        _fill_devices()
+    kind = DEVICES.get(tensor.device.type)
+    return None if kind is None else kind.of(tensor.device)
+
+
+def _fill_devices():
+    from . import device
+
+    DEVICES.update(device.KINDS)
+
+
+def find_device(things):
+    """That of the first tensor among `things` that is on one, or None."""
+    if "torch" not in sys.modules:
+        return None
+    for thing in things:
+        if is_tensor(thing):
+            device = device_of(thing)
+            if device is not None:
+                return device
+    return None
+
+
+def plain(tensor):
+    """Without its history, and dense."""
+    tensor = tensor.detach()
+    return tensor if tensor.layout is sys.modules["torch"].strided else tensor.to_dense()
+
+
+def number(tensor):
+    """Of a tensor of one number; ValueError for any other."""
+    if tensor.numel() != 1:
+        raise ValueError("expected a number, got a tensor of shape %s" % (tuple(tensor.shape),))
+    return tensor.detach().item()
+
+
+def on_host(tensor):
+    """A contiguous tensor on the host of a type that C knows."""
+    torch = sys.modules["torch"]
+    tensor = plain(tensor)
+    if tensor.is_complex():
+        raise TypeError("expected numbers, got a tensor of %s" % tensor.dtype)
+    if tensor.dtype in (torch.float16, torch.bfloat16):
+        tensor = tensor.float()
+    elif tensor.dtype in (torch.int8, torch.int16):
+        tensor = tensor.int()
+    return tensor.cpu().contiguous()
