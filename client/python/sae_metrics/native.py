@@ -157,6 +157,8 @@ _FUNCTIONS = {
     "saem_event": (False, [_RUN, c_int64, c_char_p, c_char_p]),
     "saem_mark": (False, [_RUN, c_uint32, c_char_p]),
     "saem_skip": (False, [_RUN, c_uint32]),
+    "saem_update": (False, [_RUN, c_char_p, c_char_p, c_char_p, c_char_p]),
+    "saem_update_tags": (False, [_RUN, POINTER(c_char_p)]),
     "saem_flush": (True, [_RUN, c_uint32]),
     "saem_state": (True, [_RUN, c_uint32, POINTER(c_void_p), POINTER(c_size_t), POINTER(c_int64)]),
     "saem_free": (False, [c_void_p]),

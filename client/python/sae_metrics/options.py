@@ -122,7 +122,7 @@ class Settings:
         for option in OPTIONS:
             value = given.pop(option.name)
             setattr(self, option.name, option.find(self.config) if value is None else option.check(value))
-        self.tags = _check_tags(given.pop("tags"))
+        self.tags = check_tags(given.pop("tags"))
         self.thresholds = _check_thresholds(given.pop("thresholds"))
         self.scalars = _check_scalars(given.pop("scalars"))
         self.when_full, self.when_full_wait_ms = _check_when_full(given.pop("when_full"))
@@ -181,7 +181,7 @@ class Settings:
         return options, (names, tags, thresholds)
 
 
-def _check_tags(tags):
+def check_tags(tags):
     if isinstance(tags, str):
         tags = [tags]
     tags = list(tags or ())
@@ -239,15 +239,23 @@ def attribute_of(config, name):
         return None
 
 
-def config_json(config):
-    """The config as a JSON object, or None. What JSON has no word for is kept as text."""
+def plain_config(config, what="config"):
+    """The config as a dict of what JSON has words for, or None. What it has none for is kept as text."""
     if config is None:
         return None
     plain = _plain(config, CONFIG_DEPTH_MAX)
     if not isinstance(plain, dict):
         raise TypeError(
-            "config: expected a dict, a dataclass or an object with attributes, got %s" % type(config).__name__
+            "%s: expected a dict, a dataclass or an object with attributes, got %s" % (what, type(config).__name__)
         )
+    return plain
+
+
+def config_json(config, what="config"):
+    """The config as a JSON object, as much of it as the wire takes, or None."""
+    plain = plain_config(config, what)
+    if plain is None:
+        return None
     text = json.dumps(plain).encode()
     if len(text) <= CONFIG_BYTES_MAX:
         return text

@@ -14,7 +14,7 @@ import weakref
 from . import native, tensors, values
 from .errors import complain, is_quiet, is_strict, say
 from .in_flight import InFlight
-from .options import KNOWN_SCALARS
+from .options import KNOWN_SCALARS, check_tags, config_json
 from .step_call import StepCall
 
 ANSWER_WAIT_S = 2.0  # for a daemon's first words about a run that may exist already
@@ -351,6 +351,28 @@ class Run:
         with self._lock:
             if self._handle is not None:
                 self._library.skip(self._handle, step)
+
+    def update(self, name=None, notes=None, tags=None, config=None, summary=None):
+        """Changes what the run is called, and what it says of itself. What is not given stays as it is.
+
+        tags and config (a dict, a dataclass or an object) take the place of those before; summary, a dict, is laid over
+        the run's own, key by key. `config` is still what ``init`` was given.
+        """
+        if self._handle is None:
+            return self._unheard()
+        texts = [
+            None if text is None else _encode(text, "update: " + what)
+            for what, text in (("name", name), ("notes", notes))
+        ]
+        texts += [config_json(config), config_json(summary, "summary")]
+        tags = None if tags is None else native.text_list(check_tags(tags))
+        if any(text is not None for text in texts):
+            self._call("update", self._library.update, *texts)
+        if tags is not None:
+            self._call("update of the tags", self._library.update_tags, tags)
+        if name is not None:
+            self._name = name or self._id
+        return None
 
     # ---- the trainer's checkpoint ----
 

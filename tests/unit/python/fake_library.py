@@ -1,6 +1,7 @@
 """A library that notes what it was asked: `calls` is a list of (function, arguments) in plain Python."""
 
 import ctypes
+import json
 
 from sae_metrics import native
 
@@ -78,6 +79,12 @@ class FakeLibrary:
 
     def mark(self, _run, step, text):
         return self._note("mark", step, text)
+
+    def update(self, _run, name, notes, config, summary):
+        return self._note("update", name, notes, config and json.loads(config), summary and json.loads(summary))
+
+    def update_tags(self, _run, tags):
+        return self._note("update_tags", _texts(tags))
 
     def skip(self, _run, step):
         return self._note("skip", step)
