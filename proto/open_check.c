@@ -55,12 +55,13 @@ static bool check_scalars(const struct msg_open *m, struct decode_error *err) {
 
 bool open_check(const struct msg_open *m, struct decode_error *err) {
 	static const char *const resumes[] = {"never", "allow", "must", NULL};
-	static const char *const profiles[] = {"prisma", "saelens", "native", NULL};
+	static const char *const profiles[] = {
+		"prisma", "saelens", "saelens-legacy", "native", NULL};
 
 	return check_run(m->run, err) &&
 	       decode_choice(err, REFUSE_BAD_FIELD, "resume", m->resume, resumes,
 		       "never, allow or must") &&
 	       decode_choice(err, REFUSE_BAD_FIELD, "profile", m->profile, profiles,
-		       "prisma, saelens or native") &&
+		       "prisma, saelens, saelens-legacy or native") &&
 	       check_ranks(m, err) && check_scalars(m, err);
 }

@@ -71,7 +71,7 @@ enum window_flaw {
 
 struct change_window {
 	uint32_t attempt;
-	uint32_t window; /* ordinal within the attempt's numbering: (step_close + 1) / W - 1 */
+	uint32_t window; /* ordinal within the attempt's numbering: (boundary + 1) / W - 1 */
 	uint32_t step_first, step_last; /* steps folded into it */
 	uint32_t step_close;            /* the step whose row it is */
 	double time;

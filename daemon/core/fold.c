@@ -55,6 +55,12 @@ static bool window_summarise(struct run *run, struct density_summary *ret) {
 }
 
 /* Leaves the open window's row; its dead features in *ret_dead. */
+/* The step that the open window's row is logged at, once it is whole. */
+static uint32_t row_step(const struct run *run) {
+	return (uint32_t)run->position.window.boundary +
+	       (run->config.profile->row_behind_window ? 1 : 0);
+}
+
 static void window_emit(struct run *run, const struct frame_time *at, uint32_t more_flaws,
 	uint64_t through, uint32_t *ret_dead) {
 	struct window *w = &run->position.window;
@@ -72,7 +78,7 @@ static void window_emit(struct run *run, const struct frame_time *at, uint32_t m
 	row->window = window_ordinal(w);
 	row->step_first = w->step_first;
 	row->step_last = w->step_last;
-	row->step_close = (more_flaws & FLAW_PARTIAL) != 0 ? w->step_last : (uint32_t)w->boundary;
+	row->step_close = (more_flaws & FLAW_PARTIAL) != 0 ? w->step_last : row_step(run);
 	row->time = at->time;
 	row->n_steps = w->n_steps;
 	row->n_steps_expected = window_steps_expected(w);

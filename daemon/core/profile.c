@@ -21,6 +21,36 @@
 	[METRIC_LOG10_DENSITY_P90]             = "sparsity/log10_density_p90", \
 	[METRIC_LOG10_DENSITY_HISTOGRAM]       = "plots/log10_density_histogram"
 
+/* Of either age. */
+#define SAELENS_SWITCHES_AND_KEYS \
+	.window_rows_configured = true, \
+	.fires_nonzero = true, \
+	.l0_nonzero = true, \
+	.l1_with_coefficient = true, \
+	.mse_is_sum = true, \
+	.ev_is_ratio_of_means = true, \
+	.topk_has_aux = true, \
+	.keys = { \
+		[METRIC_MSE_LOSS]                      = "losses/mse_loss", \
+		[METRIC_L1_LOSS]                       = "losses/l1_loss", \
+		[METRIC_OVERALL_LOSS]                  = "losses/overall_loss", \
+		[METRIC_AUX_RECONSTRUCTION_LOSS]       = "losses/auxiliary_reconstruction_loss", \
+		[METRIC_EXPLAINED_VARIANCE]            = "metrics/explained_variance", \
+		[METRIC_EXPLAINED_VARIANCE_LEGACY]     = "metrics/explained_variance_legacy", \
+		[METRIC_EXPLAINED_VARIANCE_LEGACY_STD] = "metrics/explained_variance_legacy_std", \
+		[METRIC_L0]                            = "metrics/l0", \
+		[METRIC_MEAN_PASSES_SINCE_FIRED]       = "sparsity/mean_passes_since_fired", \
+		[METRIC_DEAD_FEATURES]                 = "sparsity/dead_features", \
+		[METRIC_CURRENT_LEARNING_RATE]         = "details/current_learning_rate", \
+		[METRIC_L1_COEFFICIENT]                = "details/l1_coefficient", \
+		[METRIC_N_TRAINING_TOKENS]             = "details/n_training_samples", \
+		[METRIC_MEAN_LOG10_FEATURE_SPARSITY]   = "metrics/mean_log10_feature_sparsity", \
+		[METRIC_BELOW_1E_5]                    = "sparsity/below_1e-5", \
+		[METRIC_BELOW_1E_6]                    = "sparsity/below_1e-6", \
+		[METRIC_LOG_FEATURE_DENSITY_HISTOGRAM] = "plots/feature_density_line_chart", \
+		OUR_KEYS, \
+	}
+
 static const struct profile profiles[] = {
 	{
 		.name = "prisma",
@@ -53,34 +83,13 @@ static const struct profile profiles[] = {
 	},
 	{
 		.name = "saelens",
+		.row_behind_window = true,
+		SAELENS_SWITCHES_AND_KEYS,
+	},
+	{
+		.name = "saelens-legacy",
 		.close_before_fold = true,
-		.window_rows_configured = true,
-		.fires_nonzero = true,
-		.l0_nonzero = true,
-		.l1_with_coefficient = true,
-		.mse_is_sum = true,
-		.ev_is_ratio_of_means = true,
-		.topk_has_aux = true,
-		.keys = {
-			[METRIC_MSE_LOSS]                      = "losses/mse_loss",
-			[METRIC_L1_LOSS]                       = "losses/l1_loss",
-			[METRIC_OVERALL_LOSS]                  = "losses/overall_loss",
-			[METRIC_AUX_RECONSTRUCTION_LOSS]       = "losses/auxiliary_reconstruction_loss",
-			[METRIC_EXPLAINED_VARIANCE]            = "metrics/explained_variance",
-			[METRIC_EXPLAINED_VARIANCE_LEGACY]     = "metrics/explained_variance_legacy",
-			[METRIC_EXPLAINED_VARIANCE_LEGACY_STD] = "metrics/explained_variance_legacy_std",
-			[METRIC_L0]                            = "metrics/l0",
-			[METRIC_MEAN_PASSES_SINCE_FIRED]       = "sparsity/mean_passes_since_fired",
-			[METRIC_DEAD_FEATURES]                 = "sparsity/dead_features",
-			[METRIC_CURRENT_LEARNING_RATE]         = "details/current_learning_rate",
-			[METRIC_L1_COEFFICIENT]                = "details/l1_coefficient",
-			[METRIC_N_TRAINING_TOKENS]             = "details/n_training_samples",
-			[METRIC_MEAN_LOG10_FEATURE_SPARSITY]   = "metrics/mean_log10_feature_sparsity",
-			[METRIC_BELOW_1E_5]                    = "sparsity/below_1e-5",
-			[METRIC_BELOW_1E_6]                    = "sparsity/below_1e-6",
-			[METRIC_LOG_FEATURE_DENSITY_HISTOGRAM] = "plots/feature_density_line_chart",
-			OUR_KEYS,
-		},
+		SAELENS_SWITCHES_AND_KEYS,
 	},
 	{
 		.name = "native",

@@ -1,5 +1,6 @@
 /* How a reference trainer orders and names what it logs: one table of switches and keys.
- * `prisma` is ViT-Prisma's VisionSAETrainer, `saelens` SAELens's SAETrainer, `native` ours:
+ * `prisma` is ViT-Prisma's VisionSAETrainer, `saelens` SAELens's SAETrainer since 6.54.4,
+ * `saelens-legacy` the same before, when its windows closed as ViT-Prisma's do, `native` ours:
  * windows of W steps each, everything counted after the step it is logged at, and one
  * meaning of "fires" (nonzero) throughout. */
 #pragma once
@@ -58,8 +59,9 @@ enum architecture {
 
 struct profile {
 	const char *name;
-	bool close_before_fold;      /* a window closes before step n is folded */
-	bool dead_before_fold;       /* dead features are counted before step n is folded */
+	bool close_before_fold; /* a window closes before step n is folded */
+	bool row_behind_window; /* … after its W steps, its row is that of the step behind them */
+	bool dead_before_fold;  /* dead features are counted before step n is folded */
 	bool tokens_before_step;     /* n_training_tokens does not include step n */
 	bool tokens_configured;      /* … and counts the configured batch, not the actual rows */
 	bool window_rows_configured; /* a window's rows are the configured batch × steps */

@@ -3,8 +3,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* Where a row stands among those of its step: the profile that closes a window before the fold logs
- * the sparsity row first. */
+/* Where a row stands among those of its step: the profile that closes a window before the step is folded
+ * logs the sparsity row first. */
 enum row_order {
 	ROW_SPARSITY_BEFORE,
 	ROW_METRICS,
@@ -132,8 +132,10 @@ static void add_fixed_histogram(struct run *run, struct line_part *part, uint32_
 static void add_sparsity(
 	struct run *run, const struct change_window *window, const struct frame_time *at) {
 	enum { N_MAX = 4 };
-	enum row_order order =
-		run->config.profile->close_before_fold ? ROW_SPARSITY_BEFORE : ROW_SPARSITY_AFTER;
+	const struct profile *profile = run->config.profile;
+	enum row_order order = profile->close_before_fold || profile->row_behind_window
+				       ? ROW_SPARSITY_BEFORE
+				       : ROW_SPARSITY_AFTER;
 	const struct density_summary *density = &window->density;
 	struct line_part *part =
 		create_part(run, LINE_SPARSITY, order, N_MAX, HISTOGRAM_ROOM(WANDB_BINS), at);

@@ -1,6 +1,6 @@
 /* The open sparsity window: which steps its counts hold, and what is wrong with them.
  *
- * A window is named by its boundary, the step n with (n + 1) % W == 0 whose row it is. Where the
+ * A window is named by its boundary, the step n with (n + 1) % W == 0; its row is that step's, or the next one's. Where the
  * profile closes before the fold, step n itself belongs to the next window, and the first one has
  * W - 1 steps. Numbers only: the counts themselves are in struct firing. */
 #pragma once

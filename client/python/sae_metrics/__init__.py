@@ -81,7 +81,8 @@ def init(
 
     profile: whose metrics, under whose names: "prisma" (ViT-Prisma, the default; its mse_loss is the mean over rows and
     columns of the squared error / the row's distance from the batch's mean), "saelens" or "native" (both: the mean over
-    rows of the squared error's sum).
+    rows of the squared error's sum). "saelens" is SAELens since 6.54.4; "saelens-legacy" the one before, whose windows
+    closed a step earlier.
     architecture *: "standard" (default), "gated" (adds the auxiliary loss), "topk", ... key_suffix: appended to keys.
     d_sae *: number of features. Needed for counts. d_in *: width of the input.
 

@@ -70,6 +70,47 @@ static void native_windows_all_have_w_steps(void **state) {
 	assert_int_equal(flaws(rig, 0) | flaws(rig, 1), 0);
 }
 
+static void saelens_logs_a_window_at_the_step_behind_it(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "saelens");
+	for (uint32_t n = 0; n < 5; n++) {
+		rig_step(rig, s, n, 2, 1, 0);
+	}
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "window "), 1);
+	assert_int_equal(number(rig, 0, "last"), 2);
+	assert_int_equal(number(rig, 0, "close"), 3);
+	assert_int_equal(number(rig, 0, "n_steps"), 3);
+	assert_int_equal(flaws(rig, 0), 0);
+	const char *line = rig_find(rig, "line attempt=1 step=3 ", 0);
+	const char *sparsity = strstr(line, "sparsity/below_1e-5="),
+		   *l0 = strstr(line, "metrics/l0=");
+	assert_true(sparsity != NULL && l0 != NULL && sparsity < l0);
+	assert_null(strstr(rig_find(rig, "line attempt=1 step=1 ", 0), "sparsity/below_1e-5="));
+
+	/* The last one has its row without a step behind it. */
+	rig_step(rig, s, 5, 2, 1, 0);
+	finish(rig, s);
+	rig_commit(rig);
+	assert_int_equal(number(rig, 1, "close"), 6);
+	assert_non_null(strstr(rig_find(rig, "line attempt=1 step=6 ", 0), "sparsity/below_1e-5="));
+}
+
+static void a_window_whose_last_step_is_missing_is_logged_behind_it_all_the_same(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "saelens");
+	rig_step(rig, s, 0, 2, 1, 0);
+	rig_step(rig, s, 1, 2, 1, 0);
+	dropped(rig, s, 2, 4);
+	rig_step(rig, s, 5, 2, 1, 0);
+	rig_step(rig, s, 6, 2, 1, 0);
+	rig_commit(rig);
+	assert_int_equal(number(rig, 0, "close"), 3);
+	assert_int_equal(flaws(rig, 0), FLAW_STEPS_MISSING);
+	assert_int_equal(number(rig, 1, "close"), 6);
+	assert_non_null(strstr(rig_find(rig, "line attempt=1 step=3 ", 0), "sparsity/below_1e-5="));
+}
+
 static void a_missing_boundary_leaves_its_row_when_the_next_step_comes(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_profile(rig, "prisma");
@@ -366,6 +407,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_window_of_the_references_has_one_step_less),
 		TEST(native_windows_all_have_w_steps),
+		TEST(saelens_logs_a_window_at_the_step_behind_it),
+		TEST(a_window_whose_last_step_is_missing_is_logged_behind_it_all_the_same),
 		TEST(a_missing_boundary_leaves_its_row_when_the_next_step_comes),
 		TEST(a_log_at_a_missing_boundary_joins_the_windows_row),
 		TEST(windows_without_a_step_are_a_word_and_no_row),

@@ -54,7 +54,7 @@ class FakeLibrary:
         self.d_sae = fields["d_sae"]
         answer = self._note("open", fields)
         if answer < 0:
-            why._obj.value = b"profile: expected prisma, saelens or native"
+            why._obj.value = b"profile: expected prisma, saelens, saelens-legacy or native"
             return answer
         handle.value = 4711
         return 0
