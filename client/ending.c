@@ -8,21 +8,57 @@
 #include "run.h"
 #include "say.h"
 #include "sender.h"
+#include "text.h"
 
 #define EXIT_BUDGET_MS 5000u
 
+/* What a run ends with. */
+struct end {
+	int exit_code;
+	struct text state, words;
+};
+
+/* The first line, as far as it fits. What cannot be said is left out: the run ends all the same. */
+static struct text end_words(const char *words) {
+	struct text text = {0};
+	if (words == NULL) {
+		return text;
+	}
+
+	text = text_of(words, strcspn(words, "\n"));
+	text.len = text_fit(text, RUN_END_WORDS_MAX);
+	return text.len == 0 || text_flaw(text, false) != NULL ? (struct text){0} : text;
+}
+
+/* -EINVAL: no such state. */
+static int end_init(struct end *end, int exit_code, const char *state, const char *words) {
+	static const char *const states[] = {"finished", "failed", "preempted", "stopped"};
+
+	*end = (struct end){.exit_code = exit_code, .words = end_words(words)};
+	for (size_t i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++) {
+		if (strcmp(state, states[i]) == 0) {
+			end->state = text_of(states[i], strlen(states[i]));
+		}
+	}
+	return state != NULL && end->state.data == NULL ? -EINVAL : 0;
+}
+
 /* Under the lock: FINISH takes its place, and nothing comes after it. */
-static void end_stream(struct saem_run *run, int exit_code, struct text state) {
+static void end_stream(struct saem_run *run, const struct end *end) {
 	struct stream *s = &run->stream;
 	struct message m = {.type = MSG_FINISH};
-	uint8_t frame[OUTBOX_SMALL_MAX];
+	uint8_t frame[OUTBOX_END_MAX];
 
 	m.finish = (struct msg_finish){
 		.seq = s->outbox.next_seq,
-		.exit_code = exit_code,
-		.state = state,
+		.exit_code = end->exit_code,
+		.state = end->state,
 		.time = clock_seconds(CLOCK_REALTIME),
 	};
+	if (end->words.data != NULL) {
+		memcpy(run->end_words, end->words.data, end->words.len);
+		m.finish.words = text_of(run->end_words, end->words.len);
+	}
 	run->finish = m.finish;
 	outbox_end(&s->outbox, frame, encode(&m, 0, frame, sizeof frame));
 	pthread_cond_broadcast(&s->changed); /* whoever waits for room waits in vain */
@@ -86,18 +122,13 @@ static int conclude(struct saem_run *run, uint64_t deadline_ms) {
 	return result;
 }
 
-int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t timeout_ms) {
-	static const char *const states[] = {"finished", "failed", "preempted", "stopped"};
-	struct text text = {0};
+int saem_finish_with(struct saem_run *run, int exit_code, const char *state, const char *words,
+	uint32_t timeout_ms) {
+	struct end end;
 	if (run_is_inert(run)) {
 		return SAEM_INERT;
 	}
-	for (size_t i = 0; state != NULL && i < sizeof states / sizeof states[0]; i++) {
-		if (strcmp(state, states[i]) == 0) {
-			text = text_of(states[i], strlen(states[i]));
-		}
-	}
-	if (state != NULL && text.data == NULL) {
+	if (end_init(&end, exit_code, state, words) < 0) {
 		return run_misused(run,
 			"state is \"%.40s\"; expected finished, failed, preempted or stopped",
 			state);
@@ -109,8 +140,12 @@ int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t
 		pthread_mutex_unlock(&run->stream.lock);
 		return SAEM_INERT;
 	}
-	end_stream(run, exit_code, text);
+	end_stream(run, &end);
 	return conclude(run, deadline_ms);
+}
+
+int saem_finish(struct saem_run *run, int exit_code, const char *state, uint32_t timeout_ms) {
+	return saem_finish_with(run, exit_code, state, NULL, timeout_ms);
 }
 
 void saem_close(struct saem_run *run) {
@@ -139,23 +174,32 @@ void saem_close(struct saem_run *run) {
 	run_unref(run);
 }
 
-/* ---- the end of the process ---- */
+/* ---- all runs of the process ---- */
 
 struct exiting {
-	int status;
+	struct end end;
 	uint64_t deadline_ms;
 	struct saem_run *runs;
+	int result;
 };
+
+/* What is said of many is what matters most. */
+static void exiting_note(struct exiting *e, int result) {
+	if (result != SAEM_QUEUED && e->result != SAEM_TIMEOUT) {
+		e->result = result;
+	}
+}
 
 static void begin_exit(struct link *l, void *arg) {
 	struct exiting *e = arg;
 	struct saem_run *run = run_of(l);
 
 	if (!deadline_lock(&run->stream.lock, e->deadline_ms)) {
+		exiting_note(e, SAEM_TIMEOUT);
 		return;
 	}
 	if (!run->stream.outbox.ended && !run->stream.closing) {
-		end_stream(run, e->status & 0xff, (struct text){0});
+		end_stream(run, &e->end);
 		run_ref(run);
 		run->next_exiting = e->runs;
 		e->runs = run;
@@ -163,16 +207,29 @@ static void begin_exit(struct link *l, void *arg) {
 	pthread_mutex_unlock(&run->stream.lock);
 }
 
-void run_finish_all(int exit_status) {
-	struct exiting e = {.status = exit_status, .deadline_ms = clock_now_ms() + EXIT_BUDGET_MS};
+/* All of them are told first, then waited for. */
+static int finish_all(const struct end *end, uint32_t timeout_ms) {
+	struct exiting e = {.end = *end, .deadline_ms = clock_now_ms() + timeout_ms};
 
 	sender_each(begin_exit, &e, e.deadline_ms);
 	while (e.runs != NULL) {
 		struct saem_run *run = e.runs;
 		e.runs = run->next_exiting;
-		if (deadline_lock(&run->stream.lock, e.deadline_ms)) {
-			conclude(run, e.deadline_ms);
-		}
+		bool locked = deadline_lock(&run->stream.lock, e.deadline_ms);
+		exiting_note(&e, locked ? conclude(run, e.deadline_ms) : SAEM_TIMEOUT);
 		run_unref(run);
 	}
+	return e.result;
+}
+
+int saem_finish_all(int exit_code, const char *state, const char *words, uint32_t timeout_ms) {
+	struct end end;
+
+	return end_init(&end, exit_code, state, words) < 0 ? -EINVAL : finish_all(&end, timeout_ms);
+}
+
+void run_finish_all(int exit_status) {
+	const struct end end = {.exit_code = exit_status & 0xff};
+
+	(void)finish_all(&end, EXIT_BUDGET_MS);
 }

@@ -6,8 +6,9 @@
 #include <unistd.h>
 
 #include "encode.h"
+#include "text.h"
 
-#define NOTE_TEXT_MAX 128u /* of a name that is there for people only */
+#define NOTE_TEXT_MAX 128u /* of a name that is there for people only, or of the words of its end */
 
 static void note_add(struct note *n, const struct message *m) {
 	n->len += encode(m, 0, n->bytes + n->len, sizeof n->bytes - n->len);
@@ -95,7 +96,13 @@ void note_compose(struct note *n, const struct msg_open *open, const struct msg_
 	if (finish != NULL) {
 		m.type = MSG_FINISH;
 		m.finish = *finish;
+		m.finish.words.len = text_fit(finish->words, NOTE_TEXT_MAX);
+		size_t len = n->len;
 		note_add(n, &m);
+		if (n->len == len) { /* no room for words: that it ended matters more */
+			m.finish.words = (struct text){0};
+			note_add(n, &m);
+		}
 	}
 }
 

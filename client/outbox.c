@@ -20,7 +20,7 @@ struct entry {
 
 struct ending {
 	struct entry entry;
-	uint8_t bytes[OUTBOX_SMALL_MAX];
+	uint8_t bytes[OUTBOX_END_MAX];
 };
 
 /* ---- gaps ---- */

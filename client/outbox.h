@@ -21,7 +21,8 @@
 #include "lost.h"
 #include "message.h"
 
-#define OUTBOX_SMALL_MAX 128u /* the whole frame of a DROPPED or a FINISH */
+#define OUTBOX_SMALL_MAX 128u  /* the whole frame of a DROPPED */
+#define OUTBOX_END_MAX   1024u /* the whole frame of a FINISH: its words are at most half of it */
 
 /* What is on its way to the socket: a frame, or a DROPPED for the gap at the cursor. */
 struct item {
@@ -84,7 +85,7 @@ bool outbox_drop_oldest(struct outbox *o);
 /* Drops all of it and gives the memory back. Nothing may be in anybody's hands. */
 void outbox_forget(struct outbox *o);
 
-/* The stream's last message, a whole frame of at most OUTBOX_SMALL_MAX bytes. */
+/* The stream's last message, a whole frame of at most OUTBOX_END_MAX bytes. */
 void outbox_end(struct outbox *o, const uint8_t *frame, size_t len);
 
 /* ---- sending ---- */

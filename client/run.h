@@ -4,17 +4,20 @@
 #include "link.h"
 #include "vector.h"
 
+#define RUN_END_WORDS_MAX 512u /* a line of a screen or two */
+
 struct saem_run {
 	struct opening opening;
 	struct stream stream;
 	struct link link;
 	char socket_paths[LINK_PATHS_MAX][108];
 
-	bool off;                 /* SAE_METRICS=off: there is nothing but the opening */
-	uint32_t generation;      /* of the process it was opened in */
-	uint32_t refs;            /* the handle's, the sender's, an exit's; atomic */
-	double opened_at_s;       /* on the monotonic clock */
-	struct msg_finish finish; /* what it ended with, for a note */
+	bool off;                          /* SAE_METRICS=off: there is nothing but the opening */
+	uint32_t generation;               /* of the process it was opened in */
+	uint32_t refs;                     /* the handle's, the sender's, an exit's; atomic */
+	double opened_at_s;                /* on the monotonic clock */
+	struct msg_finish finish;          /* what it ended with, for a note */
+	char end_words[RUN_END_WORDS_MAX]; /* its words */
 	struct saem_run *next_exiting;
 
 	/* The forms of the last step's counts, and of pairs how many: the guess for the next

@@ -256,6 +256,17 @@ SAEM_API int saem_get_stats(struct saem_run *run, struct saem_stats *ret);
 SAEM_API int saem_finish(
 	struct saem_run *run, int exit_code, const char *state, uint32_t timeout_ms);
 
+/* The same, and why: an exception's name and message, a signal's name. The first line counts, up to
+ * 512 bytes of it; `status` and the database show it. NULL: nothing. */
+SAEM_API int saem_finish_with(struct saem_run *run, int exit_code, const char *state,
+	const char *words, uint32_t timeout_ms);
+
+/* Ends every run of this process that is not finished, all within the one timeout; for whoever
+ * knows that the process is about to end, and why. Their handles stay valid, and inert. SAEM_TIMEOUT
+ * when some were not delivered by then. -EINVAL: no such state. */
+SAEM_API int saem_finish_all(
+	int exit_code, const char *state, const char *words, uint32_t timeout_ms);
+
 /* Frees the handle, at once: what the daemon does not have is given up, and noted. NULL is fine. */
 SAEM_API void saem_close(struct saem_run *run);
 

@@ -56,8 +56,9 @@ static void lay_alerts(json_t *run, const char *committed_state, const struct ru
 			break;
 		}
 	}
-	json_t *words = report_state_words(
-		live->state, live->last_step_age_s, json_object_get(run, "exit_code"));
+	json_t *words = report_state_words(live->state, live->last_step_age_s,
+		json_object_get(run, "exit_code"),
+		json_string_value(json_object_get(run, "end_words")));
 	if (words != NULL) {
 		json_array_insert_new(alerts, 0,
 			json_pack("{s:s, s:o, s:O}", "kind", live->state, "words", words, "since",

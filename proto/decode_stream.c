@@ -89,6 +89,7 @@ static bool read_exit_code(struct fields *f, const msgpack_object *o, int32_t *r
 bool decode_finish(struct fields *f, struct message *ret) {
 	static const char *const states[] = {"finished", "failed", "preempted", "stopped", NULL};
 	static const struct text_field state = {"state", 0, NAME_MAX_BYTES, true, 0};
+	static const struct text_field words = {"words", 0, FIELD_MAX_BYTES, false, 0};
 	struct msg_finish *m = &ret->finish;
 
 	m->seq = f->err->seq;
@@ -96,5 +97,6 @@ bool decode_finish(struct fields *f, struct message *ret) {
 	       read_optional_text(f, fields_at(f, 3), &state, &m->state) &&
 	       decode_choice(f->err, f->code, "state", m->state, states,
 		       "finished, failed, preempted or stopped") &&
-	       read_finite(f, fields_at(f, 4), "time", &m->time);
+	       read_finite(f, fields_at(f, 4), "time", &m->time) &&
+	       read_optional_text(f, fields_at(f, 5), &words, &m->words);
 }

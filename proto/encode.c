@@ -255,11 +255,16 @@ static void put_flush(struct writer *w, const struct msg_flush *m) {
 }
 
 static void put_finish(struct writer *w, const struct msg_finish *m) {
-	put_begin(w, 5, MSG_FINISH);
+	bool has_words = m->words.data != NULL;
+
+	put_begin(w, has_words ? 6 : 5, MSG_FINISH);
 	put_uint(w, m->seq);
 	put_int(w, m->exit_code);
 	put_text(w, m->state);
 	put_float(w, m->time);
+	if (has_words) {
+		put_text(w, m->words);
+	}
 }
 
 static void put_snapshot(struct writer *w, const struct msg_snapshot *m) {

@@ -260,6 +260,7 @@ struct msg_finish {
 	int32_t exit_code;
 	struct text state;
 	double time;
+	struct text words; /* why, e.g. an exception's name and message */
 };
 
 struct msg_snapshot {

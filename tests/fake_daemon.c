@@ -271,6 +271,9 @@ static void fill_record(struct fake_record *r, const struct message *m) {
 		break;
 	case MSG_FINISH:
 		r->exit_code = m->finish.exit_code;
+		r->words_len = m->finish.words.len;
+		snprintf(r->words, sizeof r->words, "%.*s", (int)m->finish.words.len,
+			m->finish.words.data != NULL ? m->finish.words.data : "");
 		break;
 	default:
 		break;

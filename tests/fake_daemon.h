@@ -43,6 +43,8 @@ struct fake_record {
 	bool has_step;
 	uint32_t lap, step;
 	int32_t exit_code;               /* of a FINISH */
+	char words[64];                  /* its first ones */
+	size_t words_len;                /* of all of them */
 	double scalar;                   /* the first of a STEP */
 	struct counts nonzero, positive; /* data is owned */
 };

@@ -67,6 +67,18 @@ static void render_head(const json_t *run, struct page *page) {
 	page_end_line(page);
 }
 
+/* Of one that failed the alert has them. */
+static void render_end_words(const json_t *run, struct page *page) {
+	const char *words = document_text(run, "end_words");
+	const char *state = document_text(run, "state");
+
+	if (words && state && strcmp(state, "failed") != 0) {
+		facts_label("ended", page);
+		page_put_cut(page, STYLE_PLAIN, words, page_room(page));
+		page_end_line(page);
+	}
+}
+
 /* `ETA 4h31m, at 20:33`; with the day when that is not within a day. */
 static void render_eta(const json_t *run, struct page *page) {
 	char duration[FORMAT_MAX], clock[64];
@@ -293,6 +305,7 @@ static void render_legend(const json_t *run, struct page *page) {
 void render_run(const json_t *document, const json_t *run, struct page *page) {
 	render_daemon_notes(document_at(document, "daemon"), page);
 	render_head(run, page);
+	render_end_words(run, page);
 	render_steps(run, page);
 	render_tokens(run, page);
 	render_config(run, page);

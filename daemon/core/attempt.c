@@ -1,4 +1,5 @@
 #include "attempt.h"
+#include "ending.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -64,9 +65,8 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 	run->n_blames = 0;
 	run->folded = (struct place){0, -1};
 	run->lines.closed_through = -1;
-	run->ended = run->stopped = run->has_exit_code = false;
-	run->end_state = NULL;
-	run->ended_at = 0;
+	run_forget_end(run);
+	run->stopped = false;
 	free(run->stop_reason);
 	run->stop_reason = NULL;
 	run->pace = (struct pace){0};

@@ -146,6 +146,7 @@ static void row_progress(struct writer *w, const struct run *run, struct run_row
 	row->ended = run->ended ? run->ended_at : 0;
 	row->has_exit_code = run->has_exit_code;
 	row->exit_code = run->exit_code;
+	row->end_words = run->ended ? keep(w, run->end_words) : NULL;
 	row->messages = run->messages;
 	row->dropped = run->dropped;
 	row->late = run->late;

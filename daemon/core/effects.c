@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attempt.h"
+#include "ending.h"
 #include "fold.h"
 #include "registry_private.h"
 #include "settle.h"
@@ -194,74 +195,6 @@ static void effect_update(struct run *run, const struct msg_update *update) {
 	}
 }
 
-/* ---- FINISH ---- */
-
-static const char *stream_end_state(const struct run *run, const struct stream *s) {
-	if (s->state[0] != '\0') {
-		return s->state;
-	}
-	if (s->exit_code != 0) {
-		return "failed";
-	}
-	return run->stopped || run->stop_reason != NULL ? "stopped" : "finished";
-}
-
-/* What the run is when its ranks ended in different ways: the worst of them. */
-static const char *worse(const char *a, const char *b) {
-	static const char *const worst_first[] = {"failed", "crashed", "preempted", "stopped"};
-
-	for (size_t i = 0; i < sizeof worst_first / sizeof worst_first[0]; i++) {
-		if (strcmp(a, worst_first[i]) == 0 || strcmp(b, worst_first[i]) == 0) {
-			return worst_first[i];
-		}
-	}
-	return "finished";
-}
-
-static void run_end(struct run *run, double time, struct instant now) {
-	const char *state = "finished";
-	int32_t exit_code = 0;
-	bool any = false;
-
-	for (uint32_t rank = 0; rank < run->world_size; rank++) {
-		const struct stream *s = run->ranks[rank];
-		if (s != NULL && s->finished) {
-			state = worse(state, stream_end_state(run, s));
-			exit_code = exit_code != 0 ? exit_code : s->exit_code;
-			any = true;
-		} else if ((run->gone_ranks >> rank & 1) != 0) {
-			state = worse(state, "crashed");
-		} else {
-			return;
-		}
-	}
-	if (!any || run->ended) {
-		return;
-	}
-	run->ended = true;
-	run->end_state = state;
-	run->has_exit_code = true;
-	run->exit_code = exit_code;
-	run->ended_at = isfinite(time) && time > 0 ? time : now.wall;
-	if (run->settled) {
-		fold_partial_window(run, &(struct frame_time){time, run->pace.last_elapsed_s});
-	}
-	lines_close_all(run, time);
-	run->dirty = true;
-}
-
-void run_check_end(struct run *run, struct instant now) {
-	run_end(run, now.wall, now);
-}
-
-static void effect_finish(struct stream *s, const struct msg_finish *finish, struct instant now) {
-	s->finished = true;
-	s->exit_code = finish->exit_code;
-	(void)snprintf(s->state, sizeof s->state, "%.*s", (int)finish->state.len,
-		finish->state.data != NULL ? finish->state.data : "");
-	run_end(s->run, finish->time, now);
-}
-
 /* ---- all of them ---- */
 
 static void effect_dropped(struct stream *s, struct place place) {
@@ -291,7 +224,7 @@ enum apply_result effect_message(struct stream *s, enum message_type type, const
 		effect_dropped(s, place);
 		break;
 	case MSG_FINISH:
-		effect_finish(s, body, now);
+		ending_finish(s, body, now);
 		break;
 	default:
 		break;

@@ -17,6 +17,3 @@ void effect_held(struct stream *s, struct held *item, struct instant now);
 
 /* Seqs without effect. `place`: of a STEP that was late or refused, step -1 else. */
 void effect_ended(struct stream *s, struct place place, enum seq_end end);
-
-/* Ends the run when every rank has finished or is gone. */
-void run_check_end(struct run *run, struct instant now);

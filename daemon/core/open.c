@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "attempt.h"
+#include "ending.h"
 #include "format.h"
 #include "jsontext.h"
 #include "presence.h"
@@ -329,7 +330,9 @@ static void take_rank(struct run *run, struct stream *s, bool is_new) {
 		join_generation(run, s);
 	}
 	run->ranks[s->rank] = s;
-	run->ended = run->ended && s->finished;
+	if (run->ended && !s->finished) {
+		run_forget_end(run);
+	}
 }
 
 static void connect(const struct opening *in, struct stream *s) {

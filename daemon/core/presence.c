@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "effects.h"
+#include "ending.h"
 #include "registry_private.h"
 #include "settle.h"
 #include "stream.h"

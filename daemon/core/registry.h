@@ -204,6 +204,7 @@ struct run_row {
 	double started, last_seen, ended; /* 0: not yet */
 	uint64_t messages, dropped, late, refused, gap, missing_steps;
 	const char *waiting_for; /* words, or NULL */
+	const char *end_words;   /* why it ended so, or NULL */
 };
 
 /* Everything of one run at one moment between two messages: rows, a copy of the state, and

@@ -69,6 +69,7 @@ void run_destroy(struct run *run) {
 	summary_finish(&run->summary);
 	changes_finish(&run->changes);
 	free(run->stop_reason);
+	free(run->end_words);
 	free(run);
 }
 

@@ -130,6 +130,8 @@ struct run {
 	bool stopped;      /* by its own thresholds: it logs nothing more */
 	bool ended;        /* every rank has finished or is gone */
 	const char *end_state;
+	char *end_words;             /* why; NULL: nobody said */
+	const char *end_words_state; /* how the rank ended that said them */
 	bool has_exit_code;
 	int32_t exit_code;
 	double last_seen, ended_at;

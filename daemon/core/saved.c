@@ -9,7 +9,8 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION 5u
+#define VERSION     6u
+#define VERSION_MIN 5u /* the oldest that is read: without words of its end */
 
 /* ---- out ---- */
 
@@ -130,6 +131,8 @@ void run_pack(const struct run *run, struct packer *p) {
 	summary_pack(&run->summary, p);
 	end_pack(run, p);
 	counters_pack(run, p);
+	pack_text(p, run->end_words);
+	pack_text(p, run->end_words_state);
 }
 
 /* ---- in ---- */
@@ -267,7 +270,15 @@ static void counters_unpack(struct run *run, struct unpacker *u) {
 	run->arrays_generation = unpack_u64(u);
 }
 
-static void run_unpack_rest(struct run *run, struct unpacker *u) {
+static void end_words_unpack(struct run *run, struct unpacker *u) {
+	run->end_words = unpack_string(u);
+	run->end_words_state = end_state_unpack(u);
+	if ((run->end_words == NULL) != (run->end_words_state == NULL)) {
+		u->failed = true;
+	}
+}
+
+static void run_unpack_rest(struct run *run, uint32_t version, struct unpacker *u) {
 	config_unpack(&run->config, u);
 	facts_unpack(&run->facts, u);
 	extras_unpack(&run->extras, u);
@@ -279,6 +290,9 @@ static void run_unpack_rest(struct run *run, struct unpacker *u) {
 	summary_unpack(&run->summary, u);
 	end_unpack(run, u);
 	counters_unpack(run, u);
+	if (version > VERSION_MIN) {
+		end_words_unpack(run, u);
+	}
 }
 
 static void discard(struct run *run) {
@@ -296,7 +310,8 @@ int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run 
 	int32_t pid = (int32_t)unpack_u32(&u);
 	uint32_t d_sae = unpack_u32_max(&u, D_SAE_MAX);
 	uint32_t d_in = unpack_u32(&u);
-	if (u.failed || version != VERSION || id.len == 0 || id.len > RUN_ID_MAX) {
+	if (u.failed || version < VERSION_MIN || version > VERSION || id.len == 0 ||
+		id.len > RUN_ID_MAX) {
 		return -EBADMSG;
 	}
 	struct run *run = run_create_bare(r, id, uid, d_sae);
@@ -305,7 +320,7 @@ int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run 
 	}
 	run->pid = pid;
 	run->d_in = d_in;
-	run_unpack_rest(run, &u);
+	run_unpack_rest(run, version, &u);
 	if (u.failed || u.len > 0 || run_make_keys(run) < 0) {
 		discard(run);
 		return -EBADMSG;

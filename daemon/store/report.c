@@ -18,7 +18,7 @@ static const char run_sql[] =
 	"SELECT r.n AS _n, r.attempt AS _attempt, r.step AS _step, "
 	"r.id, r.name, r.project, r.group_name AS \"group\", r.user, "
 	"r.uid = :reader AS \"own:bool\", r.host, r.pid, r.program, "
-	"r.source, r.profile, r.architecture, r.state, r.exit_code, r.attempt, "
+	"r.source, r.profile, r.architecture, r.state, r.exit_code, r.end_words, r.attempt, "
 	"r.resumed AS \"resumed:bool\", r.world_size, r.waiting_for, "
 	"r.started AS \"started:time\", r.last_seen AS \"last_seen:time\", r.ended AS "
 	"\"ended:time\", "

@@ -27,5 +27,6 @@ struct report_query {
 int report_build(sqlite3 *sql, const struct report_query *query, json_t **ret, char ret_words[256]);
 
 /* The words of the alert that a run stalled, crashed or failed, for the report and for what is laid over it
- * before a row says so; NULL for the other states. `exit_code` may be NULL or null: not known. */
-json_t *report_state_words(const char *state, double last_step_age_s, const json_t *exit_code);
+ * before a row says so; NULL for the other states. `exit_code` may be NULL or null, and `end_words` NULL: not known. */
+json_t *report_state_words(
+	const char *state, double last_step_age_s, const json_t *exit_code, const char *end_words);

@@ -53,7 +53,8 @@ static void alert_not_finite(struct report *r, const struct report_run *run, jso
 	}
 }
 
-json_t *report_state_words(const char *state, double last_step_age_s, const json_t *exit_code) {
+json_t *report_state_words(
+	const char *state, double last_step_age_s, const json_t *exit_code, const char *end_words) {
 	char age[FORMAT_MAX];
 
 	if (strcmp(state, "stalled") == 0) {
@@ -65,9 +66,12 @@ json_t *report_state_words(const char *state, double last_step_age_s, const json
 	if (strcmp(state, "failed") != 0) {
 		return NULL;
 	}
-	return json_is_integer(exit_code) ? report_printf("exit code %" JSON_INTEGER_FORMAT,
-						    json_integer_value(exit_code))
-					  : json_string("failed");
+	if (!json_is_integer(exit_code)) {
+		return json_string(end_words != NULL ? end_words : "failed");
+	}
+	return report_printf("exit code %" JSON_INTEGER_FORMAT "%s%s",
+		json_integer_value(exit_code), end_words != NULL ? ": " : "",
+		end_words != NULL ? end_words : "");
 }
 
 static void alert_state(struct report *r, const struct report_run *run, json_t *alerts) {
@@ -77,7 +81,8 @@ static void alert_state(struct report *r, const struct report_run *run, json_t *
 	}
 	json_t *words = report_state_words(state,
 		json_number_value(json_object_get(run->object, "last_step_age_s")),
-		json_object_get(run->object, "exit_code"));
+		json_object_get(run->object, "exit_code"),
+		json_string_value(json_object_get(run->object, "end_words")));
 	if (words != NULL) {
 		add(r, alerts, state, words, since_last_seen(run));
 	}

@@ -19,7 +19,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"UPDATE runs_data SET (name, project, entity, group_name, job_type, user, uid, "
 		"pid, "
 		"host, program, git_commit, git_remote, sweep_id, source, profile, architecture, "
-		"key_suffix, launch, state, exit_code, waiting_for, private, log_to_wandb, "
+		"key_suffix, launch, state, exit_code, end_words, waiting_for, private, "
+		"log_to_wandb, "
 		"attempt, "
 		"resumed, world_size, d_sae, d_in, wandb_log_frequency, feature_sampling_window, "
 		"dead_feature_window, train_batch_size, context_size, thresholds, step, "
@@ -27,6 +28,7 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"total_training_steps, started, last_seen, ended, messages, dropped, late, "
 		"refused, "
 		"lost, missing) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+		"?, "
 		"?, "
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
 		"WHERE n = ?",

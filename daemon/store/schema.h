@@ -5,9 +5,9 @@
 #include <sqlite3.h>
 
 #define SCHEMA_APPLICATION_ID 0x5341454d /* "SAEM" */
-#define SCHEMA_VERSION        2
+#define SCHEMA_VERSION        3
 
-extern const char schema_1_sql[], schema_2_sql[];
+extern const char schema_1_sql[], schema_2_sql[], schema_3_sql[];
 
 enum schema_state {
 	SCHEMA_CURRENT = 0,

@@ -46,6 +46,7 @@ static void put_run_shape(struct row *row, const struct run_row *run) {
 	} else {
 		row_null(row);
 	}
+	row_text(row, run->end_words);
 	row_text(row, run->waiting_for);
 	row_int(row, run->is_private);
 	row_int(row, run->log_to_wandb);

@@ -287,6 +287,7 @@ static void say_dropped(struct talk *t, struct tape *tape, struct message *m, ui
 
 static void say_finish(struct talk *t, struct tape *tape, struct message *m, uint8_t *payload) {
 	static const char *const states[] = {NULL, "finished", "failed", "preempted"};
+	static const char *const words[] = {NULL, "", "SIGTERM", "ValueError: the loss is NaN"};
 	uint8_t how = tape_next(tape);
 	(void)payload;
 
@@ -294,7 +295,8 @@ static void say_finish(struct talk *t, struct tape *tape, struct message *m, uin
 	m->finish = (struct msg_finish){.seq = t->next_seq,
 		.exit_code = how >> 2,
 		.state = pick(states, how & 3),
-		.time = time_of(t)};
+		.time = time_of(t),
+		.words = pick(words, how >> 6)};
 }
 
 static void say_restore(struct talk *t, struct tape *tape, struct message *m, uint8_t *payload) {

@@ -309,6 +309,10 @@ def add_ends():
         {"type": "FINISH", "seq": 26, "exit_code": 0, "time": 1790000005.0})
     add("finish-preempted", "", [14, 26, -15, "preempted", 1790000005.0],
         {"type": "FINISH", "seq": 26, "exit_code": -15, "state": "preempted", "time": 1790000005.0})
+    add("finish-words", "An exception ended the trainer.",
+        [14, 26, 1, "failed", 1790000005.0, "ValueError: the loss is NaN"],
+        {"type": "FINISH", "seq": 26, "exit_code": 1, "state": "failed", "time": 1790000005.0,
+         "words": "ValueError: the loss is NaN"})
     add("snapshot", "", [15, 77, 25], {"type": "SNAPSHOT", "token": 77, "through_seq": 25})
     add("state", "The state after step 10.", [16, 77, 0, 10, None],
         {"type": "STATE", "token": 77, "code": 0, "step": 10, "state": b"opaque state"},

@@ -229,6 +229,27 @@ static void an_alert_names_its_run_as_the_table_does(void **state) {
 	json_decref(json);
 }
 
+static void why_a_run_ended_is_said_once_and_without_what_a_terminal_obeys(void **state) {
+	json_t *run = run_of("r", "preempted", "2026-01-01T00:00:00Z", "2026-01-09T00:00:02Z");
+	json_t *document = json_pack("{s:[o]}", "runs", run);
+	struct page page;
+	(void)state;
+
+	json_object_set_new(run, "end_words", json_string("SIG\033[2JTERM"));
+	page_init(&page, &narrow);
+	render_run(document, run, &page);
+	assert_non_null(strstr(page_text(&page), "\n  ended    SIG"));
+	assert_null(strchr(page_text(&page), '\033'));
+	page_finish(&page);
+
+	json_object_set_new(run, "state", json_string("failed")); /* there the alert has it */
+	page_init(&page, &narrow);
+	render_run(document, run, &page);
+	assert_null(strstr(page_text(&page), "ended"));
+	page_finish(&page);
+	json_decref(document);
+}
+
 static void more_alerts_than_a_screen_holds_are_counted(void **state) {
 	json_t *json = screen_document("bare_run");
 	json_t *runs = json_object_get(json, "runs");
@@ -306,6 +327,7 @@ int main(void) {
 		cmocka_unit_test(two_runs_of_one_name_are_told_apart_by_id),
 		cmocka_unit_test(rows_stay_where_they_are_while_runs_train),
 		cmocka_unit_test(an_alert_names_its_run_as_the_table_does),
+		cmocka_unit_test(why_a_run_ended_is_said_once_and_without_what_a_terminal_obeys),
 		cmocka_unit_test(more_alerts_than_a_screen_holds_are_counted),
 		cmocka_unit_test(columns_asked_for_come_alone_and_in_that_order),
 		cmocka_unit_test(a_column_there_is_not_is_not_found),

@@ -707,6 +707,77 @@ static void a_finished_run_is_inert(void **state) {
 	fake_free(&x->daemon);
 }
 
+/* What came of a run that ended with these words. */
+static struct fake_record finish_saying(struct fixture *x, const char *words) {
+	struct saem_options options = options_for(x);
+	fake_start(&x->daemon, x->path, NULL);
+	struct saem_run *run = open_run(&options);
+
+	assert_int_equal(saem_finish_with(run, 1, "failed", words, PATIENCE_MS), SAEM_QUEUED);
+	saem_close(run);
+	stop(x);
+	assert_int_equal(x->daemon.n_records, 1);
+	struct fake_record record = x->daemon.records[0];
+	fake_free(&x->daemon);
+	return record;
+}
+
+static void a_run_says_why_it_ended_in_one_line_that_can_be_read(void **state) {
+	static const struct {
+		const char *given, *said;
+	} cases[] = {
+		{"ValueError: the loss is NaN", "ValueError: the loss is NaN"},
+		{"AssertionError:\nexpected 3", "AssertionError:"},
+		{"", ""},
+		{NULL, ""},
+		{"not UTF-8: \xff", ""},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct fake_record record = finish_saying(*state, cases[i].given);
+		assert_string_equal(record.words, cases[i].said);
+		assert_int_equal(record.exit_code, 1);
+	}
+}
+
+static void words_that_are_too_long_are_cut_between_two_characters(void **state) {
+	char words[2048] = "";
+	for (size_t i = 0; i + 3 < sizeof words; i += 3) {
+		memcpy(words + i, "\xe2\x82\xac", 3);
+	}
+	assert_int_equal(finish_saying(*state, words).words_len, 510);
+}
+
+static void all_that_is_not_finished_ends_in_one_call(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = options_for(x);
+	fake_start(&x->daemon, x->path, NULL);
+	struct saem_run *run = open_run(&options);
+	options.socket = "/nowhere/socket";
+	struct saem_run *others[20];
+	for (size_t i = 0; i < 20; i++) {
+		others[i] = open_run(&options);
+	}
+	saem_finish(others[0], 0, NULL, 0);
+
+	assert_int_equal(saem_finish_all(1, "lost", NULL, 10), -EINVAL);
+	assert_in_range(log_step(run, 0), SAEM_QUEUED, SAEM_AWAY);
+	assert_int_equal(saem_finish_all(143, "preempted", "SIGTERM", PATIENCE_MS), SAEM_AWAY);
+	assert_int_equal(
+		saem_finish_all(1, NULL, NULL, PATIENCE_MS), SAEM_QUEUED); /* nothing is left */
+	assert_int_equal(log_step(run, 1), SAEM_INERT);
+	for (size_t i = 0; i < 20; i++) {
+		assert_int_equal(log_step(others[i], 0), SAEM_INERT);
+		saem_close(others[i]);
+	}
+	saem_close(run);
+	stop(x);
+	assert_int_equal(x->daemon.n_records, 2);
+	assert_int_equal(x->daemon.records[1].exit_code, 143);
+	assert_string_equal(x->daemon.records[1].words, "SIGTERM");
+	fake_free(&x->daemon);
+}
+
 static void off_is_off(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = options_for(x);
@@ -907,7 +978,7 @@ static void what_could_not_be_delivered_is_noted_beside_the_socket(void **state)
 	for (uint32_t step = 10; step < 20; step++) {
 		log_step(run, step);
 	}
-	assert_int_equal(saem_finish(run, 1, NULL, 10), SAEM_AWAY);
+	assert_int_equal(saem_finish_with(run, 1, NULL, long_name, 10), SAEM_AWAY);
 	size_t len = read_note(x, note);
 	assert_in_range(len, 1, 1024);
 	read_frames(note, len, types, &lost);
@@ -980,6 +1051,9 @@ int main(void) {
 		T(a_stop_is_heard),
 		T(a_refused_run_keeps_nothing_and_says_so),
 		T(a_finished_run_is_inert),
+		T(a_run_says_why_it_ended_in_one_line_that_can_be_read),
+		T(words_that_are_too_long_are_cut_between_two_characters),
+		T(all_that_is_not_finished_ends_in_one_call),
 		T(off_is_off),
 		T(who_ignores_that_it_could_not_be_opened_trains_on),
 		T(runs_go_their_ways_and_leave_nothing_behind),

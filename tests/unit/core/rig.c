@@ -433,12 +433,12 @@ static void keep_row(struct rig *rig, const struct run_row *row) {
 	rig->row = *row;
 	rig_text_finish(&rig->row_text);
 	(void)buf_printf(&text,
-		"row id=%s name=%s state=%s launch=%s profile=%s waiting=%s thresholds=%s "
+		"row end=%s id=%s name=%s state=%s launch=%s profile=%s waiting=%s thresholds=%s "
 		"config=%s "
 		"notes=%s tags=%s summary=%s",
-		row->id, row->name, row->state, row->launch, row->profile,
-		row->waiting_for != NULL ? row->waiting_for : "-", row->thresholds_json,
-		row->config_json != NULL ? row->config_json : "-",
+		row->end_words != NULL ? row->end_words : "-", row->id, row->name, row->state,
+		row->launch, row->profile, row->waiting_for != NULL ? row->waiting_for : "-",
+		row->thresholds_json, row->config_json != NULL ? row->config_json : "-",
 		row->notes != NULL ? row->notes : "-",
 		row->tags_json != NULL ? row->tags_json : "-", row->summary_json);
 	rig_text_add(&rig->row_text, buf_text(&text));

@@ -409,6 +409,94 @@ static void a_run_ends_when_every_rank_has_and_as_the_worst_of_them(void **state
 	assert_int_equal(rig->row.exit_code, 2);
 }
 
+static void end_rank(
+	struct rig *rig, uint32_t rank, int32_t exit_code, const char *state, const char *words) {
+	struct msg_open open = rig_msg_open(2);
+	open.rank = rank;
+	open.world_size = 3;
+	rig_stream_id(&open, (uint8_t)(rank + 1));
+	struct stream *s = rig_must_open(rig, &open);
+	struct message m = rig_msg_finish(0, exit_code);
+	m.finish.state = state != NULL ? rig_lit(state) : (struct text){0};
+	m.finish.words = words != NULL ? rig_lit(words) : (struct text){0};
+	taken(rig, s, &m);
+	rig_commit(rig);
+}
+
+static void open_ranks(struct rig *rig) {
+	for (uint32_t rank = 0; rank < 3; rank++) {
+		struct msg_open open = rig_msg_open(2);
+		open.rank = rank;
+		open.world_size = 3;
+		rig_stream_id(&open, (uint8_t)(rank + 1));
+		rig_must_open(rig, &open);
+	}
+}
+
+static void assert_row(const struct rig *rig, const char *state, const char *end) {
+	assert_string_equal(rig->row.state, state);
+	assert_non_null(strstr(rig->row_text.lines[0], end));
+}
+
+static void why_a_run_ended_is_in_the_words_and_the_code_of_the_rank_that_failed(void **state) {
+	struct rig *rig = *state;
+	open_ranks(rig);
+	end_rank(rig, 0, 143, "preempted", "SIGTERM");
+	assert_row(rig, "running", "end=- id=");
+	end_rank(rig, 2, 1, NULL, "ValueError: the loss is NaN");
+	rig_crash(rig, false); /* what they said is not lost with the daemon */
+	end_rank(rig, 1, 143, "preempted", "SIGTERM, too");
+
+	assert_row(rig, "failed", "end=ValueError: the loss is NaN id=");
+	assert_int_equal(rig->row.exit_code, 1);
+}
+
+static void words_of_ranks_that_ended_better_are_not_those_of_the_run(void **state) {
+	struct rig *rig = *state;
+	open_ranks(rig);
+	end_rank(rig, 0, 143, "preempted", "SIGTERM");
+	end_rank(rig, 1, 2, NULL, NULL);
+	end_rank(rig, 2, 143, "preempted", "SIGTERM");
+	assert_row(rig, "failed", "end=- id=");
+	assert_int_equal(rig->row.exit_code, 2);
+}
+
+static void a_run_that_goes_on_has_not_ended_for_any_reason(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	struct message m = rig_msg_finish(0, 1);
+	m.finish.words = rig_lit("KeyError: 'lr'");
+	struct stream *s = rig_must_open(rig, &open);
+	taken(rig, s, &m);
+	rig_commit(rig);
+	assert_row(rig, "failed", "end=KeyError: 'lr' id=");
+	registry_disconnected(rig->registry, s, rig->now);
+
+	rig_stream_id(&open, 9);
+	open.launch = rig_lit("second");
+	s = rig_must_open(rig, &open);
+	rig_commit(rig);
+	assert_row(rig, "running", "end=- id=");
+	m = rig_msg_finish(0, 2);
+	taken(rig, s, &m);
+	rig_commit(rig);
+	assert_row(rig, "failed", "end=- id=");
+}
+
+static void a_state_of_the_version_before_is_read(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	rig_step(rig, rig_must_open(rig, &open), 0, 2, 1, 1);
+	rig_commit(rig);
+	const uint8_t none[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	struct rig_saved *saved = rig->saved; /* since then it ends with the words of the end */
+	saved->small_len -= sizeof none;
+	assert_memory_equal(saved->small + saved->small_len, none, sizeof none);
+	saved->small[0] = 5;
+	rig_crash(rig, false);
+	assert_non_null(registry_find(rig->registry, "r"));
+}
+
 static void a_crashed_run_is_so_only_until_it_comes_back(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
@@ -595,6 +683,10 @@ int main(void) {
 		TEST(a_loss_that_is_no_number_is_an_event_and_kept),
 		TEST(a_run_ends_as_its_trainer_says),
 		TEST(a_run_ends_when_every_rank_has_and_as_the_worst_of_them),
+		TEST(why_a_run_ended_is_in_the_words_and_the_code_of_the_rank_that_failed),
+		TEST(words_of_ranks_that_ended_better_are_not_those_of_the_run),
+		TEST(a_run_that_goes_on_has_not_ended_for_any_reason),
+		TEST(a_state_of_the_version_before_is_read),
 		TEST(a_crashed_run_is_so_only_until_it_comes_back),
 		TEST(a_run_is_stalled_after_long_silence_and_a_row_says_so),
 		TEST(a_stop_reaches_every_rank_and_those_that_come_later),

@@ -292,6 +292,7 @@ static void tell_finish(json_t *o, const struct msg_finish *m) {
 	set(o, "exit_code", json_integer(m->exit_code));
 	set_text(o, "state", m->state);
 	set(o, "time", float_json(m->time));
+	set_text(o, "words", m->words);
 }
 
 static void tell_state(json_t *o, const struct msg_state *m) {

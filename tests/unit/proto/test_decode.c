@@ -488,6 +488,7 @@ static void the_smaller_messages_of_the_stream_are_checked_too(void **state) {
 			"state is \"crashed\"; expected finished, failed, preempted or stopped", 32,
 			0},
 		{"[14, 5, 0, null]", "time is missing; expected a float", 32, 0},
+		{"[14, 5, 0, null, 0.0, 7]", "words is an integer; expected text", 32, 0},
 	};
 
 	check_refusals(cases, COUNT(cases), DECODE_BAD_FIELD, true);

@@ -325,6 +325,18 @@ static void whatever_went_wrong_is_an_alert(void **state) {
 	assert_string_equal(
 		text_at(json_array_get(at(run, "alerts"), 0), "words"), "exit code 137");
 	json_decref(run);
+
+	cut = cut_create("run1", 3);
+	cut->row.state = "failed";
+	cut->row.has_exit_code = true;
+	cut->row.exit_code = 1;
+	cut->row.end_words = "ValueError: the loss is NaN";
+	commit(cut);
+	run = report_run("run1");
+	assert_string_equal(text_at(run, "end_words"), "ValueError: the loss is NaN");
+	assert_string_equal(text_at(json_array_get(at(run, "alerts"), 0), "words"),
+		"exit code 1: ValueError: the loss is NaN");
+	json_decref(run);
 }
 
 static void the_last_closed_window_is_the_sparsity(void **state) {

@@ -42,7 +42,7 @@ static const struct {
 		"tags,notes,args,messages,dropped,late,refused,lost,missing,attempt,resumed,"
 		"world_size,waiting_for,launch,host,pid,uid,program,git_commit,git_remote,sweep_id,"
 		"source,key_suffix,wandb_log_frequency,feature_sampling_window,dead_feature_window,"
-		"train_batch_size,context_size,thresholds,private,log_to_wandb"},
+		"train_batch_size,context_size,thresholds,private,log_to_wandb,end_words"},
 	{"attempts", "run,attempt,launch,lap,step_first,time,restored_from"},
 	{"streams", "run,stream,launch,rank,pid,applied,dropped,late,refused,lost,finished"},
 	{"history", "run,attempt,line,step,key,value,kind,text,source"},
