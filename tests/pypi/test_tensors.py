@@ -140,6 +140,17 @@ class OnTheHost(unittest.TestCase):
         self.assertEqual({"mse_loss": 6.0, "l0": 3.0}, call[4])
         self.assertEqual([{"further": 6.0}, {"x": 6.0, "y": 7}], [dict(values) for _, values in self.library.of("log")])
 
+    def test_histograms_are_taken_of_tensors_of_every_kind(self):
+        from sae_metrics.wandb import Histogram
+
+        values = torch.linspace(-1, 2, 1000)
+        wanted = numpy.histogram(values.numpy(), bins=64)
+        for tensor in (values, values.clone().requires_grad_(), values.double().float()):
+            got = Histogram(tensor)
+            self.assertEqual((wanted[0].tolist(), wanted[1].tolist()), (got.histogram, got.bins))
+        rounded = numpy.histogram(values.bfloat16().float().numpy(), bins=64)
+        self.assertEqual(rounded[0].tolist(), Histogram(values.bfloat16().requires_grad_()).histogram)
+
     def test_torch_is_not_imported_for_anything_else(self):
         script = """
 import sys, sae_metrics
@@ -202,6 +213,25 @@ class OnADevice(unittest.TestCase):
         self.assertEqual(wanted, [call[0] for call in self.library.calls if call[0] in wanted])
         self.assertEqual([{"extra": 2.0}, {"eval": 0, "far": 3}, {"near": 0}],
                          [dict(values) for _, values in self.library.of("log")[:3]])
+
+    def test_what_is_logged_in_wandbs_place_waits_for_no_device(self):
+        from sae_metrics.wandb import Session
+
+        wandb = Session(run=self.start(lag=4))
+        loss = torch.zeros((), requires_grad=True)
+        for step in range(3):
+            with torch.no_grad():
+                loss[()] = step
+            wandb.log({"loss": loss, "in": {"deep": torch.tensor([7])}, "near": step}, step=step)
+        self.assertEqual(([], 0), (self.library.of("log"), self.device.n_waits))
+        with torch.no_grad():
+            loss[()] = 99
+        self.assertEqual((2, 7), (wandb.summary["loss"], wandb.summary["in"]["deep"]))
+        self.device.lag = 0
+        self.device.record()
+        wandb.run.sae.finish()
+        self.assertEqual([(step, {"loss": step, "in.deep": 7, "near": step}) for step in range(3)],
+                         [(step, dict(values)) for step, values in self.library.of("log")])
 
     def test_whoever_waits_waits_for_the_device_too_and_no_longer_than_told(self):
         run = self.start(lag=1000)

@@ -719,18 +719,27 @@ class ModuleTest(ShimTest):
         self.assertIs(CommError, wandb.CommError)
         self.assertEqual(wandb.errors.__spec__.name, "sae_metrics.wandb.errors")
         self.assertRegex(generate_id(), "^[a-z0-9]{8}$")
-        sys.modules.pop("wandb.errors"), sys.modules.pop("wandb.util")
 
     def test_what_we_do_not_have_is_a_clear_import_error(self):
         for statement in (
-            "import wandb.sdk",
-            "from wandb.sdk.lib import RunDisabled",
-            "import wandb.integration.torch",
+            "import wandb.sdk.data_types",
+            "from wandb.integration.torch import x",
+            "import wandb.apis",
         ):
             with self.subTest(statement), self.assertRaisesRegex(ImportError, "sae_metrics.wandb stands in for wandb"):
                 exec(statement)
         with self.assertRaises(ImportError):
             exec("from wandb import no_such_thing")
+
+    def test_what_frameworks_import_from_inside_it_is_there(self):
+        from wandb.sdk.lib import RunDisabled
+        from wandb.sdk.lib.config_util import ConfigError
+        from wandb.sdk.wandb_config import Config
+        from wandb.wandb_run import Run
+
+        self.assertIs(ConfigError, sae_metrics.wandb.errors.ConfigError)
+        run = sae_metrics.wandb.init(mode="disabled")
+        self.assertEqual((type(run), type(run.config), isinstance(run, RunDisabled)), (Run, Config, False))
 
     def test_other_imports_are_left_alone(self):
         del sys.modules["wandb"]

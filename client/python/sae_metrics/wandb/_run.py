@@ -35,9 +35,9 @@ class AlertLevel(enum.Enum):
 class Run:
     """As wandb.Run. `sae` is the `sae_metrics.Run` underneath, `left_out` counts what could not be kept.
 
-    Log calls send at once: nothing waits here for a row to be complete, and a process that is killed has lost no open
-    row. Any thread may call. In a forked child every method does nothing. TypeError and ValueError are raised for what
-    wandb itself raises them for; a value that cannot be kept is said once, and the rest of the row is kept.
+    Log calls send at once: nothing waits here for a row to be complete. Any thread may call. In a forked child every
+    method does nothing. TypeError and ValueError are raised for what wandb itself raises them for; a value that cannot
+    be kept is said once, and the rest of the row is kept.
     """
 
     def __init__(self, sae, settings=None, *, owned=True, on_finish=lambda run: None, config=None, step=0):
