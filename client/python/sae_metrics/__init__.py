@@ -14,11 +14,11 @@ SQLite file, and shows them: ``sae-metricsd status``. No daemon at all is one li
 
 Environment: ``SAE_METRICS_SOCKET`` (where the daemon is), ``SAE_METRICS=off`` (all of this does nothing),
 ``SAE_METRICS_QUIET=1`` (nothing on stderr), ``SAE_METRICS_STRICT=1`` (what goes wrong raises `Error`, for tests),
-``SAE_METRICS_LIBRARY`` (the path of libsae-metrics.so.0).
+``SAE_METRICS_LIBRARY`` (the path of libsae-metrics.so.0), ``SAE_METRICS_SIGTERM=0`` (SIGTERM is left alone).
 """
 
-from . import native as _native
-from .errors import Error, complain as _complain, switched_off as _switched_off
+from . import native as _native, process as _process
+from .errors import Error, complain as _complain, say as _say, switched_off as _switched_off
 from .many import RunGroup
 from .options import KNOWN_SCALARS, Settings as _Settings
 from .run import Run, Stats
@@ -134,6 +134,10 @@ def init_many(names, *, group=None, each=None, **shared):
 def _library():
     """libsae-metrics, or None: then runs are inert."""
     if _switched_off():
+        return None
+    if _process.is_imported_again():
+        _say("init while multiprocessing imports the main module again: no second run: guard what is to happen once by "
+             "if __name__ == \"__main__\"")
         return None
     try:
         return _native.load()

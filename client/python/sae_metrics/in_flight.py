@@ -98,10 +98,14 @@ _all = weakref.WeakSet()
 _pid = os.getpid()
 
 
-def _drain_at_exit():
+def drain_all(timeout_s):
     if os.getpid() == _pid:
         for flight in list(_all):
-            flight.drain(EXIT_BUDGET_S / len(_all))
+            flight.drain(timeout_s / len(_all))
+
+
+def _drain_at_exit():
+    drain_all(EXIT_BUDGET_S)
 
 
 atexit.register(_drain_at_exit)

@@ -2,7 +2,7 @@
 
 import time
 
-from .run import finish_all
+from .process import EXIT_BUDGET_S, exit_code_of, finish_all, words_of
 
 
 class RunGroup:
@@ -81,14 +81,13 @@ class RunGroup:
 
     def finish(self, exit_code=0, state=None, timeout=5.0):
         """Ends all runs; `timeout` seconds for all."""
-        finish_all(self.runs, exit_code, state, timeout)
+        finish_all(self.runs, timeout, exit_code=exit_code, state=state)
 
     def __enter__(self):
         return self
 
     def __exit__(self, kind, exception, traceback):
-        for run in self.runs:
-            run.__exit__(kind, exception, traceback)
+        finish_all(self.runs, EXIT_BUDGET_S, exit_code=exit_code_of(exception), words=words_of(exception))
 
     def _part(self, what, stacked, position):
         if stacked is None:

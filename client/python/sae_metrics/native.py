@@ -166,6 +166,8 @@ _FUNCTIONS = {
     "saem_should_stop": (False, [_RUN, POINTER(c_char_p)]),
     "saem_get_stats": (False, [_RUN, POINTER(Stats)]),
     "saem_finish": (True, [_RUN, c_int, c_char_p, c_uint32]),
+    "saem_finish_with": (True, [_RUN, c_int, c_char_p, c_char_p, c_uint32]),
+    "saem_finish_all": (True, [c_int, c_char_p, c_char_p, c_uint32]),
     "saem_close": (True, [_RUN]),
     "saem_id": (False, [_RUN]),
     "saem_name": (False, [_RUN]),

@@ -9,9 +9,9 @@ import random
 import string
 import threading
 import time
-import weakref
+import types
 
-from . import native, tensors, values
+from . import native, process, tensors, values
 from .errors import complain, is_quiet, is_strict, say
 from .in_flight import InFlight
 from .options import KNOWN_SCALARS, check_tags, config_json
@@ -46,8 +46,9 @@ class Run:
         self._settings = settings
         self._library = library
         self._handle = None  # None: inert (switched off, no library, finished, or a forked child's)
-        self._lock = threading.Lock()  # the handle and the scratch below; never held while waiting
-        self._waiting = threading.Lock()  # one waiting call at a time, so that none outlives the handle
+        # Locks that a signal's handler may take again: it may call us in the middle of a call.
+        self._lock = threading.RLock()  # the handle and the scratch below; never held while waiting
+        self._waiting = threading.RLock()  # one waiting call at a time, so that none outlives the handle
         self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "", 0.0)
         self._opened = (None, False, None)  # last_step, resumed, attempt
         self._answered = False
@@ -58,18 +59,19 @@ class Run:
         self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
         self._seconds = 0.0
         self._in_flight = None  # made for the first tensor of a device
-        _runs.add(self)
+        process.add(self)
         if library is not None:
+            process.watch(library)
             self._take_over()
             self._step_call = StepCall(library, self._settings)
             self._log = library.log_waiting if self._settings.when_full == native.WAIT else library.log
             self._open()
-            _unfinished[self._key] = self
+            process.unfinished[self._key] = self
 
     def _take_over(self):
         """Two handles of a run cannot push at once: one that was begun before in this process is finished first."""
         self._key = (self._id, self._settings.rank or 0, self._settings.socket)
-        before = _unfinished.get(self._key)
+        before = process.unfinished.get(self._key)
         if before is not None and before._handle is not None:
             say("run %s was begun before in this process: that one is finished first" % self._id)
             before.finish()
@@ -177,10 +179,12 @@ class Run:
 
     def _push(self, step, n_rows, fired, positive, scalars):
         begun = time.perf_counter()
+        interrupts = process.is_held(self._lock)
         with self._lock:
             if self._handle is None:
                 return
-            result, further = self._step_call.push(self._handle, step, n_rows, fired, positive, scalars)
+            step_call = StepCall(self._library, self._settings) if interrupts else self._step_call
+            result, further = step_call.push(self._handle, step, n_rows, fired, positive, scalars)
             if result < 0:
                 self._library.skip(self._handle, step)
             self._seconds += time.perf_counter() - begun
@@ -476,30 +480,35 @@ class Run:
             complain("run %s: not everything was on the daemon's disk after %g s" % (self._id, timeout))
         return result == native.QUEUED
 
-    def finish(self, exit_code=0, state=None, timeout=5.0):
+    def finish(self, exit_code=0, state=None, timeout=5.0, words=None):
         """Ends the run and waits up to `timeout` seconds until the daemon has everything. May be called twice.
 
         While no daemon was ever met and none is there, nobody is waited for.
 
-        state: "finished", "failed", "preempted" or "stopped"; by default what exit_code says.
+        state: "finished", "failed", "preempted" or "stopped"; by default what exit_code says. words: why, in one line, as
+        `status` shows it; a ``with`` block says the exception that it was left by.
         """
         if state not in STATES:
             raise ValueError("finish: state: expected one of %s, got %r" % (", ".join(map(str, STATES[1:])), state))
         exit_code = operator.index(exit_code)
+        words = None if words is None else _encode(words, "finish: words")
         timeout = self._drain(timeout)
+        interrupts = process.is_held(self._waiting) or process.is_held(self._lock)
         with self._waiting:
             with self._lock:
                 handle, self._handle = self._handle, None
             if handle is None:
                 return
-            if _unfinished.get(self._key) is self:
-                del _unfinished[self._key]
+            if process.unfinished.get(self._key) is self:
+                del process.unfinished[self._key]
             text = None if state is None else state.encode()
-            result = self._library.finish(handle, exit_code, text, _milliseconds(timeout))
+            result = self._library.finish_with(handle, exit_code, text, words, _milliseconds(timeout))
             self._handle = handle
             self._final_stats = self._stats_now()
             self._handle = None
-            if result != native.TIMEOUT:  # else it still tries in the background, until the process ends
+            # After a timeout it still tries in the background, until the process ends; and whom we interrupted, in a
+            # signal's handler, may still have it in hand.
+            if result != native.TIMEOUT and not interrupts:
                 self._library.close(handle)
         self._say_finished(result, state or ("finished" if exit_code == 0 else "failed"), timeout)
 
@@ -522,10 +531,26 @@ class Run:
         return self
 
     def __exit__(self, kind, exception, _traceback):
-        self.finish(exit_code=_exit_code_of(exception))
+        self.finish(exit_code=process.exit_code_of(exception), words=process.words_of(exception))
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, _memo):
+        """A copy of a trainer logs to the same run."""
+        return self
+
+    def __reduce__(self):
+        """In another process it is what it is in a forked child: inert."""
+        return _inert_copy, (self._id, self._name)
 
     def __repr__(self):
         return "<sae_metrics run %s%s>" % (self._id, "" if self._handle else " (inert)")
+
+    def _become_inert(self):
+        """In a forked child."""
+        self._handle = self._in_flight = None
+        self._lock, self._waiting = threading.RLock(), threading.RLock()
 
     # ---- small parts ----
 
@@ -548,7 +573,7 @@ class Run:
 
     def _unheard(self):
         """A call on an inert handle: nothing, except where a test asked to know of a finished run's."""
-        if is_strict() and self._library is not None and os.getpid() == _pid:
+        if is_strict() and self._library is not None and process.is_the_one_that_imported():
             complain("run %s is finished" % self._id)
 
     def _trouble(self, result, what):
@@ -612,30 +637,9 @@ class Run:
         sums.update(scalars)
 
 
-# ---- of all runs of the process ----
-#
-# A run that nobody finished is finished by the library when the process exits, with its exit status.
-
-_runs = weakref.WeakSet()
-_unfinished = {}  # by id, rank and socket; kept though nobody refers to it: a cell of a notebook that is run again
-_pid = os.getpid()
-
-
-def finish_all(runs, exit_code, state, timeout):
-    deadline = time.monotonic() + timeout
-    for run in runs:
-        run.finish(exit_code, state, max(0.0, deadline - time.monotonic()))
-
-
-def _make_inert_after_fork():
-    """In a child: a thread of the parent may have held any of the locks when it was forked, so there are new ones."""
-    for run in _runs:
-        run._handle = run._in_flight = None
-        run._lock, run._waiting = threading.Lock(), threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_make_inert_after_fork)
+def _inert_copy(id, name):
+    process.say_of_copy(id)
+    return Run(types.SimpleNamespace(id=id, name=name, config=None), None)
 
 
 # ---- arguments ----
@@ -691,13 +695,4 @@ def _milliseconds(timeout):
     return int(min(max(0.0, float(timeout)), 4000000.0) * 1000)
 
 
-def _exit_code_of(exception):
-    if exception is None:
-        return 0
-    if isinstance(exception, SystemExit):
-        code = exception.code
-        return 0 if code is None else code if isinstance(code, int) else 1
-    return 1
-
-
-__all__ = ["KNOWN_SCALARS", "Run", "Stats", "finish_all"]
+__all__ = ["KNOWN_SCALARS", "Run", "Stats"]

@@ -21,6 +21,7 @@ _ITEMS = {
 class FakeLibrary:
     def __init__(self):
         self.calls = []
+        self.end_words = []  # of each finish
         self.answers = {}  # function: what it returns next
         self.state_bytes = b"state"
         self.attempt, self.step, self.was_resumed, self.words = 0, -1, False, b""
@@ -121,8 +122,12 @@ class FakeLibrary:
         )
         return 0
 
-    def finish(self, _run, exit_code, state, timeout_ms):
+    def finish_with(self, _run, exit_code, state, words, timeout_ms):
+        self.end_words.append(words)
         return self._note("finish", exit_code, state, timeout_ms)
+
+    def finish_all(self, exit_code, state, words, timeout_ms):
+        return self._note("finish_all", exit_code, state, words, timeout_ms)
 
     def close(self, _run):
         self._note("close")

@@ -522,7 +522,7 @@ class LifeTest(RunTest):
         for error, exit_code in (
             (None, 0),
             (ValueError(), 1),
-            (KeyboardInterrupt(), 1),
+            (KeyboardInterrupt(), 130),
             (SystemExit(4), 4),
             (SystemExit(), 0),
         ):
