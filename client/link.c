@@ -15,6 +15,7 @@
 #include "encode.h"
 #include "frame.h"
 #include "ids.h"
+#include "places.h"
 #include "say.h"
 
 #define BACKOFF_MAX_MS    5000u
@@ -104,6 +105,9 @@ void link_send(struct link *l, uint8_t *bytes, size_t len) {
 
 static int connect_to(struct link *l, const char *path) {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (places_flaw(path) != NULL) {
+		return -EPERM; /* whoever listens there is somebody else */
+	}
 	int status = descriptor_open_socket(&l->socket);
 	if (status < 0) {
 		return status;

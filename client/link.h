@@ -30,7 +30,7 @@ struct outgoing {
 #define LINK_BACKOFF_MIN_MS 50u /* doubled up to 5 s, until something is acked */
 
 /* Where a daemon may listen; the first that answers. */
-#define LINK_PATHS_MAX 2u
+#define LINK_PATHS_MAX 3u /* places.h */
 struct link_paths {
 	const char *path[LINK_PATHS_MAX]; /* NULL: no more */
 };

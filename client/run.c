@@ -76,30 +76,25 @@ static bool environment_is(const char *name, const char *value) {
 	return found != NULL && strcmp(found, value) == 0;
 }
 
-/* Where a daemon may be: only where we are told, else the user's own and the system's. */
+/* Where a daemon may be: only where we are told, else where one is when nobody says where. */
 static bool find_sockets(struct saem_run *run, const char *given, char *words) {
 	const char *path = given != NULL ? given : getenv("SAE_METRICS_SOCKET");
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
 	struct link_paths paths = {0};
-	size_t n = 0;
+	struct places_sockets *sockets = &run->sockets;
 
 	if (path != NULL && path[0] != '\0') {
-		int len = snprintf(run->socket_paths[n++], sizeof run->socket_paths[0], "%s", path);
-		if (len >= (int)sizeof run->socket_paths[0]) {
+		int len = snprintf(sockets->path[0], sizeof sockets->path[0], "%s", path);
+		if (len >= (int)sizeof sockets->path[0]) {
 			return opening_fail(words,
 				"socket: %d bytes, expected a path of at most %zu", len,
-				sizeof run->socket_paths[0] - 1);
+				sizeof sockets->path[0] - 1);
 		}
+		sockets->n = 1;
 	} else {
-		if (runtime != NULL && runtime[0] == '/') {
-			int len = snprintf(run->socket_paths[n], sizeof run->socket_paths[0],
-				"%s/sae-metricsd/socket", runtime);
-			n += len < (int)sizeof run->socket_paths[0] ? 1 : 0;
-		}
-		strcpy(run->socket_paths[n++], "/run/sae-metricsd/socket");
+		places_find_sockets(sockets);
 	}
-	for (size_t i = 0; i < n; i++) {
-		paths.path[i] = run->socket_paths[i];
+	for (size_t i = 0; i < sockets->n; i++) {
+		paths.path[i] = sockets->path[i];
 	}
 	link_init(&run->link, &run->stream, &run->opening, &paths);
 	return true;
@@ -225,6 +220,12 @@ const char *saem_name(const struct saem_run *run) {
 
 const char *saem_version(void) {
 	return SAE_METRICSD_VERSION;
+}
+
+int saem_daemon_answers(void) {
+	char socket[PLACES_SOCKET_SIZE];
+
+	return places_find_daemon(socket);
 }
 
 /* ---- asking ---- */

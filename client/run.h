@@ -2,6 +2,7 @@
 #pragma once
 
 #include "link.h"
+#include "places.h"
 #include "vector.h"
 
 #define RUN_END_WORDS_MAX 512u /* a line of a screen or two */
@@ -10,7 +11,7 @@ struct saem_run {
 	struct opening opening;
 	struct stream stream;
 	struct link link;
-	char socket_paths[LINK_PATHS_MAX][108];
+	struct places_sockets sockets; /* what the link's paths are borrowed from */
 
 	bool off;                          /* SAE_METRICS=off: there is nothing but the opening */
 	uint32_t generation;               /* of the process it was opened in */

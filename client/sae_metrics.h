@@ -71,7 +71,8 @@ struct saem_options {
 	size_t size; /* of this structure, as the caller was compiled */
 
 	/* Where the daemon listens: $SAE_METRICS_SOCKET if not given, else the user's own,
-	 * $XDG_RUNTIME_DIR/sae-metricsd/socket, or the system's, /run/sae-metricsd/socket. */
+	 * $XDG_RUNTIME_DIR/sae-metricsd/socket or /tmp/sae-metricsd-UID/socket, or the system's,
+	 * /run/sae-metricsd/socket. */
 	const char *socket;
 
 	/* Which run: an id of [A-Za-z0-9_-], 8 random characters if not given. With ranks it is
@@ -271,6 +272,10 @@ SAEM_API int saem_finish_all(
 SAEM_API void saem_close(struct saem_run *run);
 
 SAEM_API const char *saem_version(void);
+
+/* Whether a daemon takes connections now, where saem_open would look for one without a socket of its options. Not needed
+ * before saem_open: for whoever would start one where there is none. */
+SAEM_API int saem_daemon_answers(void);
 
 #ifdef __cplusplus
 }

@@ -6,10 +6,10 @@
 
 #include "backup.h"
 #include "engine.h"
+#include "idle.h"
 #include "listener.h"
 #include "log.h"
 #include "notes.h"
-#include "paths.h"
 #include "settings.h"
 #include "signals.h"
 #include "wandb_setup.h"
@@ -24,7 +24,7 @@
 #define STALL_FACTOR_PCT 2000u        /* 20 times the usual step */
 #define STALL_MIN_MS     60000u
 
-/* Taken down in the order of what each one needs: no backup, no new connections, the last commit with its
+/* Taken down in the order of what each one needs: no watch for idleness, no backup, no new connections, the last commit with its
  * acks, the connections, the database. */
 struct daemon {
 	uv_loop_t loop;
@@ -33,6 +33,8 @@ struct daemon {
 	struct server *server;
 	struct listener *listener;
 	struct backup *backup; /* NULL: none are made */
+	struct idle *idle;     /* NULL: it waits for a signal */
+	bool ending;
 	struct closing closing;
 };
 
@@ -67,20 +69,37 @@ static void on_backup_closed(void *user) {
 	listener_close(d->listener, on_listener_closed, d);
 }
 
-static void on_end(void *user, int signum) {
+static void on_idle_closed(void *user) {
 	struct daemon *d = user;
-	log_info("%s: ending after the last commit", strsignal(signum));
 	backup_close(d->backup, on_backup_closed, d);
 }
 
-static int make_database_folder(const char *database, mode_t mode, char words[256]) {
-	char folder[PATH_MAX];
-	int err = paths_make_parent(database, mode, folder);
-	if (err < 0) {
-		snprintf(words, 256, "cannot make the directory %.150s for the database: %s",
-			folder, strerror(-err));
+static void begin_end(struct daemon *d) {
+	if (!d->ending) {
+		d->ending = true;
+		idle_close(d->idle, on_idle_closed, d);
 	}
-	return err;
+}
+
+static void on_end(void *user, int signum) {
+	log_info("%s: ending after the last commit", strsignal(signum));
+	begin_end(user);
+}
+
+static void on_idle(void *user) {
+	begin_end(user);
+}
+
+static int open_idle(struct daemon *d, const struct daemon_options *options) {
+	const struct idle_options idle = {
+		.after_ms = options->idle_ms,
+		.engine = d->engine,
+		.server = d->server,
+		.listener = d->listener,
+		.on_idle = on_idle,
+		.user = d,
+	};
+	return options->idle_ms == 0 ? 0 : idle_open(&d->loop, &idle, &d->idle);
 }
 
 static void on_backup_done(void *user, const char *words) {
@@ -128,10 +147,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.directory_mode = options->is_system ? DIRECTORY_MODE : DIRECTORY_MODE_OWN,
 	};
 
-	int err = make_database_folder(options->database, listener.directory_mode, words);
-	if (err == 0) {
-		err = engine_open(&d->loop, &engine, &d->engine, words);
-	}
+	int err = engine_open(&d->loop, &engine, &d->engine, words);
 	if (err < 0) {
 		on_engine_closed(d);
 		return err;
@@ -152,6 +168,12 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	err = open_backup(d, options, words);
 	if (err < 0) {
 		listener_close(d->listener, on_listener_closed, d);
+		return err;
+	}
+	err = open_idle(d, options);
+	if (err < 0) {
+		snprintf(words, 256, "memory is short");
+		backup_close(d->backup, on_backup_closed, d);
 		return err;
 	}
 	err = notes_make_folder(options->socket, listener.mode);

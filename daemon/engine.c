@@ -267,6 +267,17 @@ void engine_serve(struct engine *e, struct server *server) {
 
 /* ---- the end ---- */
 
+enum engine_need engine_need(const struct engine *e) {
+	if (e->in_flight || !list_empty(&e->dirty) || !list_empty(&e->peers)) {
+		return ENGINE_BUSY;
+	}
+	struct forward_sum sum = {0};
+	if (e->forward != NULL) {
+		forward_look_all(e->forward, clock_wall(), &sum);
+	}
+	return sum.runs > sum.held ? ENGINE_FORWARDS : ENGINE_IDLE;
+}
+
 void engine_check_end(struct engine *e) {
 	if (!e->ending || e->on_ended == NULL || e->in_flight) {
 		return;

@@ -41,6 +41,13 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 /* The server whose sessions it answers: wired before the first one comes. */
 void engine_serve(struct engine *e, struct server *server);
 
+enum engine_need {
+	ENGINE_IDLE,     /* nobody is connected, and all is written */
+	ENGINE_FORWARDS, /* the same, but W&B does not have all yet that it can be sent */
+	ENGINE_BUSY
+};
+enum engine_need engine_need(const struct engine *e);
+
 /* What is wrong with the backups, for status; "" when nothing is. */
 void engine_tell_backup(struct engine *e, const char *words);
 

@@ -3,11 +3,13 @@
 #include <string.h>
 
 #include "serve.h"
+#include "start.h"
 #include "subcommand.h"
 #include "sync.h"
 
 static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,
+	&subcommand_start,
 	&subcommand_status,
 	&subcommand_export,
 	&subcommand_stop,

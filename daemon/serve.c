@@ -11,8 +11,9 @@
 #include "credential.h"
 #include "daemon.h"
 #include "duration.h"
+#include "home.h"
+#include "idle.h"
 #include "log.h"
-#include "paths.h"
 #include "settings.h"
 
 static int serve_run(int argc, char **argv);
@@ -27,9 +28,13 @@ const struct subcommand subcommand_serve = {
 		"the last commit.\n"
 		"\n"
 		"  --socket PATH      where to listen: $SAE_METRICS_SOCKET, else\n"
-		"                     $XDG_RUNTIME_DIR/sae-metricsd/socket (root:\n"
-		"                     /run/sae-metricsd/socket)\n"
-		"  --db PATH          the database: ~/.local/state/sae-metricsd/metrics.db (root:\n"
+		"                     $XDG_RUNTIME_DIR/sae-metricsd/socket, without such a folder\n"
+		"                     /tmp/sae-metricsd-UID/socket (root: "
+		"/run/sae-metricsd/socket)\n"
+		"  --db PATH          the database: ~/.local/state/sae-metricsd/metrics.db; where "
+		"that\n"
+		"                     is on the network or cannot be written\n"
+		"                     /var/tmp/sae-metricsd-UID/metrics.db (root:\n"
 		"                     /var/lib/sae-metricsd/metrics.db)\n"
 		"  --config PATH      what is set: $SAE_METRICSD_CONFIG, else\n"
 		"                     ~/.config/sae-metricsd/sae-metricsd.conf (root:\n"
@@ -42,6 +47,11 @@ const struct subcommand subcommand_serve = {
 		"                     named like a copy is taken for one and removed when it is "
 		"old\n"
 		"  --backup-keep N    as many copies are kept (7)\n"
+		"  --exit-when-idle TIME\n"
+		"                     ends by itself when nobody has been connected for so long "
+		"and "
+		"all\n"
+		"                     is written and sent: 10m. `sae-metricsd start` says so\n"
 		"  --log-level LEVEL  error, warning, info (default) or debug\n"
 		"  -h, --help         this text\n"
 		"\n"
@@ -52,32 +62,6 @@ const struct subcommand subcommand_serve = {
 static int usage_error(const char *what) {
 	fprintf(stderr, "sae-metricsd serve: %s; `sae-metricsd serve --help` lists all\n", what);
 	return EXIT_USAGE;
-}
-
-/* What nobody named gets its default; a sentence when there is none. */
-static const char *fill_in(struct daemon_options *options, struct paths *paths) {
-	options->is_system = geteuid() == 0;
-	if (options->is_system) {
-		paths_system(paths);
-	} else {
-		paths_user(paths);
-	}
-	if (options->socket == NULL) {
-		const char *named = paths_socket_override();
-		options->socket = named != NULL ? named : paths->socket;
-	}
-	if (options->database == NULL) {
-		options->database = paths->database;
-	}
-	if (options->socket[0] == '\0') {
-		return "no place for the socket: XDG_RUNTIME_DIR is not set; name one with "
-		       "--socket PATH";
-	}
-	if (options->database[0] == '\0') {
-		return "no place for the database: neither XDG_STATE_HOME nor HOME is set; name "
-		       "one with --db PATH";
-	}
-	return NULL;
 }
 
 static void on_problem(void *user, const char *words) {
@@ -129,13 +113,46 @@ static const char *read_backup(const char *every, const char *keep, struct daemo
 	return NULL;
 }
 
-/* With the options complete: reads what is set, and serves. */
+static const char *read_idle(const char *after, struct daemon_options *ret) {
+	int64_t ms = after != NULL ? duration_read(after) : 0;
+
+	if (after != NULL && ms < IDLE_MIN_MS) {
+		return "--exit-when-idle: expected a time from 1s to 400d, as 10m or 1h";
+	}
+	ret->idle_ms = (uint64_t)ms;
+	return NULL;
+}
+
+/* What nobody named gets its default. 0, or -errno and said. */
+static int fill_in(struct daemon_options *options, struct home *home) {
+	char words[HOME_WORDS_MAX];
+
+	int err = home_find(options->socket, options->database, home, words);
+	if (err < 0) {
+		log_error("%s", words);
+		return err;
+	}
+	if (home->remark[0] != '\0') {
+		log_warning("%s", home->remark);
+	}
+	options->is_system = home->is_system;
+	options->socket = home->socket;
+	options->database = home->database;
+	return 0;
+}
+
+/* With the options read: completes them, reads what is set, and serves. */
 static int serve(struct daemon_options options, const char *config) {
+	struct home home;
+	int err = fill_in(&options, &home);
+	if (err < 0) {
+		return err;
+	}
 	struct settings_options where = {.file = config, .is_system = options.is_system};
 	struct settings settings = {0};
 	struct credential credential = {0};
 
-	int err = coredump_forbid();
+	err = coredump_forbid();
 	if (err < 0) {
 		log_error("core dumps cannot be forbidden, and one might hold a key: %s",
 			strerror(-err));
@@ -156,7 +173,7 @@ static int serve(struct daemon_options options, const char *config) {
 }
 
 static int serve_run(int argc, char **argv) {
-	enum { SOCKET = 256, DB, CONFIG, BACKUP_EVERY, BACKUP_TO, BACKUP_KEEP, LOG_LEVEL };
+	enum { SOCKET = 256, DB, CONFIG, BACKUP_EVERY, BACKUP_TO, BACKUP_KEEP, IDLE, LOG_LEVEL };
 	static const struct option known[] = {
 		{"socket", required_argument, NULL, SOCKET},
 		{"db", required_argument, NULL, DB},
@@ -164,13 +181,13 @@ static int serve_run(int argc, char **argv) {
 		{"backup-every", required_argument, NULL, BACKUP_EVERY},
 		{"backup-to", required_argument, NULL, BACKUP_TO},
 		{"backup-keep", required_argument, NULL, BACKUP_KEEP},
+		{"exit-when-idle", required_argument, NULL, IDLE},
 		{"log-level", required_argument, NULL, LOG_LEVEL},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	struct daemon_options options = {0};
-	struct paths paths;
-	const char *config = NULL, *backup_every = NULL, *backup_keep = NULL;
+	const char *config = NULL, *backup_every = NULL, *backup_keep = NULL, *idle = NULL;
 	int level = LOG_LEVEL_INFO;
 
 	opterr = 0;
@@ -194,6 +211,9 @@ static int serve_run(int argc, char **argv) {
 		case BACKUP_KEEP:
 			backup_keep = optarg;
 			break;
+		case IDLE:
+			idle = optarg;
+			break;
 		case LOG_LEVEL:
 			level = log_level_parse(optarg);
 			break;
@@ -211,7 +231,7 @@ static int serve_run(int argc, char **argv) {
 		return usage_error("--log-level: expected error, warning, info or debug");
 	}
 	const char *wrong = read_backup(backup_every, backup_keep, &options);
-	wrong = wrong != NULL ? wrong : fill_in(&options, &paths);
+	wrong = wrong != NULL ? wrong : read_idle(idle, &options);
 	if (wrong != NULL) {
 		return usage_error(wrong);
 	}

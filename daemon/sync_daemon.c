@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "message.h"
 #include "paths.h"
+#include "places.h"
 #include "subcommand.h"
 #include "sync_show.h"
 #include "sync_watch.h"
@@ -115,18 +116,15 @@ static int ask_one(const struct sync_request *r, const char *socket) {
 
 int sync_through_daemon(const struct sync_request *request) {
 	const char *socket = request->socket != NULL ? request->socket : paths_socket_override();
-	struct paths candidates[2];
+	struct places_sockets sockets;
 	int status = EXIT_NO_ANSWER;
 
 	if (socket != NULL) {
 		return ask_one(request, socket);
 	}
-	paths_user(&candidates[0]);
-	paths_system(&candidates[1]);
-	for (size_t i = 0; i < 2 && status == EXIT_NO_ANSWER; i++) {
-		if (candidates[i].socket[0] != '\0') {
-			status = ask_one(request, candidates[i].socket);
-		}
+	places_find_sockets(&sockets);
+	for (size_t i = 0; i < sockets.n && status == EXIT_NO_ANSWER; i++) {
+		status = ask_one(request, sockets.path[i]);
 	}
 	return status;
 }

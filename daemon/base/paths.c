@@ -25,7 +25,6 @@ static void join(char out[PATH_MAX], const char *folder, const char *rest) {
 }
 
 void paths_system(struct paths *ret) {
-	join(ret->socket, "/run", "/sae-metricsd/socket");
 	join(ret->database, "/var/lib", "/sae-metricsd/metrics.db");
 	join(ret->config, "/etc", "/sae-metricsd/sae-metricsd.conf");
 }
@@ -43,8 +42,11 @@ static void join_xdg(
 	join(out, named, rest);
 }
 
+void paths_local_database(char ret[PATH_MAX]) {
+	(void)snprintf(ret, PATH_MAX, "/var/tmp/sae-metricsd-%u/metrics.db", (unsigned)geteuid());
+}
+
 void paths_user(struct paths *ret) {
-	join(ret->socket, environment("XDG_RUNTIME_DIR"), "/sae-metricsd/socket");
 	join_xdg(ret->database, "XDG_STATE_HOME", "/.local/state", "/sae-metricsd/metrics.db");
 	join_xdg(ret->config, "XDG_CONFIG_HOME", "/.config", "/sae-metricsd/sae-metricsd.conf");
 }

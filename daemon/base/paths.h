@@ -1,4 +1,4 @@
-/* Where the daemon and its tools meet when nobody says where. */
+/* Where the daemon and its tools meet when nobody says where. Sockets are in proto/places: trainers look for them, too. */
 #pragma once
 
 #include <limits.h>
@@ -6,20 +6,22 @@
 #include <sys/types.h>
 
 struct paths {
-	char socket[PATH_MAX];
 	char database[PATH_MAX];
 	char config[PATH_MAX];
 };
 
-/* The host's: /run/sae-metricsd/socket, /var/lib/sae-metricsd/metrics.db, /etc/sae-metricsd/sae-metricsd.conf. */
+/* The host's: /var/lib/sae-metricsd/metrics.db, /etc/sae-metricsd/sae-metricsd.conf. */
 void paths_system(struct paths *ret);
 
-/* The user's: $XDG_RUNTIME_DIR/sae-metricsd/socket, $XDG_STATE_HOME/sae-metricsd/metrics.db (~/.local/state where
- * that is not set) and $XDG_CONFIG_HOME/sae-metricsd/sae-metricsd.conf (~/.config). "" for what the environment does not tell, or what would be
+/* The user's: $XDG_STATE_HOME/sae-metricsd/metrics.db (~/.local/state where that is not set) and $XDG_CONFIG_HOME/sae-metricsd/sae-metricsd.conf (~/.config). "" for what the environment does not tell, or what would be
  * too long to be a path. */
 void paths_user(struct paths *ret);
 
-/* $SAE_METRICS_SOCKET, which goes before both; NULL when not set or empty. */
+/* The user's on a disk of this machine, where his home is on the network or cannot be written:
+ * /var/tmp/sae-metricsd-UID/metrics.db. It outlives a job and a start of the machine. */
+void paths_local_database(char ret[PATH_MAX]);
+
+/* $SAE_METRICS_SOCKET, which goes before all other sockets; NULL when not set or empty. */
 const char *paths_socket_override(void);
 
 /* $SAE_METRICSD_CONFIG, likewise. */

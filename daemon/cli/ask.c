@@ -14,6 +14,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "encode.h"
+#include "places.h"
 
 #define QUERY_TOKEN 1u
 /* Of a HELLO or a QUERY: a run's name, a key and whose it is, each as long as a field may be, and the rest. */
@@ -73,6 +74,11 @@ static enum ask_result ask_connect(struct ask *a, const char *path) {
 
 	if (strlen(path) >= sizeof(address.sun_path)) {
 		return ask_fail(a, ASK_NO_DAEMON, "the path is too long for a socket");
+	}
+	const char *flaw = places_flaw(path);
+	if (flaw != NULL) {
+		snprintf(a->words, ASK_WORDS_MAX, "its folder %s", flaw);
+		return ASK_NO_DAEMON;
 	}
 	strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
 	a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

@@ -13,6 +13,7 @@
 #include "buf.h"
 #include "document.h"
 #include "paths.h"
+#include "places.h"
 #include "report.h"
 #include "schema.h"
 
@@ -121,14 +122,26 @@ enum database_result database_open(const char *path, enum database_version versi
 	return DATABASE_OK;
 }
 
-bool database_default(char ret_path[PATH_MAX]) {
-	struct paths candidates[2];
+void database_places(char ret[DATABASE_PLACES][PATH_MAX]) {
+	struct paths user, system;
 
-	paths_user(&candidates[0]);
-	paths_system(&candidates[1]);
-	for (size_t i = 0; i < 2; i++) {
-		if (candidates[i].database[0] && access(candidates[i].database, F_OK) == 0) {
-			memcpy(ret_path, candidates[i].database, PATH_MAX);
+	paths_user(&user);
+	paths_system(&system);
+	memcpy(ret[0], user.database, PATH_MAX);
+	paths_local_database(ret[1]);
+	if (places_flaw(ret[1]) != NULL) {
+		ret[1][0] = '\0';
+	}
+	memcpy(ret[2], system.database, PATH_MAX);
+}
+
+bool database_default(char ret_path[PATH_MAX]) {
+	char places[DATABASE_PLACES][PATH_MAX];
+
+	database_places(places);
+	for (size_t i = 0; i < DATABASE_PLACES; i++) {
+		if (places[i][0] && access(places[i], F_OK) == 0) {
+			memcpy(ret_path, places[i], PATH_MAX);
 			return true;
 		}
 	}

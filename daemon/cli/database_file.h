@@ -25,7 +25,12 @@ enum database_version {
 enum database_result database_open(const char *path, enum database_version version, sqlite3 **ret,
 	char ret_words[DATABASE_WORDS_MAX]);
 
-/* The database that is read when nobody names one: the user's, else the host's. False when neither is there. */
+#define DATABASE_PLACES 3u
+/* Where a database is when nobody names one, in this order: the user's, his on a disk of this machine, the host's. "" for
+ * a place that cannot be told or is not to be trusted. */
+void database_places(char ret[DATABASE_PLACES][PATH_MAX]);
+
+/* The first of them that is there. False when none is. */
 bool database_default(char ret_path[PATH_MAX]);
 
 /* Reads one database, without changing it. With DATABASE_OK, words may hold a remark, else "". */

@@ -6,6 +6,7 @@
 
 #include "ask.h"
 #include "paths.h"
+#include "places.h"
 #include "subcommand.h"
 
 #define ANSWER_TIMEOUT_MS 5000u /* the deadline of a question: whoever asks is a person */
@@ -96,10 +97,13 @@ static int attempt_report(const struct attempt *a) {
 }
 
 /* The socket of nobody's choosing does not answer: what its daemon wrote may still be there. */
-static int read_default_database(struct source *s, const struct paths *candidates, size_t n,
-	const struct attempt *failed, json_t **ret_document) {
-	for (size_t i = 0; i < n; i++) {
-		const char *database = candidates[i].database;
+static int read_default_database(
+	struct source *s, const struct attempt *failed, json_t **ret_document) {
+	char places[DATABASE_PLACES][PATH_MAX];
+
+	database_places(places);
+	for (size_t i = 0; i < DATABASE_PLACES; i++) {
+		const char *database = places[i];
 		if (database[0] && access(database, R_OK) == 0 &&
 			database_list_add(&s->files, database) == 0) {
 			fprintf(stderr,
@@ -114,15 +118,11 @@ static int read_default_database(struct source *s, const struct paths *candidate
 
 static int ask_default(struct source *s, json_t **ret_document) {
 	struct attempt attempt, failed = {0};
-	struct paths candidates[2];
+	struct places_sockets sockets;
 
-	paths_user(&candidates[0]);
-	paths_system(&candidates[1]);
-	for (size_t i = 0; i < 2; i++) {
-		if (candidates[i].socket[0] == '\0') {
-			continue;
-		}
-		attempt_make(&attempt, candidates[i].socket, s->run_part, ret_document);
+	places_find_sockets(&sockets);
+	for (size_t i = 0; i < sockets.n; i++) {
+		attempt_make(&attempt, sockets.path[i], s->run_part, ret_document);
 		if (attempt_decided(&attempt)) {
 			return attempt_report(&attempt);
 		}
@@ -131,7 +131,7 @@ static int ask_default(struct source *s, json_t **ret_document) {
 			failed = attempt;
 		}
 	}
-	return read_default_database(s, candidates, 2, &failed, ret_document);
+	return read_default_database(s, &failed, ret_document);
 }
 
 int source_read(struct source *s, json_t **ret_document) {

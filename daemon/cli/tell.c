@@ -6,6 +6,7 @@
 #include "ask.h"
 #include "message.h"
 #include "paths.h"
+#include "places.h"
 #include "subcommand.h"
 
 #define ANSWER_TIMEOUT_MS 5000u /* whoever asks is a person */
@@ -28,16 +29,12 @@ static bool is_decided(const struct answer *a) {
 
 /* The user's own, then the host's. A daemon that is there and fails says more than one that is not there. */
 static void tell_any(
-	struct answer *ret, struct paths candidates[2], const struct msg_query *query) {
-	paths_user(&candidates[0]);
-	paths_system(&candidates[1]);
+	struct answer *ret, struct places_sockets *sockets, const struct msg_query *query) {
+	places_find_sockets(sockets);
 	*ret = (struct answer){0};
-	for (int i = 0; i < 2 && (ret->socket == NULL || !is_decided(ret)); i++) {
+	for (size_t i = 0; i < sockets->n && (ret->socket == NULL || !is_decided(ret)); i++) {
 		struct answer answer;
-		if (candidates[i].socket[0] == '\0') {
-			continue;
-		}
-		tell(&answer, candidates[i].socket, query);
+		tell(&answer, sockets->path[i], query);
 		if (ret->socket == NULL || answer.result != ASK_NO_DAEMON) {
 			*ret = answer;
 		}
@@ -64,7 +61,7 @@ static int conclude(const struct answer *a, const char *command) {
 
 int tell_daemon(const char *command, const char *socket, const struct msg_query *query) {
 	struct answer answer;
-	struct paths candidates[2];
+	struct places_sockets sockets;
 
 	if (socket == NULL) {
 		socket = paths_socket_override();
@@ -72,7 +69,7 @@ int tell_daemon(const char *command, const char *socket, const struct msg_query 
 	if (socket != NULL) {
 		tell(&answer, socket, query);
 	} else {
-		tell_any(&answer, candidates, query);
+		tell_any(&answer, &sockets, query);
 	}
 	return conclude(&answer, command);
 }

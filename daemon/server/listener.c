@@ -1,6 +1,7 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,10 +140,41 @@ static void on_all_closed(void *user) {
 	on_closed(on_closed_user);
 }
 
-void listener_close(struct listener *l, void (*on_closed)(void *user), void *user) {
+static bool is_own(const struct listener *l, const char *path) {
 	struct stat st;
 
-	if (stat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode) {
+	return stat(path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode;
+}
+
+static bool somebody_waits(const struct listener *l) {
+	struct pollfd door = {.events = POLLIN};
+
+	return uv_fileno((const uv_handle_t *)&l->pipe, &door.fd) == 0 && poll(&door, 1, 0) > 0;
+}
+
+bool listener_retire(struct listener *l) {
+	char aside[sizeof l->path + sizeof ".ended"];
+
+	if (!is_own(l, l->path)) {
+		return !somebody_waits(l);
+	}
+	/* Aside first: whoever connected before is at the door, and whoever comes after finds nobody. */
+	snprintf(aside, sizeof aside, "%s.ended", l->path);
+	if (rename(l->path, aside) < 0) {
+		return false;
+	}
+	if (!somebody_waits(l)) {
+		(void)unlink(aside);
+		return true;
+	}
+	if (link(aside, l->path) == 0 || errno == EEXIST) {
+		(void)unlink(aside);
+	}
+	return false;
+}
+
+void listener_close(struct listener *l, void (*on_closed)(void *user), void *user) {
+	if (is_own(l, l->path)) {
 		(void)unlink(l->path);
 	}
 	l->on_closed = on_closed;

@@ -1,6 +1,7 @@
 /* The Unix socket where trainers and readers knock. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "server.h"
@@ -17,5 +18,8 @@ struct listener_options {
  * RLIMIT_NOFILE to its hard limit. 0, or -errno and one sentence. */
 int listener_open(uv_loop_t *loop, const struct listener_options *options, struct server *server,
 	struct listener **ret, char ret_words[256]);
+/* Takes the socket file away, so that nobody comes any more; unless somebody has come already and was not yet let in: then
+ * false, and all is as it was. */
+bool listener_retire(struct listener *l);
 /* Accepts no more and removes the socket file, unless another daemon has put its own there. */
 void listener_close(struct listener *l, void (*on_closed)(void *user), void *user);

@@ -174,6 +174,45 @@ static void closing_leaves_another_daemons_socket(void **state) {
 	close(other);
 }
 
+static void a_retired_listener_is_found_by_nobody(void **state) {
+	struct fixture *f = *state;
+	char aside[128];
+
+	assert_int_equal(open_listener(f), 0);
+	assert_true(listener_retire(f->listener));
+	assert_int_equal(access(f->path, F_OK), -1);
+	snprintf(aside, sizeof aside, "%s.ended", f->path);
+	assert_int_equal(access(aside, F_OK), -1);
+}
+
+static void who_is_at_the_door_already_is_let_in(void **state) {
+	struct fixture *f = *state;
+	struct peer peer;
+
+	assert_int_equal(open_listener(f), 0);
+	peer_connect(&peer, &f->h.loop, f->path);
+	assert_false(listener_retire(f->listener));
+	assert_int_equal(access(f->path, F_OK), 0);
+	peer_greet(&f->h, &peer, 32);
+	peer_close(&peer);
+
+	/* And so is the next one. */
+	peer_connect(&peer, &f->h.loop, f->path);
+	peer_greet(&f->h, &peer, 32);
+	peer_close(&peer);
+}
+
+static void retiring_leaves_another_daemons_socket(void **state) {
+	struct fixture *f = *state;
+
+	assert_int_equal(open_listener(f), 0);
+	assert_int_equal(unlink(f->path), 0);
+	int other = bind_to(f->path, true);
+	assert_true(listener_retire(f->listener));
+	assert_int_equal(access(f->path, F_OK), 0);
+	close(other);
+}
+
 /* Out of descriptors a waiting client is turned away, and the next one served when there is room again. */
 static void running_out_of_descriptors_ends_with_the_shortage(void **state) {
 	struct fixture *f = *state;
@@ -207,6 +246,9 @@ int main(void) {
 		T(a_directory_that_cannot_be_made_is_said),
 		T(closing_removes_the_socket_file),
 		T(closing_leaves_another_daemons_socket),
+		T(a_retired_listener_is_found_by_nobody),
+		T(who_is_at_the_door_already_is_let_in),
+		T(retiring_leaves_another_daemons_socket),
 		T(running_out_of_descriptors_ends_with_the_shortage),
 	};
 #undef T

@@ -1,0 +1,186 @@
+#include "background.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+#define PATIENCE_MS   10000u /* with one that opens a large database, and with whoever has the lock */
+#define LOOK_EVERY_MS 2
+#define TRIES         5u /* one that is just ending still has the database for a moment */
+#define TRY_AGAIN_MS  100
+#define LOG_BYTES_MAX (1 << 20) /* of a log that is gone on with; a longer one is set aside */
+
+/* ---- one at a time ---- */
+
+/* Takes it when whoever has it lets go; 0 or -errno. */
+static int wait_for_lock(int fd, uint64_t deadline_ms) {
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+	while (fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno != EAGAIN) {
+			return -errno;
+		}
+		if (clock_mono_ms() >= deadline_ms) {
+			return -ETIMEDOUT;
+		}
+		(void)poll(NULL, 0, LOOK_EVERY_MS);
+	}
+	return 0;
+}
+
+/* Its descriptor, or -errno. It is let go with the process, too. */
+static int take_lock(const struct background *b, uint64_t deadline_ms) {
+	char path[PATH_MAX + 8];
+
+	snprintf(path, sizeof path, "%s.lock", b->home.socket);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0) {
+		return -errno;
+	}
+	int err = wait_for_lock(fd, deadline_ms);
+	if (err < 0) {
+		(void)close(fd);
+	}
+	return err < 0 ? err : fd;
+}
+
+/* ---- starting ---- */
+
+/* Its log, beside its database. A descriptor or -errno. */
+static int open_log(struct background *b) {
+	char old[PATH_MAX + 8];
+	struct stat st;
+	const char *slash = strrchr(b->home.database, '/');
+	int folder_len = slash != NULL ? (int)(slash - b->home.database) : 0;
+
+	int len = snprintf(
+		b->log, sizeof b->log, "%.*s/sae-metricsd.log", folder_len, b->home.database);
+	if (len >= (int)sizeof b->log) {
+		return -ENAMETOOLONG;
+	}
+	if (stat(b->log, &st) == 0 && st.st_size > LOG_BYTES_MAX) {
+		snprintf(old, sizeof old, "%s.old", b->log);
+		(void)rename(b->log, old);
+	}
+	int fd = open(b->log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+/* A trainer may be pinned to one core, and needs all of it. The kernel keeps to what the job may use. */
+static void leave_the_core(void) {
+	cpu_set_t all;
+
+	memset(&all, 0xff, sizeof all);
+	(void)sched_setaffinity(0, sizeof all, &all);
+}
+
+/* In the child: nothing of whoever asked for it is held on to. */
+static void become_daemon(const struct background *b, const char *program, int log) {
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)setsid();
+	leave_the_core();
+	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
+		dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0) {
+		_exit(1);
+	}
+	(void)close_range(STDERR_FILENO + 1, ~0u, 0);
+	execl(program, "sae-metricsd", "serve", b->idle != NULL ? "--exit-when-idle" : NULL,
+		b->idle, (char *)NULL);
+	dprintf(STDERR_FILENO, "%s: %s\n", program, strerror(errno));
+	_exit(1);
+}
+
+static int spawn(struct background *b) {
+	char program[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", program, sizeof program - 1);
+	if (len < 0) {
+		return -errno;
+	}
+	program[len] = '\0';
+	int log = open_log(b);
+	if (log < 0) {
+		return log;
+	}
+	b->pid = fork();
+	if (b->pid == 0) {
+		become_daemon(b, program, log);
+	}
+	int err = b->pid < 0 ? -errno : 0;
+	(void)close(log);
+	return err;
+}
+
+/* 0, -ECHILD: it has ended, or -ETIMEDOUT. */
+static int await_socket(const struct background *b, uint64_t deadline_ms) {
+	while (!places_answers(b->home.socket)) {
+		if (waitpid(b->pid, NULL, WNOHANG) != 0) {
+			return -ECHILD;
+		}
+		if (clock_mono_ms() >= deadline_ms) {
+			return -ETIMEDOUT;
+		}
+		(void)poll(NULL, 0, LOOK_EVERY_MS);
+	}
+	return 0;
+}
+
+static int start(struct background *b, uint64_t deadline_ms, char words[HOME_WORDS_MAX]) {
+	int err = -ECHILD;
+
+	for (unsigned i = 0; i < TRIES && err == -ECHILD; i++) {
+		(void)poll(NULL, 0, i > 0 ? TRY_AGAIN_MS : 0);
+		err = spawn(b);
+		if (err < 0) {
+			snprintf(words, HOME_WORDS_MAX, "it could not be started: %s",
+				strerror(-err));
+			return err;
+		}
+		err = await_socket(b, deadline_ms);
+	}
+	if (err < 0) {
+		snprintf(words, HOME_WORDS_MAX, "%s %.400s",
+			err == -ECHILD ? "it ended at once; why is in"
+				       : "it does not listen yet; see",
+			b->log);
+	}
+	return err;
+}
+
+static bool find(struct background *b) {
+	b->socket = b->found;
+	return places_find_daemon(b->found);
+}
+
+int background_start(struct background *b, char ret_words[HOME_WORDS_MAX]) {
+	uint64_t deadline_ms = clock_mono_ms() + PATIENCE_MS;
+
+	if (find(b)) {
+		return 0;
+	}
+	int err = home_find(NULL, NULL, &b->home, ret_words);
+	if (err < 0) {
+		return err;
+	}
+	int lock = take_lock(b, deadline_ms);
+	if (lock < 0) {
+		snprintf(ret_words, HOME_WORDS_MAX, "the lock beside %.300s: %s", b->home.socket,
+			strerror(-lock));
+		return lock;
+	}
+	if (!find(b)) {
+		err = start(b, deadline_ms, ret_words);
+		b->socket = b->home.socket;
+	}
+	(void)close(lock);
+	return err;
+}
