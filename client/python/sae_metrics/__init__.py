@@ -135,7 +135,7 @@ def _library():
     """libsae-metrics, or None: then runs are inert."""
     if _switched_off():
         return None
-    if _process.is_imported_again():
+    if _process.is_beginning_in_a_child():
         _say("init while multiprocessing imports the main module again: no second run: guard what is to happen once by "
              "if __name__ == \"__main__\"")
         return None

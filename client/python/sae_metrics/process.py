@@ -163,9 +163,9 @@ def _at_child_exit():
     _end_all(exit_code_of(exception), None, words_of(exception))
 
 
-def is_imported_again():
-    """Whether multiprocessing is importing the main module once more, in a spawned child: what is not guarded by
-    ``if __name__ == "__main__"`` happens there a second time."""
+def is_beginning_in_a_child():
+    """Whether this is a spawned child of multiprocessing that is not at its work yet: it imports the main module once more
+    (what is not guarded by ``if __name__ == "__main__"`` happens a second time), and unpickles what it was given."""
     process = sys.modules.get("multiprocessing.process")
     return process is not None and getattr(process.current_process(), "_inheriting", False)
 
@@ -244,5 +244,6 @@ if hasattr(os, "register_at_fork"):
 def say_of_copy(run_id):
     """A run that comes out of a pickle is inert. A child of multiprocessing is not told: there it is as after a fork."""
     process = sys.modules.get("multiprocessing.process")
-    if process is None or process.parent_process() is None:
+    is_child = process is not None and process.parent_process() is not None
+    if not is_child and not is_beginning_in_a_child():
         say("run %s: a copy of it, out of a pickle, logs nothing: begin a run with init(id=...)" % run_id)

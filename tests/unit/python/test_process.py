@@ -55,6 +55,13 @@ class Exceptions(Process):
         self.init().finish()
         self.assertEqual(self.library.end_words, [b"ZeroDivisionError: division by zero", b"the disk is full", None])
 
+    def test_a_run_of_wandbs_says_why_too(self):
+        import sae_metrics.wandb
+
+        with self.assertRaises(KeyError), sae_metrics.wandb.init(project="p"):
+            {}["lr"]
+        self.assertEqual((self.library.of("finish")[-1][0], self.library.end_words), (1, [b"KeyError: 'lr'"]))
+
     def test_a_group_that_fails_says_why_of_each(self):
         with self.assertRaises(KeyError), sae_metrics.init_many(["a", "b"], d_sae=3):
             {}["lr"]

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from .. import native
 from ..errors import say
 from ..options import plain_config
+from ..process import words_of
 from . import _media
 from ._config import Config
 from ._left_out import LeftOut
@@ -168,6 +169,9 @@ class Run:
 
     def finish(self, exit_code=None, quiet=None):
         """Ends the run and waits some seconds for the daemon. An adopted run goes on: whoever began it ends it."""
+        self._finish(exit_code)
+
+    def _finish(self, exit_code, why=None):
         if self._finished or os.getpid() != self._pid:
             return
         self._finished = True
@@ -178,7 +182,7 @@ class Run:
         self._on_finish(self)
         if self._owned:
             exit_code = exit_code or 0
-            self.sae.finish(exit_code, "preempted" if self._preempting and exit_code else None)
+            self.sae.finish(exit_code, "preempted" if self._preempting and exit_code else None, words=why)
 
     def mark_preempting(self):
         """A run that ends with an exit code other than 0 after this is preempted, and not failed."""
@@ -191,7 +195,8 @@ class Run:
 
     def __exit__(self, kind, exception, _traceback):
         code = getattr(exception, "code", 1) if isinstance(exception, SystemExit) else 1
-        self.finish(0 if exception is None or code is None else code if isinstance(code, int) else 1)
+        code = 0 if exception is None or code is None else code if isinstance(code, int) else 1
+        self._finish(code, words_of(exception))
 
     # ---- what it is ----
 
