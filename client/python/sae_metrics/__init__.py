@@ -66,6 +66,8 @@ def init(
     rank=None,
     world_size=None,
     launch=None,
+    ranks=None,
+    rank_grace=None,
     outbox_bytes=None,
     when_full="drop_newest",
     socket=None,
@@ -106,13 +108,17 @@ def init(
     rank, world_size: one process a run by default, whatever the environment says. With several on this host give each
     its rank, and all of them the same id and launch: any text that is another one at each start (both have defaults
     under torchrun and Slurm).
+    ranks: "torch", after torch.distributed.init_process_group and on all its ranks: they log one run, each its own part of
+    every batch, at the same steps. What the run is called and set to is rank 0's. See `Run` for what that means.
+    rank_grace (120): for so many seconds a rank that does not come is waited for, here and in `log_activations`.
 
     outbox_bytes: what may wait here for the daemon (64 MiB or 16 steps, whichever is more; touched only when used).
     when_full: "drop_newest" (default), "drop_oldest", or for how many seconds a log call waits for room.
     socket: the daemon's; by default $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/sae-metricsd/socket or
     /run/sae-metricsd/socket. source: what pushes, as information.
     """
-    return Run(_Settings(dict(locals())), _library())
+    settings, library = _Settings(dict(locals())), _library()
+    return Run(settings, library, _meet(settings, library is not None))
 
 
 def init_many(names, *, group=None, each=None, **shared):
@@ -129,6 +135,15 @@ def init_many(names, *, group=None, each=None, **shared):
         if only in shared:
             raise TypeError("init_many: %s is each run's own: give it in names or each" % only)
     return RunGroup(init(name=name, group=group, **{**shared, **own}) for name, own in zip(names, each))
+
+
+def _meet(settings, is_on):
+    """What came of meeting the other ranks; None where there are none."""
+    if settings.ranks is None:
+        return None
+    from . import ranks
+
+    return ranks.join(settings, is_on)
 
 
 def _library():

@@ -20,6 +20,7 @@ CONFIG_BYTES_MAX = 190000  # the wire takes 196,608 of one text
 CONFIG_DEPTH_MAX = 32
 THRESHOLDS_MAX = 16
 WAIT_S_MAX = 3600
+GRACE_S_MAX = 86400
 
 # The scalars whose meaning the daemon knows (PROTOCOL.md 3.3): every run declares them, in this order.
 KNOWN_SCALARS = (
@@ -108,10 +109,15 @@ OPTIONS = (
     Option("rank", COUNT, 0, 63),
     Option("world_size", COUNT, 1, 64),
     Option("launch", TEXT),
+    Option("rank_grace", REAL, 0.001, GRACE_S_MAX),
     Option("outbox_bytes", COUNT, 1, I64),
     Option("socket", TEXT),
     Option("source", TEXT),
 )
+
+
+OF_ONE_RANK = ("rank", "world_size", "rank_grace", "outbox_bytes", "socket")
+SHARED = tuple(option.name for option in OPTIONS if option.name not in OF_ONE_RANK) + ("tags", "thresholds", "scalars")
 
 
 class Settings:
@@ -127,7 +133,10 @@ class Settings:
         self.scalars = _check_scalars(given.pop("scalars"))
         self.when_full, self.when_full_wait_ms = _check_when_full(given.pop("when_full"))
         self.wandb_key = wandb_key.check(given.pop("wandb_key"))
+        self.ranks = given.pop("ranks")
+        self.global_rank = self.global_world_size = None
         self._check_together()
+        self._check_ranks()
 
     def _check_together(self):
         if self.resume not in (None, "never", "allow", "must"):
@@ -138,6 +147,23 @@ class Settings:
             raise ValueError(
                 "rank: expected 0 ... world_size - 1 = %d, got %d" % ((self.world_size or 1) - 1, self.rank)
             )
+
+    def _check_ranks(self):
+        if self.ranks not in (None, "torch"):
+            raise ValueError('ranks: expected "torch" or nothing, got %r' % (self.ranks,))
+        if self.ranks is None and self.rank_grace is not None:
+            raise ValueError('rank_grace: goes with ranks="torch"')
+        if self.ranks is not None and not (self.rank is None and self.world_size is None):
+            raise ValueError('ranks="torch" finds out the rank and the world size: give neither')
+
+    def shared(self):
+        """What all ranks of a run have in common, as JSON has words for it."""
+        return {name: getattr(self, name) for name in SHARED}
+
+    def share(self, shared):
+        """Takes over what `shared` gave on another rank."""
+        for name in SHARED:
+            setattr(self, name, shared[name])
 
     def _key_to_hand_over(self):
         """(the key, whose it is): a key that was given is for the daemon's W&B, one that was found for that it was found for."""
@@ -157,10 +183,12 @@ class Settings:
         options.size = ctypes.sizeof(native.Options)
         for option in OPTIONS:
             value = getattr(self, option.name)
-            if value is None or option.name in ("id", "private", "l1_coefficient", "lp_norm"):
+            if value is None or option.name in ("id", "private", "l1_coefficient", "lp_norm", "rank_grace"):
                 continue
             setattr(options, option.name, value.encode() if option.kind is TEXT else value)
         options.run = None if self.id is None else self.id.encode()
+        if self.global_world_size is not None:
+            options.global_rank, options.global_world_size = self.global_rank, self.global_world_size
         options.is_private = bool(self.private)
         options.has_dead_feature_window = self.dead_feature_window is not None
         # As in ViT-Prisma: a bound of 0 is no bound.

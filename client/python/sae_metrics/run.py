@@ -40,9 +40,18 @@ class Run:
     Log calls return None. They raise TypeError and ValueError for arguments of a wrong type or shape, and nothing
     else. Any thread may call; the steps of one run should come from one thread. In a forked child every method does
     nothing.
+
+    With ``init(ranks="torch")`` the steps are logged on every rank, each with its part of the batch, at the same steps:
+    `log_activations` and `log_topk` take the mean of the whole batch, for which the ranks wait for each other's calls (never
+    for a device). A rank that does not come within `rank_grace` is named once, and the others go on without it. On one host
+    every rank pushes; what else is logged on any of them is kept. Where several daemons are concerned, rank 0 alone pushes, the
+    parts of all; there `log`, `event`, `mark` and `finish` of the others say nothing to anybody. `state_dict` may be called on
+    all ranks (and must be, before any of them waits for another, where tensors are a GPU's): keep rank 0's.
+    `load_state_dict` takes the same state on all of them, or on rank 0 alone. `should_stop` becomes true on all ranks at
+    the same step where they log with `log_activations` or `log_topk`, or are on several hosts; else ask rank 0 and send it round.
     """
 
-    def __init__(self, settings, library):
+    def __init__(self, settings, library, meeting=None):
         self._settings = settings
         self._library = library
         self._handle = None  # None: inert (switched off, no library, finished, or a forked child's)
@@ -59,14 +68,39 @@ class Run:
         self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
         self._seconds = 0.0
         self._in_flight = None  # made for the first tensor of a device
+        self._ranks = None  # with others: what adds up their parts and this one's
+        self._reduces = False  # before they are pushed, by the first rank
+        self._is_part = False  # and this is another one
         process.add(self)
-        if library is not None:
+        if library is not None and (meeting is None or self._take_place(meeting)):
+            self._step_call = StepCall(library, self._settings)
+        if library is not None and (meeting is None or (meeting.place is not None and meeting.place.pushes)):
             process.watch(library)
             self._take_over()
-            self._step_call = StepCall(library, self._settings)
             self._log = library.log_waiting if self._settings.when_full == native.WAIT else library.log
             self._open()
             process.unfinished[self._key] = self
+
+    def _take_place(self, meeting):
+        """Whether it logs anything."""
+        if meeting.place is None:
+            return False
+        from .rank_sums import RankSums
+
+        self._ranks = RankSums(meeting.group, self._settings)
+        self._reduces, self._is_part = meeting.place.reduces, not meeting.place.pushes
+        meeting.group.on_broken = self._go_on_alone
+        return True
+
+    def _go_on_alone(self, words):
+        """The ranks are apart, for good."""
+        if self._reduces:
+            outcome = "from now on rank %d's part of the batch is all that is logged" % self._ranks.group.members[0]
+        else:
+            outcome = "from now on explained variance is of each rank's own rows"
+        if self._handle is not None:
+            self.event("ranks", "%s: %s" % (words, outcome))
+        complain("run %s: %s: %s" % (self._id, words, outcome))
 
     def _take_over(self):
         """Two handles of a run cannot push at once: one that was begun before in this process is finished first."""
@@ -165,17 +199,51 @@ class Run:
         waits, however far the host is ahead (beyond 64 steps, or 64 MiB, for the oldest). `flush`, `finish`, `state_dict`
         and the end of the process wait for all of them.
         """
-        if self._handle is None:
+        if not self._takes_steps():
             return self._unheard()
         self._unstepped = None
         step = _check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
         n_rows = _check_n_rows(n_rows)
+        if self._reduces:
+            whole = self._whole_step(step, n_rows, fired, positive, scalars)
+            if whole is None:
+                return None
+            n_rows, fired, positive, scalars = whole
         device = tensors.find_device((fired, positive, *scalars.values()))
         if device is not None or self._in_flight:
             return self._push_later(device, step, n_rows, fired, positive, scalars)
         return self._push(step, n_rows, fired, positive, scalars)
+
+    def _takes_steps(self):
+        return self._handle is not None or self._is_part
+
+    def _whole_step(self, step, n_rows, fired, positive, scalars):
+        """What is to be pushed here, or None."""
+        from .rank_sums import NoStep, Step
+
+        for what, counts in (("fired", fired), ("positive", positive)):
+            if counts is not None:
+                self._step_call.check_counts(what, len(counts))
+        device = tensors.find_device((fired, positive, *scalars.values()))
+        if device is not None and self._flight_on(device).is_capturing():
+            return None
+        try:
+            return self._ranks.whole_step(step, Step(n_rows, fired, positive, scalars), self._own_stop()[0])
+        except NoStep as problem:
+            self._in_turn(lambda: self._skip(step))
+            complain("run %s: step %d was not taken: %s" % (self._id, step, problem))
+            return None
+
+    def _mean_over_ranks(self, statistics, step, rows):
+        """Of the batch's inputs; None where the rows are all there is of it."""
+        if self._ranks is None:
+            return None
+        device = tensors.find_device((rows,))
+        if device is not None and self._flight_on(device).is_capturing():
+            return None
+        return self._ranks.mean_of(_check_step(step), statistics, rows, self._own_stop()[0])
 
     def _push(self, step, n_rows, fired, positive, scalars):
         begun = time.perf_counter()
@@ -264,7 +332,7 @@ class Run:
         sums = _noted(n_nan)
         if "l1_loss" not in (losses or ()) and "l1_loss" not in scalars:
             sums["lp_sum"] = statistics.lp_sum(acts, self._lp_norm(lp_norm), self._workspace)
-        sums.update(_reconstruction(statistics, len(acts), sae_in, sae_out, target))
+        sums.update(self._reconstruction(statistics, step, len(acts), sae_in, sae_out, target))
         self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
         return self.log_step(step, fired=fired, n_rows=len(acts), positive=positive, **sums)
 
@@ -298,7 +366,7 @@ class Run:
         sums = _noted(n_nan)
         if self._settings.profile in (None, "prisma"):
             sums["l1_loss"] = 0.0
-        sums.update(_reconstruction(statistics, len(indices), sae_in, sae_out, target))
+        sums.update(self._reconstruction(statistics, step, len(indices), sae_in, sae_out, target))
         self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
         return self.log_step(step, fired=fired, n_rows=len(indices), positive=positive, **sums)
 
@@ -442,6 +510,13 @@ class Run:
         return self._stop()[1]
 
     def _stop(self):
+        stop, reason = self._own_stop()
+        agreed = None if self._ranks is None else self._ranks.group.should_stop
+        if agreed is None:
+            return stop, reason
+        return agreed, (reason or "another rank was asked to stop") if agreed else None
+
+    def _own_stop(self):
         with self._lock:
             if self._handle is None:
                 return False, None
@@ -495,6 +570,7 @@ class Run:
         timeout = self._drain(timeout)
         interrupts = process.is_held(self._waiting) or process.is_held(self._lock)
         with self._waiting:
+            self._is_part = False
             with self._lock:
                 handle, self._handle = self._handle, None
             if handle is None:
@@ -515,12 +591,12 @@ class Run:
     def _say_finished(self, result, state, timeout):
         """The library itself says what was refused, dropped or not delivered."""
         stats = self._final_stats
-        if result == native.QUEUED:
+        if result == native.QUEUED and (self._ranks is None or self._ranks.group.is_first):
             say(
                 "run %s %s: %s messages, %s dropped"
                 % (self._label(), state, format(stats.messages, ","), stats.dropped)
             )
-        elif is_strict():
+        elif result != native.QUEUED and is_strict():
             left = stats.messages - stats.acked
             complain(
                 "run %s: %d messages were not on the daemon's disk after %g s (%s)"
@@ -549,7 +625,8 @@ class Run:
 
     def _become_inert(self):
         """In a forked child."""
-        self._handle = self._in_flight = None
+        self._handle = self._in_flight = self._ranks = None
+        self._reduces = self._is_part = False
         self._lock, self._waiting = threading.RLock(), threading.RLock()
 
     # ---- small parts ----
@@ -573,7 +650,7 @@ class Run:
 
     def _unheard(self):
         """A call on an inert handle: nothing, except where a test asked to know of a finished run's."""
-        if is_strict() and self._library is not None and process.is_the_one_that_imported():
+        if not self._is_part and is_strict() and self._library is not None and process.is_the_one_that_imported():
             complain("run %s is finished" % self._id)
 
     def _trouble(self, result, what):
@@ -608,7 +685,7 @@ class Run:
 
     def _statistics(self, array):
         """What takes the sums of such arrays, loaded when first needed; None when inert."""
-        if self._handle is None:
+        if not self._takes_steps():
             return self._unheard()
         if tensors.is_tensor(array):
             from . import tensor_statistics
@@ -621,6 +698,19 @@ class Run:
         if self._workspace is None:
             self._workspace = statistics.Workspace()
         return statistics
+
+    def _reconstruction(self, statistics, step, n_rows, sae_in, sae_out, target):
+        """The sums of sae_in (or the target instead) and sae_out, where they are given."""
+        goal = sae_in if target is None else target
+        if (goal is None) != (sae_out is None):
+            raise ValueError("sae_in (or target) and sae_out go together")
+        if goal is None:
+            self._mean_over_ranks(statistics, step, None)
+            return {}
+        goal, out = statistics.rows_of(goal, "sae_in"), statistics.rows_of(sae_out, "sae_out")
+        if len(goal) != n_rows:
+            raise ValueError("sae_in has %d rows, the activations have %d" % (len(goal), n_rows))
+        return statistics.measure_reconstruction(goal, out, self._mean_over_ranks(statistics, step, goal))
 
     def _lp_norm(self, given):
         if given is not None:
@@ -676,19 +766,6 @@ def _encode(text, what):
 def _noted(n_nan):
     """That some activations were NaN, where they were or may have been."""
     return {"n_nan_acts": n_nan} if tensors.is_tensor(n_nan) or n_nan else {}
-
-
-def _reconstruction(statistics, n_rows, sae_in, sae_out, target):
-    """The sums of sae_in (or the target instead) and sae_out, where they are given."""
-    goal = sae_in if target is None else target
-    if goal is None and sae_out is None:
-        return {}
-    if goal is None or sae_out is None:
-        raise ValueError("sae_in (or target) and sae_out go together")
-    goal, out = statistics.rows_of(goal, "sae_in"), statistics.rows_of(sae_out, "sae_out")
-    if len(goal) != n_rows:
-        raise ValueError("sae_in has %d rows, the activations have %d" % (len(goal), n_rows))
-    return statistics.measure_reconstruction(goal, out)
 
 
 def _milliseconds(timeout):

@@ -91,7 +91,12 @@ def lp_sum(acts, p=1.0, workspace=None):
     return float(total)
 
 
-def measure_reconstruction(target, out):
+def column_sums(rows):
+    """float64[d]: the sum over the rows, in what a mean over several ranks' rows is taken from."""
+    return numpy.add.reduce(rows, axis=0, dtype=numpy.float64)
+
+
+def measure_reconstruction(target, out, mean=None):
     """What x and y say of each other, as a dict of
 
     * ``l2_sum``, ``tv_sum``: sums over rows of l2_b and tv_b;
@@ -99,7 +104,8 @@ def measure_reconstruction(target, out):
       ViT-Prisma's mse_loss;
     * ``ev_count``, ``ev_mean``, ``ev_m2``: of 1 - l2_b / tv_b over rows: how many, mean, sum of squared deviations.
 
-    A row that equals the batch's mean has tv_b = 0: infinities and NaNs are results like others.
+    A row that equals the batch's mean has tv_b = 0: infinities and NaNs are results like others. `mean` is the batch's
+    where these are some of its rows only.
     """
     if target.shape != out.shape:
         raise ValueError("sae_out has shape %s where its target has %s" % (out.shape, target.shape))
@@ -107,7 +113,7 @@ def measure_reconstruction(target, out):
     x = target.astype(numpy.float64)
     residual = numpy.subtract(out, x)
     l2 = numpy.einsum("ij,ij->i", residual, residual)
-    x -= total(x, axis=0) / len(x)
+    x -= total(x, axis=0) / len(x) if mean is None else mean
     tv = numpy.einsum("ij,ij->i", x, x)
     with numpy.errstate(divide="ignore", invalid="ignore"):
         ev = 1.0 - l2 / tv

@@ -126,7 +126,13 @@ def lp_sum(acts, p=1.0, _workspace=None):
 
 
 @torch.no_grad()
-def measure_reconstruction(target, out):
+def column_sums(rows):
+    """The sum over the rows: `statistics.column_sums`."""
+    return _dense(rows).sum(0, dtype=_wide(rows.device))
+
+
+@torch.no_grad()
+def measure_reconstruction(target, out, mean=None):
     """What x and y say of each other: the dict of `statistics.measure_reconstruction`."""
     if target.shape != out.shape:
         raise ValueError(
@@ -134,7 +140,7 @@ def measure_reconstruction(target, out):
         )
     target, out = _dense(target), _dense(out).to(target.device)
     wide = _wide(target.device)
-    mean = target.sum(0, dtype=wide) / len(target)
+    mean = target.sum(0, dtype=wide) / len(target) if mean is None else mean
     l2, tv, scaled = [], [], []
     for x, y in zip(_blocks(target), _blocks(out)):
         x = x.to(wide)
