@@ -13,7 +13,7 @@ struct open_line {
 };
 
 void lines_init(struct lines *l) {
-	*l = (struct lines){.closed_through = -1};
+	*l = (struct lines){.closed_through = -1, .logged_through = -1};
 }
 
 static void parts_free(struct line_part *part) {
@@ -192,6 +192,14 @@ bool lines_highest(const struct lines *l, struct place *ret) {
 	return line != NULL;
 }
 
+int64_t lines_newest_step(const struct lines *l) {
+	struct place highest;
+	if (!lines_highest(l, &highest) || highest.step < l->logged_through) {
+		return l->logged_through;
+	}
+	return highest.step;
+}
+
 /* ---- closing ---- */
 
 /* Finds a key among the entries gathered so far: open addressing, sized once for all of them. */
@@ -313,6 +321,9 @@ int lines_close_lowest(
 	l->first = line->next;
 	l->next_ordinal++;
 	l->closed_through = line->place.step;
+	if (l->closed_through > l->logged_through) {
+		l->logged_through = l->closed_through;
+	}
 	l->count--;
 	l->bytes -= sizeof *line;
 	for (struct line_part *part = line->parts; part != NULL; part = part->next) {
@@ -517,5 +528,5 @@ void lines_unpack(struct lines *l, struct unpacker *u) {
 		line_unpack(l, u);
 	}
 	l->next_ordinal = next_ordinal;
-	l->closed_through = closed_through;
+	l->closed_through = l->logged_through = closed_through;
 }

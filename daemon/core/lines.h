@@ -41,6 +41,8 @@ struct lines {
 	size_t bytes;
 	int64_t next_ordinal;
 	int64_t closed_through; /* lines of these steps of this lap are closed; -1: none */
+	int64_t logged_through; /* the newest step of a closed line, whatever lap and launch; -1: none. Not saved:
+				 * after a start it is closed_through */
 };
 
 void lines_init(struct lines *l);
@@ -57,6 +59,9 @@ bool lines_lowest(const struct lines *l, struct place *ret);
 
 /* The highest one's. */
 bool lines_highest(const struct lines *l, struct place *ret);
+
+/* The newest step that was ever logged for, open lines included; -1: none. */
+int64_t lines_newest_step(const struct lines *l);
 
 /* Closes the lowest line: its parts merged into a change, their values into the summary.
  * 0 or -ENOMEM. */

@@ -414,16 +414,23 @@ static int take_stream(const struct opening *in, struct run *run, struct stream 
 
 /* ---- the answer ---- */
 
+/* Of a run without STEPs it is the newest it logged for: whoever logs without steps goes on behind it. */
+static int64_t newest_step(const struct run *run) {
+	return run->position.has_step ? (int64_t)run->position.step
+				      : lines_newest_step(&run->lines);
+}
+
 static void answer(const struct stream *s, struct msg_opened *ret) {
 	const struct run *run = s->run;
 	const char *name = run->facts.text[FACT_NAME];
 	uint64_t frames = OUTBOX_FRAMES * (4ull * run->d_sae + 4096);
+	int64_t newest = newest_step(run);
 
 	*ret = (struct msg_opened){
 		.durable = s->durable,
 		.wanted = s->received + 1,
-		.has_last_step = run->position.has_step,
-		.last_step = run->position.step,
+		.has_last_step = newest >= 0,
+		.last_step = newest < 0 ? 0 : (uint32_t)newest,
 		.attempt = run->begun ? run->attempt : run->attempt + 1,
 		.resumed = run->resumed,
 		.outbox_bytes = frames > OUTBOX_RECOMMENDED ? frames : OUTBOX_RECOMMENDED,

@@ -96,8 +96,8 @@ class Shim(unittest.TestCase):
             self.assertEqual([(step, "hist", [1] + [0] * 62 + [1], step, step + 1) for step in (9, 19, 29)], histograms)
             summary, = daemon.rows("SELECT summary FROM runs")
             self.assertEqual(0.25, json.loads(*summary)["best"])
-            events = dict(daemon.rows("SELECT kind, text FROM events WHERE kind IN ('alert', 'left out')"))
-            self.assertEqual({"alert": "WARN dead: 312 features", "left out": "3 histograms, 1 artifact"}, events)
+            events = dict(daemon.rows("SELECT kind, text FROM events WHERE kind IN ('alert', 'left_out')"))
+            self.assertEqual({"alert": "WARN dead: 312 features", "left_out": "3 histograms, 1 artifact"}, events)
             self.assertEqual(1, said.count("'bad' was left out"), said)
             self.assertEqual(1, said.count("'weights' was not kept"), said)
             self.assertEqual(1, said.count("step 5 lies behind step"), said)
@@ -115,17 +115,18 @@ class Shim(unittest.TestCase):
             self.assertEqual([], w.violations)
             self.assertEqual([("off", 5)], daemon.rows("SELECT run, count(*) FROM history WHERE run = 'off'"))
 
-    def test_a_run_that_goes_on_in_another_process_is_one_run(self):
+    def test_a_run_that_goes_on_in_another_process_is_one_run_also_without_steps(self):
         with Daemon() as daemon:
-            for first in (0, 3):
+            for first in (0, 3, 6):
                 train(daemon, """if True:
                     import wandb
                     with wandb.init(id="again", resume="allow") as run:
-                        assert run.resumed == (FIRST > 0), run.resumed
+                        assert (run.resumed, run.step) == (FIRST > 0, FIRST), (run.resumed, run.step)
                         for step in range(FIRST, FIRST + 3):
-                            run.log({"x": step}, step=step)
+                            run.log({"x": step})
                 """.replace("FIRST", str(first)))
-            self.assertEqual([(step, step) for step in range(6)],
+            self.assertEqual([(9, 3)], daemon.rows("SELECT count(*), max(attempt) FROM history"))
+            self.assertEqual([(step, step) for step in range(9)],
                              daemon.rows("SELECT step, value FROM history WHERE line IS NOT NULL ORDER BY line"))
 
     def test_a_row_that_is_open_when_the_trainer_is_killed_is_there_when_the_run_goes_on(self):

@@ -147,7 +147,8 @@ class Run:
 
     @property
     def last_step(self):
-        """The last step the daemon had of this run when it was opened, or None. See `resumed`."""
+        """The last step the daemon had of this run when it was opened (of one that only calls `log`: the newest it was
+        called for), or None. See `resumed`."""
         return self._first_answer()[0]
 
     @property

@@ -713,6 +713,42 @@ static void a_run_that_ends_before_its_lap_began_keeps_its_last_window(void **st
 	assert_int_equal((int)rig_number(rig_find(rig, "window ", closed), "attempt"), 1);
 }
 
+/* It is told behind which step to go on, also when its trainer was killed, and by a daemon that was started anew. */
+static void a_run_that_only_logs_goes_on_behind_its_newest_step(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	assert_false(rig->opened.has_last_step);
+	log_at(rig, s, 3);
+	log_at(rig, s, 9);
+	leave(rig, s);
+
+	s = launch(rig, 1);
+	assert_true(rig->opened.has_last_step);
+	assert_int_equal(rig->opened.last_step, 9);
+	log_at(rig, s, 4);
+	finish(rig, s);
+	leave(rig, s);
+	rig_commit(rig);
+	s = launch(rig, 2); /* logs nothing */
+	assert_int_equal(rig->opened.last_step, 9);
+	finish(rig, s);
+	leave(rig, s);
+
+	s = launch(rig, 3);
+	assert_int_equal(rig->opened.last_step, 9);
+	log_at(rig, s, 10);
+	finish(rig, s);
+	rig_commit(rig);
+	rig_crash(rig, false);
+	s = launch(rig, 4);
+	assert_int_equal(rig->opened.last_step, 10);
+	trained(rig, s, 0, 2);
+	finish(rig, s);
+	leave(rig, s);
+	(void)launch(rig, 5);
+	assert_int_equal(rig->opened.last_step, 2); /* steps go before what was logged */
+}
+
 /* The others are still in the lap that one has left: their steps are none too late. */
 static void a_log_ahead_of_the_other_ranks_lap_makes_nobody_late(void **state) {
 	struct rig *rig = *state;
@@ -768,6 +804,7 @@ int main(void) {
 		TEST(a_log_before_the_first_step_of_a_lap_leaves_the_one_before_as_it_is),
 		TEST(a_run_that_ends_before_its_lap_began_keeps_its_last_window),
 		TEST(a_log_ahead_of_the_other_ranks_lap_makes_nobody_late),
+		TEST(a_run_that_only_logs_goes_on_behind_its_newest_step),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -352,7 +352,7 @@ class LogTest(ShimTest):
         self.assertIn("'odd' was left out: RuntimeError: lost on the device", said)
         self.wandb.finish()
         self.assertIn("left out: 21 values", self.said())
-        self.assertIn((-1, b"left out", b"21 values"), self.library.of("event"))
+        self.assertIn((-1, b"left_out", b"21 values"), self.library.of("event"))
 
     def test_a_test_that_is_strict_sees_it_raised(self):
         os.environ["SAE_METRICS_STRICT"] = "1"

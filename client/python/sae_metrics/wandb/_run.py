@@ -19,12 +19,14 @@ from ._config import Config
 from ._left_out import LeftOut
 from ._rows import Rows
 from ._settings import Settings
-from ._summary import Summary
+from ._summary import Summary, as_last
 from ._values import Unsupported, check_key, flatten, keep
 
 ALERT_WAIT_S = 60.0  # as in the SDK: the same title again within that time is not said again
 ALERT_TITLES_MAX = 256  # remembered for that
 EVENT_BYTES_MAX = 4096  # of the protocol
+PLAIN = frozenset((float, bool, str))  # types of values that are kept as they are
+KEYS_REMEMBERED = 4096  # that were found good: most trainers have some dozens
 
 
 class AlertLevel(enum.Enum):
@@ -53,6 +55,7 @@ class Run:
         self._pid = os.getpid()
         self._finished = self._preempting = self._said_behind = False
         self._alerted = {}
+        self._known_keys = set()
         self._directory = None
         self._start_time = time.time()
         about = sae._settings
@@ -101,18 +104,26 @@ class Run:
     def _sort(self, data):
         """(what the daemon takes by key, media by key); the rest is said."""
         values, media = {}, {}
+        known = self._known_keys
         for path, value in flatten(data):
-            key = ".".join(path)
+            key = path[0] if len(path) == 1 else ".".join(path)
+            kind = type(value)
+            if key in known and (kind in PLAIN or (kind is int and value.bit_length() < 64)):  # what most rows are
+                values[key] = value
+                self._summary.note_logged(path, value)
+                continue
             if _media.is_media(value):
                 media[key] = value
                 continue
             try:
                 check_key(key)
+                if len(known) < KEYS_REMEMBERED:
+                    known.add(key)
                 values[key] = keep(value)
             except Unsupported as why:
                 self.left_out.note(why.kind, key, "run %s: log: %r was left out: %s" % (self.id, key, why))
             else:
-                self._summary.note_logged(path, values[key])
+                self._summary.note_logged(path, as_last(values[key]))
         return values, media
 
     def _send(self, values, step):
@@ -177,7 +188,7 @@ class Run:
         self._finished = True
         words = self.left_out.words()
         if words:
-            self._event("left out", words)
+            self._event("left_out", words)
             say("run %s: left out: %s" % (self.id, words))
         self._on_finish(self)
         if self._owned:

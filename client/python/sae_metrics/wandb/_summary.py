@@ -32,11 +32,7 @@ class Summary:
             if not isinstance(inner, dict):
                 inner = place[name] = {}
             place = inner
-        if tensors.is_tensor(value):
-            value = value.clone()  # the trainer may change it; read when it is asked for, which waits for the device
-        place[path[-1]] = (
-            {"_type": "histogram", "values": value[0], "bins": value[1]} if isinstance(value, tuple) else value
-        )
+        place[path[-1]] = value
 
     def __getitem__(self, key):
         item = self._items[key]
@@ -89,6 +85,14 @@ class _Part(Summary):
     def __init__(self, parent, key, items):
         super().__init__(lambda _entries: parent.update({key: items}))
         object.__setattr__(self, "_items", items)
+
+
+def as_last(value):
+    """A value that `Run.log` keeps, as the summary has it: a tensor is read when it is asked for, which waits for its
+    device; until then the trainer may change its own."""
+    if isinstance(value, tuple):
+        return {"_type": "histogram", "values": value[0], "bins": value[1]}
+    return value.clone() if tensors.is_tensor(value) else value
 
 
 def _plain(value):
