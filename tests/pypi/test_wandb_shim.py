@@ -145,7 +145,8 @@ class Shim(unittest.TestCase):
             self.assertEqual([], list(Path(home).glob("wandb/*run-*")))
             self.assertEqual({step: {"x": step + 1} for step in range(3)} | {3: {"theirs": ([1, 2], [1, 2, 3])}},
                              self.with_counts(daemon))
-            self.assertEqual([("1 artifact, 3 media",)], daemon.rows("SELECT text FROM events WHERE kind = 'left_out'"))
+            events = [text for text, in daemon.rows("SELECT text FROM events WHERE kind = 'left_out'")]
+            self.assertEqual((3, "1 artifact, 3 media"), (len(events), events[-1]), events)
 
     def with_counts(self, daemon):
         rows, behind = rows_of_daemon(daemon, "media")

@@ -96,7 +96,7 @@ class Shim(unittest.TestCase):
             self.assertEqual([(step, "hist", [1] + [0] * 62 + [1], step, step + 1) for step in (9, 19, 29)], histograms)
             summary, = daemon.rows("SELECT summary FROM runs")
             self.assertEqual(0.25, json.loads(*summary)["best"])
-            events = dict(daemon.rows("SELECT kind, text FROM events WHERE kind IN ('alert', 'left_out')"))
+            events = dict(daemon.rows("SELECT kind, text FROM events WHERE kind IN ('alert', 'left_out')"))  # the last of each
             self.assertEqual({"alert": "WARN dead: 312 features", "left_out": "3 histograms, 1 artifact"}, events)
             self.assertEqual(1, said.count("'bad' was left out"), said)
             self.assertEqual(1, said.count("'weights' was not kept"), said)

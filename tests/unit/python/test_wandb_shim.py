@@ -5,6 +5,7 @@ import enum
 import io
 import math
 import os
+import pickle
 import sys
 import types
 import unittest
@@ -209,6 +210,9 @@ class RunsTest(ShimTest):
         with self.assertRaises(KeyError), self.wandb.init():
             raise KeyError
         self.assertEqual(self.library.of("finish")[-1][0], 1)
+        with self.assertRaises(SystemExit), self.wandb.init():
+            raise SystemExit(7)
+        self.assertEqual(self.library.of("finish")[-1][0], 7)
         with self.wandb.init() as run:
             run.log({"x": 1})
         self.assertEqual(self.library.of("finish")[-1][0], 0)
@@ -263,6 +267,21 @@ class RunsTest(ShimTest):
             elsewhere = self.wandb.init(reinit=True).dir
         self.assertTrue(os.path.isdir(elsewhere))
         os.rmdir(elsewhere)
+
+    def test_another_process_gets_what_it_was_and_an_inert_run(self):
+        run = self.wandb.init(id="i", config={"lr": 1})
+        copied = pickle.loads(pickle.dumps(run))
+        copied.log({"x": 1}, step=3)
+        copied.config.k = 2
+        copied.finish()
+        self.assertEqual((copied.id, copied.project, copied.tags, copied.config.lr), ("i", "", (), 1))
+        self.assertEqual([call[0] for call in self.library.calls], ["open"])
+
+    def test_a_signal_that_logs_in_the_midst_of_a_log_waits_for_nobody(self):
+        run = self.wandb.init(id="i")
+        with run._lock:
+            run.log({"x": 1})
+        self.assertEqual(self.logged(), [(0, {"x": 1})])
 
     def test_a_forked_child_does_nothing(self):
         run = self.wandb.init()
@@ -352,7 +371,9 @@ class LogTest(ShimTest):
         self.assertIn("'odd' was left out: RuntimeError: lost on the device", said)
         self.wandb.finish()
         self.assertIn("left out: 21 values", self.said())
-        self.assertIn((-1, b"left_out", b"21 values"), self.library.of("event"))
+        first, last = [text for _, kind, text in self.library.of("event") if kind == b"left_out"]
+        self.assertIn(b"run i: log: 'list' was left out", first)
+        self.assertEqual(last, b"21 values")
 
     def test_a_test_that_is_strict_sees_it_raised(self):
         os.environ["SAE_METRICS_STRICT"] = "1"

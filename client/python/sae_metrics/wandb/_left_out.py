@@ -9,21 +9,27 @@ SAID_MAX = 64  # sentences of one run: a trainer whose keys are new at each step
 
 
 class LeftOut:
-    """Of one run. `counts` has a number a kind: "values", "histograms", "media", "artifacts", "rows"."""
+    """Of one run. `counts` has a number a kind: "values", "histograms", "media", "artifacts", "rows", "calls".
 
-    def __init__(self):
+    `tell` is called with the first sentence of each kind: the database has it, however the process ends."""
+
+    def __init__(self, tell=lambda sentence: None):
         self.counts = collections.Counter()
+        self._tell = tell
         self._said = set()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may log, too
 
     def note(self, kind, about, sentence):
         """One of `kind` was left out. The sentence is said once for each `about`; under strict it is raised."""
         with self._lock:
             self.counts[kind] += 1
+            is_first = self.counts[kind] == 1
             is_new = (kind, about) not in self._said and len(self._said) < SAID_MAX
             if is_new:
                 self._said.add((kind, about))
             is_last = is_new and len(self._said) == SAID_MAX
+        if is_first:
+            self._tell(sentence)
         if is_strict():
             complain(sentence)
         elif is_new:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from .. import native
 from ..errors import say
 from ..options import plain_config
-from ..process import words_of
+from ..process import exit_code_of, words_of
 from . import _media
 from ._config import Config
 from ._left_out import LeftOut
@@ -45,22 +45,22 @@ class Run:
 
     def __init__(self, sae, settings=None, *, owned=True, on_finish=lambda run: None, config=None, step=0):
         self.sae = sae
-        self.left_out = LeftOut()
+        self.left_out = LeftOut(lambda sentence: self._event("left_out", sentence))
         self.settings = settings or Settings(mode="online")
         self.settings.run_id = sae.id
         self._owned = owned
         self._on_finish = on_finish
         self._rows = Rows(step)
-        self._lock = threading.Lock()  # a row's place is taken, and the row sent, by one thread at a time
+        self._lock = threading.RLock()  # a row's place is taken, and the row sent, by one thread at a time
         self._pid = os.getpid()
         self._finished = self._preempting = self._said_behind = False
         self._alerted = {}
         self._known_keys = set()
         self._directory = None
         self._start_time = time.time()
-        about = sae._settings
-        self._name, self._notes, self._tags = sae.name, about.notes, tuple(about.tags)
-        known = config if config is not None else plain_config(about.config) or {}
+        self._name = sae.name
+        self._notes, self._tags = self._begun_with("notes"), tuple(self._begun_with("tags") or ())
+        known = config if config is not None else plain_config(sae.config) or {}
         self._config = Config(known, self._tell_config, bool(self.settings.allow_val_change))
         self._summary = Summary(lambda entries: self._tell(summary=entries))
 
@@ -205,9 +205,7 @@ class Run:
         return self
 
     def __exit__(self, kind, exception, _traceback):
-        code = getattr(exception, "code", 1) if isinstance(exception, SystemExit) else 1
-        code = 0 if exception is None or code is None else code if isinstance(code, int) else 1
-        self._finish(code, words_of(exception))
+        self._finish(exit_code_of(exception), words_of(exception))
 
     # ---- what it is ----
 
@@ -270,19 +268,19 @@ class Run:
 
     @property
     def project(self):
-        return self.sae._settings.project or ""
+        return self._begun_with("project") or ""
 
     @property
     def entity(self):
-        return self.sae._settings.entity or ""
+        return self._begun_with("entity") or ""
 
     @property
     def group(self):
-        return self.sae._settings.group or ""
+        return self._begun_with("group") or ""
 
     @property
     def job_type(self):
-        return self.sae._settings.job_type or ""
+        return self._begun_with("job_type") or ""
 
     @property
     def path(self):
@@ -340,6 +338,10 @@ class Run:
     def __deepcopy__(self, memo):
         return self
 
+    def __reduce__(self):
+        """In another process it is inert, as the run underneath is."""
+        return _in_another_process, (self.sae, self._config.as_dict())
+
     def _tell(self, **changes):
         if os.getpid() == self._pid and not self._finished:
             self.sae.update(**changes)
@@ -347,15 +349,15 @@ class Run:
     def _tell_config(self):
         self._tell(config=self._config.as_dict())
 
+    def _begun_with(self, name):
+        """An argument of the init of the run underneath; None for one that was not given."""
+        return getattr(self.sae._settings, name, None)
+
     def adopt(self, given, config):
         """What an init says of a run that was begun by somebody else: it fills in what that one has not said."""
-        about = self.sae._settings
-        if given.name is not None and about.name is None:
-            self.name = given.name
-        if given.notes is not None and about.notes is None:
-            self.notes = given.notes
-        if given.tags and not about.tags:
-            self.tags = given.tags
+        for name in ("name", "notes", "tags"):
+            if getattr(given, name) and not self._begun_with(name):
+                setattr(self, name, getattr(given, name))
         if config:
             self._config.update(config, allow_val_change=True)
 
@@ -416,3 +418,7 @@ class Run:
 
     def to_html(self, *args, **kwargs):
         return ""
+
+
+def _in_another_process(sae, config):
+    return Run(sae, config=config)
