@@ -20,6 +20,7 @@ DAEMON = BUILD / "daemon" / "sae-metricsd"
 sys.path[:0] = [str(ROOT / "client" / "python"), str(ROOT / "tests")]
 os.environ.setdefault("SAE_METRICS_LIBRARY", str(BUILD / "client" / "libsae-metrics.so.0"))
 os.environ.setdefault("SAE_METRICS_QUIET", "1")
+os.environ.setdefault("SAE_METRICS_AUTOSTART", "0")
 
 PATIENCE_S = 60 if "sanitize=none" in os.environ.get("SAE_METRICSD_BUILD_KIND", "sanitize=none") else 300
 

@@ -10,14 +10,16 @@
     run.finish()
 
 A log call costs a memory copy. The daemon computes the metrics exactly as the reference trainers do, keeps them in one
-SQLite file, and shows them: ``sae-metricsd status``. No daemon at all is one line on stderr, not an error.
+SQLite file, and shows them: ``sae-metricsd status``. Where there is no daemon, one is started; none at all is one line on stderr,
+not an error. ``python -m sae_metrics selftest`` tries all of it.
 
-Environment: ``SAE_METRICS_SOCKET`` (where the daemon is), ``SAE_METRICS=off`` (all of this does nothing),
+Environment: ``SAE_METRICS_SOCKET`` (where the daemon is), ``SAE_METRICS_AUTOSTART=0`` (none is started for you),
+``SAE_METRICS=off`` (all of this does nothing),
 ``SAE_METRICS_QUIET=1`` (nothing on stderr), ``SAE_METRICS_STRICT=1`` (what goes wrong raises `Error`, for tests),
 ``SAE_METRICS_LIBRARY`` (the path of libsae-metrics.so.0), ``SAE_METRICS_SIGTERM=0`` (SIGTERM is left alone).
 """
 
-from . import native as _native, process as _process
+from . import autostart as _autostart, native as _native, process as _process
 from .errors import Error, complain as _complain, say as _say, switched_off as _switched_off
 from .many import RunGroup
 from .options import KNOWN_SCALARS, Settings as _Settings
@@ -114,10 +116,13 @@ def init(
 
     outbox_bytes: what may wait here for the daemon (64 MiB or 16 steps, whichever is more; touched only when used).
     when_full: "drop_newest" (default), "drop_oldest", or for how many seconds a log call waits for room.
-    socket: the daemon's; by default $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/sae-metricsd/socket or
-    /run/sae-metricsd/socket. source: what pushes, as information.
+    socket: the daemon's; by default $SAE_METRICS_SOCKET, $XDG_RUNTIME_DIR/sae-metricsd/socket,
+    /tmp/sae-metricsd-UID/socket or /run/sae-metricsd/socket. Where none of the last three answers, one is started for you, which
+    ends when nobody has needed it for ten minutes; $SAE_METRICS_AUTOSTART=0 refuses. source: what pushes, as information.
     """
     settings, library = _Settings(dict(locals())), _library()
+    if library is not None:
+        _autostart.ensure_daemon(library, settings.socket)
     return Run(settings, library, _meet(settings, library is not None))
 
 

@@ -172,6 +172,7 @@ _FUNCTIONS = {
     "saem_id": (False, [_RUN]),
     "saem_name": (False, [_RUN]),
     "saem_version": (False, []),
+    "saem_daemon_answers": (False, []),
 }
 _RETURNS = {"saem_free": None, "saem_close": None, "saem_id": c_char_p, "saem_name": c_char_p, "saem_version": c_char_p}
 

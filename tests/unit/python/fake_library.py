@@ -60,6 +60,9 @@ class FakeLibrary:
         handle.value = 4711
         return 0
 
+    def daemon_answers(self):
+        return self.answers.get("daemon_answers", 1)
+
     def id(self, _run):
         return self.of("open")[-1][0]["run"] or b"abcd1234"
 
