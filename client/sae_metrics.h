@@ -268,6 +268,11 @@ SAEM_API int saem_finish_with(struct saem_run *run, int exit_code, const char *s
 SAEM_API int saem_finish_all(
 	int exit_code, const char *state, const char *words, uint32_t timeout_ms);
 
+/* For an interpreter whose handler of SIGTERM ends the process, but runs only when the interpreter gets
+ * to it: a process that still lives so long after the signal dies of it, whatever waits for what. For
+ * the handler that is installed now (-EINVAL: none); one that replaces it is not bound. -errno. */
+SAEM_API int saem_bound_sigterm(uint32_t timeout_ms);
+
 /* Frees the handle, at once: what the daemon does not have is given up, and noted. NULL is fine. */
 SAEM_API void saem_close(struct saem_run *run);
 

@@ -278,6 +278,23 @@ class Signals(Trainers):
         self.assertEqual(-signal.SIGTERM, self.end(process)[0])
         self.assertEqual("crashed", self.ended("trainer0")[0])
 
+    def test_a_trainer_that_is_stuck_in_c_dies_of_it_all_the_same(self):
+        process = self.start("""
+            import ctypes
+            run = begin()
+            log(run, 0)
+            run.flush(30)
+            print("training", flush=True)
+            mutex = ctypes.create_string_buffer(64)
+            while True: ctypes.CDLL(None).pthread_mutex_lock(mutex)  # the second time it never returns
+            """)
+        self.until_said(process, "training")
+        time.sleep(0.2)
+        status, took, _, _ = self.end(process)
+        self.assertEqual(-signal.SIGTERM, status)
+        self.assertGreater(took, BUDGET_S)
+        self.assertEqual("crashed", self.ended()[0])
+
     def test_sigterm_with_a_stopped_daemon_is_bounded_for_all_runs_together(self):
         process = self.start(self.LOOP, "20")
         self.until_said(process, "training")

@@ -168,6 +168,7 @@ _FUNCTIONS = {
     "saem_finish": (True, [_RUN, c_int, c_char_p, c_uint32]),
     "saem_finish_with": (True, [_RUN, c_int, c_char_p, c_char_p, c_uint32]),
     "saem_finish_all": (True, [c_int, c_char_p, c_char_p, c_uint32]),
+    "saem_bound_sigterm": (False, [c_uint32]),
     "saem_close": (True, [_RUN]),
     "saem_id": (False, [_RUN]),
     "saem_name": (False, [_RUN]),

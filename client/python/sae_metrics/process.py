@@ -19,6 +19,7 @@ from . import in_flight
 from .errors import say
 
 EXIT_BUDGET_S = 5.0  # of the process's end, all runs together
+SIGTERM_BUDGET_S = EXIT_BUDGET_S + 1  # then a process that is busy in C dies of it all the same, its runs not ended
 DRAIN_BUDGET_S = 1.0  # of it, for what is still on its way from a device
 EXIT_BY_SIGINT, EXIT_BY_SIGTERM = 128 + 2, 128 + 15  # as a shell says it
 
@@ -181,6 +182,7 @@ def _take_sigterm():
     try:
         if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and not _is_caught(signal.SIGTERM):
             signal.signal(signal.SIGTERM, _on_sigterm)
+            _library.bound_sigterm(int(1000 * SIGTERM_BUDGET_S))
     except (ValueError, OSError):
         pass  # not the main interpreter
 

@@ -3,6 +3,7 @@
 #include "fixture.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -49,7 +50,7 @@ static int in_child(struct fixture *x, void (*child)(struct fixture *x), char *s
 	}
 	close(pipe_fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
 static struct saem_run *open_loud(struct fixture *x) {
@@ -192,6 +193,47 @@ static void an_exit_ends_the_run_with_the_process_s_own_status(void **state) {
 	assert_int_equal(x->daemon.records[100].type, MSG_FINISH);
 	assert_int_equal(x->daemon.records[100].exit_code, 7);
 	fake_free(&x->daemon);
+}
+
+/* As an interpreter's: it would look at the flag later. */
+static volatile sig_atomic_t was_told;
+
+static void only_note(int number) {
+	(void)number;
+	was_told = 1;
+}
+
+/* Two waits, the first ended by the signal: then the process is one that never gets to it. */
+static void be_busy_when_it_comes(struct fixture *x) {
+	(void)x;
+	if (saem_bound_sigterm(50) != -EINVAL) {
+		_exit(1);
+	}
+	(void)signal(SIGTERM, only_note);
+	if (saem_bound_sigterm(50) != 0 || saem_bound_sigterm(50) != 0) {
+		_exit(2);
+	}
+	raise(SIGTERM);
+	raise(SIGTERM);
+	for (int i = 0; was_told && i < 1000; i++) {
+		poll(NULL, 0, 100);
+	}
+	_exit(3);
+}
+
+static void be_replaced(struct fixture *x) {
+	(void)x;
+	(void)signal(SIGTERM, only_note);
+	(void)saem_bound_sigterm(50);
+	(void)signal(SIGTERM, only_note);
+	raise(SIGTERM);
+	poll(NULL, 0, 200);
+	_exit(was_told ? 4 : 3);
+}
+
+static void a_process_dies_of_sigterm_though_its_interpreter_never_gets_to_it(void **state) {
+	assert_int_equal(in_child(*state, be_busy_when_it_comes, NULL, 0), -SIGTERM);
+	assert_int_equal(in_child(*state, be_replaced, NULL, 0), 4);
 }
 
 static void *exit_from_a_thread(void *unused) {
@@ -412,6 +454,7 @@ int main(int argc, char **argv) {
 		T(children_forked_while_others_log_are_inert_and_alive),
 		T(a_child_does_not_keep_the_connection_open),
 		T(an_exit_ends_the_run_with_the_process_s_own_status),
+		T(a_process_dies_of_sigterm_though_its_interpreter_never_gets_to_it),
 		T(an_exit_while_others_log_is_an_exit),
 		T(an_exit_without_a_daemon_leaves_a_note_and_does_not_wait),
 		T(a_deaf_daemon_holds_up_an_exit_for_five_seconds_in_all),

@@ -129,6 +129,9 @@ class FakeLibrary:
         self.end_words.append(words)
         return self._note("finish", exit_code, state, timeout_ms)
 
+    def bound_sigterm(self, timeout_ms):
+        return self._note("bound_sigterm", timeout_ms)
+
     def finish_all(self, exit_code, state, words, timeout_ms):
         return self._note("finish_all", exit_code, state, words, timeout_ms)
 
