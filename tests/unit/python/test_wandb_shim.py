@@ -7,6 +7,7 @@ import math
 import os
 import pickle
 import sys
+import threading
 import types
 import unittest
 from argparse import Namespace
@@ -293,6 +294,24 @@ class RunsTest(ShimTest):
             run.finish()
         run._lock.release()
         self.assertEqual([call[0] for call in self.library.calls], ["open"])
+
+    def test_a_forked_child_can_begin_a_run_of_its_own(self):
+        parents = self.wandb.init()
+        pid = os.getpid()
+        with mock.patch("os.getpid", return_value=pid + 1):
+            own = self.wandb.init()
+            self.assertIsNot(own, parents)
+            self.assertIs(self.wandb.run, own)
+            self.assertIs(self.wandb.init(), own)
+
+    def test_threads_that_log_together_take_rows_of_their_own(self):
+        run = self.wandb.init()
+        threads = [threading.Thread(target=lambda: [run.log({"x": 1}) for _ in range(100)]) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual([step for step, _ in self.logged()], list(range(800)))
 
 
 class LogTest(ShimTest):

@@ -18,7 +18,7 @@ from . import _media
 from ._config import Config
 from ._left_out import LeftOut
 from ._rows import Rows
-from ._settings import Settings
+from ._settings import Settings, in_notebook
 from ._summary import Summary, as_last
 from ._values import Unsupported, check_key, flatten, keep
 
@@ -61,7 +61,7 @@ class Run:
         self._name = sae.name
         self._notes, self._tags = self._begun_with("notes"), tuple(self._begun_with("tags") or ())
         known = config if config is not None else plain_config(sae.config) or {}
-        self._config = Config(known, self._tell_config, bool(self.settings.allow_val_change))
+        self._config = Config(known, self._tell_config, bool(self.settings.allow_val_change) or in_notebook())
         self._summary = Summary(lambda entries: self._tell(summary=entries))
 
     # ---- logging ----
@@ -167,9 +167,13 @@ class Run:
     def _event(self, kind, text):
         self.sae.event(kind, text.encode("utf-8", "replace")[:EVENT_BYTES_MAX].decode("utf-8", "ignore"))
 
+    def is_of_this_process(self):
+        """Not so in a forked child, where no lock is touched: a thread may have held it."""
+        return os.getpid() == self._pid
+
     def _is_active(self, what):
-        """Whether a call has somewhere to go. In a forked child no lock is touched: a thread may have held it."""
-        if os.getpid() != self._pid:
+        """Whether a call has somewhere to go."""
+        if not self.is_of_this_process():
             return False
         if self._finished:
             self.left_out.note("calls", what, "run %s is finished: a call of %s was left out" % (self.id, what))
@@ -183,7 +187,7 @@ class Run:
         self._finish(exit_code)
 
     def _finish(self, exit_code, why=None):
-        if self._finished or os.getpid() != self._pid:
+        if self._finished or not self.is_of_this_process():
             return
         self._finished = True
         words = self.left_out.words()
@@ -343,7 +347,7 @@ class Run:
         return _in_another_process, (self.sae, self._config.as_dict())
 
     def _tell(self, **changes):
-        if os.getpid() == self._pid and not self._finished:
+        if self.is_of_this_process() and not self._finished:
             self.sae.update(**changes)
 
     def _tell_config(self):

@@ -85,6 +85,7 @@ class Session:
             run = self._active[-1] if self._active else self._begin_adopted()
             run.adopt(given, config)
             return run
+        self._active = [run for run in self._active if run.is_of_this_process()]  # a forked child begins its own
         if self._active and not self._makes_room(given.reinit):
             return self._active[-1]
         run = self._begin(given, config)
