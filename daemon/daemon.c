@@ -19,7 +19,6 @@
 #define DIRECTORY_MODE     0755
 #define DIRECTORY_MODE_OWN 0700
 
-#define RANK_GRACE_MS    120000u
 #define USER_BUDGET      (2ull << 30) /* of core state: 128 runs of a million features */
 #define STALL_FACTOR_PCT 2000u        /* 20 times the usual step */
 #define STALL_MIN_MS     60000u
@@ -132,7 +131,9 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.scope = options->is_system ? "system" : "user",
 		.registry =
 			{
-				.rank_grace_ms = RANK_GRACE_MS,
+				.rank_grace_ms = options->rank_grace_ms > 0
+							 ? options->rank_grace_ms
+							 : options->settings->ranks.grace_ms,
 				.user_budget = USER_BUDGET,
 				.stall_factor_pct = STALL_FACTOR_PCT,
 				.stall_min_ms = STALL_MIN_MS,

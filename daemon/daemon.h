@@ -12,6 +12,7 @@ struct daemon_options {
 	bool is_system;                  /* the host's daemon, not a user's */
 	const struct settings *settings; /* both borrowed until it returns */
 	const struct credential *credential;
+	uint32_t rank_grace_ms;    /* 0: as it is set */
 	const char *backup_folder; /* NULL: no backups are made */
 	uint64_t backup_every_ms;
 	unsigned backup_keep;

@@ -102,10 +102,22 @@ static void count_rates(struct engine *e) {
 	e->refusals_logged = e->refusals_not_logged = 0;
 }
 
+/* A trainer that ends without a word is worth one in the log. */
+static void log_lost_ranks(struct engine *e) {
+	for (struct run *run = registry_next(e->registry, NULL); run != NULL;
+		run = registry_next(e->registry, run)) {
+		char words[256];
+		while (run_tell_of_rank(run, engine_now(), words, sizeof words)) {
+			log_warning("run %s: %s", run_id(run), words);
+		}
+	}
+}
+
 static void on_tick(uv_timer_t *timer) {
 	struct engine *e = timer->data;
 
 	registry_tick(e->registry, engine_now());
+	log_lost_ranks(e);
 	list_for_each(link, &e->peers) {
 		struct peer *peer = container_of(link, struct peer, link);
 		if (peer->process_ended) {

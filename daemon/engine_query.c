@@ -66,6 +66,16 @@ static void lay_alerts(json_t *run, const char *committed_state, const struct ru
 	}
 }
 
+static void lay_without(json_t *run, const struct run_live *live) {
+	char words[sizeof live->without + 32];
+
+	if (live->without[0] != '\0') {
+		snprintf(words, sizeof words, "goes on without %s", live->without);
+		json_array_append_new(json_object_get(run, "alerts"),
+			json_pack("{s:s, s:s, s:n}", "kind", "ranks", "words", words, "since"));
+	}
+}
+
 static void lay_run(json_t *object, const struct run *run) {
 	struct run_live live;
 	run_live(run, engine_now(), &live);
@@ -78,6 +88,7 @@ static void lay_run(json_t *object, const struct run *run) {
 	json_object_set_new(object, "state", json_string(live.state));
 	json_object_set_new(object, "streams_connected", json_integer(live.streams_connected));
 	set_text(object, "waiting_for", live.waiting_for);
+	set_text(object, "without_ranks", live.without);
 	json_object_set_new(object, "bytes", json_integer((json_int_t)live.bytes));
 	if (live.last_step_age_s >= 0) {
 		set_number(object, "last_step_age_s", live.last_step_age_s, true);
@@ -90,6 +101,7 @@ static void lay_run(json_t *object, const struct run *run) {
 		set_number(open_window, "fill", live.window_fill, true);
 	}
 	lay_alerts(object, committed_state, &live);
+	lay_without(object, &live);
 }
 
 static json_int_t file_bytes(const char *path, const char *suffix) {

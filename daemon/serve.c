@@ -52,6 +52,9 @@ const struct subcommand subcommand_serve = {
 		"and "
 		"all\n"
 		"                     is written and sent: 10m. `sae-metricsd start` says so\n"
+		"  --rank-grace TIME  for so long a rank that is missing is waited for: 120s, or "
+		"what\n"
+		"                     is set\n"
 		"  --log-level LEVEL  error, warning, info (default) or debug\n"
 		"  -h, --help         this text\n"
 		"\n"
@@ -123,6 +126,16 @@ static const char *read_idle(const char *after, struct daemon_options *ret) {
 	return NULL;
 }
 
+static const char *read_rank_grace(const char *time, struct daemon_options *ret) {
+	int64_t ms = time != NULL ? duration_read(time) : 0;
+
+	if (time != NULL && (ms < RANK_GRACE_MIN_MS || ms > RANK_GRACE_MAX_MS)) {
+		return "--rank-grace: expected a time from 100ms to 1d, as 30s or 10m";
+	}
+	ret->rank_grace_ms = (uint32_t)ms;
+	return NULL;
+}
+
 /* What nobody named gets its default. 0, or -errno and said. */
 static int fill_in(struct daemon_options *options, struct home *home) {
 	char words[HOME_WORDS_MAX];
@@ -173,7 +186,17 @@ static int serve(struct daemon_options options, const char *config) {
 }
 
 static int serve_run(int argc, char **argv) {
-	enum { SOCKET = 256, DB, CONFIG, BACKUP_EVERY, BACKUP_TO, BACKUP_KEEP, IDLE, LOG_LEVEL };
+	enum {
+		SOCKET = 256,
+		DB,
+		CONFIG,
+		BACKUP_EVERY,
+		BACKUP_TO,
+		BACKUP_KEEP,
+		IDLE,
+		RANK_GRACE,
+		LOG_LEVEL
+	};
 	static const struct option known[] = {
 		{"socket", required_argument, NULL, SOCKET},
 		{"db", required_argument, NULL, DB},
@@ -182,12 +205,14 @@ static int serve_run(int argc, char **argv) {
 		{"backup-to", required_argument, NULL, BACKUP_TO},
 		{"backup-keep", required_argument, NULL, BACKUP_KEEP},
 		{"exit-when-idle", required_argument, NULL, IDLE},
+		{"rank-grace", required_argument, NULL, RANK_GRACE},
 		{"log-level", required_argument, NULL, LOG_LEVEL},
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
 	struct daemon_options options = {0};
-	const char *config = NULL, *backup_every = NULL, *backup_keep = NULL, *idle = NULL;
+	const char *config = NULL, *backup_every = NULL, *backup_keep = NULL, *idle = NULL,
+		   *rank_grace = NULL;
 	int level = LOG_LEVEL_INFO;
 
 	opterr = 0;
@@ -214,6 +239,9 @@ static int serve_run(int argc, char **argv) {
 		case IDLE:
 			idle = optarg;
 			break;
+		case RANK_GRACE:
+			rank_grace = optarg;
+			break;
 		case LOG_LEVEL:
 			level = log_level_parse(optarg);
 			break;
@@ -232,6 +260,7 @@ static int serve_run(int argc, char **argv) {
 	}
 	const char *wrong = read_backup(backup_every, backup_keep, &options);
 	wrong = wrong != NULL ? wrong : read_idle(idle, &options);
+	wrong = wrong != NULL ? wrong : read_rank_grace(rank_grace, &options);
 	if (wrong != NULL) {
 		return usage_error(wrong);
 	}

@@ -30,6 +30,13 @@ struct wandb_settings {
 	bool allow_insecure_http;       /* to other machines, too */
 };
 
+#define RANK_GRACE_MIN_MS 100u
+#define RANK_GRACE_MAX_MS 86400000u /* a day: what a debugger holds up overnight is not given up */
+
+struct ranks_settings {
+	uint32_t grace_ms; /* a rank that is missing is waited for so long */
+};
+
 #define SETTINGS_KEYS_MAX 32u
 
 struct settings_source { /* neither: the default */
@@ -39,6 +46,7 @@ struct settings_source { /* neither: the default */
 
 struct settings {
 	struct wandb_settings wandb;
+	struct ranks_settings ranks;
 	char *file;                                        /* NULL: there was none */
 	struct settings_source sources[SETTINGS_KEYS_MAX]; /* ask settings_source */
 };

@@ -51,6 +51,8 @@ const struct settings_key settings_keys[] = {
 	{WANDB(ca_directory), &settings_kind_path, NULL, {"SSL_CERT_DIR"}},
 	{WANDB(insecure_tls), &settings_kind_switch, "no", {"WANDB_INSECURE_DISABLE_SSL"}},
 	{WANDB(allow_insecure_http), &settings_kind_switch, "no"},
+	{"ranks", "grace", offsetof(struct settings, ranks.grace_ms), &settings_kind_duration,
+		"120s", .min = RANK_GRACE_MIN_MS, .max = RANK_GRACE_MAX_MS},
 };
 const size_t settings_n_keys = sizeof settings_keys / sizeof settings_keys[0];
 

@@ -9,6 +9,7 @@
 #include "effects.h"
 #include "fold.h"
 #include "jsontext.h"
+#include "presence.h"
 #include "registry_private.h"
 #include "settle.h"
 #include "stream.h"
@@ -129,6 +130,9 @@ static enum apply_result step_pend(
 		held_destroy(item);
 		return APPLY_BROKEN;
 	}
+	if ((slot->have & (slot->have - 1)) == 0) {
+		slot->since_ms = in->now.mono_ms;
+	}
 	held_push(&s->held, item);
 	s->received = in->last;
 	s->reached = place;
@@ -139,6 +143,7 @@ static enum apply_result step_pend(
 static enum apply_result receive_step(const struct reception *in) {
 	const struct msg_step *step = &in->message->step;
 	struct run *run = in->run;
+	presence_heard(in->stream, in->now);
 	if (step->step > STEP_MAX || step->lap > LAP_MAX) {
 		return end_seqs(in, no_place, SEQ_REFUSED,
 			apply_refuse(in->error, ERROR_BAD_STEP, in->seq,

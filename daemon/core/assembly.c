@@ -51,6 +51,14 @@ bool assembly_empty(const struct assembly *a) {
 	return true;
 }
 
+bool assembly_full(const struct assembly *a) {
+	uint32_t n_used = 0;
+	for (uint32_t i = 0; i < PENDING_SLOTS; i++) {
+		n_used += a->slots[i].used;
+	}
+	return n_used >= PENDING_STEPS;
+}
+
 struct pending *assembly_lowest(struct assembly *a) {
 	struct pending *lowest = NULL;
 	for (uint32_t i = 0; i < PENDING_SLOTS; i++) {

@@ -21,7 +21,8 @@ struct rank_part {
 struct pending {
 	bool used;
 	struct place place;
-	uint64_t have; /* bit a rank */
+	uint64_t since_ms; /* mono: when its first part came */
+	uint64_t have;     /* bit a rank */
 	uint64_t n_rows;
 	bool has_counts, counts_missing; /* some rank's came, some rank's did not */
 	bool has_positive;               /* some rank's positive counts differ */
@@ -40,6 +41,8 @@ uint64_t assembly_bytes_max(uint32_t d_sae, uint32_t world_size);
 uint64_t assembly_bytes(const struct assembly *a);
 
 bool assembly_empty(const struct assembly *a);
+/* A stream that has a step more has to wait. */
+bool assembly_full(const struct assembly *a);
 /* NULL when nothing pends. */
 struct pending *assembly_lowest(struct assembly *a);
 

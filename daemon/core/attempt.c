@@ -57,7 +57,7 @@ int launch_begin(struct run *run, struct text launch, uint32_t world_size, bool 
 	}
 	run->launch = copy;
 	run->resumed = resumed;
-	run->gone_ranks = 0;
+	run->gone_ranks = run->silent_ranks = run->untold_ranks = 0;
 	run->generation = run->generation_lap = 0;
 	run->generation_elapsed_s = run->elapsed_s;
 	run->waiting_since_ms = now.mono_ms;

@@ -85,7 +85,7 @@ static bool all_ended(const struct run *run, struct end *ret) {
 		if (s != NULL && s->finished) {
 			end_add(ret, stream_end_state(run, s), s->exit_code);
 			ret->any_said = true;
-		} else if ((run->gone_ranks >> rank & 1) != 0) {
+		} else if (((run->gone_ranks & ~run->silent_ranks) >> rank & 1) != 0) {
 			end_add(ret, "crashed", 0);
 		} else {
 			return false;

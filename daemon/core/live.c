@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format.h"
+#include "presence.h"
 #include "registry_private.h"
 #include "run.h"
 #include "settle.h"
@@ -49,14 +51,57 @@ const char *run_state(const struct run *run, struct instant now) {
 	return is_stalled(run, now.mono_ms) ? "stalled" : "running";
 }
 
-static const char *why_absent(const struct stream *s) {
+static const char *why_absent(const struct stream *s, char out[64]) {
 	if (s == NULL) {
 		return "never connected";
 	}
 	if (s->connected) {
 		return "connected";
 	}
-	return s->dead ? "its process is dead" : "not connected";
+	if (!s->dead) {
+		return "not connected";
+	}
+	(void)snprintf(out, 64, "its process %d is dead", (int)s->pid);
+	return out;
+}
+
+static double absent_s(const struct run *run, uint32_t rank, struct instant now) {
+	const struct stream *s = run->ranks[rank];
+	uint64_t since_ms = s != NULL ? s->absent_since_ms : run->waiting_since_ms;
+	return (double)(now.mono_ms - since_ms) / 1000;
+}
+
+void rank_absence(const struct run *run, uint32_t rank, struct instant now, char out[RANK_WORDS]) {
+	char why[64], age[FORMAT_MAX];
+
+	if ((run->silent_ranks >> rank & 1) != 0) {
+		(void)snprintf(out, RANK_WORDS, "rank %u (process %d is there and logs no step)",
+			rank, (int)run->ranks[rank]->pid);
+	} else {
+		(void)snprintf(out, RANK_WORDS, "rank %u (%s, for %s)", rank,
+			why_absent(run->ranks[rank], why),
+			format_age(age, absent_s(run, rank, now)));
+	}
+}
+
+static bool is_lacked(const struct run *run, uint32_t rank) {
+	const struct stream *s = run->ranks[rank];
+	return (run->gone_ranks >> rank & 1) != 0 && (s == NULL || !s->finished);
+}
+
+/* In words, as many as fit. */
+static void lacked_ranks(const struct run *run, struct instant now, char *out, size_t size) {
+	size_t len = 0;
+
+	out[0] = '\0';
+	for (uint32_t rank = 0; rank < run->world_size && len < size; rank++) {
+		char words[RANK_WORDS];
+		if (is_lacked(run, rank)) {
+			rank_absence(run, rank, now, words);
+			len += (size_t)snprintf(
+				out + len, size - len, "%s%s", len > 0 ? ", " : "", words);
+		}
+	}
 }
 
 bool run_waits(const struct run *run, char *out, size_t size) {
@@ -68,8 +113,9 @@ bool run_waits(const struct run *run, char *out, size_t size) {
 	const struct pending *p = assembly_lowest((struct assembly *)&run->assembly);
 	for (uint32_t rank = 0; p != NULL && rank < run->world_size; rank++) {
 		if ((p->have >> rank & 1) == 0 && !rank_has_passed(run, rank, p->place)) {
+			char why[64];
 			(void)snprintf(out, size, "rank %u at step %lld (%s)", rank,
-				(long long)p->place.step, why_absent(run->ranks[rank]));
+				(long long)p->place.step, why_absent(run->ranks[rank], why));
 			return true;
 		}
 	}
@@ -98,6 +144,9 @@ void run_live(const struct run *run, struct instant now, struct run_live *ret) {
 		ret->streams_connected += container_of(link, struct stream, link)->connected;
 	}
 	(void)run_waits(run, ret->waiting_for, sizeof ret->waiting_for);
+	if (!run->ended && !is_crashed(run)) {
+		lacked_ranks(run, now, ret->without, sizeof ret->without);
+	}
 }
 
 int run_stop(struct run *run, const char *reason) {

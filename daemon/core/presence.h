@@ -5,3 +5,11 @@
 
 /* Looks again at every rank; a rank that is gone now may complete what pends. */
 void presence_update(struct run *run, struct instant now);
+
+/* A step of it comes: if it was thought to log none, it is waited for again. */
+void presence_heard(struct stream *s, struct instant now);
+
+#define RANK_WORDS 128u
+
+/* "rank 2 (its process 4711 is dead, for 3m)" */
+void rank_absence(const struct run *run, uint32_t rank, struct instant now, char out[RANK_WORDS]);

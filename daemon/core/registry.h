@@ -255,9 +255,14 @@ struct run_live {
 	double steps_per_s, rows_per_s; /* over the last steps; 0: not known */
 	double window_fill;             /* 0 … 1 of the open sparsity window */
 	char waiting_for[128];          /* "" or e.g. "rank 1 (never connected)" */
+	char without[256];              /* "" or the ranks that are not waited for any longer */
 	uint64_t bytes;                 /* held for this run */
 };
 void run_live(const struct run *run, struct instant now, struct run_live *ret);
+
+/* What became of a rank whose process died, or that is not waited for any longer, said once: for the log.
+ * false: there is nothing to say. */
+bool run_tell_of_rank(struct run *run, struct instant now, char *out, size_t size);
 
 enum stop_result {
 	STOP_ASKED = 0,

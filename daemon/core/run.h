@@ -101,6 +101,8 @@ struct run {
 	struct list streams;
 	struct stream *ranks[RANKS_MAX]; /* this launch's, NULL: never opened */
 	uint64_t gone_ranks;             /* bit a rank: nothing more is waited for */
+	uint64_t silent_ranks;           /* of these: connected, but they log nothing */
+	uint64_t untold_ranks;           /* the log is to have a word about them */
 	uint32_t generation;             /* of its processes: how often they were replaced … */
 	uint32_t generation_lap;         /* … and the lap that the newest began with … */
 	double generation_elapsed_s;     /* … and how long it had been trained for by then */

@@ -44,6 +44,12 @@ static enum apply_result drop_through(
 	return rig_apply(rig, s, &m);
 }
 
+static const char *run_state_of(struct rig *rig, const struct stream *s) {
+	struct run_live live;
+	run_live(stream_run(s), rig->now, &live);
+	return live.state;
+}
+
 static void taken(enum apply_result result) {
 	assert_int_equal(result, APPLY_TAKEN);
 }
@@ -433,6 +439,113 @@ static void r8_a_rank_that_lives_is_waited_for_however_long(void **state) {
 	assert_non_null(strstr(rig->row_text.lines[0], "rank 1 at step 0 (not connected)"));
 }
 
+static void r8_a_rank_that_is_there_and_logs_nothing_is_gone_after_the_grace(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step(rig, a, n));
+	}
+	assert_int_equal(step(rig, a, 4), APPLY_LATER);
+	rig->now.mono_ms += 119999;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 0);
+
+	rig->now.mono_ms += 1;
+	registry_tick(rig->registry, rig->now);
+	taken(step(rig, a, 4));
+	/* What comes now is not held up for it again. */
+	for (uint32_t n = 5; n < 20; n++) {
+		taken(step(rig, a, n));
+		registry_tick(rig->registry, rig->now);
+	}
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 20);
+	assert_true(rig_count(rig, "event ") > 0);
+	struct run_live live;
+	run_live(stream_run(a), rig->now, &live);
+	assert_string_equal(live.without, "rank 1 (process 4711 is there and logs no step)");
+
+	/* It logs after all, and is waited for from then on. */
+	assert_int_equal(step(rig, b, 19), APPLY_REFUSED);
+	assert_int_equal(rig->error.code, ERROR_LATE);
+	taken(step(rig, a, 20));
+	rig->now.mono_ms += 1000u * 3600 * 24;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 20);
+	taken(step(rig, b, 20));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 21);
+	run_live(stream_run(a), rig->now, &live);
+	assert_string_equal(live.without, "");
+}
+
+static void r8_a_rank_that_never_logs_ends_the_run_with_its_own_finish(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step(rig, a, n));
+	}
+	rig->now.mono_ms += 120000;
+	registry_tick(rig->registry, rig->now);
+	struct message finish = rig_msg_finish(stream_received(a) + 1, 0);
+	taken(rig_apply(rig, a, &finish));
+	assert_string_equal(run_state_of(rig, a), "running");
+	finish = rig_msg_finish(1, 0);
+	taken(rig_apply(rig, b, &finish));
+	assert_string_equal(run_state_of(rig, a), "finished");
+}
+
+static void r8_a_rank_that_is_slow_to_begin_is_waited_for(void **state) {
+	struct rig *rig = *state;
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 3; n++) {
+		taken(step(rig, a, n));
+	}
+	rig->now.mono_ms += 1000u * 3600 * 24;
+	registry_tick(rig->registry, rig->now);
+	taken(step(rig, b, 0));
+	rig_commit(rig);
+	assert_int_equal((int)rig_number(rig_find(rig, "step ", 0), "n_rows"), 4);
+}
+
+static void what_became_of_a_rank_is_told_once_when_it_dies_and_once_when_it_is_given_up(
+	void **state) {
+	struct rig *rig = *state;
+	char words[256];
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	struct run *run = stream_run(a);
+	taken(step(rig, a, 0));
+	assert_false(run_tell_of_rank(run, rig->now, words, sizeof words));
+	registry_disconnected(rig->registry, b, rig->now);
+	registry_process_dead(rig->registry, b, rig->now);
+	assert_true(run_tell_of_rank(run, rig->now, words, sizeof words));
+	assert_string_equal(words, "rank 1 (its process 4711 is dead, for 0s)");
+	assert_false(run_tell_of_rank(run, rig->now, words, sizeof words));
+
+	rig->now.mono_ms += 120000;
+	registry_tick(rig->registry, rig->now);
+	assert_true(run_tell_of_rank(run, rig->now, words, sizeof words));
+	assert_string_equal(words, "rank 1 (its process 4711 is dead, for 2m): the others go on");
+	assert_false(run_tell_of_rank(run, rig->now, words, sizeof words));
+	struct run_live live;
+	run_live(run, rig->now, &live);
+	assert_string_equal(live.without, "rank 1 (its process 4711 is dead, for 2m)");
+	rig_commit(rig);
+	assert_non_null(rig_find(rig, "event ", 0));
+}
+
+static void a_rank_that_has_finished_is_not_told_of(void **state) {
+	struct rig *rig = *state;
+	char words[256];
+	struct stream *s = open_rank(rig, 0, 1);
+	struct message finish = rig_msg_finish(1, 0);
+	taken(rig_apply(rig, s, &finish));
+	registry_process_dead(rig->registry, s, rig->now);
+	assert_false(run_tell_of_rank(stream_run(s), rig->now, words, sizeof words));
+}
+
 static void r8_a_dead_rank_is_gone_after_the_grace_and_not_before(void **state) {
 	struct rig *rig = *state;
 	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
@@ -810,6 +923,11 @@ int main(void) {
 		TEST(r8_a_later_step_of_the_stream_is_evidence),
 		TEST(r8_a_later_step_is_evidence_even_where_it_has_no_place_yet),
 		TEST(r8_a_rank_that_lives_is_waited_for_however_long),
+		TEST(r8_a_rank_that_is_there_and_logs_nothing_is_gone_after_the_grace),
+		TEST(r8_a_rank_that_never_logs_ends_the_run_with_its_own_finish),
+		TEST(r8_a_rank_that_is_slow_to_begin_is_waited_for),
+		TEST(what_became_of_a_rank_is_told_once_when_it_dies_and_once_when_it_is_given_up),
+		TEST(a_rank_that_has_finished_is_not_told_of),
 		TEST(r8_a_dead_rank_is_gone_after_the_grace_and_not_before),
 		TEST(r8_a_rank_that_never_connected_is_gone_after_the_grace),
 		TEST(r8_the_grace_begins_anew_with_the_daemon),

@@ -39,6 +39,7 @@ static void nothing_set_anywhere_is_good(void **state) {
 	assert_null(w->ca_directory);
 	assert_false(w->insecure_tls);
 	assert_false(w->allow_insecure_http);
+	assert_int_equal(r->settings.ranks.grace_ms, 120000);
 	rig_assert_source(r, "base_url", "default");
 	rig_assert_source(r, "entity", "default");
 }

@@ -55,6 +55,18 @@ static void a_heartbeat_comes_before_wandb_gives_a_run_up(void **state) {
 	assert_int_equal(r->settings.wandb.request_timeout_ms, 20000);
 }
 
+static void a_missing_rank_is_waited_for_as_long_as_is_set(void **state) {
+	struct rig *r = *state;
+
+	rig_load(r, "[ranks]\ngrace = 30s\n");
+	rig_assert_good(r);
+	assert_int_equal(r->settings.ranks.grace_ms, 30000);
+	rig_load(r, "[ranks]\ngrace = 25h\n");
+	rig_assert_told(r, "2: grace: expected a time from 100ms to 1d, as 500ms, 15s or 2m\n");
+	rig_load(r, "[ranks]\nmode = online\n");
+	rig_assert_told(r, "2: there is no \"mode\" in [ranks], but grace\n");
+}
+
 static void a_count_is_within_its_bounds(void **state) {
 	static const char *const bad[] = {"requests_per_s = 0", "requests_per_s = 1001",
 		"requests_per_s = ten", "requests_per_s = 1/s", "requests_per_s = 4294967297",
@@ -228,6 +240,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(an_interval_has_a_unit),
 		T(a_heartbeat_comes_before_wandb_gives_a_run_up),
+		T(a_missing_rank_is_waited_for_as_long_as_is_set),
 		T(a_count_is_within_its_bounds),
 		T(a_switch_is_yes_or_no_however_it_is_said),
 		T(a_mode_is_ours_or_wandbs_word_for_it),
