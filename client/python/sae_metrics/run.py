@@ -320,7 +320,8 @@ class Run:
         target           [rows, d_out]: what a transcoder's sae_out is to equal, instead of sae_in
         losses           dict of the trainer's own: mse_loss, l1_loss, overall_loss, ghost_grad_loss, ...
         optimizer, lr    where the learning rate of this step is: optimizer.param_groups[0]["lr"], or a number
-        l1_coefficient   default: the config's; lp_norm: default the config's, else 1
+        l1_coefficient   default: the config's
+        lp_norm          default: the config's, else 1; False: no l1_loss is computed
         scalars          as in `log_step`
 
         Call it before the optimizer's step and the scheduler's, so that lr is the one this step uses.
@@ -331,7 +332,7 @@ class Run:
         acts = statistics.rows_of(feature_acts, "feature_acts")
         fired, positive, n_nan = statistics.count_fired(acts, self._workspace)
         sums = _noted(n_nan)
-        if "l1_loss" not in (losses or ()) and "l1_loss" not in scalars:
+        if lp_norm is not False and "l1_loss" not in (losses or ()) and "l1_loss" not in scalars:
             sums["lp_sum"] = statistics.lp_sum(acts, self._lp_norm(lp_norm), self._workspace)
         sums.update(self._reconstruction(statistics, step, len(acts), sae_in, sae_out, target))
         self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)

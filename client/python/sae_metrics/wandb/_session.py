@@ -112,7 +112,7 @@ class Session:
             resume=given.resume, source="wandb",
         )  # fmt: skip
         if given.mode == "disabled":
-            return Run(_inert(arguments), given, on_finish=self._forget, config=config)
+            return Run(inert(arguments), given, on_finish=self._forget, config=config)
         sae = begin(log_to_wandb=self._log_to_wandb and given.mode != "offline", **arguments)
         last = sae.last_step if given.id else None
         return Run(sae, given, on_finish=self._forget, config=config, step=0 if last is None else last + 1)
@@ -246,7 +246,7 @@ class _BeforeInit:
     __setattr__ = __getitem__ = __setitem__ = __contains__ = __iter__ = _refuse
 
 
-def _inert(arguments):
+def inert(arguments):
     """A `sae_metrics.Run` that does nothing."""
     defaults = {name: parameter.default for name, parameter in inspect.signature(begin).parameters.items()}
     return _SaeRun(_SaeSettings({**defaults, **arguments}), None)

@@ -1,0 +1,192 @@
+"""What `prisma.attach` and `saelens.attach` have in common: a trainer, its run, its `wandb`, and the way back."""
+
+import contextlib
+import functools
+
+from . import init, state_file, wandb_switch
+from .errors import Error, complain, say
+
+STATE_WAIT_S = 5.0  # for the daemon, once a checkpoint
+MARK_TEXT_MAX = 1000
+
+
+class Attachment:
+    """A trainer whose steps are pushed. Nothing of ours ends the training: what goes wrong is said, once each.
+
+    `run` is its `sae_metrics.Run`, begun when it is first needed; `detach` puts everything back as it was.
+    """
+
+    def __init__(self, arguments, wandb, modules):
+        """arguments: of `sae_metrics.init`. wandb: "replace" or "keep". modules: names of those whose `wandb` it is about."""
+        if wandb not in ("replace", "keep"):
+            raise ValueError('attach: wandb: expected "replace" or "keep", got %r' % (wandb,))
+        if wandb == "keep":
+            arguments["log_to_wandb"] = False
+        self._arguments = arguments
+        self._keeps = wandb == "keep"
+        self._modules = modules
+        self._run = self._session = None
+        self._patches = []
+        self._said = set()
+        self._ended = False
+        self._state = None
+        self.last_step = None  # that was pushed
+        wandb_switch.place(modules, self.face)
+
+    # ---- the run ----
+
+    @property
+    def run(self):
+        if self._run is None:
+            if self._state is not None and not self._arguments.get("id"):
+                self._arguments["id"] = self._state["run"]
+            try:
+                self._run = init(**self._arguments)
+            except (TypeError, ValueError) as problem:
+                complain("nothing is logged of this training: %s" % problem)
+                from .wandb._session import inert
+
+                self._run = inert({})
+            if self._state is not None:
+                self.guard(self._run.load_state_dict, self._state)
+        return self._run
+
+    def go_on_from(self, state):
+        """Before the run is begun: it is to be the one of that `Run.state_dict`, and to go on from there."""
+        if state is None or state == self._state:
+            return
+        self._state = state
+        if self._run is not None:
+            self.guard(self._run.load_state_dict, state)
+
+    @property
+    def state(self):
+        """What it goes on from, or None."""
+        return self._state
+
+    def log_activations(self, step, *args, **kwargs):
+        """As `Run.log_activations`, and remembers the step."""
+        self.last_step = step
+        self.run.log_activations(step, *args, **kwargs)
+
+    def note_checkpoint(self, path, state_path):
+        """The trainer wrote a checkpoint behind the last step: the daemon remembers the run's state, and it is written
+        to state_path."""
+        if self.last_step is not None:
+            self.guard(self.run.mark, self.last_step, str(path)[-MARK_TEXT_MAX:])
+            self.guard(lambda: state_file.save(state_path, self.run.state_dict(timeout=STATE_WAIT_S)))
+
+    def face(self, real):
+        """What the trainer's modules see in the place of the real wandb."""
+        if self._session is None:
+            from .wandb import Session
+
+            self._session = wandb_switch.Rows(Session(run=self.run), self.row)
+        return wandb_switch.Tee(real, self._session) if self._keeps else self._session
+
+    def row(self, data, step):
+        """What is kept of a row that the trainer logs, and its step."""
+        return data, step
+
+    # ---- the trainer ----
+
+    def guard(self, function, *args, **kwargs):
+        """Calls it, and lets none of its failures reach the training."""
+        try:
+            return function(*args, **kwargs)
+        except Error:
+            raise  # a test asked for it
+        except Exception as problem:
+            sentence = "%s: %s" % (type(problem).__name__, problem)
+            if sentence not in self._said and len(self._said) < 16:
+                self._said.add(sentence)
+                complain("run %s: %s" % ("?" if self._run is None else self._run.id, sentence))
+
+    def on_stage(self):
+        return wandb_switch.on_stage(self.face)
+
+    def wrap(self, owner, name, wrapper):
+        """Replaces a method by ``wrapper(original, *args, **kwargs)``, with the trainer's wandb on stage."""
+        original = getattr(owner, name)
+
+        @functools.wraps(original)
+        def wrapped(*args, **kwargs):
+            with self.on_stage():
+                return wrapper(original, *args, **kwargs)
+
+        self.patch(owner, name, wrapped)
+
+    def patch(self, owner, name, value):
+        self._patches.append((owner, name, vars(owner).get(name, _MISSING)))
+        setattr(owner, name, value)
+
+    def through(self, original, *args, **kwargs):
+        """A wrapper for the whole of a training: its end is the run's."""
+        try:
+            result = original(*args, **kwargs)
+        except BaseException as problem:
+            self.end(problem)
+            raise
+        self.end()
+        return result
+
+    def stop_if_asked(self):
+        """Ends the training where somebody asked for it, as W&B's Stop button does: with a KeyboardInterrupt."""
+        if self._run is not None and self._run.should_stop:
+            say("run %s: asked to stop: %s" % (self._run.id, self._run.stop_reason or "no reason was given"))
+            self._run.finish(exit_code=0, state="stopped")
+            self._ended = True
+            raise KeyboardInterrupt
+
+    def end(self, exception=None):
+        if self._run is None or self._ended:
+            return
+        self._ended = True
+        self.guard(self._run.__exit__, type(exception) if exception else None, exception, None)
+
+    def detach(self):
+        """The trainer and its modules are as they were. The run goes on; ``run.finish()`` ends it."""
+        while self._patches:
+            owner, name, before = self._patches.pop()
+            if before is _MISSING:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, before)
+        wandb_switch.take_back(self._modules, self.face)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, exception, traceback):
+        self.end(exception)
+        self.detach()
+
+
+_MISSING = object()
+
+
+@contextlib.contextmanager
+def listening(owner, name):
+    """A list that gets the first argument of each call of that method, while it lasts."""
+    heard, original = [], getattr(owner, name)
+
+    @functools.wraps(original)
+    def wrapped(first, *args, **kwargs):
+        result = original(first, *args, **kwargs)
+        heard.append(first)
+        return result
+
+    before = vars(owner).get(name, _MISSING)
+    owner.__dict__[name] = wrapped
+    try:
+        yield heard
+    finally:
+        if before is _MISSING:
+            del owner.__dict__[name]
+        else:
+            owner.__dict__[name] = before
+
+
+def modules_of(thing):
+    """Names of the modules that its classes are from."""
+    return list(dict.fromkeys(cls.__module__ for cls in type(thing).__mro__ if cls is not object))
