@@ -209,6 +209,64 @@ class Resume(WithDaemon):
                 self.assertEqual([], differences(rest, got)[:10])
 
 
+class Many(WithDaemon):
+    """A MultiSAETrainer: two SAEs of two architectures on two hooks."""
+
+    def make(self, log=True, folder=None):
+        from sae_lens.training.multi_sae_trainer import MultiSAETrainer
+
+        torch.manual_seed(0)
+        one, other = activations(1), activations(2)
+        configs = {"wide": ARCHITECTURES["standard"], "sparse": ARCHITECTURES["topk"]}
+        saes = {name: get_sae_training_class(config.architecture())[0](config) for name, config in configs.items()}
+        logger = LoggingConfig(log_to_wandb=log, wandb_log_frequency=4, eval_every_n_wandb_logs=3, run_name="both")
+        cfg = SAETrainerConfig(
+            total_training_samples=N_ROWS * N_STEPS, train_batch_size_samples=N_ROWS, lr=2e-3, lr_end=2e-3,
+            feature_sampling_window=15, dead_feature_window=5, logger=logger, n_checkpoints=1, checkpoint_path=folder)
+        data = ({"a": next(one), "b": next(other)} for _ in iter(int, 1))
+        return MultiSAETrainer(cfg, saes, {"wide": "a", "sparse": "b"}, data)
+
+    def test_all_rows_are_in_one_run_and_each_sae_has_its_own(self):
+        with tempfile.TemporaryDirectory() as folder:
+            capture = captured(self.make(folder=folder).fit)
+            trainer = self.make(folder=folder)
+            with sae_metrics.saelens.attach(trainer, tags=["x"]) as attachment:
+                trainer.fit()
+            self.assert_kept(capture, attachment.run, tolerance=0)
+            self.assertTrue(any("wide/metrics/l0" in row for row in capture.rows.values()))
+            for name, architecture in (("wide", "standard"), ("sparse", "topk")):
+                run = attachment.attachments[name].run
+                own = {step: {key.partition("/")[2]: value for key, value in row.items() if key.startswith(name + "/")}
+                       for step, row in capture.rows.items()}
+                mine = Capture()
+                mine.rows = own
+                self.assert_kept(mine, run, keys=STEP_ROWS)
+                status = self.status(run)
+                self.assertEqual(("finished", "both", architecture, "both/" + name),
+                                 tuple(status[key] for key in ("state", "group", "architecture", "name"))[:3]
+                                 + (run._settings.name,))
+                self.assertFalse(run._settings.log_to_wandb)
+            states = sorted(str(path.relative_to(folder)).split("/", 1)[1] for path in Path(folder).rglob("sae_metrics.state"))
+            self.assertEqual(["sae_metrics.state", "sparse/sae_metrics.state", "wide/sae_metrics.state"], states)
+
+    def test_a_checkpoint_of_many_goes_on_in_all_their_runs(self):
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = self.make(folder=folder)
+            with sae_metrics.saelens.attach(trainer) as first:
+                trainer.fit()
+            checkpoint, = (path for path in Path(folder).iterdir())
+            second = self.make(folder=folder)
+            with sae_metrics.saelens.attach(second) as resumed:
+                second.load_checkpoint(checkpoint)
+                second.fit()
+            self.assertEqual(first.run.id, resumed.run.id)
+            for name in ("wide", "sparse"):
+                self.assertEqual(first.attachments[name].run.id, resumed.attachments[name].run.id)
+                self.assertEqual([(1, 4, 4), (2, 2, 2)], self.daemon.rows(
+                    "SELECT attempt, count(*), sum(complete) FROM windows WHERE run = ? GROUP BY attempt",
+                    resumed.attachments[name].run.id))
+
+
 class Runner(WithDaemon):
     """As users run it: a language model, a data set of tokens, one line before."""
 

@@ -10,10 +10,7 @@ A MultiSAETrainer has a run for each of its SAEs, in one group, and one for the 
 """
 
 import dataclasses
-import functools
-import importlib.util
 import sys
-import threading
 
 from . import state_file
 from .attachment import Attachment, modules_of
@@ -151,6 +148,15 @@ def arguments_of(cfg, sae, runner_config=None):
     }
 
 
+def of_runner(runner, wandb, arguments):
+    """The attachment of a LanguageModelSAETrainingRunner, before its trainer is there."""
+    known = arguments_of(runner.cfg.to_sae_trainer_config(), runner.sae.cfg, runner.cfg)
+    attachment = SaeLensAttachment({**known, **arguments}, wandb, modules())
+    if runner.cfg.resume_from_checkpoint is not None:
+        attachment.go_on_from(state_in(runner.cfg.resume_from_checkpoint))
+    return attachment
+
+
 def of_logger(logger):
     return {
         "project": logger.wandb_project,
@@ -173,104 +179,13 @@ def modules():
 
 
 def autolog(wandb="replace", **arguments):
-    """From now on every SAETrainer, MultiSAETrainer and runner of this process is attached when it runs. Returns an `Autolog`.
+    """From now on every SAETrainer, MultiSAETrainer and runner of this process is attached while it runs. Returns an `Autolog`.
 
-    wandb, arguments: as in `attach`; an id would be that of all of them, and is refused.
+    wandb, arguments: as in `attach`, but for the id and the name, which each training's logger says.
     """
+    from .saelens_autolog import Autolog
+
     for only in ("id", "name"):
         if only in arguments:
             raise TypeError("autolog: %s is each training's own: its logger's run_name and wandb_id say it" % only)
     return Autolog(wandb, arguments)
-
-
-class Autolog:
-    """`attachments` are those of the trainings since, `detach` ends it."""
-
-    def __init__(self, wandb, arguments):
-        from sae_lens import llm_sae_training_runner
-        from sae_lens.training import sae_trainer
-
-        self.attachments = []
-        self._wandb, self._arguments = wandb, arguments
-        self._patches = []
-        self._of_runner = threading.local()  # .attachment: of the runner that is running, until its trainer comes
-        self._patch(llm_sae_training_runner.LanguageModelSAETrainingRunner, "run", self._run)
-        self._patch(sae_trainer.SAETrainer, "fit", self._fit)
-        self._patch(sae_trainer.SAETrainer, "load_trainer_state", self._load)
-        if importlib.util.find_spec("sae_lens.multi_sae_training_runner"):
-            from sae_lens import multi_sae_training_runner
-            from sae_lens.training import multi_sae_trainer
-
-            self._patch(multi_sae_training_runner.MultiSAETrainingRunner, "run", self._run)
-            self._patch(multi_sae_trainer.MultiSAETrainer, "fit", self._fit)
-            self._patch(multi_sae_trainer.MultiSAETrainer, "load_checkpoint", self._load)
-
-    def detach(self):
-        """Nothing more is attached; what is, stays so until its own `detach`."""
-        while self._patches:
-            owner, name, original = self._patches.pop()
-            setattr(owner, name, original)
-
-    def _patch(self, owner, name, wrapper):
-        original = vars(owner)[name]
-
-        @functools.wraps(original)
-        def wrapped(thing, *args, **kwargs):
-            return wrapper(functools.partial(original, thing), thing, *args, **kwargs)
-
-        self._patches.append((owner, name, original))
-        setattr(owner, name, wrapped)
-
-    def _run(self, original, runner):
-        """A runner's wandb.init comes before its trainer does, and its finish after: all of it is attached."""
-        if hasattr(runner, "saes"):
-            from .saelens_many import of_runner
-        else:
-            of_runner = _of_runner
-        attachment = of_runner(runner, self._wandb, self._arguments)
-        self.attachments.append(attachment)
-        self._of_runner.attachment = attachment
-        try:
-            with attachment.on_stage():
-                return attachment.through(original)
-        finally:
-            self._of_runner.attachment = None
-            attachment.detach()
-
-    def _fit(self, original, trainer):
-        if getattr(trainer, ATTACHED, False):
-            return original()
-        attachment = self._take(trainer)
-        try:
-            return trainer.fit()  # it is attached now
-        finally:
-            if attachment is not None:
-                attachment.detach()
-
-    def _load(self, original, trainer, path):
-        """A checkpoint is loaded before the training begins."""
-        was_attached = getattr(trainer, ATTACHED, False)
-        self._take(trainer)
-        return original(path) if was_attached else getattr(trainer, original.func.__name__)(path)
-
-    def _take(self, trainer):
-        """Attaches it, unless it is; to the runner that is running, if there is one. Returns the attachment that was made
-        for it, or None."""
-        if getattr(trainer, ATTACHED, False):
-            return None
-        attachment, self._of_runner.attachment = getattr(self._of_runner, "attachment", None), None
-        if attachment is not None:
-            attachment.listen(trainer)
-            return None
-        attachment = attach(trainer, self._wandb, **self._arguments)
-        self.attachments.append(attachment)
-        return attachment
-
-
-def _of_runner(runner, wandb, arguments):
-    cfg = runner.cfg.to_sae_trainer_config()
-    known = arguments_of(cfg, runner.sae.cfg, runner.cfg)
-    attachment = SaeLensAttachment({**known, **arguments}, wandb, modules())
-    if runner.cfg.resume_from_checkpoint is not None:
-        attachment.go_on_from(state_in(runner.cfg.resume_from_checkpoint))
-    return attachment

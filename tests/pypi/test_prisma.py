@@ -1,0 +1,175 @@
+"""ViT-Prisma's trainer, by one that follows its order of events: every row, in every architecture; and with everything else."""
+import os
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1] / "system")]
+from harness import Daemon
+
+import prisma_like
+import tap
+import torch
+from captured import Capture, differences, rows_of
+from prisma_like import Config, VisionSAETrainer
+
+import sae_metrics.prisma
+
+ARCHITECTURES = {
+    "standard": {},
+    "ghost": dict(use_ghost_grads=True),
+    "topk": dict(activation_fn_str="topk"),
+    "signed topk": dict(activation_fn_str="topk", k=40),
+    "gated": dict(architecture="gated"),
+    "transcoder": dict(is_transcoder=True),
+    "two norm": dict(lp_norm=2),
+}
+
+
+def captured(trainer):
+    capture = Capture()
+    with mock.patch.object(prisma_like, "wandb", capture):
+        trainer.run()
+    return capture
+
+
+class Prisma(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon().start()
+        cls.variables = mock.patch.dict(os.environ, SAE_METRICS_SOCKET=str(cls.daemon.socket))
+        cls.variables.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.variables.stop()
+        cls.daemon.__exit__()
+
+    def assert_kept(self, capture, run, tolerance=2e-6):
+        self.assertEqual([], differences(capture.rows, rows_of(self.daemon, run.id), tolerance)[:10])
+
+    def status(self, run):
+        return self.daemon.status(run.id)
+
+    def test_every_row_of_every_architecture_is_kept_as_it_was_logged(self):
+        for name, settings in ARCHITECTURES.items():
+            with self.subTest(name):
+                capture = captured(VisionSAETrainer(Config(**settings)))
+                self.assertEqual(18, len(capture.rows))
+                trainer = VisionSAETrainer(Config(**settings))
+                attachment = sae_metrics.prisma.attach(trainer)
+                trainer.run()
+                attachment.detach()
+                self.assert_kept(capture, attachment.run, tolerance=0)
+                status = self.status(attachment.run)
+                self.assertEqual(("finished", 59, "prisma", "clip_b32", []),
+                                 tuple(status[key] for key in ("state", "step", "source", "project", "alerts")))
+
+    def test_the_same_rows_are_computed_from_the_steps_alone(self):
+        for name, settings in ARCHITECTURES.items():
+            with self.subTest(name):
+                capture = captured(VisionSAETrainer(Config(**settings)))
+                trainer = VisionSAETrainer(Config(**settings, log_to_wandb=False))
+                with sae_metrics.prisma.attach(trainer) as attachment:
+                    trainer.run()
+                self.assert_kept(capture, attachment.run)
+                self.assertEqual([], self.status(attachment.run)["alerts"])
+
+    def test_keys_have_the_trainers_suffix(self):
+        def make(log):
+            trainer = VisionSAETrainer(Config(log_to_wandb=log))
+            trainer.sparse_coder.cfg.hook_point_layer = [8, 9]
+            return trainer
+
+        capture = captured(make(True))
+        self.assertIn("losses/mse_loss_layer[8, 9]", capture.rows[3])
+        trainer = make(False)
+        with sae_metrics.prisma.attach(trainer) as attachment:
+            trainer.run()
+        self.assert_kept(capture, attachment.run)
+
+    def test_a_checkpoint_with_logging_off_does_not_end_the_training(self):
+        for wandb in ("replace", "keep"):
+            with tempfile.TemporaryDirectory() as folder:
+                trainer = VisionSAETrainer(Config(n_checkpoints=2, checkpoint_path=folder, log_to_wandb=False))
+                with sae_metrics.prisma.attach(trainer, wandb=wandb) as attachment:
+                    trainer.run()
+                paths = self.daemon.rows("SELECT text FROM history WHERE run = ? AND key = 'details/checkpoint_path'",
+                                         attachment.run.id)
+                self.assertEqual(2, len(paths))
+                self.assertEqual(2, len(list(Path(folder).glob("*.pt.sae_metrics"))))
+
+    def test_there_is_no_second_run_at_wandb(self):
+        trainer = VisionSAETrainer(Config())
+        with mock.patch("wandb.init", side_effect=AssertionError), sae_metrics.prisma.attach(trainer) as attachment:
+            trainer.run()
+        self.assertTrue(attachment.run._settings.log_to_wandb)
+        capture = Capture()
+        trainer = VisionSAETrainer(Config())
+        with mock.patch.object(prisma_like, "wandb", capture), sae_metrics.prisma.attach(trainer, wandb="keep") as attachment:
+            trainer.run()
+        self.assertEqual((1, 18), (len(capture.inits), len(capture.rows)))
+        self.assertFalse(attachment.run._settings.log_to_wandb)
+        self.assert_kept(capture, attachment.run, tolerance=0)
+
+    def test_training_is_not_changed_by_a_bit_and_detach_restores_everything(self):
+        plain, attached = (VisionSAETrainer(Config(log_to_wandb=False)) for _ in range(2))
+        before, wandb = dict(vars(attached)), prisma_like.wandb
+        attachment = sae_metrics.prisma.attach(attached)
+        plain.run()
+        attached.run()
+        attachment.detach()
+        self.assertEqual(before, vars(attached))
+        self.assertIs(wandb, prisma_like.wandb)
+        self.assertFalse(attached.sparse_coder._forward_hooks)
+        for one, other in zip(plain.sparse_coder.parameters(), attached.sparse_coder.parameters()):
+            self.assertTrue(torch.equal(one, other))
+
+    def test_a_bad_run_ends_as_the_trainer_ends_it(self):
+        trainer = VisionSAETrainer(Config(min_l0=60, min_explained_variance=0.99))
+        with self.assertRaises(SystemExit), sae_metrics.prisma.attach(trainer) as attachment:
+            trainer.run()
+        rows = rows_of(self.daemon, attachment.run.id)
+        self.assertNotIn(3, rows)  # that row is not logged
+        self.assertEqual(("finished", 3), tuple(self.status(attachment.run)[key] for key in ("state", "step")))
+
+    def test_trainers_of_one_process_do_not_mix(self):
+        trainers = [VisionSAETrainer(Config(run_name=name, l1_coefficient=l1)) for name, l1 in (("a", 0.02), ("b", 0.2))]
+        captures = [captured(VisionSAETrainer(Config(run_name=name, l1_coefficient=l1))) for name, l1 in (("a", 0.02), ("b", 0.2))]
+        attachments = [sae_metrics.prisma.attach(trainer, group="sweep") for trainer in trainers]
+        for trainer in trainers:
+            trainer.run()
+        for attachment, capture in zip(attachments, captures):
+            self.assert_kept(capture, attachment.run, tolerance=0)
+            attachment.detach()
+        self.assertEqual(2, len({attachment.run.id for attachment in attachments}))
+
+    def test_a_training_that_goes_on_elsewhere_has_the_rows_of_one_that_never_stopped(self):
+        capture = captured(VisionSAETrainer(Config()))
+        for log in (True, False):
+            with self.subTest(log=log), tempfile.TemporaryDirectory() as folder, Daemon() as elsewhere:
+                first = VisionSAETrainer(Config(log_to_wandb=log, checkpoint_path=folder))
+                with sae_metrics.prisma.attach(first) as left:
+                    variables = first.run(stop_before=38)
+                    first.checkpoint(first.sparse_coder, 38 * 64, *variables[:1], variables[2])
+                checkpoint, = (path for path in Path(folder).glob("*.sae_metrics"))
+                second = VisionSAETrainer(Config(log_to_wandb=log, checkpoint_path=folder))
+                second.sparse_coder, second.activations_store = first.sparse_coder, first.activations_store
+                resumed = sae_metrics.prisma.attach(second, resume_from=str(checkpoint).removesuffix(".sae_metrics"),
+                                                    socket=str(elsewhere.socket))
+                with resumed:
+                    second.run(first_step=38, variables=variables)
+                self.assertEqual(left.run.id, resumed.run.id)
+                capture_rest = {step: row for step, row in capture.rows.items() if step >= 38}
+                self.assertEqual([], differences(capture_rest, rows_of(elsewhere, resumed.run.id))[:10])
+                self.assertEqual([(1,)], elsewhere.rows("SELECT min(complete) FROM windows WHERE step_last < 59"))
+
+    def test_a_wrong_word_is_refused(self):
+        with self.assertRaisesRegex(ValueError, 'wandb: expected "replace" or "keep", got \'kept\''):
+            sae_metrics.prisma.attach(VisionSAETrainer(Config()), wandb="kept")
+
+
+if __name__ == "__main__":
+    tap.main()
