@@ -133,7 +133,7 @@ class Prisma(unittest.TestCase):
             trainer.run()
         rows = rows_of(self.daemon, attachment.run.id)
         self.assertNotIn(3, rows)  # that row is not logged
-        self.assertEqual(("finished", 3), tuple(self.status(attachment.run)[key] for key in ("state", "step")))
+        self.assertEqual(("stopped", 3), tuple(self.status(attachment.run)[key] for key in ("state", "step")))
 
     def test_trainers_of_one_process_do_not_mix(self):
         trainers = [VisionSAETrainer(Config(run_name=name, l1_coefficient=l1)) for name, l1 in (("a", 0.02), ("b", 0.2))]
@@ -151,9 +151,9 @@ class Prisma(unittest.TestCase):
         for log in (True, False):
             with self.subTest(log=log), tempfile.TemporaryDirectory() as folder, Daemon() as elsewhere:
                 first = VisionSAETrainer(Config(log_to_wandb=log, checkpoint_path=folder))
+                first.checkpoint_thresholds = [38 * 64 - 1]
                 with sae_metrics.prisma.attach(first) as left:
                     variables = first.run(stop_before=38)
-                    first.checkpoint(first.sparse_coder, 38 * 64, *variables[:1], variables[2])
                 checkpoint, = (path for path in Path(folder).glob("*.sae_metrics"))
                 second = VisionSAETrainer(Config(log_to_wandb=log, checkpoint_path=folder))
                 second.sparse_coder, second.activations_store = first.sparse_coder, first.activations_store
