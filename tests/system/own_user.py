@@ -21,12 +21,14 @@ FIRST_UID = 2_000_000_000
 class OwnUser:
     """`python` and `sae-metricsd` as this user. Ends the daemons he has started, and removes all that is his."""
 
-    def __init__(self, login=True):
+    def __init__(self, login=True, package=True):
         self.home = Path(tempfile.mkdtemp(prefix="sae-metricsd-test-"))
         self.uid = os.getuid() or FIRST_UID + os.getpid()
         self.shared = [Path(f"{above}/sae-metricsd-{self.uid}") for above in ("/tmp", "/var/tmp")]
         self.pids = set()
-        self._lay_out_package()
+        self.program = None
+        if package:
+            self._lay_out_package()
         self.environment = {**own_environment(), "HOME": str(self.home), "SAE_METRICS_STRICT": "1"}
         for name in ("SAE_METRICS_SOCKET", "SAE_METRICS_LIBRARY", "SAE_METRICS_QUIET", "SAE_METRICS_AUTOSTART",
                      "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "PYTHONPATH", "PYTHONHOME"):
@@ -102,16 +104,21 @@ class OwnUser:
         return {name: os.environ[name] for name in ("LD_PRELOAD",) if name in os.environ}
 
     def daemons(self):
-        """The pids of the daemons that run as this user."""
-        found = set()
-        for entry in Path("/proc").iterdir():
-            try:
-                if entry.name.isdigit() and os.readlink(entry / "exe") == str(self.program) and \
-                        b"\0serve\0" in (entry / "cmdline").read_bytes():
-                    found.add(int(entry.name))
-            except OSError:
-                continue  # it has ended meanwhile, or is somebody else's
-        return found
+        """The pids of the daemons that run as this user. Of one who is not the test's alone, those that have his database here:
+        he may well have others."""
+        found = {int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and self._is_daemon(entry)}
+        return found if os.getuid() == 0 else found & self._holders()
+
+    def _is_daemon(self, process):
+        try:
+            status = (process / "status").read_text()
+            return f"\nUid:\t{self.uid}\t" in status and b"sae-metricsd\0serve\0" in (process / "cmdline").read_bytes()
+        except OSError:
+            return False  # it has ended meanwhile
+
+    def _holders(self):
+        locks = [lock.read_text().strip() for lock in self.home.rglob("metrics.db.lock")]
+        return {int(pid) for pid in locks if pid}
 
     def rows(self, query, *parameters, database=None):
         return query_database(database or self.database, query, *parameters)

