@@ -1,0 +1,4 @@
+class Autolog:
+    """Made by ``autolog``."""
+
+    def detach(self) -> None: ...
