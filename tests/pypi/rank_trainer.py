@@ -5,6 +5,7 @@ one JSON object, the only argument: see `tests/pypi/test_ranks.py`.
 """
 import json
 import os
+import pickle
 import signal
 import sys
 import time
@@ -67,13 +68,36 @@ def begin(plan, **more):
 
 
 def train(run, plan, rows, rank):
-    for step in range(plan.get("from_step", 0), plan["n_steps"]):
-        if plan.get("stop_on") == [rank, step]:
-            print("hanging", flush=True)
-            time.sleep(3600)
-        if plan.get("log_on", [rank]) == [rank]:
-            log(run, plan, step, rows)
+    is_first_start = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
+    checkpoint = Path(plan["checkpoint"]) if "checkpoint" in plan else None
+    first_step = 0
+    if checkpoint is not None and checkpoint.exists():
+        state = pickle.loads(checkpoint.read_bytes())
+        first_step = state["step"] + 1
+        run.load_state_dict(state)
+    for step in range(first_step, plan["n_steps"]):
+        if plan.get("die_at") == [rank, step] and is_first_start:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if rank in plan.get("log_on", [rank]):
+            log(run, plan, step + plan.get("ahead", {}).get(str(rank), 0), rows)
+        if checkpoint is not None and step == plan["save_at"]:
+            state = run.state_dict(timeout=30)
+            if rank == 0:
+                checkpoint.write_bytes(pickle.dumps(state))
+        if run.should_stop:
+            print("stopped at %d: %s" % (step, run.stop_reason), flush=True)
+            break
         time.sleep(plan.get("step_s", 0))
+
+
+def join_job():
+    """Of torchrun's processes all starts share one store, and PyTorch may find there where those before listened."""
+    start = os.environ.get("TORCHELASTIC_RESTART_COUNT")
+    if start is None:
+        return distributed.init_process_group("gloo")
+    store = distributed.TCPStore(os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), is_master=False)
+    rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+    return distributed.init_process_group("gloo", store=distributed.PrefixStore(start, store), rank=rank, world_size=world_size)
 
 
 def main():
@@ -82,14 +106,22 @@ def main():
         with begin(plan) as run:
             train(run, plan, slice(0, N_ROWS), 0)
         return
-    distributed.init_process_group("gloo")
+    if plan.get("unranked"):
+        rank = int(os.environ["RANK"])
+        with begin(plan) as run:
+            train(run, plan, slice(0, N_ROWS), rank)
+        return
+    join_job()
     rank = distributed.get_rank()
+    if rank in plan.get("off", []):
+        os.environ["SAE_METRICS"] = "off"
     if plan.get("never") == rank:
         time.sleep(3600)
     first = sum(SHARES[:rank])
     run = begin(plan, ranks="torch", **({"project": "of rank %d" % rank} if plan.get("named") else {}))
     train(run, plan, slice(first, first + SHARES[rank]), rank)
-    distributed.barrier()
+    if plan.get("lives_through", True):
+        distributed.barrier()
     run.finish(plan.get("exit_codes", [0, 0, 0])[rank])
     distributed.destroy_process_group()
 

@@ -4,16 +4,18 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import unittest
 from pathlib import Path
+from unittest import mock
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("system", "unit/python")]
-from harness import PATIENCE_S, Daemon, everything, same
+from harness import DAEMON, PATIENCE_S, Daemon, everything, same, wait_until
 
 import tap
 import torch
 from fake_library import FakeLibrary
-from rank_trainer import N_ROWS
+from rank_trainer import N_ROWS, SHARES
 
 import sae_metrics
 from sae_metrics import rank_merge, ranks
@@ -113,6 +115,128 @@ def _plain(value):
     return value
 
 
+PLAN = {"kind": "relu", "profile": "prisma", "n_steps": 30}
+GRACE = ("--rank-grace", "1s")
+
+
+class Apart(unittest.TestCase):
+    """Ranks that are missing: named, waited for no longer than told, and the training goes on."""
+
+    def alerts(self, daemon):
+        return {alert["kind"]: alert["words"] for alert in daemon.status(run_of(daemon))["alerts"]}
+
+    def assert_marked(self, daemon):
+        self.assertEqual([(0,)], daemon.rows("SELECT DISTINCT complete FROM windows"))
+
+    def test_logging_on_rank_0_alone_waits_once_and_then_goes_on(self):
+        plan = {**PLAN, "log_on": [0], "init": {"rank_grace": 1.5}}
+        words = "ranks 1 and 2 did not log step 0 within 1.5 s"
+        with Daemon(arguments=GRACE) as daemon, Job(plan, [daemon] * 3) as job:
+            said = job.finish()
+            self.assertIn(words + ": from now on explained variance is of each rank's own rows", said[0])
+            self.assertEqual(["", ""], said[1:])
+            self.assertEqual([(30, 5)], daemon.rows("SELECT count(*), max(n_rows) FROM steps"))
+            self.assert_marked(daemon)
+            self.assertIn("30 steps", self.alerts(daemon)["missing"])
+            text, = [text for text, in daemon.rows("SELECT text FROM events WHERE kind = 'ranks'")]
+            self.assertIn(words, text)
+            self.assertEqual("finished", daemon.status(run_of(daemon))["state"])
+
+    def test_on_several_hosts_too(self):
+        plan = {**PLAN, "log_on": [0], "init": {"rank_grace": 1.5}}
+        with Daemon() as daemon, Daemon() as other, Job(plan, [daemon, other, other]) as job:
+            said = job.finish()
+            self.assertIn("ranks 1 and 2 did not log step 0 within 1.5 s: from now on rank 0's part of the batch is all", said[0])
+            # One step of each window is left out, which marks it.
+            self.assertEqual([(28, 5)], daemon.rows("SELECT count(*), max(n_rows) FROM steps"))
+            self.assert_marked(daemon)
+            self.assertEqual([(0,)], other.rows("SELECT count(*) FROM runs"))
+
+    def test_a_rank_that_never_calls_init_is_waited_for_no_longer_than_told(self):
+        plan = {**PLAN, "never": 1, "init": {"rank_grace": 4}, "lives_through": False}
+        for hosts in (1, 2):
+            with self.subTest(hosts=hosts), Daemon(arguments=GRACE) as daemon, Daemon() as other:
+                with Job(plan, [daemon, daemon, daemon if hosts == 1 else other]) as job:
+                    said = [job.processes[rank].communicate(timeout=PATIENCE_S)[1] for rank in (0, 2)]
+                self.assertIn("rank 1 did not call init within 4 s: the others go on", said[0])
+                rows = SHARES[0] + SHARES[2]
+                self.assertEqual([(rows,)], daemon.rows("SELECT DISTINCT n_rows FROM steps"))
+                self.assert_marked(daemon)
+
+    def test_a_rank_that_is_killed_is_named_and_the_others_go_on(self):
+        plan = {**PLAN, "die_at": [1, 10], "init": {"rank_grace": 60}, "lives_through": False}
+        with Daemon(arguments=GRACE) as daemon, Job(plan, [daemon] * 3) as job:
+            said = [process.communicate(timeout=PATIENCE_S)[1] for process in job.processes]
+            self.assertEqual([0, -9, 0], [process.returncode for process in job.processes], said)
+            self.assertIn("rank 1 did not log step 10 within", said[0])
+            self.assertIn(f"rank 1 (its process {job.processes[1].pid} is dead", daemon.words())
+            whole, = daemon.rows("SELECT count(*), max(step) FROM steps WHERE n_rows = ?", N_ROWS)
+            self.assertIn(whole, ((10, 9), (9, 8)))  # its last frame may be lost with it
+            self.assertEqual([(30 - whole[0], N_ROWS - SHARES[1])],
+                             daemon.rows("SELECT count(*), min(n_rows) FROM steps WHERE step > ?", whole[1]))
+
+    def test_ranks_that_log_different_steps_are_told_so(self):
+        plan = {**PLAN, "ahead": {"2": 3}, "init": {"rank_grace": 5}, "n_steps": 5}
+        with Daemon(arguments=GRACE) as daemon, Job(plan, [daemon] * 3) as job:
+            for said in job.finish():
+                self.assertIn("rank 2 logs step 3 where rank 0 logs step 0", said)
+
+    def test_a_rank_that_is_switched_off_is_left_out_and_said_to_be(self):
+        plan = {**PLAN, "off": [2]}
+        with Daemon() as daemon, Job(plan, [daemon] * 3) as job:
+            said = job.finish()
+            self.assertIn("rank 2 logs nothing (switched off, or without the library)", said[0])
+            self.assertEqual([(30, SHARES[0] + SHARES[1])], daemon.rows("SELECT count(*), max(n_rows) FROM steps"))
+
+
+class Together(unittest.TestCase):
+    def test_what_rank_0_calls_it_counts_and_the_worst_exit_code_is_the_runs(self):
+        plan = {**PLAN, "named": True, "exit_codes": [0, 3, 0], "n_steps": 3}
+        with Daemon() as daemon, Job(plan, [daemon] * 3) as job:
+            job.finish()
+            self.assertEqual([("of rank 0", "failed", 3)], daemon.rows("SELECT project, state, exit_code FROM runs"))
+
+    def test_all_ranks_stop_at_the_same_step(self):
+        plan = {**PLAN, "n_steps": 5000, "step_s": 0.02}
+        for hosts in (1, 2):
+            with self.subTest(hosts=hosts), Daemon() as daemon, Daemon() as other:
+                with Job(plan, [daemon, daemon, daemon if hosts == 1 else other]) as job:
+                    wait_until(lambda: daemon.rows("SELECT count(*) > 5 FROM steps") == [(1,)], "some steps")
+                    subprocess.run([DAEMON, "stop", run_of(daemon), "--reason", "enough"], env=daemon.environment(), check=True,
+                                   capture_output=True)
+                    heard = [process.communicate(timeout=PATIENCE_S)[0] for process in job.processes]
+                steps = {line.split(":")[0] for line in heard}
+                self.assertEqual(1, len(steps), heard)
+                self.assertRegex(heard[0], "stopped at [0-9]+: .*enough")
+
+    def torchrun(self, plan, daemon, *arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=3", *arguments, TRAINER,
+             json.dumps(plan)], env={**daemon.environment(), "GLOO_SOCKET_IFNAME": "lo", "SAE_METRICS_QUIET": "1"},
+            capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+
+    def test_without_ranks_every_process_is_a_run_whatever_the_launcher_says(self):
+        with Daemon() as daemon:
+            done = self.torchrun({**PLAN, "unranked": True, "n_steps": 3}, daemon)
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertEqual([(3, 3, 1)], daemon.rows("SELECT count(*), count(DISTINCT id), max(world_size) FROM runs"))
+
+    def test_an_elastic_restart_is_a_new_attempt_and_counts_nothing_twice(self):
+        plan = {**PLAN, "n_steps": 50, "die_at": [1, 33], "save_at": 29}
+        with Daemon() as alone, Daemon() as daemon:
+            with Job({**plan, "whole": True}, [alone]) as job:
+                job.finish()
+            plan["checkpoint"] = str(daemon.directory / "checkpoint")
+            done = self.torchrun(plan, daemon, "--max-restarts=1")
+            self.assertEqual(0, done.returncode, done.stderr)
+            self.assertEqual([("finished", 2)], daemon.rows("SELECT state, attempt FROM runs"))
+            self.assertEqual([(20, 30, 49, N_ROWS * 20)], daemon.rows(
+                "SELECT count(*), min(step), max(step), sum(n_rows) FROM steps WHERE attempt = 2"))
+            # What was saved amid a window and gone on with gives the windows of a training that nothing happened to.
+            ask = "SELECT step_first, step_last, complete, never_fired, dead_features, revived, newly_dead, n_tokens FROM windows"
+            self.assertEqual(alone.rows(ask + " WHERE step_last > 29"), daemon.rows(ask + " WHERE attempt = 2"))
+
+
 class Arguments(unittest.TestCase):
     def setUp(self):
         self.library = FakeLibrary().install(self)
@@ -182,6 +306,42 @@ class Merging(unittest.TestCase):
         got = self.merge(names, {"ev_count": 2.0, "ev_mean": 1.0, "ev_m2": 0.5}, {"ev_count": 1.0, "ev_mean": float("-inf"), "ev_m2": 0.0})
         self.assertEqual((3.0, float("-inf")), (got["ev_count"], got["ev_mean"]))
         self.assertNotEqual(got["ev_m2"], got["ev_m2"])
+
+
+class Meeting(unittest.TestCase):
+    """Threads for ranks."""
+
+    def meet(self, store, present, world_size=3, grace_s=PATIENCE_S):
+        def one(rank):
+            met[rank] = ranks.meet(store, "meeting/", rank, world_size, {"of": "%s %d" % (word, rank)}, grace_s)
+
+        met, word = {}, os.urandom(4).hex()
+        threads = [threading.Thread(target=one, args=(rank,)) for rank in present]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return word, met
+
+    def assert_met(self, word, met, wanted):
+        self.assertEqual(1, len({meeting for meeting, _ in met.values()}))
+        for _, cards in met.values():
+            self.assertEqual({rank: "%s %d" % (word, rank) for rank in wanted}, {rank: card["of"] for rank, card in cards.items()})
+
+    def test_what_earlier_processes_left_in_the_store_is_taken_for_nobody(self):
+        store, words = torch.distributed.HashStore(), set()
+        for _ in range(5):
+            word, met = self.meet(store, [2, 1, 0])
+            self.assert_met(word, met, [0, 1, 2])
+            words.add(met[0][0])
+        self.assertEqual(5, len(words))
+        word, met = self.meet(store, [0, 2], grace_s=0.5)
+        self.assert_met(word, met, [0, 2])
+
+    def test_without_rank_0_there_is_no_meeting(self):
+        with mock.patch.object(ranks, "ANSWER_S", 0.1):
+            _, met = self.meet(torch.distributed.HashStore(), [1, 2], grace_s=0.1)
+        self.assertEqual([(None, {})] * 2, list(met.values()))
 
 
 class Places(unittest.TestCase):

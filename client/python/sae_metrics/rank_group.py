@@ -1,5 +1,5 @@
-"""What the ranks of a run say to each other while it is trained: process groups of its own, so that nothing of it comes between
-the trainer's collectives.
+"""What the ranks of a run say to each other while it is trained: in process groups of its own, so that nothing of it comes
+between the trainer's collectives.
 
 A log call is a *roll call* first, a few numbers over gloo: it finds a rank that does not come before anything is handed to a
 device, where a collective that lacks a rank would hold up the training for good. What goes wrong here never raises: it is said
@@ -22,23 +22,21 @@ ON_HOST, ON_DEVICE = 0.0, 1.0
 class RankGroup:
     """The ranks that take part. `members`: their numbers in the job; the first one is the one that pushes where one does."""
 
-    def __init__(self, distributed, store, name, members, me, grace_s, is_whole):
+    def __init__(self, distributed, store, members, me, grace_s, is_whole):
         self.members, self.index = members, members.index(me)
         self.broken = None  # words, once it is
         self.should_stop = None  # what all agreed on; None while they have not been asked
         self.on_broken = None  # is told the words, once
-        self._distributed, self._store, self._name = distributed, store, name
+        self._distributed, self._store = distributed, store
         self._grace_s = grace_s
         self._n_calls = 0
-        self._host = self._make_group(is_whole, "gloo", datetime.timedelta(seconds=grace_s))
-        # With the trainer's own time limit: NCCL ends the process when one is over, and counts what is queued before, too.
-        self._device_types = _accelerators(distributed)
-        self._device = self._make_group(is_whole, None, None) if self._device_types else None
-
-    def _make_group(self, is_whole, backend, timeout):
-        return self._distributed.new_group(
-            self.members, backend=backend, timeout=timeout, use_local_synchronization=not is_whole
+        # Not by new_group: it keeps its addresses in the job's store, under names that processes before these had, too.
+        self._host = distributed.ProcessGroupGloo(
+            distributed.PrefixStore("gloo", store), self.index, len(members), datetime.timedelta(seconds=grace_s)
         )
+        # With the trainer's own time limit: NCCL ends the process when one is over, and counts what is queued before, too.
+        self._device_types = _accelerators(distributed) if is_whole else ()
+        self._device = distributed.new_group(members) if self._device_types else None
 
     def __len__(self):
         return len(self.members)
@@ -57,9 +55,9 @@ class RankGroup:
         table = torch.zeros(len(self), 2 + len(fields), dtype=torch.float64)
         table[self.index] = torch.tensor([float(step), float(stop), *fields], dtype=torch.float64)
         try:
-            self._distributed.all_reduce(table, group=self._host)
+            self._host.allreduce([table]).wait()
         except Exception as problem:  # gloo's errors have many types
-            self._break("%s: %s" % (self._name_missing(step), _first_line(problem)))
+            self._break(self._name_missing(step, problem))
             return None
         rows = table.tolist()
         for rank, row in zip(self.members, rows):
@@ -74,9 +72,9 @@ class RankGroup:
         """All ranks saw the same, and go on apart."""
         self._break(words)
 
-    def _name_missing(self, step):
+    def _name_missing(self, step, problem):
         """Whoever waited in vain says so in the store; whoever has not is missing."""
-        key = self._name + "waited/%d/" % self._n_calls
+        key = "waited/%d/" % self._n_calls
         try:
             self._store.set(key + str(self.members[self.index]), "")
             deadline = time.monotonic() + NAMING_S
@@ -86,19 +84,15 @@ class RankGroup:
                     break
                 time.sleep(POLL_S)
         except Exception:  # it is gone with the rank that kept it
-            return "a rank did not log step %d" % step
+            return "a rank is lost at step %d (%s)" % (step, _first_line(problem))
         if not missing:
-            return "the ranks lost each other at step %d" % step
+            return "the ranks lost each other at step %d (%s)" % (step, _first_line(problem))
         return "%s did not log step %d within %g s" % (ranks_in_words(missing), step, self._grace_s)
 
     def _break(self, words):
         self.broken = words
         self.should_stop = None
-        group, self._host = self._host, None
-        try:
-            self._distributed.destroy_process_group(group)  # so that the others need not wait either
-        except Exception:  # the job's are all gone
-            pass
+        self._host = None  # closes its connections, so that the others need not wait either
         if self.on_broken is not None:
             self.on_broken(words)
 
@@ -111,14 +105,17 @@ class RankGroup:
     def add_up(self, tensor, kind, to_first=False):
         """The sum over the ranks of a tensor, which is used up; None when that failed. `kind`: ON_DEVICE if all ranks' are.
         to_first: the first rank alone needs it."""
-        group = self._device if kind == ON_DEVICE else self._host
         place = tensor.device
         tensor = tensor if kind == ON_DEVICE else tensor.cpu()
         try:
-            if to_first:
-                self._distributed.reduce(tensor, self.members[0], group=group)
+            if kind == ON_DEVICE and to_first:
+                self._distributed.reduce(tensor, self.members[0], group=self._device)
+            elif kind == ON_DEVICE:
+                self._distributed.all_reduce(tensor, group=self._device)
+            elif to_first:
+                self._host.reduce(tensor, 0).wait()
             else:
-                self._distributed.all_reduce(tensor, group=group)
+                self._host.allreduce([tensor]).wait()
         except Exception as problem:  # a rank ended in between
             self._break(_first_line(problem))
             return None
@@ -132,4 +129,6 @@ def _accelerators(distributed):
 
 
 def _first_line(problem):
-    return (str(problem).strip() or type(problem).__name__).partition("\n")[0][:200]
+    """Without the place in the source that gloo's begin with."""
+    words = (str(problem).strip() or type(problem).__name__).partition("\n")[0]
+    return words.rpartition("] ")[2][:200] if words.startswith("[") else words[:200]

@@ -14,6 +14,7 @@ from .rank_merge import drop_what_is_computed, merge
 
 Step = collections.namedtuple("Step", "n_rows fired positive scalars")
 
+WINDOW_DEFAULT = 1000  # the daemon's
 BITS = 48  # of a set of names, in one float64
 INT32_MAX = 2**31 - 1
 NOT_GIVEN, GIVEN, GIVEN_WITH_POSITIVE, BAD = 0.0, 1.0, 2.0, 3.0
@@ -26,8 +27,11 @@ class NoStep(Exception):
 class RankSums:
     """Of one run, on one rank. The calls come at the same steps on all ranks."""
 
-    def __init__(self, group, settings):
+    def __init__(self, group, settings, is_whole=True):
         self.group = group
+        self._is_whole = is_whole  # no rank was missing from the beginning
+        self._window = settings.feature_sampling_window or WINDOW_DEFAULT
+        self._n_lacking = 0
         self._names = settings.scalars
         self._d_sae = settings.d_sae
         self._is_ratio_of_means = settings.profile not in (None, "prisma")
@@ -85,6 +89,13 @@ class RankSums:
         if kind == ON_HOST:
             known = {name: value.item() for name, value in known.items()}
         return Step(sum(rows), fired, positive, {**known, **further})
+
+    def is_to_be_marked(self):
+        """Whether a step that lacks other ranks' parts is to be skipped, so that its window is marked: one in each is enough."""
+        if self._is_whole and self.group.broken is None:
+            return False
+        self._n_lacking += 1
+        return self._n_lacking % self._window == 1
 
     def _numbers(self, scalars):
         """(those with a place in a step by column, the others by name)."""

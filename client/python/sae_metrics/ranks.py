@@ -1,8 +1,8 @@
 """Ranks: how the processes of a torch.distributed job come to one run.
 
 They meet in the job's own store, where each leaves a card: what `init` was given there, and which daemon it would push to.
-Whoever sees all cards, or has waited for `rank_grace`, writes down who is there; all others go by that. Rank 0's id, name and
-settings are the run's. Ranks that push to one daemon push a part each, and the daemon adds up; else, or beyond the 64 it takes,
+Rank 0 writes down who is there, when it has seen all or waited for `rank_grace`, and all go by that. Its id, name and settings
+are the run's. Ranks that push to one daemon push a part each, and the daemon adds up; else, or beyond the 64 it takes,
 the parts are reduced over torch.distributed, and rank 0 alone pushes.
 """
 
@@ -20,7 +20,7 @@ from .errors import complain, say
 RANKS_OF_A_DAEMON = 64
 GRACE_S = 120.0
 POLL_S = 0.01
-ANSWER_S = 10.0  # beyond the grace time: for whoever has waited to write down who is there
+ANSWER_S = 10.0  # beyond the grace time: for rank 0 to write down who is there
 
 _numbers = itertools.count(1)  # of meetings, the same on all ranks: they call init in the same order
 _opened = itertools.count()  # of runs that were named after the launcher's job
@@ -47,14 +47,13 @@ def join(settings, is_on):
         return None
     grace_s = GRACE_S if settings.rank_grace is None else settings.rank_grace
     mine = {"on": is_on, "where": where(settings.socket), "settings": _proposal(settings)}
-    meeting = "sae_metrics/%d/" % next(_numbers)
     try:
         store = _store(distributed)
-        cards = _exchange(store, meeting, me, world_size, mine, grace_s)
+        word, cards = meet(store, "sae_metrics/%d/" % next(_numbers), me, world_size, mine, grace_s)
     except RuntimeError as problem:
         complain("the ranks could not meet (%s): rank %d logs nothing" % (_first_line(problem), me))
         return Meeting(None, None)
-    return _settle(distributed, store, meeting, settings, cards, me, world_size, grace_s)
+    return _settle(distributed, store, word, settings, cards, me, world_size, grace_s)
 
 
 def where(named_socket):
@@ -116,28 +115,58 @@ def _random_text(length):
     return "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=length))
 
 
-def _exchange(store, meeting, me, world_size, mine, grace_s):
-    """The cards of those that are there, by rank."""
-    store.set(meeting + "card/%d" % me, json.dumps(mine))
-    keys = [meeting + "card/%d" % rank for rank in range(world_size)]
-    decided = meeting + "present"
-    deadline = time.monotonic() + grace_s
-    while not store.check([decided]):
-        if store.check(keys):
-            present = list(range(world_size))
-        elif time.monotonic() >= deadline:
-            present = [rank for rank, key in enumerate(keys) if store.check([key])]
-        else:
-            time.sleep(POLL_S)
-            continue
-        store.compare_set(decided, "", json.dumps(present))  # the first one's stands
-    present = json.loads(store.get(decided))
-    return {rank: json.loads(store.get(keys[rank])) for rank in present}
+def meet(store, name, me, world_size, mine, grace_s):
+    """(a word that only this meeting has, the cards of those that are there by rank); (None, {}) where rank 0 does not come.
+
+    A store may be that of processes that were there before these: what they left in it must not be taken for a card. So rank 0
+    offers what it has read, whoever finds its own nonce in the offer takes it, and what all have taken is made final."""
+    nonce = _random_text(16)
+    store.set(name + "card/%d" % me, json.dumps(dict(mine, nonce=nonce)))
+    if me == 0:
+        word, present = _offer(store, name, world_size, time.monotonic() + grace_s)
+    else:
+        word, present = _take(store, name, me, nonce, time.monotonic() + grace_s + ANSWER_S)
+    return word, {rank: _read(store, name + "card/%d" % rank) for rank in present}
 
 
-def _settle(distributed, store, meeting, settings, cards, me, world_size, grace_s):
+def _offer(store, name, world_size, deadline):
+    offered = word = None
+    while True:
+        cards = [_read(store, name + "card/%d" % rank) for rank in range(world_size)]
+        nonces = [card and card["nonce"] for card in cards]
+        if nonces != offered:
+            offered, word = nonces, _random_text(16)
+            store.set(name + "offer", json.dumps([word, nonces]))
+        taken = [0] + [rank for rank in range(1, world_size) if _read(store, name + "taken/%d" % rank) == word]
+        if len(taken) == world_size or time.monotonic() >= deadline:
+            store.set(name + "final", json.dumps([word, taken]))
+            return word, taken
+        time.sleep(POLL_S)
+
+
+def _take(store, name, me, nonce, deadline):
+    taken = None
+    while time.monotonic() < deadline:
+        word, nonces = _read(store, name + "offer") or (None, [])
+        if word != taken and me < len(nonces) and nonces[me] == nonce:
+            taken = word
+            store.set(name + "taken/%d" % me, json.dumps(word))
+        word, present = _read(store, name + "final") or (None, [])
+        if word is not None and word == taken:
+            return word, present
+        time.sleep(POLL_S)
+    return None, []
+
+
+def _read(store, key):
+    """What is there, or None."""
+    return json.loads(store.get(key)) if store.check([key]) else None
+
+
+def _settle(distributed, store, word, settings, cards, me, world_size, grace_s):
     if me not in cards:
-        complain("rank %d came %g s after the others or later, and logs nothing" % (me, grace_s))
+        why = "rank 0 did not call init" if word is None else "the others did not wait for it"
+        complain("rank %d logs nothing: %s (within %g s)" % (me, why, grace_s))
         return Meeting(None, None)
     members = [rank for rank in sorted(cards) if cards[rank]["on"]]
     missing = [rank for rank in range(world_size) if rank not in cards]
@@ -151,8 +180,9 @@ def _settle(distributed, store, meeting, settings, cards, me, world_size, grace_
     from .rank_group import RankGroup
 
     try:
-        group = RankGroup(distributed, store, meeting, members, me, grace_s, is_whole=len(members) == world_size)
-    except RuntimeError as problem:
+        store = distributed.PrefixStore("sae_metrics/" + word, store)
+        group = RankGroup(distributed, store, members, me, grace_s, is_whole=len(members) == world_size)
+    except (RuntimeError, AttributeError) as problem:  # the latter: a PyTorch without gloo
         complain("run %s: no group of the ranks (%s): rank %d logs nothing" % (settings.id, _first_line(problem), me))
         return Meeting(None, None)
     if me == members[0]:

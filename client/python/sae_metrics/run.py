@@ -87,7 +87,7 @@ class Run:
             return False
         from .rank_sums import RankSums
 
-        self._ranks = RankSums(meeting.group, self._settings)
+        self._ranks = RankSums(meeting.group, self._settings, is_whole=not meeting.place.missing)
         self._reduces, self._is_part = meeting.place.reduces, not meeting.place.pushes
         meeting.group.on_broken = self._go_on_alone
         return True
@@ -231,7 +231,11 @@ class Run:
         if device is not None and self._flight_on(device).is_capturing():
             return None
         try:
-            return self._ranks.whole_step(step, Step(n_rows, fired, positive, scalars), self._own_stop()[0])
+            whole = self._ranks.whole_step(step, Step(n_rows, fired, positive, scalars), self._own_stop()[0])
+            if whole is None or not self._ranks.is_to_be_marked():
+                return whole
+            self._in_turn(lambda: self._skip(step))
+            return None
         except NoStep as problem:
             self._in_turn(lambda: self._skip(step))
             complain("run %s: step %d was not taken: %s" % (self._id, step, problem))
