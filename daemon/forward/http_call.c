@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http_trust.h"
+
 /* An idle connection is given up before the load balancers on the way forget it, and is asked now and then
  * whether it is still there. */
 #define IDLE_MAX_S  110l
@@ -74,9 +76,11 @@ static CURLcode set_connection(CURL *easy) {
 
 static CURLcode set_trust(CURL *easy, const struct http_options *options) {
 	CURLcode code = CURLE_OK;
-	if (options->ca_file != NULL) {
-		SET(easy, code, CURLOPT_CAINFO, options->ca_file);
-		SET(easy, code, CURLOPT_PROXY_CAINFO, options->ca_file);
+	bool is_chosen = options->ca_file != NULL || options->ca_directory != NULL;
+	const char *ca_file = is_chosen ? options->ca_file : http_trust_find();
+	if (ca_file != NULL) {
+		SET(easy, code, CURLOPT_CAINFO, ca_file);
+		SET(easy, code, CURLOPT_PROXY_CAINFO, ca_file);
 	}
 	if (options->ca_directory != NULL) {
 		SET(easy, code, CURLOPT_CAPATH, options->ca_directory);
