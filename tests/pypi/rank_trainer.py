@@ -9,6 +9,7 @@ import pickle
 import signal
 import sys
 import time
+import unittest
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "client" / "python")]
@@ -17,6 +18,8 @@ import torch
 import torch.distributed as distributed
 
 import sae_metrics
+from fake_device import FakeDevice
+from sae_metrics import rank_group, rank_sums, tensor_statistics
 
 D_IN, D_SAE, K, N_ROWS = 6, 48, 4, 12
 SHARES = (5, 1, 6)
@@ -51,6 +54,8 @@ def log(run, plan, step, rows):
     if plan.get("numpy"):
         x, y, acts = x.numpy(), y.numpy(), acts.numpy()
     given = dict(losses=losses_at(step, rows), lr=1e-3 * 0.9**step, l1_coefficient=0.25, grad_norm=losses_at(step, rows)["overall_loss"] / 7)
+    if plan.get("device") and not plan.get("whole"):
+        given["losses"] = {name: torch.tensor(value) for name, value in given["losses"].items()}
     if plan["kind"] == "topk":
         run.log_topk(step, *acts, x, y, **given)
     elif plan["kind"] == "raw":
@@ -90,6 +95,22 @@ def train(run, plan, rows, rank):
         time.sleep(plan.get("step_s", 0))
 
 
+def pretend_device():
+    """Tensors of the host are said to be a device's, with collectives of its own; whoever waits for it is found out."""
+    def refuse(*_):
+        raise AssertionError("a wait for the device")
+
+    device = FakeDevice(lag=3).install(unittest.TestCase())
+    rank_group._accelerators = lambda _: {"cpu"}
+    rank_sums._is_far = lambda _: True
+    tensor_statistics._on_host = lambda _: False
+    torch.Tensor.item = torch.Tensor.__bool__ = refuse
+    add_up = rank_group.RankGroup.add_up
+    rank_group.RankGroup.add_up = lambda self, tensor, kind, **how: (
+        add_up(self, tensor, kind, **how) if kind == rank_group.ON_DEVICE else refuse())
+    return device
+
+
 def join_job():
     """Of torchrun's processes all starts share one store, and PyTorch may find there where those before listened."""
     start = os.environ.get("TORCHELASTIC_RESTART_COUNT")
@@ -111,6 +132,7 @@ def main():
         with begin(plan) as run:
             train(run, plan, slice(0, N_ROWS), rank)
         return
+    device = pretend_device() if plan.get("device") else None
     join_job()
     rank = distributed.get_rank()
     if rank in plan.get("off", []):
@@ -118,10 +140,14 @@ def main():
     if plan.get("never") == rank:
         time.sleep(3600)
     first = sum(SHARES[:rank])
-    run = begin(plan, ranks="torch", **({"project": "of rank %d" % rank} if plan.get("named") else {}))
+    own = {"project": "of rank %d" % rank} if plan.get("named") else {}
+    run = begin(plan, ranks="torch", **own, **({"d_in": plan["d_in_by_rank"][rank]} if "d_in_by_rank" in plan else {}))
     train(run, plan, slice(first, first + SHARES[rank]), rank)
     if plan.get("lives_through", True):
         distributed.barrier()
+    if device is not None:
+        device.lag = 0
+        device.record()
     run.finish(plan.get("exit_codes", [0, 0, 0])[rank])
     distributed.destroy_process_group()
 

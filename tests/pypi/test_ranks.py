@@ -104,12 +104,17 @@ class Equal(unittest.TestCase):
     def test_numpy_arrays(self):
         self.compare(kind="signed", profile="prisma", numpy=True, n_steps=25)
 
+    def test_tensors_of_a_device_without_a_wait_for_it(self):
+        self.compare(kind="signed", profile="prisma", device=True, n_steps=25)
+
     def test_counts_and_losses_that_the_trainer_has_itself(self):
         self.compare(kind="raw", profile="prisma", n_steps=25)
 
 
 def _plain(value):
-    """JSON of numbers as numbers."""
+    """JSON of numbers as numbers; and a device's number of NaNs is known where it is 0, too, the host's is left out then."""
+    if value is None:
+        return 0.0
     if isinstance(value, str) and value.startswith("{"):
         return sum(json.loads(value).values())
     return value
@@ -190,6 +195,13 @@ class Apart(unittest.TestCase):
 
 
 class Together(unittest.TestCase):
+    def test_ranks_of_different_models_are_refused_on_all_of_them(self):
+        plan = {**PLAN, "d_in_by_rank": [6, 6, 7]}
+        with Daemon() as daemon, Job(plan, [daemon] * 3) as job:
+            said = [process.communicate(timeout=PATIENCE_S)[1] for process in job.processes]
+            for words in said:
+                self.assertIn("ValueError: d_in: rank 0 has 6, rank 2 7", words)
+
     def test_what_rank_0_calls_it_counts_and_the_worst_exit_code_is_the_runs(self):
         plan = {**PLAN, "named": True, "exit_codes": [0, 3, 0], "n_steps": 3}
         with Daemon() as daemon, Job(plan, [daemon] * 3) as job:

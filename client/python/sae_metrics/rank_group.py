@@ -36,7 +36,7 @@ class RankGroup:
         )
         # With the trainer's own time limit: NCCL ends the process when one is over, and counts what is queued before, too.
         self._device_types = _accelerators(distributed) if is_whole else ()
-        self._device = distributed.new_group(members) if self._device_types else None
+        self._device = _device_group(distributed, members) if self._device_types else None
 
     def __len__(self):
         return len(self.members)
@@ -120,6 +120,17 @@ class RankGroup:
             self._break(_first_line(problem))
             return None
         return tensor.to(place)
+
+
+_device_groups = {}
+
+
+def _device_group(distributed, members):
+    """One for all runs of the process: it takes memory of the device."""
+    key = (distributed.group.WORLD, tuple(members))
+    if key not in _device_groups:
+        _device_groups[key] = distributed.new_group(members)
+    return _device_groups[key]
 
 
 def _accelerators(distributed):

@@ -129,7 +129,7 @@ class RankSums:
         row = torch.zeros(len(self._names), dtype=torch.float64)
         far = {}
         for column, value in numbers.items():
-            if tensors.is_tensor(value) and device.type != "cpu" and value.device == device:
+            if kind == ON_DEVICE and tensors.is_tensor(value) and value.device == device:
                 far[column] = value
             else:
                 row[column] = float(value)

@@ -172,10 +172,8 @@ def _settle(distributed, store, word, settings, cards, me, world_size, grace_s):
     missing = [rank for rank in range(world_size) if rank not in cards]
     if me not in members:
         return Meeting(None, None)
-    first = cards[members[0]]
-    if settings.d_sae != first["settings"]["d_sae"]:
-        raise ValueError("d_sae: rank %d has %s, rank %d %s" % (members[0], first["settings"]["d_sae"], me, settings.d_sae))
-    settings.share(first["settings"])
+    _check_alike(cards, members)
+    settings.share(cards[members[0]]["settings"])
 
     from .rank_group import RankGroup
 
@@ -191,6 +189,16 @@ def _settle(distributed, store, word, settings, cards, me, world_size, grace_s):
     settings.rank, settings.world_size = place.rank, place.world_size
     settings.global_rank, settings.global_world_size = me, world_size
     return Meeting(place, group)
+
+
+def _check_alike(cards, members):
+    """Raises on all ranks or on none."""
+    for name in ("d_sae", "d_in"):
+        first = cards[members[0]]["settings"][name]
+        for rank in members:
+            other = cards[rank]["settings"][name]
+            if other != first:
+                raise ValueError("%s: rank %d has %s, rank %d %s" % (name, members[0], first, rank, other))
 
 
 def _place(cards, members, missing, me, world_size):
