@@ -221,6 +221,21 @@ class Together(unittest.TestCase):
                 self.assertEqual(1, len(steps), heard)
                 self.assertRegex(heard[0], "stopped at [0-9]+: .*enough")
 
+    def test_a_state_that_every_rank_loads_makes_the_windows_of_a_training_that_was_never_interrupted(self):
+        with Daemon() as alone, Job({**PLAN, "n_steps": 50, "whole": True}, [alone]) as job:
+            job.finish()
+            ask = "SELECT step_first, step_last, complete, never_fired, dead_features, revived, newly_dead, n_tokens FROM windows"
+            wanted = alone.rows(ask + " WHERE step_last > 29")
+        for hosts in (1, 2):
+            with self.subTest(hosts=hosts), Daemon() as daemon, Daemon() as other:
+                daemons = [daemon, daemon, daemon if hosts == 1 else other]
+                plan = {**PLAN, "save_at": 29, "checkpoint": str(daemon.directory / "checkpoint"), "init": {"id": "resumed1"}}
+                for n_steps in (30, 50):
+                    with Job({**plan, "n_steps": n_steps}, daemons) as job:
+                        job.finish()
+                self.assertEqual([("resumed1", "finished", 2)], daemon.rows("SELECT id, state, attempt FROM runs"))
+                self.assertEqual(wanted, daemon.rows(ask + " WHERE attempt = 2"))
+
     def torchrun(self, plan, daemon, *arguments):
         return subprocess.run(
             [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=3", *arguments, TRAINER,
@@ -360,6 +375,16 @@ class Places(unittest.TestCase):
     def test_the_same_path_is_another_daemon_where_it_is_named_otherwise(self):
         self.assertEqual(ranks.where("/a/b"), ranks.where("/a/../a/b"))
         self.assertNotEqual(ranks.where("/a/b"), ranks.where("/a/c"))
+
+    def test_more_ranks_than_a_daemon_takes_are_reduced_to_the_first(self):
+        for n_ranks, wanted in ((64, (63, 64, True, False)), (65, (0, 1, False, True))):
+            cards = {rank: {"where": "here"} for rank in range(n_ranks)}
+            place = ranks._place(cards, list(cards), [], n_ranks - 1, n_ranks)
+            self.assertEqual(wanted, place[:4])
+
+    def test_a_rank_that_did_not_come_keeps_its_place_in_what_the_daemon_waits_for(self):
+        cards = {rank: {"where": "here"} for rank in (0, 2)}
+        self.assertEqual((2, 3, True, False, [1]), tuple(ranks._place(cards, [0, 2], [1], 2, 3)))
 
     def test_ranks_in_words(self):
         self.assertEqual(["rank 3", "ranks 1 and 2", "ranks 0, 4 and 7"],

@@ -42,13 +42,16 @@ class Run:
     nothing.
 
     With ``init(ranks="torch")`` the steps are logged on every rank, each with its part of the batch, at the same steps:
-    `log_activations` and `log_topk` take the mean of the whole batch, for which the ranks wait for each other's calls (never
-    for a device). A rank that does not come within `rank_grace` is named once, and the others go on without it. On one host
-    every rank pushes; what else is logged on any of them is kept. Where several daemons are concerned, rank 0 alone pushes, the
-    parts of all; there `log`, `event`, `mark` and `finish` of the others say nothing to anybody. `state_dict` may be called on
-    all ranks (and must be, before any of them waits for another, where tensors are a GPU's): keep rank 0's.
-    `load_state_dict` takes the same state on all of them, or on rank 0 alone. `should_stop` becomes true on all ranks at
-    the same step where they log with `log_activations` or `log_topk`, or are on several hosts; else ask rank 0 and send it round.
+    `log_activations` and `log_topk` take the mean of the whole batch, for which the ranks wait for each other's calls (and not
+    for a device, where the default group is NCCL's). A rank that does not come within `rank_grace` is named once, and the
+    others go on without it.
+
+    On one host every rank pushes, and what else is logged on any of them is kept. Where several daemons are concerned, rank 0
+    alone pushes, the parts of all; there `log`, `event`, `mark` and `finish` of the others say nothing to anybody, and
+    `last_step`, `resumed` and `attempt` are known on rank 0 alone. `state_dict` may be called on all ranks, and must be where
+    tensors are a GPU's, before any rank waits for another: keep rank 0's. `load_state_dict` takes the same state on all of
+    them, or on rank 0 alone. `should_stop` becomes true on all ranks at the same step where they log with `log_activations`
+    or `log_topk`, or are on several hosts; else ask rank 0 and send it round.
     """
 
     def __init__(self, settings, library, meeting=None):
@@ -84,6 +87,7 @@ class Run:
     def _take_place(self, meeting):
         """Whether it logs anything."""
         if meeting.place is None:
+            self._library = None
             return False
         from .rank_sums import RankSums
 
