@@ -123,7 +123,6 @@ class Prisma(unittest.TestCase):
         attachment.detach()
         self.assertEqual(before, vars(attached))
         self.assertIs(wandb, prisma_like.wandb)
-        self.assertFalse(attached.sparse_coder._forward_hooks)
         for one, other in zip(plain.sparse_coder.parameters(), attached.sparse_coder.parameters()):
             self.assertTrue(torch.equal(one, other))
 
@@ -169,6 +168,14 @@ class Prisma(unittest.TestCase):
     def test_a_wrong_word_is_refused(self):
         with self.assertRaisesRegex(ValueError, 'wandb: expected "replace" or "keep", got \'kept\''):
             sae_metrics.prisma.attach(VisionSAETrainer(Config()), wandb="kept")
+
+    def test_a_trainer_is_attached_once(self):
+        trainer, wandb = VisionSAETrainer(Config()), prisma_like.wandb
+        with sae_metrics.prisma.attach(trainer):
+            with self.assertRaisesRegex(ValueError, "attached already"):
+                sae_metrics.prisma.attach(trainer)
+        self.assertIs(wandb, prisma_like.wandb)
+        sae_metrics.prisma.attach(trainer).detach()
 
 
 if __name__ == "__main__":

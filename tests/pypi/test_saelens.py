@@ -1,6 +1,7 @@
 """SAELens as it is on PyPI, training on the CPU: every row it logs, and the same computed from its steps alone."""
 import math
 import os
+import signal
 import sys
 import tempfile
 import unittest
@@ -313,6 +314,28 @@ class Runner(WithDaemon):
             self.assertEqual(("finished", 49, "saes", []), tuple(status[key] for key in ("state", "step", "project", "alerts")))
             self.assertIn("tiny", status["name"])
             self.assertEqual(3, len(list(Path(folder).rglob("sae_metrics.state"))))
+
+    def test_a_runner_that_is_told_to_end_is_preempted(self):
+        with tempfile.TemporaryDirectory() as folder:
+            autolog = sae_metrics.saelens.autolog()
+            handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+            try:
+                runner = self.run_one(None)
+                of_step = sae_trainer.SAETrainer._update_pbar
+
+                def end(trainer, *arguments):
+                    if trainer.n_training_steps == 20:
+                        os.kill(os.getpid(), signal.SIGTERM)
+                    return of_step(trainer, *arguments)
+                with mock.patch.object(sae_trainer.SAETrainer, "_update_pbar", end), self.assertRaises(Exception):
+                    runner.run()
+            finally:
+                autolog.detach()
+                for number, handler in zip((signal.SIGTERM, signal.SIGINT), handlers):
+                    signal.signal(number, handler)
+            status = self.status(autolog.attachments[0].run)
+            self.assertEqual("preempted", status["state"])
+            self.assertIn("InterruptedException", status["end_words"])
 
     def test_the_runner_resumes_into_the_run_it_left(self):
         with tempfile.TemporaryDirectory() as folder:

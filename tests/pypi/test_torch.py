@@ -2,11 +2,12 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "system")]
-from harness import Daemon, ROOT
+from harness import Daemon, ROOT, everything
 
 import tap
 import torch
@@ -54,6 +55,47 @@ class Torch(unittest.TestCase):
             got = daemon.rows('SELECT never_fired, "above_1e-2" FROM windows ORDER BY window')
         self.assertEqual(expected, got)
         self.assertTrue(any(never > 0 for never, _ in expected) and any(dense > 0 for _, dense in expected))
+
+    def test_stacked_saes_share_a_step_and_have_a_run_each(self):
+        n_runs, d_sae, n_rows = 3, 64, 32
+        acts = (torch.randn(n_runs, n_rows, d_sae) - torch.tensor([0.0, 0.5, 1.0])[:, None, None]).relu()
+        x, y = torch.randn(n_rows, 8), torch.randn(n_runs, n_rows, 8)
+        with Daemon() as daemon:
+            runs = sae_metrics.init_many(["a", "b", "c"], group="stack", profile="native", d_sae=d_sae, train_batch_size=n_rows,
+                                         socket=str(daemon.socket))
+            with runs:
+                for step in range(20):
+                    runs.log_activations(step, acts, x, y, dict(overall_loss=torch.tensor([1.0, 2.0, 3.0]), mse_loss=step))
+            for position, run in enumerate(runs):
+                self.assertEqual([(20, 20 * (position + 1.0), 190.0)], daemon.rows(
+                    "SELECT count(*), sum(overall_loss), sum(mse_loss) FROM steps WHERE run = ?", run.id))
+                l0, = daemon.rows("SELECT l0 FROM steps WHERE run = ? AND step = 0", run.id)
+                self.assertAlmostEqual(float((acts[position] > 0).sum(1).float().mean()), l0[0], places=5)
+                self.assertEqual("stack", daemon.status(run.id)["group"])
+
+    def test_a_checkpoint_of_torch_carries_the_state_to_another_host(self):
+        def steps(run, first, last):
+            for step in range(first, last):
+                generator = torch.Generator().manual_seed(step)
+                acts = (torch.randn(16, 32, generator=generator) - 1).relu()
+                run.log_activations(step, acts, losses=dict(mse_loss=torch.tensor(1.0 / (step + 1))))
+
+        settings = dict(id="whole", profile="prisma", d_sae=32, train_batch_size=16, feature_sampling_window=7,
+                        dead_feature_window=3, wandb_log_frequency=2)
+        with Daemon() as one, Daemon() as other, tempfile.TemporaryDirectory() as folder:
+            with sae_metrics.init(**settings, socket=str(one.socket)) as whole:
+                steps(whole, 0, 40)
+            wanted = everything(one.database, "whole")["history"]
+            settings["id"] = "parted"
+            with sae_metrics.init(**settings, socket=str(one.socket)) as first:
+                steps(first, 0, 18)
+                torch.save({"sae_metrics": first.state_dict()}, folder + "/checkpoint.pt")
+                steps(first, 18, 23)  # lost with the host
+            with sae_metrics.init(**settings, socket=str(other.socket)) as second:
+                second.load_state_dict(torch.load(folder + "/checkpoint.pt")["sae_metrics"])
+                steps(second, 18, 40)
+            got = everything(other.database, "parted")["history"]
+            self.assertEqual([row[2:] for row in wanted if row[2] >= 18], [row[2:] for row in got])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ import functools
 from . import init, state_file, wandb_switch
 from .errors import Error, complain, say
 
+ATTACHED = "_sae_metrics_attached"  # an attribute of a trainer that is
+
 STATE_WAIT_S = 5.0  # for the daemon, once a checkpoint
 MARK_TEXT_MAX = 1000
 
@@ -105,6 +107,13 @@ class Attachment:
     def on_stage(self):
         return wandb_switch.on_stage(self.face)
 
+    def claim(self, trainer):
+        """A trainer is attached once: its steps would be pushed twice."""
+        if getattr(trainer, ATTACHED, False):
+            self.detach()
+            raise ValueError("attach: this trainer is attached already: detach it first")
+        self.patch(trainer, ATTACHED, True)
+
     def wrap(self, owner, name, wrapper):
         """Replaces a method by ``wrapper(original, *args, **kwargs)``, with the trainer's wandb on stage."""
         original = getattr(owner, name)
@@ -142,7 +151,11 @@ class Attachment:
         if self._run is None or self._ended:
             return
         self._ended = True
-        self.guard(self._run.__exit__, type(exception) if exception else None, exception, None)
+        self.guard(self.finish, exception)
+
+    def finish(self, exception):
+        """The run's end; `exception` ended the training, or is None."""
+        self._run.__exit__(type(exception) if exception else None, exception, None)
 
     def detach(self):
         """The trainer and its modules are as they were. The run goes on; ``run.finish()`` ends it."""

@@ -36,20 +36,15 @@ def attach(trainer, wandb="replace", *, resume_from=None, **arguments):
         attachment.go_on_from(state_file.load(resume_from + STATE_SUFFIX))
     signature = inspect.signature(trainer.train_step)
 
+    attachment.claim(trainer)
+
     def train_step(original, *args, **kwargs):
-        given = signature.bind(*args, **kwargs).arguments
-        heard = []
-
-        def on_forward(_module, inputs, outputs):
-            if not heard:  # of a step, the first pass is the training's
-                heard.append(True)
-                attachment.guard(_push, attachment, trainer, given, inputs, outputs)
-
-        hook = given["sparse_autoencoder"].register_forward_hook(on_forward)
-        try:
-            result = original(*args, **kwargs)
-        finally:
-            hook.remove()
+        given = signature.bind(*args, **kwargs)
+        sae, of_step = given.arguments["sparse_autoencoder"], dict(given.arguments)
+        given.arguments["sparse_autoencoder"] = _Heard(
+            sae, lambda inputs, outputs: attachment.guard(_push, attachment, trainer, of_step, inputs, outputs)
+        )
+        result = original(*given.args, **given.kwargs)
         attachment.stop_if_asked()
         return result
 
@@ -64,6 +59,27 @@ def attach(trainer, wandb="replace", *, resume_from=None, **arguments):
     attachment.wrap(trainer, "checkpoint", checkpoint)
     attachment.wrap(trainer, "run", attachment.through)
     return attachment
+
+
+class _Heard:
+    """A module, but for its first call, whose inputs and outputs are heard: of a step, the first pass is the training's. A hook
+    would be part of what torch.compile compiles."""
+
+    def __init__(self, module, hear):
+        vars(self).update(_module=module, _hear=hear)
+
+    def __call__(self, *inputs, **named):
+        outputs = self._module(*inputs, **named)
+        hear, vars(self)["_hear"] = self._hear, None
+        if hear is not None:
+            hear(inputs, outputs)
+        return outputs
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+    def __setattr__(self, name, value):
+        setattr(self._module, name, value)
 
 
 def _push(attachment, trainer, given, inputs, outputs):

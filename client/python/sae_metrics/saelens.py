@@ -13,10 +13,10 @@ import dataclasses
 import sys
 
 from . import state_file
-from .attachment import Attachment, modules_of
+from .attachment import Attachment
+from .process import words_of
 
 STATE_NAME = "sae_metrics.state"  # in the folder of a checkpoint
-ATTACHED = "_sae_metrics_attached"  # an attribute of a trainer that is
 
 # Losses that a step has a place for; others are logged under their own keys.
 LOSSES = {"mse_loss": "mse_loss", "l1_loss": "l1_loss", "auxiliary_reconstruction_loss": "aux_reconstruction_loss"}
@@ -98,10 +98,16 @@ class SaeLensAttachment(Attachment):
             original(checkpoint_path)
             self.go_on_from(state_in(checkpoint_path))
 
+        self.claim(trainer)
         self.wrap(trainer, "_train_step", train_step)
         self.wrap(trainer, "save_trainer_state", save)
         self.wrap(trainer, "load_trainer_state", load)
-        self.patch(trainer, ATTACHED, True)
+
+    def finish(self, exception):
+        if type(exception).__name__ == "InterruptedException":  # what its runner makes of SIGTERM, and of SIGINT
+            self.run.finish(exit_code=1, state="preempted", words=words_of(exception))
+        else:
+            super().finish(exception)
 
     def go_on_from(self, state):
         super().go_on_from(state)

@@ -5,6 +5,7 @@ import importlib.util
 import threading
 
 from . import saelens, saelens_many
+from .attachment import ATTACHED
 
 
 class Autolog:
@@ -59,7 +60,7 @@ class Autolog:
             attachment.detach()
 
     def _fit(self, original, trainer):
-        if getattr(trainer, saelens.ATTACHED, False):
+        if getattr(trainer, ATTACHED, False):
             return original()
         attachment = self._take(trainer)
         try:
@@ -70,14 +71,14 @@ class Autolog:
 
     def _load(self, original, trainer, path):
         """A checkpoint is loaded before the training begins."""
-        was_attached = getattr(trainer, saelens.ATTACHED, False)
+        was_attached = getattr(trainer, ATTACHED, False)
         self._take(trainer)
         return original(path) if was_attached else getattr(trainer, original.func.__name__)(path)
 
     def _take(self, trainer):
         """Attaches it, unless it is; to the runner that is running, if there is one. Returns the attachment that was made
         for it, or None."""
-        if getattr(trainer, saelens.ATTACHED, False):
+        if getattr(trainer, ATTACHED, False):
             return None
         attachment, self._of_runner.attachment = getattr(self._of_runner, "attachment", None), None
         if attachment is not None:

@@ -1,7 +1,7 @@
 """SAELens's training of many SAEs at once: a run for each, and one for the rows that are logged of all of them."""
 
 from . import state_file
-from .saelens import ATTACHED, STATE_NAME, SaeLensAttachment, arguments_of, config_of, modules, of_logger, state_in
+from .saelens import STATE_NAME, SaeLensAttachment, arguments_of, config_of, modules, of_logger, state_in
 
 OF_THE_ROWS = ("id", "name", "group", "config", "profile", "log_to_wandb", "total_training_tokens")  # not of each SAE's run
 
@@ -37,6 +37,7 @@ class ManyAttachment(SaeLensAttachment):
         super().__init__(*arguments)
 
     def listen(self, trainer, logs=None):
+        self.claim(trainer)
         own = {key: value for key, value in self._arguments.items() if key not in OF_THE_ROWS}
         name = self._arguments.get("name") or self.run.id
         for each, sub in trainer.trainers.items():
@@ -57,7 +58,6 @@ class ManyAttachment(SaeLensAttachment):
 
         self.wrap(trainer, "save_checkpoint", save)
         self.wrap(trainer, "load_checkpoint", load)
-        self.patch(trainer, ATTACHED, True)
 
     def go_on_from(self, state):
         """A run of rows has no state but its id."""
