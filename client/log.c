@@ -1,4 +1,4 @@
-/* What a trainer says beside its steps: LOG, EVENT, MARK, UPDATE, RESTORE. */
+/* What a trainer says beside its steps: LOG, and that it begins again; EVENT, MARK, UPDATE, RESTORE. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,8 +24,14 @@ static int put_header(struct saem_run *run, struct message *m) {
 	struct stream *s = &run->stream;
 
 	m->mark.seq = SEQ_MAX; /* while it is measured: the longest */
+	if (m->type == MSG_LOG) {
+		m->log.lap = LAP_MAX;
+	}
 	size_t size = encode_size_max(m);
 	uint8_t *place = stream_make_room(s, 0, size);
+	if (m->type == MSG_LOG) {
+		m->log.lap = stream_lap_of_log(s); /* now: it may have waited */
+	}
 	if (place == NULL) {
 		return stream_drop(s, NULL);
 	}
@@ -155,6 +161,19 @@ int saem_log(struct saem_run *run, int64_t step, const struct saem_value *values
 		free(entries);
 	}
 	return status;
+}
+
+int saem_begin_attempt(struct saem_run *run) {
+	if (run_is_inert(run)) {
+		return SAEM_INERT;
+	}
+
+	struct stream *s = &run->stream;
+	pthread_mutex_lock(&s->lock);
+	int result = s->outbox.ended ? SAEM_INERT : s->refused ? SAEM_REFUSED : SAEM_QUEUED;
+	stream_begin_lap(s);
+	pthread_mutex_unlock(&s->lock);
+	return result;
 }
 
 /* ---- EVENT, MARK, UPDATE ---- */

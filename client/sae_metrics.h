@@ -205,6 +205,11 @@ struct saem_value {
 SAEM_API int saem_log(
 	struct saem_run *run, int64_t step, const struct saem_value *values, size_t n_values);
 
+/* The trainer begins again: what is logged from here on is of another attempt of the run, kept beside what
+ * there is, whatever its steps. saem_log_step sees it by itself where its step goes back; saem_log takes an older step for
+ * a value that comes late. Where nothing was logged since the last attempt began, it changes nothing. */
+SAEM_API int saem_begin_attempt(struct saem_run *run);
+
 /* Something happened; kind is a word, such as "resample". */
 SAEM_API int saem_event(struct saem_run *run, int64_t step, const char *kind, const char *text);
 

@@ -107,8 +107,21 @@ struct place stream_place_of_state(const struct stream *s, uint32_t step) {
 }
 
 void stream_move(struct stream *s, struct place place) {
+	s->logged = s->logged && place.lap == s->at.lap;
 	s->at = place;
 	s->begun = true;
+}
+
+uint32_t stream_lap_of_log(struct stream *s) {
+	s->logged = true;
+	return s->at.lap;
+}
+
+void stream_begin_lap(struct stream *s) {
+	if ((s->begun || s->logged) && s->at.lap < LAP_MAX) {
+		s->at = (struct place){.lap = s->at.lap + 1};
+		s->begun = s->logged = false;
+	}
 }
 
 int stream_leave(struct stream *s, int result) {

@@ -29,8 +29,9 @@ struct stream {
 	void (*wake)(void);     /* the sender; called without the lock */
 
 	struct outbox outbox;
-	struct place at; /* its latest STEP or RESTORE, sent or dropped … */
+	struct place at; /* its lap, and the latest STEP or RESTORE in it, sent or dropped … */
 	bool begun;      /* … there was one */
+	bool logged;     /* a LOG is of that lap */
 	enum saem_when_full when_full;
 	uint32_t when_full_wait_ms;
 
@@ -76,6 +77,11 @@ struct place stream_place_of_step(const struct stream *s, uint32_t step);
 struct place stream_place_of_state(const struct stream *s, uint32_t step);
 /* It was said, and sent or dropped. */
 void stream_move(struct stream *s, struct place place);
+
+/* The lap of a LOG said now. */
+uint32_t stream_lap_of_log(struct stream *s);
+/* What is said next begins a lap, whatever its step; unless nothing was said in the one there is. */
+void stream_begin_lap(struct stream *s);
 
 /* Gives the lock back, and wakes the sender if it has to know. SAEM_QUEUED may become SAEM_AWAY. */
 int stream_leave(struct stream *s, int result);

@@ -16,7 +16,7 @@
 #define D_SAE_MAX       (1u << 24)  /* 256 MiB of state a run */
 #define STATE_SMALL_MAX 262144u     /* of a state, what does not grow with d_sae */
 #define STEP_MAX        2147483645u /* differences of steps are kept in 32 bits */
-#define LAP_MAX         2147483645u /* each begins with a step */
+#define LAP_MAX         2147483645u /* each begins with a message */
 
 #define SEQ_MAX ((uint64_t)INT64_MAX) /* SQLite's integers are signed */
 

@@ -108,8 +108,10 @@ bool decode_log(struct fields *f, struct message *ret) {
 	struct msg_log *m = &ret->log;
 
 	m->seq = f->err->seq;
+	m->lap = 0;
 	return read_optional_step(f, fields_at(f, 2), &m->has_step, &m->step) &&
 	       read_finite(f, fields_at(f, 3), "time", &m->time) &&
 	       read_finite(f, fields_at(f, 4), "elapsed_s", &m->elapsed_s) &&
-	       read_entries(f, fields_at(f, 5), m);
+	       read_entries(f, fields_at(f, 5), m) &&
+	       (fields_at(f, 6) == NULL || read_lap(f, fields_at(f, 6), &m->lap));
 }

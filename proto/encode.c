@@ -183,7 +183,7 @@ static void put_value(struct writer *w, const struct value *v) {
 }
 
 static void put_log(struct writer *w, const struct msg_log *m) {
-	put_begin(w, 6, MSG_LOG);
+	put_begin(w, m->lap != 0 ? 7 : 6, MSG_LOG);
 	put_uint(w, m->seq);
 	put_uint_if(w, m->has_step, m->step);
 	put_float(w, m->time);
@@ -193,6 +193,9 @@ static void put_log(struct writer *w, const struct msg_log *m) {
 		put_array(w, 2);
 		put_text(w, m->entries[i].key);
 		put_value(w, &m->entries[i].value);
+	}
+	if (m->lap != 0) {
+		put_uint(w, m->lap);
 	}
 }
 

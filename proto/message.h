@@ -213,6 +213,7 @@ struct msg_log {
 	double time, elapsed_s;
 	uint32_t n_entries;
 	const struct log_entry *entries; /* in the decoder's arena */
+	uint32_t lap;                    /* 0: not given, the one its stream is in */
 };
 
 struct msg_event {

@@ -260,6 +260,11 @@ static void fill_record(struct fake_record *r, const struct message *m) {
 		r->nonzero = counts_copy(&m->step.nonzero);
 		r->positive = counts_copy(&m->step.positive);
 		break;
+	case MSG_LOG:
+		r->has_step = m->log.has_step;
+		r->lap = m->log.lap;
+		r->step = m->log.step;
+		break;
 	case MSG_RESTORE:
 		r->lap = m->restore.lap;
 		r->step = m->restore.step;

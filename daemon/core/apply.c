@@ -308,6 +308,9 @@ static struct place note_evidence(struct stream *s, const struct message *m) {
 	if (m->type == MSG_FINISH) {
 		s->finishing = true;
 	}
+	if (m->type == MSG_LOG && stream_lap_of_log(s, &m->log) > s->reached.lap) {
+		s->reached = (struct place){stream_lap_of_log(s, &m->log), -1};
+	}
 	if (m->type != MSG_DROPPED || !m->dropped.has_step) {
 		return no_place;
 	}
@@ -353,6 +356,19 @@ static enum apply_result receive_other(const struct reception *in) {
 	return result;
 }
 
+static enum apply_result receive_log(const struct reception *in) {
+	const struct msg_log *log = &in->message->log;
+	const struct stream *s = in->stream;
+
+	if (log->lap > LAP_MAX || (log->lap != 0 && stream_lap_of_log(s, log) < s->reached.lap)) {
+		return end_seqs(in, no_place, SEQ_REFUSED,
+			apply_refuse(in->error, ERROR_BAD_STEP, in->seq,
+				"LOG: lap %u is out of range, or over: its stream is in lap %u",
+				log->lap, s->reached.lap - s->lap_base));
+	}
+	return receive_other(in);
+}
+
 /* ---- all of them ---- */
 
 /* The last seq it covers. */
@@ -394,6 +410,8 @@ static enum apply_result receive(const struct reception *in) {
 		return receive_step(in);
 	case MSG_RESTORE:
 		return receive_restore(in);
+	case MSG_LOG:
+		return receive_log(in);
 	default:
 		return receive_other(in);
 	}

@@ -106,12 +106,18 @@ uint32_t attempt_of(const struct run *run, struct place place) {
 	return run->attempt + (!run->begun || place.lap > run->folded.lap ? 1 : 0);
 }
 
+/* Of an attempt that begins with a line: it goes on behind the newest one, or begins again. */
+static const char *line_origin(const struct run *run, struct place place) {
+	bool goes_on = run->position.has_step || place.step > run->lines.logged_through;
+
+	return goes_on && (run->attempt > 0 || run->position.has_step) ? "continued" : "start";
+}
+
 void attempt_ensure(struct run *run, struct place place, double time) {
 	if (run->begun && place.lap <= run->folded.lap) {
 		return;
 	}
-	bool first = run->attempt == 0 && !run->position.has_step;
-	attempt_write(run, place.lap, (uint32_t)place.step, time, first ? "start" : "continued");
+	attempt_write(run, place.lap, (uint32_t)place.step, time, line_origin(run, place));
 	run->settled = false; /* the state is decided with its first step */
 	run->folded = (struct place){place.lap, -1};
 	run->lines.closed_through = -1;

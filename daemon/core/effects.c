@@ -49,6 +49,11 @@ static void close_before(struct run *run, struct place place, size_t size, doubl
 	}
 }
 
+/* In a lap that has no step yet, and nobody else is in the one before: of that one nothing more comes. */
+static bool begins_alone(const struct stream *s) {
+	return s->run->world_size == 1 && s->at.lap > s->run->folded.lap;
+}
+
 /* Of a lap that has not begun it is no beginning either: the others may still be in the one before. */
 static void log_loose(struct stream *s, struct place place, struct line_part *part) {
 	struct run *run = s->run;
@@ -80,6 +85,10 @@ static int64_t log_step(const struct stream *s, const struct msg_log *log) {
 static enum apply_result effect_log(
 	struct stream *s, const struct msg_log *log, struct apply_error *ret_error) {
 	struct run *run = s->run;
+	uint32_t lap = stream_lap_of_log(s, log);
+	if (lap > s->at.lap) {
+		stream_move(s, (struct place){lap, -1}, false);
+	}
 	struct place place = {s->at.lap, log_step(s, log)};
 	struct line_part *part = line_part_of_log(log, s->rank);
 	if (part == NULL) {
@@ -93,7 +102,7 @@ static enum apply_result effect_log(
 		log_loose(s, place, part);
 		return APPLY_TAKEN;
 	}
-	if (!run->settled) {
+	if (!run->settled || begins_alone(s)) {
 		close_before(run, place, part->size, log->time);
 	}
 	if (!lines_have_room(&run->lines, place, part->size)) {

@@ -312,7 +312,7 @@ static uint32_t highest_lap(const struct run *run) {
  * one generation, wherever the ones before them stood, and its laps come after theirs. */
 static void join_generation(struct run *run, struct stream *s) {
 	const struct stream *before = run->ranks[s->rank];
-	bool takes_over = before != NULL && before->reached.step >= 0;
+	bool takes_over = before != NULL && stream_has_begun(before);
 
 	if (takes_over && before->generation == run->generation) {
 		uint32_t lap = highest_lap(run);

@@ -46,6 +46,14 @@ void stream_begin_lap(struct stream *s, uint32_t lap) {
 	s->at = s->reached = (struct place){lap, -1};
 }
 
+uint32_t stream_lap_of_log(const struct stream *s, const struct msg_log *log) {
+	return log->lap == 0 ? s->at.lap : s->lap_base + log->lap;
+}
+
+bool stream_has_begun(const struct stream *s) {
+	return s->reached.step >= 0 || s->reached.lap > s->lap_base;
+}
+
 void stream_move(struct stream *s, struct place place, bool is_folded) {
 	s->at = place;
 	s->at_folded = is_folded;

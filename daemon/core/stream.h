@@ -62,6 +62,12 @@ struct place stream_place(const struct stream *s, uint32_t lap, uint32_t step);
 /* It is to begin with that lap: it stands before its first step. */
 void stream_begin_lap(struct stream *s, uint32_t lap);
 
+/* The lap that a LOG of it says it is of; in the launch. */
+uint32_t stream_lap_of_log(const struct stream *s, const struct msg_log *log);
+
+/* Whether it has said a step, or begun a lap without one. */
+bool stream_has_begun(const struct stream *s);
+
 /* A step of it has taken effect, or will not. */
 void stream_move(struct stream *s, struct place place, bool is_folded);
 

@@ -198,6 +198,8 @@ static void say_log(struct talk *t, struct tape *tape, struct message *m, uint8_
 	uint8_t how = tape_next(tape), value = tape_next(tape);
 	(void)payload;
 
+	/* It begins a lap; or it is of one that may be over. */
+	t->lap += value == 250;
 	m->type = MSG_LOG;
 	m->log = (struct msg_log){.seq = t->next_seq,
 		.has_step = (how & 1) != 0,
@@ -205,7 +207,8 @@ static void say_log(struct talk *t, struct tape *tape, struct message *m, uint8_
 		.time = time_of(t),
 		.elapsed_s = t->next_step * 0.5,
 		.n_entries = 1 + (how >> 4 & 1),
-		.entries = entries};
+		.entries = entries,
+		.lap = value == 249 ? 1 : t->lap};
 	for (uint32_t i = 0; i < 2; i++) {
 		entries[i].key = pick(keys, (how >> 1) & 3);
 		switch ((how >> 3 & 1) + 2 * i) {

@@ -139,6 +139,12 @@ seeds = {
     "a-lap": join() + steps(4) + say(STEP, 5, 0, 0, *range(8)) + steps(3) + commit(),
     "log-event-update": (join() + steps(1) + say(LOG, 0x11, 5) + say(LOG, 0x29, 9) + say(LOG, 0x5b, 255) +
                          say(EVENT, 1) + say(EVENT, 0) + say(UPDATE, 0xFF) + say(UPDATE, 1) + steps(3) + commit()),
+    "laps-of-logs": (join() + say(LOG, 0x01, 5) + say(LOG, 0x21, 5) + say(LOG, 0x01, 250) + say(LOG, 0x21, 5) + commit() +
+                     act(KILL) + join() + say(LOG, 0x01, 5) + say(LOG, 0x01, 250) + say(LOG, 0x21, 249) + steps(3) +
+                     say(LOG, 0x01, 250) + say(FINISH, 0) + commit()),
+    "a-lap-of-a-log-waits": (join(ranks=2) + join(stream=1, rank=1, ranks=2, seat=1) + step() + say(LOG, 0x01, 250) + step() +
+                             steps(3, seat=1) + say(LOG, 0x01, 250, seat=1) + say(LOG, 0x21, 249, seat=1) + steps(2, seat=1) +
+                             commit() + act(KILL) + join(ranks=2) + steps(2) + commit()),
     "forms": join() + b"".join(say(STEP, how, 0, 0, *range(1, 9), *range(8)) for how in
                                (0x08, 0x10, 0x18, 0x20, 0x28, 0x40, 0x80, 0xC8)) + commit(),
     "not-finite": join(scalars=7) + say(STEP, 0, 0, 0x80, *range(8)) + say(STEP, 0, 0, 0xC0, *range(8)) + steps(2) + commit(),

@@ -272,6 +272,9 @@ def add_logs():
     add("log-without-step", "It belongs to the step the stream is at.",
         [7, 12, None, 1790000001.0, 13.0, [["x", 1]]],
         {"type": "LOG", "seq": 12, "time": 1790000001.0, "elapsed_s": 13.0, "entries": [["x", 1]]})
+    add("log-of-a-lap", "The stream began a lap before, with this LOG or earlier.",
+        [7, 13, 4, 1790000001.0, 13.0, [["x", 1]], 1],
+        {"type": "LOG", "seq": 13, "step": 4, "time": 1790000001.0, "elapsed_s": 13.0, "entries": [["x", 1]], "lap": 1})
     add("log-tolerant", "Bools are kept as 0 and 1, what no int64 holds as a float; later versions may add to an entry.",
         [*head, [["yes", True], ["no", False], ["huge", 1 << 63], ["h", [[2], [0, 1]], {"unit": "s"}]]],
         told | {"entries": [["yes", 1], ["no", 0], ["huge", 9223372036854775808.0],

@@ -17,6 +17,8 @@ import tap
 import wandb_calls
 
 SCRIPT = wandb_calls.__file__
+OFFLINE = {"WANDB_MODE": "offline", "WANDB_CONSOLE": "off", "WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false",
+           "WANDB__DISABLE_STATS": "true", "WANDB__DISABLE_META": "true"}
 SEEDS = [1, 2, 3] if not tap.LONG else list(range(1, 31))
 
 
@@ -83,8 +85,7 @@ class Shim(unittest.TestCase):
 
     def test_the_same_calls_make_the_rows_of_the_sdk_and_what_lies_behind_is_kept(self):
         with tempfile.TemporaryDirectory(prefix="sae-metricsd-test-") as home, Daemon() as daemon:
-            run(SCRIPT, *SEEDS, HOME=home, WANDB_DIR=home, WANDB_MODE="offline", WANDB_CONSOLE="off", WANDB_SILENT="true",
-                WANDB_ERROR_REPORTING="false", WANDB__DISABLE_STATS="true", WANDB__DISABLE_META="true")
+            run(SCRIPT, *SEEDS, HOME=home, WANDB_DIR=home, **OFFLINE)
             run(SCRIPT, "--ours", *SEEDS, SAE_METRICS_SOCKET=str(daemon.socket), PYTHONPATH=str(ROOT / "client" / "python"))
             for seed in SEEDS:
                 path, = Path(home).glob(f"wandb/offline-run-*/run-calls{seed}.wandb")
@@ -99,6 +100,42 @@ class Shim(unittest.TestCase):
                 self.assertGreater(len(expected), 3)
                 self.assertEqual(expected, behind)
                 self.assertFalse(any(key.startswith("behind/") for row in theirs.values() for key in row))
+
+    def test_of_a_loop_that_begins_again_the_sdk_has_what_is_new_and_we_have_all_of_it(self):
+        trainer = """if True:
+            import wandb
+            run = wandb.init(project="p", id="again")
+            for first, last, value in ((0, 20, 0), (12, 30, 1), (0, 35, 2)):
+                for step in range(first, last):
+                    wandb.log({"loss": value, "nested": {"lr": step}}, step=step)
+                    if step % 5 == 4:
+                        wandb.log({"eval": value}, step=step)
+                    if step % 10 == 8 and value == 0:
+                        wandb.log({"late": step}, step=step - 3)
+                wandb.log({})  # closes the row, or the SDK mixes into it what comes for its step again
+            run.finish()
+        """
+        with tempfile.TemporaryDirectory(prefix="sae-metricsd-test-") as home, Daemon() as daemon:
+            run("-c", trainer, HOME=home, WANDB_DIR=home, **OFFLINE)
+            run("-c", "import sys, sae_metrics.wandb; sys.modules['wandb'] = sae_metrics.wandb\n" + trainer,
+                SAE_METRICS_SOCKET=str(daemon.socket), PYTHONPATH=str(ROOT / "client" / "python"))
+            path, = Path(home).glob("wandb/offline-run-*/run-again.wandb")
+            theirs = rows_of_file(path)
+            attempts = collections.defaultdict(dict)
+            for attempt, step, key, value in daemon.rows("SELECT attempt, step, key, value FROM history WHERE line IS NOT NULL"):
+                attempts[attempt].setdefault(step, {})[key] = value
+            for attempt, steps in ((1, range(20)), (2, range(12, 30)), (3, range(35))):
+                expected = {step: {"loss": attempt - 1, "nested.lr": step} | ({"eval": attempt - 1} if step % 5 == 4 else {})
+                            for step in steps}
+                self.assertEqual(expected, attempts.pop(attempt))
+            self.assertEqual({}, attempts)
+            self.assertEqual([(1, 5, "late"), (1, 15, "late")],
+                             daemon.rows("SELECT attempt, step, key FROM history WHERE line IS NULL ORDER BY step"))
+            # What is forwarded is each attempt's rows above all before: theirs, row by row.
+            forwarded = daemon.rows("SELECT step, json FROM forward_lines ORDER BY line")
+            forwarded = {step: {key: value for key, value in json.loads(text).items() if not key.startswith("_")}
+                         for step, text in forwarded}
+            self.compare(theirs, forwarded)
 
     def test_histograms_are_those_of_the_sdk(self):
         import numpy as np

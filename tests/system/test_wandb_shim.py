@@ -59,6 +59,21 @@ for run in (one, two, off):
     run.finish()
 """
 
+AGAIN = """
+import wandb
+
+with wandb.init(project="sae", id="again") as run:
+    for step in range(10):
+        run.log({"loss": step}, step=step)
+        run.log({"joins": step})
+    run.log({"eval": 0.5}, step=8)
+    for step in range(6, 14):
+        run.log({"loss": 100 + step}, step=step)
+        run.log({"joins": 100 + step})
+        if step == 12:
+            run.log({"eval": 0.25}, step=9)
+"""
+
 
 def train(daemon, text=TRAINER.replace("EXIT", "3"), **variables):
     done = subprocess.run([sys.executable, "-c", IN_ITS_PLACE + text], capture_output=True, text=True, check=False,
@@ -114,6 +129,26 @@ class Shim(unittest.TestCase):
                              ({key: each["value"] for key, each in one.config.items() if key != "_wandb"}, one.summary["best"], one.tags))
             self.assertEqual([], w.violations)
             self.assertEqual([("off", 5)], daemon.rows("SELECT run, count(*) FROM history WHERE run = 'off'"))
+
+    def test_a_loop_that_begins_again_is_another_attempt_and_a_straggler_is_none(self):
+        with FakeWandb() as w, Daemon(variables={"WANDB_BASE_URL": w.base_url, "WANDB_API_KEY": "a" * 40}) as daemon:
+            said = train(daemon, AGAIN, WANDB_BASE_URL=w.base_url)
+            first, second = [*range(10)], [*range(6, 14)]
+            self.assertEqual([(1, step, step) for step in first] + [(2, step, 100 + step) for step in second],
+                             daemon.rows("SELECT attempt, step, value FROM history WHERE key = 'loss' ORDER BY line"))
+            self.assertEqual([(1, 8, 0.5), (2, 9, 0.25)],
+                             daemon.rows("SELECT attempt, step, value FROM history WHERE line IS NULL ORDER BY attempt"))
+            self.assertEqual([(1, 0, 0, "start"), (2, 1, 6, "start")],
+                             daemon.rows("SELECT attempt, lap, step_first, restored_from FROM attempts ORDER BY attempt"))
+            self.assertEqual([(2, 0, 0)], daemon.rows("SELECT attempt, refused, late FROM runs"))
+            run, = daemon.status()["runs"]
+            self.assertEqual((2, False), (run["attempt"], run["resumed"]))
+            self.assertIn("step 6 comes again, behind step 9: another attempt begins with it", said)
+            wait_until(lambda: w.runs and w.runs["fake-entity/sae/again"].complete, "the run to be forwarded")
+            run = w.runs["fake-entity/sae/again"]  # what W&B would have of the SDK: each step once
+            self.assertEqual([[step, {"loss": step, "joins": step}] for step in first] +
+                             [[step, {"loss": 100 + step, "joins": 100 + step}] for step in second if step > 9], rows(run))
+            self.assertEqual([], w.violations)
 
     def test_a_run_that_goes_on_in_another_process_is_one_run_also_without_steps(self):
         with Daemon() as daemon:

@@ -154,6 +154,7 @@ _FUNCTIONS = {
         [_RUN, c_uint32, c_uint32, c_void_p, c_void_p, c_void_p, c_void_p, c_size_t],
     ),
     "saem_log": (False, [_RUN, c_int64, POINTER(Value), c_size_t]),
+    "saem_begin_attempt": (False, [_RUN]),
     "saem_event": (False, [_RUN, c_int64, c_char_p, c_char_p]),
     "saem_mark": (False, [_RUN, c_uint32, c_char_p]),
     "saem_skip": (False, [_RUN, c_uint32]),

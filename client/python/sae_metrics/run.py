@@ -13,6 +13,7 @@ import types
 
 from . import native, process, tensors, values
 from .errors import complain, is_quiet, is_strict, say
+from .going_back import GoingBack
 from .in_flight import InFlight
 from .options import KNOWN_SCALARS, check_tags, config_json
 from .step_call import StepCall
@@ -69,6 +70,7 @@ class Run:
         self._workspace = None
         self._said = set()
         self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
+        self._going_back = GoingBack()  # None: a run with steps, where `log_step` alone goes back
         self._seconds = 0.0
         self._in_flight = None  # made for the first tensor of a device
         self._ranks = None  # with others: what adds up their parts and this one's
@@ -206,7 +208,7 @@ class Run:
         """
         if not self._takes_steps():
             return self._unheard()
-        self._unstepped = None
+        self._unstepped = self._going_back = None
         step = _check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
@@ -386,7 +388,9 @@ class Run:
         Values are numbers, truth values, texts, one-number arrays and tensors, and histograms: (counts, edges) with
         one edge more than counts, or an object with `histogram` and `bins` (as wandb.Histogram). Nested dicts are
         joined with ".". None is left out. Without a step they belong to the step the run is at, which `log_step` moves on:
-        a run without it is logged in the order of its steps, each call with its own.
+        a run without it is logged in the order of its steps, each call with its own. There, an older step whose keys have all
+        been logged at it or above before begins another attempt, beside the one there is, as `begin_attempt` does: the
+        trainer went back to a checkpoint. Any other is a value that comes late, kept under its step.
         """
         if self._handle is None:
             return self._unheard()
@@ -397,9 +401,11 @@ class Run:
         device = tensors.find_device(value for _, value in pairs)
         if device is None:
             encoded = values.to_native(pairs)
+            self._note_step(pairs, step)
             self._in_turn(lambda: self._log_encoded(encoded, step))
         elif not self._flight_on(device).is_capturing():
             values.to_native([(name, 0 if tensors.is_tensor(value) else value) for name, value in pairs])  # refused now or never
+            self._note_step(pairs, step)
             self._in_flight.log(pairs, lambda arrived: self._log_encoded(values.to_native(arrived), step))
         return None
 
@@ -410,6 +416,45 @@ class Run:
             count = min(native.LOG_ENTRIES_MAX, len(array) - first)
             part = ctypes.cast(ctypes.byref(array, first * ctypes.sizeof(native.Value)), ctypes.POINTER(native.Value))
             self._call("log", self._log, at, part, count)
+
+    def _note_step(self, pairs, step):
+        """Of what is logged next."""
+        going_back = self._going_back
+        if step is None or going_back is None:
+            return
+        names = [name for name, _ in pairs]
+        if step < going_back.step:
+            self._begins_again(names, step)
+        with self._lock:
+            going_back.note(names, step)
+
+    def _begins_again(self, names, step):
+        """Whether what is logged next begins another attempt; it has begun then."""
+        with self._lock:
+            going_back = self._going_back
+            if going_back is None or not going_back.begins(names, step):
+                return False
+            newest = going_back.step
+            going_back.begin(names, step)
+        if "again" not in self._said:
+            self._said.add("again")
+            say("run %s: step %d comes again, behind step %d: another attempt begins with it" % (self._id, step, newest))
+        self._tell_attempt()
+        return True
+
+    def _tell_attempt(self):
+        self._in_turn(lambda: self._call("begin_attempt", self._library.begin_attempt))
+
+    def begin_attempt(self):
+        """The trainer begins again: what is logged from here on is of another attempt of the run, kept beside what there
+        is, whatever its steps. `log_step` sees by itself where its step goes back, `log` where its keys do; this is for another
+        phase of a training with other keys, or with steps that go on. With ranks, on each of them."""
+        if self._handle is None:
+            return self._unheard()
+        with self._lock:
+            if self._going_back is not None:
+                self._going_back.begin()
+        return self._tell_attempt()
 
     def event(self, kind, text="", step=None):
         """Notes that something happened, e.g. ``run.event("resample", "312 features", step)``."""
@@ -425,6 +470,7 @@ class Run:
         """A step there are no statistics of: the windows it belongs to are marked incomplete."""
         if self._handle is None:
             return self._unheard()
+        self._going_back = None
         step = _check_step(step)
         self._in_turn(lambda: self._skip(step))
         return None
@@ -495,6 +541,7 @@ class Run:
         blob = state["state"]
         if self._handle is None:
             return self._unheard()
+        self._going_back = None
         if blob is None:
             return say("run %s: the checkpoint holds no state of the metrics: the run is marked resumed" % self._id)
         try:

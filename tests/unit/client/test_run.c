@@ -20,6 +20,12 @@ static uint64_t now_ms(void) {
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static void log_number(struct saem_run *run, int64_t step) {
+	const struct saem_value value = {.key = "a", .kind = SAEM_INT, .integer = step};
+
+	assert_in_range(saem_log(run, step, &value, 1), SAEM_QUEUED, SAEM_AWAY);
+}
+
 /* ---- the ordinary way ---- */
 
 static void what_is_logged_arrives_in_order_and_is_acked(void **state) {
@@ -92,6 +98,52 @@ static void everything_a_trainer_can_say_is_a_message_of_the_protocol(void **sta
 	assert_int_equal(x->daemon.records[1].nonzero.n_entries, 2);
 	assert_true(x->daemon.records[2].has_step);
 	assert_int_equal(x->daemon.records[8].exit_code, 3);
+	fake_free(&x->daemon);
+}
+
+static void a_trainer_that_begins_again_says_so_with_what_comes_next(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = options_for(x);
+	fake_start(&x->daemon, x->path, NULL);
+	struct saem_run *run = open_run(&options);
+	static const struct {
+		enum message_type
+			type; /* EVENT: saem_begin_attempt, and no message; DROPPED: a skip */
+		uint32_t step, lap;
+	} said[] = {{MSG_EVENT, 0, 0}, {MSG_LOG, 9, 0}, {MSG_LOG, 4, 0}, {MSG_EVENT, 0, 0},
+		{MSG_EVENT, 0, 0}, {MSG_LOG, 4, 1}, {MSG_EVENT, 0, 0}, {MSG_STEP, 7, 2},
+		{MSG_STEP, 7, 3}, {MSG_LOG, 2, 3}, {MSG_EVENT, 0, 0}, {MSG_STEP, 8, 4},
+		{MSG_EVENT, 0, 0}, {MSG_DROPPED, 9, 5}, {MSG_LOG, 9, 5}, {MSG_DROPPED, 8, 6},
+		{MSG_LOG, 8, 6}};
+	size_t n_messages = 0;
+
+	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+		if (said[i].type == MSG_EVENT) {
+			assert_int_equal(saem_begin_attempt(run), SAEM_QUEUED);
+		} else if (said[i].type == MSG_LOG) {
+			log_number(run, said[i].step);
+		} else if (said[i].type == MSG_STEP) {
+			log_step(run, said[i].step);
+		} else {
+			assert_int_equal(saem_skip(run, said[i].step), SAEM_DROPPED);
+		}
+	}
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_QUEUED);
+	assert_int_equal(saem_begin_attempt(run), SAEM_INERT);
+	saem_close(run);
+
+	stop(x);
+	for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+		const struct fake_record *r = &x->daemon.records[n_messages];
+		if (said[i].type == MSG_EVENT) {
+			continue;
+		}
+		assert_int_equal(r->type, said[i].type);
+		assert_int_equal(r->step, said[i].step);
+		assert_int_equal(r->lap, said[i].lap);
+		n_messages++;
+	}
+	assert_int_equal(x->daemon.records[n_messages].type, MSG_FINISH);
 	fake_free(&x->daemon);
 }
 
@@ -1030,6 +1082,7 @@ int main(void) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(what_is_logged_arrives_in_order_and_is_acked),
 		T(everything_a_trainer_can_say_is_a_message_of_the_protocol),
+		T(a_trainer_that_begins_again_says_so_with_what_comes_next),
 		T(laps_are_counted_whatever_becomes_of_a_step),
 		T(many_values_are_one_message_and_too_many_none),
 		T(the_form_of_the_counts_follows_the_counts),

@@ -70,6 +70,11 @@ void rig_trainer_count(
 	case MSG_RESTORE:
 		count(t, m->restore.seq, &m->restore.lap, m->restore.step, at.step >= 0);
 		break;
+	case MSG_LOG:
+		if (m->log.lap > at.lap) {
+			say(t, (struct said){m->log.seq, m->log.lap, -1});
+		}
+		break;
 	case MSG_DROPPED:
 		if (m->dropped.has_step) {
 			count(t, m->dropped.seq, &m->dropped.lap, m->dropped.step,

@@ -2,7 +2,7 @@
  * daemon is killed and connections are lost: what is committed in the end is the same.
  *
  * Each seed makes a training of one or three ranks, with steps that are dropped or refused, logs early, late
- * and without a step, marks, and laps, whose turn may be among what is dropped. It is run once in plain
+ * and without a step, marks, and laps, begun by a step or a log, whose turn may be among what is dropped. It is run once in plain
  * order, then in many disturbed ones, its clients resending from `wanted` what was not acknowledged, and
  * telling of what was dropped in other pieces. */
 #include "rig.h"
@@ -36,7 +36,7 @@ enum item_kind {
 struct item {
 	enum item_kind kind;
 	int64_t step; /* LOG, DROPPED: -1 none */
-	uint32_t lap; /* of a STEP, dropped or not */
+	uint32_t lap; /* of a STEP, dropped or not, and of a LOG */
 	uint32_t random;
 };
 
@@ -131,6 +131,19 @@ static void add_step(struct training *t, uint32_t rank, uint32_t step, uint64_t 
 	add_between(t, rank, step, random);
 }
 
+/* They go back; what some of them say first is a LOG. */
+static void turn(struct training *t, uint32_t step, uint64_t *random) {
+	for (uint32_t rank = 0; rank < t->n_ranks; rank++) {
+		struct script *script = &t->scripts[rank];
+		if (draw(random, 3) == 0) {
+			script->lap++;
+			script->step = -1;
+			add(t, rank, ITEM_LOG, step + draw(random, 2), random);
+		}
+		add_step(t, rank, step, random);
+	}
+}
+
 static void training_make(struct training *t, uint64_t seed) {
 	uint64_t random = seed * 77 + 5;
 	uint32_t step = 0, laps = 0;
@@ -151,9 +164,7 @@ static void training_make(struct training *t, uint64_t seed) {
 		if (turns) {
 			laps++;
 			step -= draw(&random, 10);
-			for (uint32_t rank = 0; rank < t->n_ranks; rank++) {
-				add_step(t, rank, step, &random);
-			}
+			turn(t, step, &random);
 		}
 		step++;
 	}
@@ -204,9 +215,13 @@ static struct message item_message(const struct item *item, uint64_t seq, struct
 	case ITEM_STEP:
 	case ITEM_BAD_STEP:
 		return step_message(item, seq, room);
-	case ITEM_LOG:
+	case ITEM_LOG: {
 		(void)snprintf(room->key, sizeof room->key, "key%u", item->random % 5);
-		return rig_msg_log(seq, item->step, &room->entry, room->key, item->random / 64.0);
+		struct message m =
+			rig_msg_log(seq, item->step, &room->entry, room->key, item->random / 64.0);
+		m.log.lap = item->lap;
+		return m;
+	}
 	case ITEM_MARK:
 		return rig_msg_mark(seq, (uint32_t)item->step);
 	case ITEM_UPDATE: {

@@ -210,6 +210,7 @@ static void tell_log(json_t *o, const struct msg_log *m) {
 	set(o, "time", float_json(m->time));
 	set(o, "elapsed_s", float_json(m->elapsed_s));
 	set(o, "entries", entries);
+	set_uint_if(o, "lap", m->lap != 0, m->lap);
 }
 
 static void tell_hello(json_t *o, const struct msg_hello *m) {

@@ -436,6 +436,10 @@ static void a_log_holds_keys_and_values_it_can_keep(void **state) {
 			0},
 		{"[7, 5, 1, 0.0, 0.0, [[\"k\", \"\\u0000\"]]]",
 			"a value holds a NUL; expected UTF-8 without NUL", 35, 0},
+		{"[7, 5, 1, 0.0, 0.0, [[\"k\", 1]], \"1\"]", "lap is text; expected an integer", 33,
+			0},
+		{"[7, 5, 1, 0.0, 0.0, [[\"k\", 1]], 2147483646]",
+			"lap is 2147483646; expected 0 to 2147483645", 33, 0},
 	};
 
 	check_refusals(cases, COUNT(cases), DECODE_BAD_FIELD, true);

@@ -78,6 +78,9 @@ class FakeLibrary:
     def log(self, _run, step, values, n_values):
         return self._note("log", step, {value.key.decode(): _value(value) for value in values[:n_values]})
 
+    def begin_attempt(self, _run):
+        return self._note("begin_attempt")
+
     def event(self, _run, step, kind, text):
         return self._note("event", step, kind, text)
 

@@ -390,6 +390,50 @@ class LogTest(RunTest):
             self.library.of("log"), [(-1, {"f": 0.5, "i": 3, "b": 1, "one": 2.0, "h": ([1.0, 2.0], [1.0, 1.5, 2.0])})]
         )
 
+    def attempts(self):
+        return len(self.library.of("begin_attempt"))
+
+    def test_a_run_that_only_logs_begins_an_attempt_where_its_keys_come_again(self):
+        run = self.init()
+        for step in (0, 1, 2, 3):
+            run.log({"a": step, "b": {"c": 1}}, step=step)
+        run.log({"late": 1}, step=1)
+        with self.assertRaises(TypeError):
+            run.log({"a": [1]}, step=1)  # never logged
+        self.assertEqual(self.attempts(), 0)
+        run.log({"b": {"c": 2}}, step=1)
+        run.log({"a": 1}, step=1)
+        run.log({"a": 2}, step=2)
+        self.assertEqual(self.attempts(), 1)
+        self.assertEqual([call[0] for call in self.library.calls[-4:]], ["begin_attempt", "log", "log", "log"])
+
+    def test_a_run_with_steps_goes_back_by_its_steps_alone(self):
+        run = self.init()
+        run.log({"a": 1}, step=9)
+        run.log_step(3, [0, 1, 0, 1])
+        run.log({"a": 1}, step=3)
+        run.log({"a": 1}, step=2)
+        skips = self.init(id="skips")
+        skips.skip(3)
+        restored = self.init(id="restored")
+        restored.load_state_dict({"state": b"state"})
+        for other in (skips, restored):
+            for step in (5, 4):
+                other.log({"a": 1}, step=step)
+        self.assertEqual(self.attempts(), 0)
+
+    def test_an_attempt_is_begun_where_the_trainer_says_so(self):
+        run = self.init()
+        run.log({"a": 1}, step=9)
+        run.begin_attempt()
+        run.log({"a": 1}, step=4)
+        run.log_step(5, [0, 1, 0, 1])
+        run.begin_attempt()
+        self.assertEqual(self.attempts(), 2)
+        run.finish()
+        run.begin_attempt()
+        self.assertEqual(self.attempts(), 2)
+
     def test_more_entries_than_a_message_takes_are_split(self):
         self.init().log({"k%04d" % n: n for n in range(2500)}, step=1)
         self.assertEqual(

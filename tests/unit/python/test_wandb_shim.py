@@ -49,6 +49,15 @@ class Place(unittest.TestCase):
     def test_a_step_behind_keeps_its_own_place_and_moves_nothing(self):
         self.assertEqual(self.places((7,), (3,), (3, True), (), (7,)), ([7, 3, 3, 7, 7], 8))
 
+    def test_a_trainer_that_begins_again_opens_the_row_of_its_step(self):
+        rows = Rows()
+        self.assertEqual([rows.place(7), rows.place()], [7, 7])
+        rows.begin(3)
+        self.assertEqual([rows.place(3), rows.place(), rows.place()], [3, 3, 4])
+
+    def test_the_first_step_of_a_process_lies_behind_nothing(self):
+        self.assertEqual(self.places((5,), (), (3,), (), step=41), ([5, 5, 3, 6], 7))
+
     def test_a_run_that_goes_on_begins_behind_its_newest_step(self):
         self.assertEqual(self.places((), (), step=41), ([41, 42], 43))
 
@@ -327,14 +336,43 @@ class LogTest(ShimTest):
             dict(),
             dict(commit=False),
             dict(commit=True),
-            dict(step=2),
         ):
             self.wandb.log({"x": 1}, **arguments)
-        self.assertEqual([step for step, _ in self.logged()], [0, 4, 4, 4, 5, 5, 2])
+        self.assertEqual([step for step, _ in self.logged()], [0, 4, 4, 4, 5, 5])
         self.assertEqual(self.run_.step, 6)
+
+    def test_a_value_that_comes_late_keeps_its_step_and_begins_no_attempt(self):
+        for step in range(6):
+            self.wandb.log({"x": step}, step=step, commit=True)
+        self.said()
+        self.wandb.log({"eval": 1}, step=2)
+        self.assertEqual((self.logged()[-1], self.run_.step), ((2, {"eval": 1}), 6))
         self.assertIn("step 2 lies behind step 6", self.said())
-        self.wandb.log({"x": 1}, step=3)
-        self.assertEqual(self.said(), "")
+        self.wandb.log({"eval": 1, "x": 1}, step=3)
+        self.wandb.log({"x": 6}, step=6)
+        self.assertEqual((self.library.of("begin_attempt"), self.said()), ([], ""))
+
+    def test_a_loop_that_goes_back_to_its_checkpoint_begins_an_attempt(self):
+        expected = []
+        for step, begins in [*((step, False) for step in range(6)), (2, True), (3, False), (7, False), (0, True)]:
+            self.wandb.log({"x": step, "y": {"z": 1}}, step=step)
+            self.wandb.log({"joins": step})
+            expected += [("begin_attempt",)] if begins else []
+            expected += [("log", step, {"x": step, "y.z": 1}), ("log", step, {"joins": step})]
+        self.assertEqual([call for call in self.library.calls if call[0] in ("log", "begin_attempt")], expected)
+        self.assertEqual(self.run_.step, 1)
+        self.assertEqual(self.said().count("step 2 comes again, behind step 5: another attempt begins with it"), 1)
+
+    def test_a_run_that_goes_on_in_another_process_may_begin_anywhere(self):
+        self.run_.finish()
+        self.library.step, self.library.was_resumed = 99, True
+        run = self.wandb.init(id="again", resume="allow")
+        self.said()
+        for step in (80, 81):
+            run.log({"x": step}, step=step)
+            run.log({"joins": step})
+        self.assertEqual([step for step, _ in self.logged()], [80, 80, 81, 81])
+        self.assertEqual((self.library.of("begin_attempt"), self.said()), ([], ""))
 
     def test_nothing_logged_is_a_step_taken(self):
         self.wandb.log({})

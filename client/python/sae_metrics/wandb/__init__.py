@@ -12,7 +12,9 @@ that is not to be touched gets it from ``sys.modules["wandb"] = sae_metrics.wand
 
 What differs:
 
-* Rows are made by the SDK's rules, except that a step below the newest is kept, under its step, and not thrown away.
+* Rows are made by the SDK's rules, except that a step below the newest is not thrown away. Where all keys of such a row come
+  again, the trainer began again (a loop went back to its checkpoint): its values are another attempt of the run, beside those
+  there are, and W&B gets what is above them. Any other value is late: it is kept under its step, and not forwarded.
 * A value that cannot be kept (a histogram of NaN, a list, an object) is said once, counted, and left out; the rest of
   its row is kept. SAE_METRICS_STRICT=1 raises `sae_metrics.Error` instead.
 * `define_metric`, `watch`, `save`, `restore`, `login` and the like are accepted and do nothing.

@@ -85,18 +85,21 @@ class Run:
             return
         values, media = self._sort(data)
         with self._lock:
-            self._send(values, self._place(step, commit))
+            self._send(values, self._place(values, step, commit))
         if media:
             self._pass_on(media, step, commit)
 
-    def _place(self, step, commit):
+    def _place(self, keys, step, commit):
         """The step of a call; None, the step the run is at, where its steps are pushed beside us (`log_step`)."""
-        if step is not None and step < self._rows.step and not self._said_behind:
-            self._said_behind = True
-            say(
-                "run %s: step %d lies behind step %d: such values are kept under their step, and not forwarded"
-                % (self.id, step, self._rows.step)
-            )
+        if step is not None and self._rows.is_behind(step):
+            if self.sae._begins_again(keys, step):
+                self._rows.begin(step)
+            elif not self._said_behind:
+                self._said_behind = True
+                say(
+                    "run %s: step %d lies behind step %d: such values are kept under their step, and not forwarded"
+                    % (self.id, step, self._rows.step)
+                )
         place = self._rows.place(step, commit)
         has_steps = not self._owned and self.sae._unstepped is None
         return None if step is None and has_steps else place
