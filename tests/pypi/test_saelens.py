@@ -356,4 +356,5 @@ class Runner(WithDaemon):
 
 
 if __name__ == "__main__":
+    torch.set_num_threads(1)  # the work is small, and the threads only wait for each other
     tap.main()
