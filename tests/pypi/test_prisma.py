@@ -15,7 +15,7 @@ import torch
 from captured import Capture, differences, rows_of
 from prisma_like import Config, VisionSAETrainer
 
-import sae_metrics.prisma
+import sae_metrics
 
 ARCHITECTURES = {
     "standard": {},

@@ -28,7 +28,7 @@ from sae_lens.config import LoggingConfig, SAETrainerConfig
 from sae_lens.registry import get_sae_training_class
 from sae_lens.training import sae_trainer
 
-import sae_metrics.saelens
+import sae_metrics
 
 D_IN, D_SAE, N_ROWS, N_STEPS = 16, 64, 64, 60
 STEP_ROWS = ("losses/", "metrics/", "sparsity/", "details/", "plots/")

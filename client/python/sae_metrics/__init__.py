@@ -29,6 +29,15 @@ __version__ = "0.1.0"
 __all__ = ["Error", "KNOWN_SCALARS", "Run", "RunGroup", "Stats", "init", "init_many"]
 
 
+def __getattr__(name):
+    """The trainers' hooks and the stand-in for wandb, loaded when they are first used."""
+    if name in ("prisma", "saelens", "wandb"):
+        from importlib import import_module
+
+        return import_module("." + name, __name__)
+    raise AttributeError("module %r has no attribute %r" % (__name__, name))
+
+
 def init(
     project=None,
     name=None,

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, SupportsFloat, SupportsIndex, TypedDict, TypeVar, Union
 
+from . import prisma as prisma, saelens as saelens
+
 __version__: str
 KNOWN_SCALARS: tuple[str, ...]
 

@@ -1,6 +1,6 @@
 """SAELens: ``sae_metrics.saelens.autolog()``, once, before its runner runs; or ``attach(trainer)``.
 
-    import sae_metrics.saelens
+    import sae_metrics
 
     sae_metrics.saelens.autolog()
     LanguageModelSAETrainingRunner(cfg).run()
