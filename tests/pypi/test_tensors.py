@@ -260,6 +260,25 @@ class OnADevice(unittest.TestCase):
             run.log_step(step, counts)
         self.assertEqual(40 - ring.BYTES_MAX // (4 << 20), self.device.n_waits)
 
+    def test_small_slots_give_way_to_large_ones(self):
+        run = self.start(lag=10**6, d_sae=1 << 20)
+        for step in range(ring.SLOTS_MAX):
+            run.log_step(step, mse_loss=torch.tensor(1.0))
+        for step in range(40):
+            run.log_step(ring.SLOTS_MAX + step, torch.ones(1 << 20, dtype=torch.int32))
+        self.assertLessEqual(run._in_flight._ring._n_bytes, ring.BYTES_MAX)
+        self.assertEqual(ring.SLOTS_MAX + 40 - ring.BYTES_MAX // (4 << 20), len(self.steps()))
+
+    def test_a_device_that_has_no_memory_for_a_while_costs_no_slot(self):
+        run = self.start(lag=0)
+        for step in range(3 * ring.SLOTS_MAX):
+            self.device.broken = torch.OutOfMemoryError("no memory") if step < 2 * ring.SLOTS_MAX else None
+            with mock.patch("sae_metrics.run.complain"):
+                run.log_step(step, torch.ones(4))
+        self.device.record()
+        run.flush()
+        self.assertEqual(list(range(2 * ring.SLOTS_MAX, 3 * ring.SLOTS_MAX)), self.steps())
+
     def test_steps_of_several_sizes_share_the_slots(self):
         run = self.start(lag=2)
         for step in range(30):

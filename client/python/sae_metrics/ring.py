@@ -26,7 +26,7 @@ class Ring:
         self._lock = threading.RLock()
         self._free = []
         self._on_the_way = collections.deque()  # (event or None, slot, arrays, function)
-        self._n_slots = 0
+        self._n_slots = self._n_bytes = 0
 
     def __len__(self):
         return len(self._on_the_way)
@@ -37,14 +37,23 @@ class Ring:
             self.collect()
             n_bytes = sum(_aligned(tensor.numel() * tensor.element_size()) for tensor in tensors)
             slot = self._take_slot(n_bytes)
-            arrays, offset = [], 0
-            for tensor in tensors:
-                end = offset + tensor.numel() * tensor.element_size()
-                array = slot[offset:end].view(tensor.dtype).view(tensor.shape)
-                self._device.copy(array, tensor)
-                arrays.append(array)
-                offset = _aligned(end)
-            self._on_the_way.append((self._device.record(), slot, arrays, function))
+            try:
+                arrays = self._copy(tensors, slot)
+                event = self._device.record()
+            except BaseException:
+                self._free.append(slot)
+                raise
+            self._on_the_way.append((event, slot, arrays, function))
+
+    def _copy(self, tensors, slot):
+        arrays, offset = [], 0
+        for tensor in tensors:
+            end = offset + tensor.numel() * tensor.element_size()
+            array = slot[offset:end].view(tensor.dtype).view(tensor.shape)
+            self._device.copy(array, tensor)
+            arrays.append(array)
+            offset = _aligned(end)
+        return arrays
 
     def call(self, function):
         """Calls it once everything before it has been handed over."""
@@ -86,23 +95,25 @@ class Ring:
                 self._free.append(slot)
 
     def _take_slot(self, n_bytes):
-        if not self._free and self._n_slots >= self._slots_max(n_bytes):
-            self._wait_for_the_oldest()
-        if not self._free:
-            self._n_slots += 1
-            return self._device.reserve(n_bytes)
-        slot = self._free.pop()
-        return slot if slot.numel() >= n_bytes else self._device.reserve(n_bytes)
-
-    def _slots_max(self, n_bytes):
-        return max(SLOTS_MIN, min(SLOTS_MAX, BYTES_MAX // max(1, n_bytes)))
+        bytes_max = max(BYTES_MAX, SLOTS_MIN * n_bytes)
+        while True:
+            for position, slot in enumerate(self._free):
+                if slot.numel() >= n_bytes:
+                    return self._free.pop(position)
+            if self._n_slots < SLOTS_MAX and self._n_bytes + n_bytes <= bytes_max:
+                slot = self._device.reserve(n_bytes)
+                self._n_slots, self._n_bytes = self._n_slots + 1, self._n_bytes + n_bytes
+                return slot
+            if self._free:  # too small, and in the way
+                self._n_slots, self._n_bytes = self._n_slots - 1, self._n_bytes - self._free.pop().numel()
+            else:
+                self._wait_for_the_oldest()
 
     def _wait_for_the_oldest(self):
-        while not self._free:
-            event = self._on_the_way[0][0]
-            if event is not None:
-                event.synchronize()
-            self._hand_over()
+        event = self._on_the_way[0][0]
+        if event is not None:
+            event.synchronize()
+        self._hand_over()
 
 
 def _has_arrived(event):
