@@ -302,9 +302,12 @@ static void measure_losses(const struct profile *profile, enum architecture arch
 
 	bool zero = profile->absent_losses_are_zero &&
 		    (measured(m, METRIC_MSE_LOSS) || has(s, SCALAR_OVERALL_LOSS));
+	/* What was given is not absent, however approximate. */
+	bool l1_zero = zero && !has(s, SCALAR_L1_LOSS);
+	bool ghost_zero = zero && !has(s, SCALAR_GHOST_GRAD_LOSS);
 	known = compute_l1(profile, architecture, s, &value);
-	put(m, METRIC_L1_LOSS, s, SCALAR_L1_LOSS, known || zero, known ? value : 0);
-	put(m, METRIC_GHOST_GRAD_LOSS, s, SCALAR_GHOST_GRAD_LOSS, zero, 0);
+	put(m, METRIC_L1_LOSS, s, SCALAR_L1_LOSS, known || l1_zero, known ? value : 0);
+	put(m, METRIC_GHOST_GRAD_LOSS, s, SCALAR_GHOST_GRAD_LOSS, ghost_zero, 0);
 	if (architecture == ARCHITECTURE_GATED || !profile->gated_only_aux) {
 		value = s->value[SCALAR_AUX_SUM] / (double)s->n_rows;
 		put(m, METRIC_AUX_RECONSTRUCTION_LOSS, s, SCALAR_AUX_RECONSTRUCTION_LOSS,

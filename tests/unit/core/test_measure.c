@@ -335,6 +335,22 @@ static void an_approximate_mean_gives_way_to_what_can_be_computed(void **state) 
 	assert_measure(&m, METRIC_L0, 5.5);
 }
 
+static void a_loss_that_ranks_gave_differently_is_their_mean_and_not_absent(void **state) {
+	(void)state;
+	struct scalars a = {.n_rows = 1}, b = {.n_rows = 1};
+	struct measures m;
+
+	give(&a, SCALAR_MSE_LOSS, 1);
+	give(&b, SCALAR_MSE_LOSS, 1);
+	give(&a, SCALAR_GHOST_GRAD_LOSS, 0.2);
+	give(&b, SCALAR_GHOST_GRAD_LOSS, 0.4);
+	give(&a, SCALAR_L1_LOSS, 3); /* the other rank gave none */
+	scalars_merge(&a, &b);
+	measure(profile("prisma"), ARCHITECTURE_STANDARD, &a, NULL, &m);
+	assert_measure(&m, METRIC_GHOST_GRAD_LOSS, 0.3);
+	assert_measure(&m, METRIC_L1_LOSS, 3);
+}
+
 static void a_value_all_ranks_share_is_exact(void **state) {
 	(void)state;
 	struct scalars a = {.n_rows = 3}, b = {.n_rows = 7};
@@ -420,6 +436,7 @@ int main(void) {
 		cmocka_unit_test(nan_activations_add_up_over_the_ranks_that_had_some),
 		cmocka_unit_test(ranks_that_must_agree_and_do_not_are_reported),
 		cmocka_unit_test(an_approximate_mean_gives_way_to_what_can_be_computed),
+		cmocka_unit_test(a_loss_that_ranks_gave_differently_is_their_mean_and_not_absent),
 		cmocka_unit_test(a_value_all_ranks_share_is_exact),
 		cmocka_unit_test(extras_are_means_over_the_ranks_that_gave_them),
 		cmocka_unit_test(what_disagrees_with_the_counts_is_noticed),
