@@ -3,12 +3,14 @@ import os
 import subprocess
 import sys
 import unittest
+import weakref
 from pathlib import Path
 from unittest import mock
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in ("system", "unit/python")]
 from harness import Daemon, ROOT
 
+import fake_device
 import numpy
 import tap
 import torch
@@ -122,7 +124,8 @@ class OnTheHost(unittest.TestCase):
         self.run_ = sae_metrics.init(d_sae=4, train_batch_size=4)
 
     def test_counts_of_every_type_arrive_as_they_are(self):
-        for dtype in ("uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"):
+        for dtype in ("uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
+                      "float8_e5m2"):
             self.run_.log_step(0, torch.tensor([0, 4, 2, 1]).to(getattr(torch, dtype)))
             self.assertEqual([0, 4, 2, 1], list(map(int, self.library.of("log_step")[-1][2])), dtype)
         self.run_.log_step(0, torch.tensor([False, True, False, True]))
@@ -130,6 +133,44 @@ class OnTheHost(unittest.TestCase):
         self.run_.log_step(0, torch.tensor([[0, 9], [4, 9], [2, 9], [1, 9]])[:, 0])  # every second number of memory
         self.assertEqual([[0, 1, 0, 1], [0, 4, 2, 1], [0, 4, 2, 1]],
                          [list(map(int, call[2])) for call in self.library.of("log_step")[-3:]])
+
+    def test_what_has_no_value_is_refused_as_what_is_none(self):
+        nothing = torch.ones(4, 4, device="meta")
+        for call in (
+            lambda: self.run_.log_step(0, mse_loss=nothing.sum()),
+            lambda: self.run_.log_step(0, nothing[0]),
+            lambda: self.run_.log({"x": nothing.sum()}),
+            lambda: self.run_.log_activations(0, nothing),
+            lambda: torch.vmap(lambda x: self.run_.log_step(0, mse_loss=x))(torch.ones(3)),
+        ):
+            self.assertRaises((TypeError, ValueError), call)
+
+    def test_arrays_and_tensors_may_be_mixed(self):
+        x = torch.tensor([[0.0, 2.0], [1.0, 0.0], [3.0, 1.0], [0.5, 0.0]], requires_grad=True)
+        acts = x.detach().repeat(1, 2)
+        self.run_.log_activations(0, acts, x, x * 2)
+        self.run_.log_activations(1, acts.numpy(), x, (x * 2).bfloat16())
+        self.run_.log_activations(2, acts, x.detach().numpy(), x * 2)
+        one, *others = (call[4] for call in self.library.of("log_step"))
+        for other in others:
+            self.assertEqual({name: round(value, 9) for name, value in one.items()},
+                             {name: round(value, 9) for name, value in other.items()})
+
+    def test_what_a_trainer_sets_for_all_of_torch_changes_no_number(self):
+        def sums(step):
+            generator = torch.Generator().manual_seed(1)
+            acts, x = torch.randn(4, 4, generator=generator, dtype=torch.float32), torch.ones(4, 3, dtype=torch.float32).cumsum(0)
+            self.run_.log_activations(step, acts, x, x + 0.5, dict(mse_loss=x.sum()))
+            return self.library.of("log_step")[-1][2:]
+
+        wanted = sums(0)
+        with torch.autocast("cpu", torch.bfloat16):
+            self.assertEqual(wanted, sums(1))
+        with torch.inference_mode():
+            self.assertEqual(wanted, sums(2))
+        torch.set_default_dtype(torch.float64)
+        self.addCleanup(torch.set_default_dtype, torch.float32)
+        self.assertEqual(wanted, sums(3))
 
     def test_a_loss_with_its_graph_is_a_number_and_warns_of_nothing(self):
         loss = (torch.ones(3, requires_grad=True) * 2).sum()
@@ -308,8 +349,70 @@ class OnADevice(unittest.TestCase):
         self.assertIn("step 7 was not taken: no memory", complain.call_args[0][0])
         self.assertEqual([(7,)], self.library.of("skip"))
 
+    def test_a_device_that_has_no_memory_for_long_ends_nothing_either_and_is_said_once(self):
+        run = self.start()
+        self.device.broken = torch.OutOfMemoryError("no memory")
+        with mock.patch("sae_metrics.run.complain") as complain:
+            for step in range(3 * ring.SLOTS_MAX):
+                run.log_step(step, torch.ones(4))
+                run.log({"x": torch.ones(1)}, step)
+        self.assertEqual(["run abcd1234: step 0 was not taken: no memory", "run abcd1234: log of x was not taken: no memory"],
+                         [call[0][0] for call in complain.call_args_list])
+        self.device.broken = None
+        run.log_step(1000, torch.ones(4))
+        self.device.lag = 0
+        self.device.record()
+        run.flush()
+        self.assertEqual([1000], self.steps())
+
+    def test_a_device_that_fails_loses_what_was_on_its_way_and_the_run_still_ends_in_its_words(self):
+        run = self.start()
+        for step in range(3):
+            run.log_step(step, torch.ones(4), mse_loss=torch.tensor(1.0))
+            run.log({"x": torch.ones(1)}, step)
+        run.event("note", "x", 2)
+        failure = RuntimeError("CUDA error: device-side assert triggered")
+        with mock.patch.multiple(fake_device.Event, query=mock.Mock(side_effect=failure), synchronize=mock.Mock(side_effect=failure)):
+            with mock.patch("sae_metrics.in_flight.complain") as complain, self.assertRaisesRegex(RuntimeError, "device-side"):
+                with run:
+                    raise failure
+        self.assertEqual([(0,), (1,), (2,)], self.library.of("skip"))
+        self.assertEqual(1, len(self.library.of("event")))
+        self.assertEqual([b"RuntimeError: CUDA error: device-side assert triggered"], self.library.end_words)
+        self.assertEqual("run abcd1234: what 6 calls logged never came from the device: CUDA error: device-side assert triggered",
+                         complain.call_args[0][0])
+
+    def test_what_is_on_its_way_keeps_nothing_of_the_trainer_alive(self):
+        run = self.start(lag=50)
+        hidden, counts = torch.ones(10, requires_grad=True) * 2, torch.ones(4, dtype=torch.int32)
+        loss = hidden.square().sum()
+        run.log({"loss": loss})
+        run.log_step(0, counts, mse_loss=loss)
+        kept = [weakref.ref(thing) for thing in (hidden, counts, loss)]
+        del hidden, counts, loss
+        self.assertEqual([None] * 3, [reference() for reference in kept])
+
+    def test_a_finished_run_keeps_no_pinned_memory(self):
+        run = self.start(lag=0)
+        run.log_step(0, torch.ones(4))
+        flight = weakref.ref(run._in_flight)
+        run.finish()
+        self.assertIsNone(flight())
+
     def test_wrong_shapes_are_refused_when_they_are_given(self):
         run = self.start()
+        for call, words in (
+            (lambda: run.log_step(0, torch.ones(4, 2)), "fired: expected a count for each of d_sae = 4 features, got 4x2"),
+            (lambda: run.log_step(0, torch.ones(4), positive=torch.ones(5)), "positive: expected a count .* got 5"),
+            (lambda: run.log_step(0, positive=torch.ones(4)), "positive counts without fired"),
+            (lambda: run.log_step(0, torch.ones(4, dtype=torch.complex64)), "fired: expected numbers, got a tensor of torch.complex"),
+            (lambda: run.log_step(0, torch.ones(4), mse_loss=torch.tensor(1j)), "mse_loss: expected a number, got a tensor of"),
+            (lambda: run.log_step(0, torch.ones(4), mse_loss="a"), "mse_loss: expected a number, got str"),
+            (lambda: run.log_step(0, torch.ones(4), mine=object()), "'mine' is a object"),
+        ):
+            with self.assertRaisesRegex((TypeError, ValueError), words):
+                call()
+        self.assertEqual(0, self.device.n_events)
         with self.assertRaisesRegex(ValueError, "fired: expected a count for each of d_sae = 4 features, got 3"):
             run.log_step(0, torch.ones(3))
         with self.assertRaisesRegex(ValueError, "mse_loss: expected a number, got a tensor of shape \\(2,\\)"):

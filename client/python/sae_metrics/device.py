@@ -25,7 +25,8 @@ class Accelerator:
 
     def reserve(self, n_bytes):
         """Host memory that the device can write to while the host goes on."""
-        return torch.empty(n_bytes, dtype=torch.uint8, pin_memory=True)
+        with torch.inference_mode(False):  # else it could be written to only there, for ever
+            return torch.empty(n_bytes, dtype=torch.uint8, device="cpu", pin_memory=True)
 
     def copy(self, memory, tensor):
         """Queues the copy on the tensor's current stream, behind what makes it and before what replaces it."""

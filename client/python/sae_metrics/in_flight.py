@@ -1,11 +1,12 @@
 """What a run was given as tensors of a device, on its way to the host: see ring.py."""
 
 import atexit
+import functools
 import os
 import weakref
 
 from . import tensors
-from .errors import say
+from .errors import complain, say
 from .ring import Ring
 
 EXIT_BUDGET_S = 2.0  # for what is on its way when the process ends, of all runs together
@@ -17,7 +18,7 @@ class InFlight:
     def __init__(self, device, run):
         self._device = device
         self._run = run
-        self._ring = Ring(device)
+        self._ring = Ring(device, functools.partial(_say_lost, run))
         self._said = False
         _all.add(self)
 
@@ -33,22 +34,23 @@ class InFlight:
             say("run %s: a log call while a CUDA graph is captured logs nothing: log after each replay" % self._run)
         return True
 
-    def log_step(self, fired, positive, scalars, push):
-        """Calls push(fired, positive, scalars) with everything on the host, later."""
+    def log_step(self, fired, positive, scalars, push, if_lost):
+        """Calls push(fired, positive, scalars) with everything on the host, later; if_lost() where the device fails before."""
         import torch
 
         with torch.no_grad():
             counts = [self._counts(torch, counts) for counts in (fired, positive) if counts is not None]
             given, names, stacks = self._stack(torch, scalars)
+        n_counts = len(counts)  # and not they: what waits its turn keeps no tensor of the trainer's alive, nor its history
 
         def deliver(arrays):
-            fired, positive = (arrays[: len(counts)] + [None, None])[:2]
-            numbers = [number for array in arrays[len(counts) :] for number in array.tolist()]
+            fired, positive = (arrays[:n_counts] + [None, None])[:2]
+            numbers = [number for array in arrays[n_counts:] for number in array.tolist()]
             if positive is not None and torch.equal(fired, positive):
                 positive = None
             push(fired, positive, {**given, **dict(zip(names, numbers))})
 
-        self._ring.put(counts + stacks, deliver)
+        self._ring.put(counts + stacks, deliver, if_lost)
 
     def log(self, pairs, log):
         """Calls log(pairs) with numbers for tensors, later."""
@@ -56,10 +58,11 @@ class InFlight:
 
         with torch.no_grad():
             given, names, stacks = self._stack(torch, dict(pairs))
+        order = list(dict(pairs))
 
         def deliver(arrays):
             numbers = dict(zip(names, [number for array in arrays for number in array.tolist()]))
-            log([(name, numbers[name] if name in numbers else given[name]) for name in dict(pairs)])
+            log([(name, numbers[name] if name in numbers else given[name]) for name in order])
 
         self._ring.put(stacks, deliver)
 
@@ -73,7 +76,7 @@ class InFlight:
 
     def _counts(self, torch, counts):
         if not tensors.is_tensor(counts):
-            return torch.as_tensor(counts)
+            return torch.as_tensor(counts, device="cpu")
         counts = tensors.plain(counts)
         # No wider than it must be: this is what travels. What does not fit is no count, and is refused as one.
         return counts.clamp(-1, 2**31 - 1).int() if counts.dtype is torch.int64 else counts.contiguous()
@@ -88,10 +91,16 @@ class InFlight:
                 given[name] = tensors.number(value)  # the trainer may change it before its turn comes
             elif value.numel() != 1:
                 raise ValueError("%s: expected a number, got a tensor of shape %s" % (name, tuple(value.shape)))
+            elif value.is_complex():
+                raise TypeError("%s: expected a number, got a tensor of %s" % (name, value.dtype))
             else:
                 by_type.setdefault((value.dtype, value.device), []).append((name, tensors.plain(value).reshape(())))
         names = [name for part in by_type.values() for name, _ in part]
         return given, names, [torch.stack([value for _, value in part]) for part in by_type.values()]
+
+
+def _say_lost(run, count, problem):
+    complain("run %s: what %d calls logged never came from the device: %s" % (run, count, problem))
 
 
 _all = weakref.WeakSet()

@@ -19,20 +19,25 @@ POLL_S = 0.0002
 
 class Ring:
     """Hands over in order: arrays once they have arrived (`put`), and calls behind them (`call`). What is to be done with
-    them is a function, called by whichever later call finds them arrived. Any thread may call."""
+    them is a function, called by whichever later call finds them arrived. Any thread may call.
 
-    def __init__(self, device):
-        self._device = device
+    A device that fails (an assertion in a kernel is the end of all its work) fails for whoever asks it next, and that is not
+    to be a trainer which is just ending its run: what was on its way is lost then, and on_lost(how many, the failure) says it.
+    """
+
+    def __init__(self, device, on_lost):
+        self._device, self._on_lost = device, on_lost
         self._lock = threading.RLock()
         self._free = []
-        self._on_the_way = collections.deque()  # (event or None, slot, arrays, function)
+        self._on_the_way = collections.deque()  # (event or None, slot, arrays, function, if lost)
         self._n_slots = self._n_bytes = 0
 
     def __len__(self):
         return len(self._on_the_way)
 
-    def put(self, tensors, function):
-        """Calls function(tensors on the host) once they are there. The host's memory is lent for that call alone."""
+    def put(self, tensors, function, if_lost=None):
+        """Calls function(tensors on the host) once they are there, or if_lost() where they never will be. The host's memory
+        is lent for that call alone. RuntimeError: the device has no memory, or is lost."""
         with self._lock:
             self.collect()
             n_bytes = sum(_aligned(tensor.numel() * tensor.element_size()) for tensor in tensors)
@@ -43,7 +48,7 @@ class Ring:
             except BaseException:
                 self._free.append(slot)
                 raise
-            self._on_the_way.append((event, slot, arrays, function))
+            self._on_the_way.append((event, slot, arrays, function, if_lost))
 
     def _copy(self, tensors, slot):
         arrays, offset = [], 0
@@ -60,14 +65,14 @@ class Ring:
         with self._lock:
             self.collect()
             if self._on_the_way:
-                self._on_the_way.append((None, None, None, function))
+                self._on_the_way.append((None, None, None, function, function))
             else:
                 function()
 
     def collect(self):
         """Hands over what has arrived. Asks the device, and waits for nothing."""
         with self._lock:
-            while self._on_the_way and _has_arrived(self._on_the_way[0][0]):
+            while self._on_the_way and self._ask(lambda event: event.query()):
                 self._hand_over()
 
     def drain(self, timeout_s):
@@ -86,8 +91,27 @@ class Ring:
         finally:
             self._lock.release()
 
+    def _ask(self, question):
+        """Of the oldest event. True where there is none to ask."""
+        event = self._on_the_way[0][0]
+        try:
+            return event is None or question(event)
+        except RuntimeError as problem:
+            self._lose(problem)
+            return False
+
+    def _lose(self, problem):
+        lost = list(self._on_the_way)
+        self._on_the_way.clear()
+        self._free.clear()
+        self._n_slots = self._n_bytes = 0
+        for *_, if_lost in lost:
+            if if_lost is not None:
+                if_lost()
+        self._on_lost(sum(event is not None for event, *_ in lost), problem)
+
     def _hand_over(self):
-        event, slot, arrays, function = self._on_the_way.popleft()
+        event, slot, arrays, function, _ = self._on_the_way.popleft()
         try:
             function() if event is None else function(arrays)
         finally:
@@ -110,14 +134,8 @@ class Ring:
                 self._wait_for_the_oldest()
 
     def _wait_for_the_oldest(self):
-        event = self._on_the_way[0][0]
-        if event is not None:
-            event.synchronize()
-        self._hand_over()
-
-
-def _has_arrived(event):
-    return event is None or event.query()
+        if self._ask(lambda event: event.synchronize() or True):
+            self._hand_over()
 
 
 def _aligned(n_bytes):

@@ -230,9 +230,7 @@ class Run:
         """What is to be pushed here, or None."""
         from .rank_sums import NoStep, Step
 
-        for what, counts in (("fired", fired), ("positive", positive)):
-            if counts is not None:
-                self._step_call.check_counts(what, len(counts))
+        self._step_call.check(fired, positive, scalars)
         device = tensors.find_device((fired, positive, *scalars.values()))
         if device is not None and self._flight_on(device).is_capturing():
             return None
@@ -277,14 +275,20 @@ class Run:
         in_flight = self._flight_on(device)
         if in_flight.is_capturing():
             return
-        for what, counts in (("fired", fired), ("positive", positive)):
-            if counts is not None:
-                self._step_call.check_counts(what, len(counts))
+        self._step_call.check(fired, positive, scalars)
+        skip = functools.partial(self._skip, step)
         try:
-            in_flight.log_step(fired, positive, scalars, functools.partial(self._push, step, n_rows))
+            in_flight.log_step(fired, positive, scalars, functools.partial(self._push, step, n_rows), skip)
         except RuntimeError as problem:  # the device's: it has no memory, or is lost
-            in_flight.call(functools.partial(self._skip, step))
-            complain("run %s: step %d was not taken: %s" % (self._id, step, problem))
+            in_flight.call(skip)
+            self._not_taken("step %d" % step, problem)
+
+    def _not_taken(self, what, problem):
+        """Says once for each kind of call that a device had no memory for it, or is lost."""
+        kind = what.split()[0]
+        if is_strict() or ("device", kind) not in self._said:
+            self._said.add(("device", kind))
+            complain("run %s: %s was not taken: %s" % (self._id, what, problem))
 
     def _flight_on(self, device):
         if self._in_flight is None:
@@ -406,7 +410,10 @@ class Run:
         elif not self._flight_on(device).is_capturing():
             values.to_native([(name, 0 if tensors.is_tensor(value) else value) for name, value in pairs])  # refused now or never
             self._note_step(pairs, step)
-            self._in_flight.log(pairs, lambda arrived: self._log_encoded(values.to_native(arrived), step))
+            try:
+                self._in_flight.log(pairs, lambda arrived: self._log_encoded(values.to_native(arrived), step))
+            except RuntimeError as problem:
+                self._not_taken("log of %s" % ", ".join(name for name, _ in pairs[:3]), problem)
         return None
 
     def _log_encoded(self, encoded, step):
@@ -630,6 +637,7 @@ class Run:
             self._is_part = False
             with self._lock:
                 handle, self._handle = self._handle, None
+            self._in_flight = None  # and its pinned memory, however long somebody keeps the run
             if handle is None:
                 return
             if process.unfinished.get(self._key) is self:

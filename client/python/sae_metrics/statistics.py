@@ -8,6 +8,8 @@ deviation), and every trainer's definition of a loss or variance follows from th
 
 import numpy
 
+from . import tensors
+
 BLOCK_NUMBERS = 1 << 18  # worked on at a time, so that masks and copies stay in the cache
 BLOCK_ROWS = 255  # a column of that many booleans can be summed in uint8, which is fast
 
@@ -32,7 +34,7 @@ class Workspace:
 
 def rows_of(array, what):
     """`array` as [rows, features]: leading axes are rows too ([images, tokens, d] has images x tokens rows)."""
-    array = numpy.asarray(array)
+    array = numpy.asarray(tensors.on_host(array) if tensors.is_tensor(array) else array)
     if array.dtype.kind not in "buif":
         raise TypeError("%s: expected numbers, got an array of %s" % (what, array.dtype))
     if array.ndim < 2:

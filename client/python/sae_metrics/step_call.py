@@ -3,7 +3,7 @@
 import ctypes
 from array import array
 
-from . import native, tensors
+from . import native, tensors, values
 
 
 class StepCall:
@@ -38,12 +38,35 @@ class StepCall:
         del keep
         return result, further
 
-    def check_counts(self, what, length=None):
-        """d_sae. ValueError where init was not told it, or `length` (if given) is another number."""
+    def check(self, fired, positive, scalars):
+        """What is only pushed later is refused now: TypeError, ValueError. What the tensors hold nobody knows yet."""
+        if fired is None and positive is not None:
+            raise ValueError("log_step: positive counts without fired")
+        for what, counts in (("fired", fired), ("positive", positive)):
+            if counts is not None:
+                self.check_counts(what, counts)
+        further = {}
+        for name, value in scalars.items():
+            if value is None or tensors.is_tensor(value):
+                continue
+            if name in self._positions:
+                _checked_number(name, value)
+            else:
+                further[name] = value
+        values.to_native(values.flatten(further))
+
+    def check_counts(self, what, counts=None):
+        """d_sae. ValueError where init was not told it, or the counts (if given) are not one for each of them."""
         if self._d_sae is None:
             raise ValueError("%s: init was not told d_sae, the number of features" % what)
-        if length is not None and length != self._d_sae:
-            raise ValueError("%s: expected a count for each of d_sae = %d features, got %d" % (what, self._d_sae, length))
+        if counts is None:
+            return self._d_sae
+        shape = tuple(getattr(counts, "shape", None) or (len(counts),))
+        if shape != (self._d_sae,):
+            got = "x".join(map(str, shape))
+            raise ValueError("%s: expected a count for each of d_sae = %d features, got %s" % (what, self._d_sae, got))
+        if tensors.is_tensor(counts) and counts.is_complex():
+            raise TypeError("%s: expected numbers, got a tensor of %s" % (what, counts.dtype))
         return self._d_sae
 
     def _lend(self, fired, positive):
@@ -69,16 +92,20 @@ class StepCall:
                 further = further or {}
                 further[name] = value
                 continue
-            try:
-                numbers[position] = value if type(value) is float or not tensors.is_tensor(value) else tensors.number(value)
-            except TypeError:
-                raise TypeError("log_step: %s: expected a number, got %s" % (name, type(value).__name__)) from None
-            except OverflowError:
-                raise ValueError("log_step: %s: expected a number that a float can hold" % name) from None
-            except ValueError as problem:
-                raise ValueError("log_step: %s: %s" % (name, problem)) from None
+            numbers[position] = value if type(value) is float else _checked_number(name, value)
             has[position] = 1
         return further
+
+
+def _checked_number(name, value):
+    try:
+        return tensors.number(value) if tensors.is_tensor(value) else array("d", [value])[0]
+    except TypeError:
+        raise TypeError("log_step: %s: expected a number, got %s" % (name, type(value).__name__)) from None
+    except OverflowError:
+        raise ValueError("log_step: %s: expected a number that a float can hold" % name) from None
+    except ValueError as problem:
+        raise ValueError("log_step: %s: %s" % (name, problem)) from None
 
 
 def _address(buffer):

@@ -12,8 +12,8 @@ BLOCK_NUMBERS = 1 << 22  # worked on at a time: 32 MiB in float64
 def rows_of(tensor, what):
     """`tensor` as [rows, features], without history: leading axes are rows too. Sparse ones stay sparse."""
     tensor = torch.as_tensor(tensor).detach()
-    if tensor.is_complex():
-        raise TypeError("%s: expected numbers, got a tensor of %s" % (what, tensor.dtype))
+    if tensor.is_complex() or tensor.is_meta:
+        raise TypeError("%s: expected numbers, got a tensor of %s" % (what, "meta" if tensor.is_meta else tensor.dtype))
     if tensor.dim() < 2:
         raise ValueError("%s: expected [rows, features], got shape %s" % (what, tuple(tensor.shape)))
     if tensor.layout is not torch.strided:

@@ -51,16 +51,19 @@ def number(tensor):
     """Of a tensor of one number; ValueError for any other."""
     if tensor.numel() != 1:
         raise ValueError("expected a number, got a tensor of shape %s" % (tuple(tensor.shape),))
-    return tensor.detach().item()
+    try:
+        return tensor.detach().item()
+    except RuntimeError as problem:  # it has no value: one of "meta", or of a function that is being transformed
+        raise ValueError(str(problem)) from None
 
 
 def on_host(tensor):
     """A contiguous tensor on the host of a type that C knows."""
     torch = sys.modules["torch"]
     tensor = plain(tensor)
-    if tensor.is_complex():
-        raise TypeError("expected numbers, got a tensor of %s" % tensor.dtype)
-    if tensor.dtype in (torch.float16, torch.bfloat16):
+    if tensor.is_complex() or tensor.is_meta:
+        raise TypeError("expected numbers, got a tensor of %s" % ("meta" if tensor.is_meta else tensor.dtype))
+    if tensor.is_floating_point() and tensor.dtype not in (torch.float32, torch.float64):
         tensor = tensor.float()
     elif tensor.dtype in (torch.int8, torch.int16):
         tensor = tensor.int()

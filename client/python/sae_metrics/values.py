@@ -2,7 +2,7 @@
 
 import numbers
 
-from . import native
+from . import native, tensors
 
 KEY_BYTES_MAX = 256
 TEXT_BYTES_MAX = 65536
@@ -50,7 +50,7 @@ def _fill(entry, key, value, keep):
     elif isinstance(value, tuple) and len(value) == 2:
         _fill_histogram(entry, key, value[0], value[1], keep)
     elif hasattr(value, "item") and _is_one_number(value):
-        _fill(entry, key, value.item(), keep)  # a numpy scalar, or an array or tensor of one number
+        _fill(entry, key, _item(key, value), keep)  # a numpy scalar, or an array or tensor of one number
     else:
         raise TypeError(
             "log: %r is a %s; expected a number, a text, or a histogram as (counts, edges)"
@@ -62,6 +62,13 @@ def _is_one_number(value):
     size = getattr(value, "size", None)
     count = value.numel() if hasattr(value, "numel") else size
     return count == 1 and getattr(getattr(value, "dtype", None), "kind", "f") in "biuf"
+
+
+def _item(key, value):
+    try:
+        return tensors.number(value) if tensors.is_tensor(value) else value.item()
+    except ValueError as problem:
+        raise ValueError("log: %r: %s" % (key, problem)) from None
 
 
 def _fill_integer(entry, key, value):
