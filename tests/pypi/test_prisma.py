@@ -1,8 +1,13 @@
 """ViT-Prisma's trainer, by one that follows its order of events: every row, in every architecture; and with everything else."""
+import copy
+import gc
 import os
+import pickle
 import sys
 import tempfile
+import threading
 import unittest
+import weakref
 from pathlib import Path
 from unittest import mock
 
@@ -168,6 +173,122 @@ class Prisma(unittest.TestCase):
     def test_a_wrong_word_is_refused(self):
         with self.assertRaisesRegex(ValueError, 'wandb: expected "replace" or "keep", got \'kept\''):
             sae_metrics.prisma.attach(VisionSAETrainer(Config()), wandb="kept")
+
+    def test_trainings_in_two_threads_do_not_mix(self):
+        captures = [captured(VisionSAETrainer(Config(l1_coefficient=l1))) for l1 in (0.02, 0.2)]
+        trainers = [VisionSAETrainer(Config(l1_coefficient=l1)) for l1 in (0.02, 0.2)]
+        attachments = [sae_metrics.prisma.attach(trainer) for trainer in trainers]
+        threads = [threading.Thread(target=trainer.run) for trainer in trainers]
+        for thread in threads:
+            thread.start()
+        for thread, attachment, capture in zip(threads, attachments, captures):
+            thread.join()
+            self.assert_kept(capture, attachment.run, tolerance=0)
+            attachment.detach()
+
+    def test_a_training_that_is_over_keeps_its_trainer_no_longer(self):
+        gc.disable()
+        self.addCleanup(gc.enable)
+        trainer = VisionSAETrainer(Config())
+        before, reference = dict(vars(trainer)), weakref.ref(trainer)
+        attachment = sae_metrics.prisma.attach(trainer)
+        self.addCleanup(attachment.detach)
+        trainer.run()
+        self.assertEqual(before, vars(trainer))
+        del trainer
+        self.assertIsNone(reference())
+
+    def test_a_training_behind_it_that_is_not_attached_is_its_own(self):
+        capture = Capture()
+        with mock.patch.object(prisma_like, "wandb", capture):
+            trainer = VisionSAETrainer(Config())
+            attachment = sae_metrics.prisma.attach(trainer)
+            trainer.run()
+            prisma_like.wandb.log({"validation/l0": 1.0})  # a trainer's method that is called afterwards: no reason to raise
+            self.assertEqual(([], []), (capture.inits, capture.stepless))
+            VisionSAETrainer(Config()).run()
+            attachment.detach()
+        self.assertEqual((1, 18), (len(capture.inits), len(capture.rows)))
+
+    def test_a_training_that_was_interrupted_goes_on_in_its_run(self):
+        trainer = VisionSAETrainer(Config())
+        whole = trainer.activations_store.next_batch
+        trainer.activations_store.next_batch = mock.Mock(side_effect=[whole(), whole(), KeyboardInterrupt])
+        attachment = sae_metrics.prisma.attach(trainer)
+        with self.assertRaises(KeyboardInterrupt):
+            trainer.run()
+        first = attachment.run
+        trainer.activations_store.next_batch = whole
+        trainer.run()
+        attachment.detach()
+        self.assertEqual((first.id, False), (attachment.run.id, first is attachment.run))
+        self.assertEqual([(1, 2), (2, 60)], self.daemon.rows(
+            "SELECT attempt, count(*) FROM steps WHERE run = ? GROUP BY attempt", first.id))
+        self.assertEqual("finished", self.status(first)["state"])
+
+    def test_a_training_that_fails_before_its_first_step_is_seen(self):
+        trainer = VisionSAETrainer(Config(log_to_wandb=False))
+        trainer.activations_store.next_batch = mock.Mock(side_effect=ValueError("no data"))
+        with self.assertRaises(ValueError), sae_metrics.prisma.attach(trainer) as attachment:
+            trainer.run()
+        self.assertEqual(("failed", "ValueError: no data"),
+                         tuple(self.status(attachment.run)[key] for key in ("state", "end_words")))
+
+    def test_a_copy_of_an_attached_trainer_trains_itself(self):
+        trainer = VisionSAETrainer(Config(log_to_wandb=False))
+        trainer.activations_store.generator = None  # cannot be copied
+        with sae_metrics.prisma.attach(trainer) as attachment:
+            for twin in (copy.deepcopy(trainer), pickle.loads(pickle.dumps(trainer))):
+                self.assertIs(twin, twin.run.__self__)
+                self.assertIs(twin, twin.train_step.__self__)
+                sae_metrics.prisma.attach(twin).detach()
+            del trainer, twin
+        self.assertEqual(0, attachment.run.stats.dropped)
+
+    def test_what_a_step_asks_of_its_module_is_answered_by_it(self):
+        heard = sae_metrics.prisma._Heard(VisionSAETrainer(Config()).sparse_coder, None)
+        self.assertIsInstance(heard, prisma_like.SparseCoder)
+        for twin in (copy.deepcopy(heard), pickle.loads(pickle.dumps(heard))):
+            self.assertIs(prisma_like.SparseCoder, type(twin))
+            self.assertTrue(torch.equal(heard.W_enc, twin.W_enc))
+
+    def test_what_somebody_else_puts_over_our_methods_stays_and_hears_us_no_more(self):
+        trainer, calls = VisionSAETrainer(Config(log_to_wandb=False, total_training_tokens=64 * 3)), []
+        attachment = sae_metrics.prisma.attach(trainer)
+        ours = trainer.train_step
+        trainer.train_step = theirs = lambda **given: calls.append(1) or ours(**given)
+        attachment.detach()
+        self.assertIs(theirs, trainer.train_step)
+        trainer.run()
+        self.assertEqual((3, None), (len(calls), attachment.last_step))
+
+    def test_media_of_a_trainer_that_keeps_its_wandb_are_logged_once(self):
+        media = type("Image", (), {"__module__": "wandb.sdk"})()
+        capture = Capture()
+        trainer = VisionSAETrainer(Config())
+        trainer._suffix = mock.Mock(return_value="")
+        trainer._log_metrics = lambda *_: prisma_like.wandb.log({"x": 1.0, "an": {"image": media}})
+        with mock.patch.object(prisma_like, "wandb", capture), mock.patch.dict(sys.modules, wandb=capture):
+            with sae_metrics.prisma.attach(trainer, wandb="keep") as attachment:
+                trainer.run()
+        self.assertEqual([{"x": 1.0, "an.image": media}] * 15, capture.stepless)
+        self.assertEqual([(15,)], self.daemon.rows("SELECT count(*) FROM history WHERE run = ? AND key = 'x'", attachment.run.id))
+
+    def test_a_checkpoint_may_be_named_by_a_path(self):
+        with tempfile.TemporaryDirectory() as folder:
+            trainer = VisionSAETrainer(Config())
+            sae_metrics.prisma.attach(trainer, resume_from=Path(folder) / "none.pt").detach()
+            trainer.checkpoint = lambda sae, path: sae.save_model(path=path)
+            with sae_metrics.prisma.attach(trainer):
+                trainer.train_step(**self.one_step(trainer))
+                trainer.checkpoint(trainer.sparse_coder, Path(folder) / "some.pt")
+            self.assertEqual(["some.pt", "some.pt.sae_metrics"], sorted(path.name for path in Path(folder).iterdir()))
+
+    def one_step(self, trainer):
+        freq, passes, rows, optimizer, scheduler = trainer.initialize_training_variables()
+        return dict(sparse_autoencoder=trainer.sparse_coder, optimizer=optimizer, scheduler=scheduler, act_freq_scores=freq,
+                    n_forward_passes_since_fired=passes, n_frac_active_tokens=rows, n_training_steps=0, n_training_tokens=0,
+                    layer_acts=trainer.activations_store.next_batch())
 
     def test_a_trainer_is_attached_once(self):
         trainer, wandb = VisionSAETrainer(Config()), prisma_like.wandb

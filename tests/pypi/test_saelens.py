@@ -1,10 +1,12 @@
 """SAELens as it is on PyPI, training on the CPU: every row it logs, and the same computed from its steps alone."""
+import gc
 import math
 import os
 import signal
 import sys
 import tempfile
 import unittest
+import weakref
 from pathlib import Path
 from unittest import mock
 
@@ -170,6 +172,28 @@ class Trainer(WithDaemon):
                 trainer.fit()
         self.assertEqual(("stopped", 7), tuple(self.status(attachment.run)[key] for key in ("state", "step")))
 
+    def test_a_training_that_was_interrupted_goes_on_behind_where_it_was(self):
+        trainer = make_trainer(log=False)
+        with sae_metrics.saelens.attach(trainer) as attachment:
+            of_step = trainer._update_pbar
+            trainer._update_pbar = mock.Mock(side_effect=[None] * 7 + [KeyboardInterrupt])
+            with self.assertRaises(KeyboardInterrupt):
+                trainer.fit()
+            trainer._update_pbar = of_step
+            trainer.fit()
+        self.assertEqual([(0, 59, 60)], self.daemon.rows("SELECT min(step), max(step), count(*) FROM steps WHERE run = ?",
+                                                         attachment.run.id))
+
+    def test_a_training_that_is_over_keeps_its_trainer_no_longer(self):
+        gc.disable()
+        self.addCleanup(gc.enable)
+        trainer = make_trainer(n_steps=5)
+        reference, attachment = weakref.ref(trainer), sae_metrics.saelens.attach(trainer)
+        self.addCleanup(attachment.detach)
+        trainer.fit()
+        del trainer
+        self.assertIsNone(reference())
+
     def test_nothing_of_ours_ends_the_training(self):
         trainer = make_trainer(log=False)
         trainer.cfg.feature_sampling_window = 1  # which SAELens can, and we cannot
@@ -194,7 +218,7 @@ class Resume(WithDaemon):
                     if first.n_training_steps == preempted_at:
                         first.save_checkpoint("checkpoint", folder)
                         raise InterruptedError
-                attachment.patch(first, "_checkpoint_if_needed", lambda: preempt(None))
+                first._checkpoint_if_needed = lambda: preempt(None)
                 with self.assertRaises(InterruptedError), attachment:
                     first.fit()
 
@@ -314,6 +338,27 @@ class Runner(WithDaemon):
             self.assertEqual(("finished", 49, "saes", []), tuple(status[key] for key in ("state", "step", "project", "alerts")))
             self.assertIn("tiny", status["name"])
             self.assertEqual(3, len(list(Path(folder).rglob("sae_metrics.state"))))
+
+    def test_autolog_is_begun_twice_and_a_runner_has_one_run(self):
+        fit = sae_trainer.SAETrainer.fit
+        with tempfile.TemporaryDirectory() as folder:
+            autologs = [sae_metrics.saelens.autolog(), sae_metrics.saelens.autolog()]
+            self.run_one(folder).run()
+        autologs[0].detach()
+        autologs[1].detach()
+        self.assertIs(fit, sae_trainer.SAETrainer.fit)
+        self.assertEqual([0, 1], [len(autolog.attachments) for autolog in autologs])
+        self.assertEqual([(50,)], self.daemon.rows("SELECT count(*) FROM steps WHERE run = ?", autologs[1].attachments[0].run.id))
+
+    def test_what_cannot_be_attached_is_trained_all_the_same(self):
+        autolog = sae_metrics.saelens.autolog()
+        self.addCleanup(autolog.detach)
+        with mock.patch("sae_metrics.saelens.arguments_of", side_effect=AttributeError("another SAELens")), \
+                mock.patch("sae_metrics.saelens_autolog.complain") as complain:
+            self.run_one(None, log=False).run()
+        self.assertEqual("nothing is logged of this training: AttributeError: another SAELens", complain.call_args_list[0][0][0])
+        with self.assertRaisesRegex(ValueError, "autolog: wandb: expected"):
+            sae_metrics.saelens.autolog(wandb="kept")
 
     def test_a_runner_that_is_told_to_end_is_preempted(self):
         with tempfile.TemporaryDirectory() as folder:

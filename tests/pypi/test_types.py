@@ -57,7 +57,11 @@ def sweep() -> list[bool]:
 
 
 def attached(trainer: object) -> sae_metrics.Run:
-    sae_metrics.saelens.autolog(project="p").detach()
+    autolog = sae_metrics.saelens.autolog(project="p")
+    autolog.detach()
+    print([attachment.run.id for attachment in autolog.attachments])
+    with sae_metrics.saelens.attach(trainer) as attachment:
+        print(attachment.last_step)
     wandb.log({"a": 1})
     try:
         return sae_metrics.prisma.attach(trainer, wandb="keep").run

@@ -1,10 +1,8 @@
 """What `prisma.attach` and `saelens.attach` have in common: a trainer, its run, its `wandb`, and the way back."""
 
-import contextlib
-import functools
-
 from . import init, state_file, wandb_switch
 from .errors import Error, complain, say
+from .patches import Patches
 
 ATTACHED = "_sae_metrics_attached"  # an attribute of a trainer that is
 
@@ -15,20 +13,21 @@ MARK_TEXT_MAX = 1000
 class Attachment:
     """A trainer whose steps are pushed. Nothing of ours ends the training: what goes wrong is said, once each.
 
-    `run` is its `sae_metrics.Run`, begun when it is first needed; `detach` puts everything back as it was.
+    `run` is its `sae_metrics.Run`, begun when it is first needed. A training that comes to its end ends it, and puts the
+    trainer back as it was; one that failed, or was interrupted, may be begun again: it goes on in the same run, as another
+    attempt. `detach` puts everything back at any time.
     """
 
     def __init__(self, arguments, wandb, modules):
         """arguments: of `sae_metrics.init`. wandb: "replace" or "keep". modules: names of those whose `wandb` it is about."""
-        if wandb not in ("replace", "keep"):
-            raise ValueError('attach: wandb: expected "replace" or "keep", got %r' % (wandb,))
+        check_word(wandb)
         if wandb == "keep":
             arguments["log_to_wandb"] = False
         self._arguments = arguments
         self._keeps = wandb == "keep"
         self._modules = modules
         self._run = self._session = None
-        self._patches = []
+        self._patches = Patches()
         self._said = set()
         self._ended = False
         self._state = None
@@ -84,7 +83,9 @@ class Attachment:
             from .wandb import Session
 
             self._session = wandb_switch.Rows(Session(run=self.run), self.row)
-        return wandb_switch.Tee(real, self._session) if self._keeps else self._session
+        if self._ended:
+            return real if self._keeps else wandb_switch.After(real, self._session)
+        return wandb_switch.Tee(real, self._session, self.guard) if self._keeps else self._session
 
     def row(self, data, step):
         """What is kept of a row that the trainer logs, and its step."""
@@ -112,32 +113,35 @@ class Attachment:
         if getattr(trainer, ATTACHED, False):
             self.detach()
             raise ValueError("attach: this trainer is attached already: detach it first")
-        self.patch(trainer, ATTACHED, True)
+        self._patches.mark(trainer, ATTACHED)
 
     def wrap(self, owner, name, wrapper):
         """Replaces a method by ``wrapper(original, *args, **kwargs)``, with the trainer's wandb on stage."""
-        original = getattr(owner, name)
 
-        @functools.wraps(original)
-        def wrapped(*args, **kwargs):
+        def wrapped(original, *args, **kwargs):
             with self.on_stage():
                 return wrapper(original, *args, **kwargs)
 
-        self.patch(owner, name, wrapped)
-
-    def patch(self, owner, name, value):
-        self._patches.append((owner, name, vars(owner).get(name, _MISSING)))
-        setattr(owner, name, value)
+        self._patches.wrap(owner, name, wrapped)
 
     def through(self, original, *args, **kwargs):
-        """A wrapper for the whole of a training: its end is the run's."""
+        """A wrapper for the whole of a training: its beginning and its end are the run's."""
+        if self._ended:
+            self.begin_again()
+        self.guard(lambda: self.run)  # a training that fails before its first step is to be seen, too
         try:
             result = original(*args, **kwargs)
         except BaseException as problem:
             self.end(problem)
             raise
         self.end()
+        self.release()
         return result
+
+    def begin_again(self):
+        self._arguments.update(id=self._run.id, resume=None)
+        self._run = self._session = self._state = None
+        self._ended = False
 
     def stop_if_asked(self):
         """Ends the training where somebody asked for it, as W&B's Stop button does: with a KeyboardInterrupt."""
@@ -157,14 +161,13 @@ class Attachment:
         """The run's end; `exception` ended the training, or is None."""
         self._run.__exit__(type(exception) if exception else None, exception, None)
 
+    def release(self):
+        """The trainer is as it was, and nothing here keeps it alive."""
+        self._patches.undo()
+
     def detach(self):
         """The trainer and its modules are as they were. The run goes on; ``run.finish()`` ends it."""
-        while self._patches:
-            owner, name, before = self._patches.pop()
-            if before is _MISSING:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, before)
+        self.release()
         wandb_switch.take_back(self._modules, self.face)
 
     def __enter__(self):
@@ -175,29 +178,9 @@ class Attachment:
         self.detach()
 
 
-_MISSING = object()
-
-
-@contextlib.contextmanager
-def listening(owner, name):
-    """A list that gets the first argument of each call of that method, while it lasts."""
-    heard, original = [], getattr(owner, name)
-
-    @functools.wraps(original)
-    def wrapped(first, *args, **kwargs):
-        result = original(first, *args, **kwargs)
-        heard.append(first)
-        return result
-
-    before = vars(owner).get(name, _MISSING)
-    owner.__dict__[name] = wrapped
-    try:
-        yield heard
-    finally:
-        if before is _MISSING:
-            del owner.__dict__[name]
-        else:
-            owner.__dict__[name] = before
+def check_word(wandb, of="attach"):
+    if wandb not in ("replace", "keep"):
+        raise ValueError('%s: wandb: expected "replace" or "keep", got %r' % (of, wandb))
 
 
 def modules_of(thing):

@@ -1,4 +1,9 @@
+from types import TracebackType
+from typing import TypeVar
+
 from . import Run
+
+_SelfAttachment = TypeVar("_SelfAttachment", bound="Attachment")
 
 class Attachment:
     """Made by ``attach``."""
@@ -7,3 +12,7 @@ class Attachment:
     @property
     def run(self) -> Run: ...
     def detach(self) -> None: ...
+    def __enter__(self: _SelfAttachment) -> _SelfAttachment: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, exception: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...

@@ -9,9 +9,11 @@ transcoders.
 """
 
 import inspect
+import os
 
 from . import state_file
-from .attachment import Attachment, listening, modules_of
+from .attachment import Attachment, modules_of
+from .patches import listening
 
 STATE_SUFFIX = ".sae_metrics"  # of the file beside a checkpoint
 FORWARD = "sae_out feature_acts loss mse_loss l1_loss ghost_grad_loss aux_reconstruction_loss".split()
@@ -33,7 +35,7 @@ def attach(trainer, wandb="replace", *, resume_from=None, **arguments):
     """
     attachment = Attachment({**_arguments(trainer), **arguments}, wandb, modules_of(trainer))
     if resume_from is not None:
-        attachment.go_on_from(state_file.load(resume_from + STATE_SUFFIX))
+        attachment.go_on_from(state_file.load(os.fspath(resume_from) + STATE_SUFFIX))
     signature = inspect.signature(trainer.train_step)
 
     attachment.claim(trainer)
@@ -52,7 +54,7 @@ def attach(trainer, wandb="replace", *, resume_from=None, **arguments):
         with listening(sae, "save_model") as heard:
             result = original(sae, *args, **kwargs)
         for path in heard:
-            attachment.note_checkpoint(path, path + STATE_SUFFIX)
+            attachment.note_checkpoint(path, str(path) + STATE_SUFFIX)
         return result
 
     attachment.wrap(trainer, "train_step", train_step)
@@ -63,7 +65,7 @@ def attach(trainer, wandb="replace", *, resume_from=None, **arguments):
 
 class _Heard:
     """A module, but for its first call, whose inputs and outputs are heard: of a step, the first pass is the training's. A hook
-    would be part of what torch.compile compiles."""
+    would be part of what torch.compile compiles. Who asks for its class, or copies it, has the module's."""
 
     def __init__(self, module, hear):
         vars(self).update(_module=module, _hear=hear)
@@ -74,6 +76,11 @@ class _Heard:
         if hear is not None:
             hear(inputs, outputs)
         return outputs
+
+    __class__ = property(lambda self: type(self._module))
+
+    def __reduce_ex__(self, protocol):
+        return self._module.__reduce_ex__(protocol)
 
     def __getattr__(self, name):
         return getattr(self._module, name)

@@ -13,7 +13,7 @@ import dataclasses
 import sys
 
 from . import state_file
-from .attachment import Attachment
+from .attachment import Attachment, check_word
 from .process import words_of
 
 STATE_NAME = "sae_metrics.state"  # in the folder of a checkpoint
@@ -121,7 +121,7 @@ class SaeLensAttachment(Attachment):
         return n_training_steps + self.offset
 
     def row(self, data, step):
-        if step is None or not self.state:
+        if step is None:
             return data, step
         step = self.step_of(step)
         if self.offset and isinstance(data, dict):
@@ -185,12 +185,14 @@ def modules():
 
 
 def autolog(wandb="replace", **arguments):
-    """From now on every SAETrainer, MultiSAETrainer and runner of this process is attached while it runs. Returns an `Autolog`.
+    """From now on every SAETrainer, MultiSAETrainer and runner of this process is attached while it runs. Returns an `Autolog`;
+    a later call takes its place.
 
     wandb, arguments: as in `attach`, but for the id and the name, which each training's logger says.
     """
     from .saelens_autolog import Autolog
 
+    check_word(wandb, "autolog")
     for only in ("id", "name"):
         if only in arguments:
             raise TypeError("autolog: %s is each training's own: its logger's run_name and wandb_id say it" % only)

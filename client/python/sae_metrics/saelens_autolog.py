@@ -6,15 +6,22 @@ import threading
 
 from . import saelens, saelens_many
 from .attachment import ATTACHED
+from .errors import Error, complain
 
 
 class Autolog:
-    """`attachments` are those of the trainings since, `detach` ends it."""
+    """`attachments` are those of the trainings since, `detach` ends it. Another one takes its place: a cell of a notebook
+    that is run again. What cannot be attached is said, and trained."""
+
+    _newest = None
 
     def __init__(self, wandb, arguments):
         from sae_lens import llm_sae_training_runner
         from sae_lens.training import sae_trainer
 
+        if Autolog._newest is not None:
+            Autolog._newest.detach()
+        Autolog._newest = self
         self.attachments = []
         self._wandb, self._arguments = wandb, arguments
         self._patches = []
@@ -46,44 +53,60 @@ class Autolog:
         self._patches.append((owner, name, original))
         setattr(owner, name, wrapped)
 
-    def _run(self, original, runner):
+    def _run(self, original, runner, *args, **kwargs):
         """A runner's wandb.init comes before its trainer does, and its finish after: all of it is attached."""
         of_runner = saelens_many.of_runner if hasattr(runner, "saes") else saelens.of_runner
-        attachment = of_runner(runner, self._wandb, self._arguments)
+        attachment = _attempt(of_runner, runner, self._wandb, self._arguments)
+        if attachment is None:
+            return original(*args, **kwargs)
         self.attachments.append(attachment)
         self._of_runner.attachment = attachment
         try:
             with attachment.on_stage():
-                return attachment.through(original)
+                return attachment.through(original, *args, **kwargs)
         finally:
             self._of_runner.attachment = None
             attachment.detach()
 
-    def _fit(self, original, trainer):
-        if getattr(trainer, ATTACHED, False):
-            return original()
-        attachment = self._take(trainer)
+    def _fit(self, original, trainer, *args, **kwargs):
+        at_end = self._take(trainer)
+        if at_end is None:
+            return original(*args, **kwargs)
         try:
-            return trainer.fit()  # it is attached now
+            return trainer.fit(*args, **kwargs)  # it is attached now
         finally:
-            if attachment is not None:
-                attachment.detach()
+            at_end()
 
-    def _load(self, original, trainer, path):
+    def _load(self, original, trainer, *args, **kwargs):
         """A checkpoint is loaded before the training begins."""
-        was_attached = getattr(trainer, ATTACHED, False)
-        self._take(trainer)
-        return original(path) if was_attached else getattr(trainer, original.func.__name__)(path)
+        if self._take(trainer) is None:
+            return original(*args, **kwargs)
+        return getattr(trainer, original.func.__name__)(*args, **kwargs)
 
     def _take(self, trainer):
-        """Attaches it, unless it is; to the runner that is running, if there is one. Returns the attachment that was made
-        for it, or None."""
+        """Attaches it, to the runner that is running if there is one. Returns what is to be called when its training is over;
+        None where it was attached before, or cannot be."""
         if getattr(trainer, ATTACHED, False):
             return None
         attachment, self._of_runner.attachment = getattr(self._of_runner, "attachment", None), None
         if attachment is not None:
-            attachment.listen(trainer)
+            _attempt(attachment.listen, trainer)
+            return _nothing if getattr(trainer, ATTACHED, False) else None
+        attachment = _attempt(saelens.attach, trainer, self._wandb, **self._arguments)
+        if attachment is None:
             return None
-        attachment = saelens.attach(trainer, self._wandb, **self._arguments)
         self.attachments.append(attachment)
-        return attachment
+        return attachment.detach
+
+
+def _attempt(function, *args, **kwargs):
+    try:
+        return function(*args, **kwargs)
+    except Error:
+        raise  # a test asked for it
+    except Exception as problem:
+        return complain("nothing is logged of this training: %s: %s" % (type(problem).__name__, problem))
+
+
+def _nothing():
+    """A runner goes on behind its trainer's end."""

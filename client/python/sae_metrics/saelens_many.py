@@ -69,7 +69,13 @@ class ManyAttachment(SaeLensAttachment):
             attachment.end(exception)
         super().end(exception)
 
-    def detach(self):
+    def begin_again(self):
         for attachment in self.attachments.values():
-            attachment.detach()
-        super().detach()
+            if attachment._ended:
+                attachment.begin_again()
+        super().begin_again()
+
+    def release(self):
+        for attachment in self.attachments.values():
+            attachment.release()
+        super().release()

@@ -1,7 +1,9 @@
 """A run's state beside a trainer's checkpoint: one line of JSON, then bytes."""
 
+import contextlib
 import json
 import os
+import re
 
 from .errors import complain
 
@@ -19,6 +21,8 @@ def save(path, state):
             file.write(json.dumps(header).encode() + b"\n" + (blob or b""))
         os.replace(beside, path)
     except OSError as problem:
+        with contextlib.suppress(OSError):
+            os.remove(beside)
         complain("the state of the metrics was not written beside the checkpoint: %s" % problem)
 
 
@@ -31,7 +35,10 @@ def load(path):
         header = json.loads(line)
         if header.pop("sae_metrics_state") != VERSION:
             raise ValueError("it is of another version")
-        return {"run": header["run"], "step": header["step"], "state": blob if header["has_state"] else None}
+        run, step = header["run"], header["step"]
+        if not re.fullmatch("[A-Za-z0-9_-]{1,64}", run) or not (step is None or (type(step) is int and step >= 0)):
+            raise ValueError("it is of no run")
+        return {"run": run, "step": step, "state": blob if header["has_state"] else None}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as problem:

@@ -20,16 +20,17 @@ class Switch:
         return getattr(self._face(), name)
 
     def _face(self):
-        for face in reversed(_stage.faces):
+        # Where nobody is, a helper of the trainer's module was called from outside: of the one that was last, or the only one.
+        for face in (*reversed(_stage.faces), _stage.last):
             if face in self._faces:
                 return face(self._real)
-        # Nobody is: a helper of the trainer's module was called from outside. That is plain with one attached.
         return self._faces[0](self._real) if len(self._faces) == 1 else self._real
 
 
 class _Stage(threading.local):
     def __init__(self):
         self.faces = []
+        self.last = None
 
 
 _stage = _Stage()
@@ -43,6 +44,7 @@ def on_stage(face):
         yield
     finally:
         _stage.faces.remove(face)
+        _stage.last = face
 
 
 def place(modules, face):
@@ -81,15 +83,35 @@ class Rows:
 
 
 class Tee:
-    """The trainer's own wandb, untouched; what it logs is heard."""
+    """The trainer's own wandb, untouched; what it logs is heard, but for media, which its own run has."""
 
-    def __init__(self, real, session):
-        self._real, self._session = real, session
+    def __init__(self, real, session, guard):
+        self._real, self._session, self._guard = real, session, guard
 
     def __getattr__(self, name):
         return getattr(self._real, name)
 
     def log(self, data, *args, **kwargs):
-        self._session.log(data, *args, **kwargs)
+        self._guard(lambda: self._session.log(_without_media(data), *args, **kwargs))
         if getattr(self._real, "run", None) is not None:  # a trainer may log a row though its logging is off
             self._real.log(data, *args, **kwargs)
+
+
+def _without_media(data):
+    from .wandb._media import is_media
+
+    return {
+        key: _without_media(value) if isinstance(value, dict) else value for key, value in data.items() if not is_media(value)
+    }
+
+
+class After:
+    """What the modules of a training that is over see: what it still logs is its own, but a run that is begun now, or is
+    open, is that of somebody who is not attached."""
+
+    def __init__(self, real, session):
+        self._real, self._session = real, session
+
+    def __getattr__(self, name):
+        is_of_another = name == "init" or getattr(self._real, "run", None) is not None
+        return getattr(self._real if is_of_another else self._session, name)
