@@ -295,13 +295,24 @@ def _lend_tensor(counts, what, tensor, length):
         tensor = tensors.on_host(tensor)
     except TypeError as problem:
         raise TypeError("%s: %s" % (what, problem)) from None
-    if tuple(tensor.shape) != (length,):
+    if tensor.shape != (length,):
         shape = "x".join(map(str, tensor.shape))
         raise ValueError("%s: expected a count for each of d_sae = %d features, got shape %s" % (what, length, shape))
-    counts.type = _DTYPES[str(tensor.dtype).rpartition(".")[2]]
+    counts.type = _types.get(tensor.dtype) or _type_of(tensor.dtype, what)
     counts.n_entries = length
     counts.data = tensor.data_ptr()
     return tensor
+
+
+_types = {}  # by PyTorch's own, those that have been met
+
+
+def _type_of(dtype, what):
+    kind = _DTYPES.get(str(dtype).rpartition(".")[2])
+    if kind is None:
+        raise TypeError("%s: expected numbers, got a tensor of %s" % (what, dtype))
+    _types[dtype] = kind
+    return kind
 
 
 def _array_of(thing, what):

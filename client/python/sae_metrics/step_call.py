@@ -92,7 +92,9 @@ class StepCall:
                 further = further or {}
                 further[name] = value
                 continue
-            numbers[position] = value if type(value) is float else _checked_number(name, value)
+            if type(value) is not float:
+                value = _checked_number(name, value)
+            numbers[position] = value
             has[position] = 1
         return further
 

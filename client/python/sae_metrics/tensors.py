@@ -6,7 +6,7 @@ import sys
 # is not listed are read where they are; on the host that is free, on any other device it waits.
 DEVICES = {}
 
-_module = None
+_c_types = None  # PyTorch's, once it is there
 
 
 def is_tensor(thing):
@@ -31,13 +31,16 @@ def _fill_devices():
 
 def find_device(things):
     """That of the first tensor among `things` that is on one, or None."""
-    if "torch" not in sys.modules:
+    tensor_type = getattr(sys.modules.get("torch"), "Tensor", None)
+    if tensor_type is None:
         return None
+    host_is_one = "cpu" in DEVICES  # never but for tests; the host's tensors are most of what is asked about
     for thing in things:
-        if is_tensor(thing):
-            device = device_of(thing)
-            if device is not None:
-                return device
+        if type(thing) is float or not isinstance(thing, tensor_type) or (thing.is_cpu and not host_is_one):
+            continue
+        device = device_of(thing)
+        if device is not None:
+            return device
     return None
 
 
@@ -49,17 +52,19 @@ def plain(tensor):
 
 def number(tensor):
     """Of a tensor of one number; ValueError for any other."""
-    if tensor.numel() != 1:
-        raise ValueError("expected a number, got a tensor of shape %s" % (tuple(tensor.shape),))
     try:
-        return tensor.detach().item()
-    except RuntimeError as problem:  # it has no value: one of "meta", or of a function that is being transformed
+        return tensor.item()
+    except RuntimeError as problem:  # also one without a value: of "meta", or of a function that is being transformed
+        if tensor.numel() != 1:
+            raise ValueError("expected a number, got a tensor of shape %s" % (tuple(tensor.shape),)) from None
         raise ValueError(str(problem)) from None
 
 
 def on_host(tensor):
     """A contiguous tensor on the host of a type that C knows."""
     torch = sys.modules["torch"]
+    if tensor.is_cpu and tensor.dtype in _of_c(torch) and tensor.layout is torch.strided and tensor.is_contiguous():
+        return tensor.detach() if tensor.requires_grad else tensor
     tensor = plain(tensor)
     if tensor.is_complex() or tensor.is_meta:
         raise TypeError("expected numbers, got a tensor of %s" % ("meta" if tensor.is_meta else tensor.dtype))
@@ -68,3 +73,10 @@ def on_host(tensor):
     elif tensor.dtype in (torch.int8, torch.int16):
         tensor = tensor.int()
     return tensor.cpu().contiguous()
+
+
+def _of_c(torch):
+    global _c_types
+    if _c_types is None:
+        _c_types = frozenset((torch.int32, torch.int64, torch.uint8, torch.bool, torch.float32, torch.float64))
+    return _c_types
