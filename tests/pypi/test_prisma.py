@@ -262,6 +262,15 @@ class Prisma(unittest.TestCase):
         trainer.run()
         self.assertEqual((3, None), (len(calls), attachment.last_step))
 
+    def test_a_training_that_is_detached_in_its_middle_comes_to_its_end(self):
+        trainer = VisionSAETrainer(Config())
+        wandb, attachment = prisma_like.wandb, sae_metrics.prisma.attach(trainer)
+        trainer.sparse_coder.register_forward_hook(lambda *_: attachment.detach())
+        trainer.run()
+        self.assertIs(wandb, prisma_like.wandb)
+        self.assertEqual([(1,)], self.daemon.rows("SELECT count(*) FROM steps WHERE run = ?", attachment.run.id))
+        self.assertEqual("finished", self.status(attachment.run)["state"])
+
     def test_media_of_a_trainer_that_keeps_its_wandb_are_logged_once(self):
         media = type("Image", (), {"__module__": "wandb.sdk"})()
         capture = Capture()

@@ -29,7 +29,7 @@ class Attachment:
         self._run = self._session = None
         self._patches = Patches()
         self._said = set()
-        self._ended = False
+        self._is_training = self._ended = False
         self._state = None
         self.last_step = None  # that was pushed
         wandb_switch.place(modules, self.face)
@@ -129,11 +129,16 @@ class Attachment:
         if self._ended:
             self.begin_again()
         self.guard(lambda: self.run)  # a training that fails before its first step is to be seen, too
+        self._is_training = True
         try:
             result = original(*args, **kwargs)
         except BaseException as problem:
             self.end(problem)
             raise
+        finally:
+            self._is_training = False
+            if not self._patches.active:
+                self.detach()
         self.end()
         self.release()
         return result
@@ -166,9 +171,11 @@ class Attachment:
         self._patches.undo()
 
     def detach(self):
-        """The trainer and its modules are as they were. The run goes on; ``run.finish()`` ends it."""
+        """The trainer and its modules are as they were. The run goes on; ``run.finish()`` ends it, or the end of the training,
+        which, if it is running, keeps this `wandb` until then: it has begun no other."""
         self.release()
-        wandb_switch.take_back(self._modules, self.face)
+        if not self._is_training:
+            wandb_switch.take_back(self._modules, self.face)
 
     def __enter__(self):
         return self
