@@ -316,7 +316,7 @@ class OnADevice(unittest.TestCase):
         run = self.start(lag=0)
         for step in range(3 * ring.SLOTS_MAX):
             self.device.broken = torch.OutOfMemoryError("no memory") if step < 2 * ring.SLOTS_MAX else None
-            with mock.patch("sae_metrics.run.complain"):
+            with mock.patch("sae_metrics.handle.say"):
                 run.log_step(step, torch.ones(4))
         self.device.record()
         run.flush()
@@ -346,7 +346,7 @@ class OnADevice(unittest.TestCase):
     def test_a_device_without_memory_costs_the_step_and_not_the_training(self):
         run = self.start()
         self.device.broken = torch.OutOfMemoryError("no memory")
-        with mock.patch("sae_metrics.run.complain") as complain:
+        with mock.patch("sae_metrics.handle.say") as complain:
             run.log_step(7, torch.ones(4))
         self.assertIn("step 7 was not taken: no memory", complain.call_args[0][0])
         self.assertEqual([(7,)], self.library.of("skip"))
@@ -354,7 +354,7 @@ class OnADevice(unittest.TestCase):
     def test_a_device_that_has_no_memory_for_long_ends_nothing_either_and_is_said_once(self):
         run = self.start()
         self.device.broken = torch.OutOfMemoryError("no memory")
-        with mock.patch("sae_metrics.run.complain") as complain:
+        with mock.patch("sae_metrics.handle.say") as complain:
             for step in range(3 * ring.SLOTS_MAX):
                 run.log_step(step, torch.ones(4))
                 run.log({"x": torch.ones(1)}, step)

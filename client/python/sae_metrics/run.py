@@ -1,37 +1,22 @@
 """A run: what ``init`` returns."""
 
-import collections
 import ctypes
 import functools
 import operator
-import os
-import random
-import string
-import threading
 import time
 import types
 
 from . import native, process, tensors, values
-from .errors import complain, is_quiet, is_strict, say
+from .arguments import check_n_rows, check_step, encode
+from .errors import complain, is_strict, say
 from .going_back import GoingBack
+from .handle import Handle, Stats
 from .in_flight import InFlight
+from .measure import Measure
 from .options import KNOWN_SCALARS, check_tags, config_json
 from .step_call import StepCall
 
-ANSWER_WAIT_S = 2.0  # for a daemon's first words about a run that may exist already
 STATES = (None, "finished", "failed", "preempted", "stopped")
-
-Stats = collections.namedtuple(
-    "Stats",
-    "messages acked dropped refused outbox_bytes outbox_bytes_max outbox_frames bytes_sent connects connected words "
-    "seconds",
-)
-Stats.__doc__ = """What became of a run's messages.
-
-messages: given so far (a log call is one). acked: of them, on the daemon's disk. dropped: had no room, or were skipped. refused: the
-daemon would not have them. outbox_bytes, outbox_frames: kept until acked; outbox_bytes_max: the most there were.
-bytes_sent, connects, connected: of the connection. words: the last trouble, "" when there was none. seconds: spent in
-`log_step` in all, the handing over of what `log_activations` and `log_topk` have counted included."""
 
 
 class Run:
@@ -56,47 +41,35 @@ class Run:
     """
 
     def __init__(self, settings, library, meeting=None):
+        if meeting is not None and meeting.place is None:
+            library = None  # it is left out
         self._settings = settings
-        self._library = library
-        self._handle = None  # None: inert (switched off, no library, finished, or a forked child's)
-        # Locks that a signal's handler may take again: it may call us in the middle of a call.
-        self._lock = threading.RLock()  # the handle and the scratch below; never held while waiting
-        self._waiting = threading.RLock()  # one waiting call at a time, so that none outlives the handle
-        self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "", 0.0)
-        self._opened = (None, False, None)  # last_step, resumed, attempt
-        self._answered = False
-        self._id = settings.id or "".join(random.SystemRandom().choices(string.ascii_lowercase + string.digits, k=8))
-        self._name = settings.name or self._id
-        self._workspace = None
-        self._said = set()
+        self._handle = Handle(settings, library)
+        self._measure = Measure(settings, self._mean_over_ranks)
         self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
         self._going_back = GoingBack()  # None: a run with steps, where `log_step` alone goes back
-        self._seconds = 0.0
         self._in_flight = None  # made for the first tensor of a device
         self._ranks = None  # with others: what adds up their parts and this one's
         self._reduces = False  # before they are pushed, by the first rank
         self._is_part = False  # and this is another one
         process.add(self)
-        if library is not None and (meeting is None or self._take_place(meeting)):
-            self._step_call = StepCall(library, self._settings)
-        if library is not None and (meeting is None or (meeting.place is not None and meeting.place.pushes)):
+        if library is None:
+            return
+        if meeting is not None:
+            self._take_place(meeting)
+        self._step_call = StepCall(library, settings)
+        if not self._is_part:
             process.watch(library)
-            self._take_over()
-            self._log = library.log_waiting if self._settings.when_full == native.WAIT else library.log
-            self._open()
-            process.unfinished[self._key] = self
+            self._log = "log_waiting" if settings.when_full == native.WAIT else "log"
+            self._handle.open(self)
 
     def _take_place(self, meeting):
-        """Whether it logs anything."""
-        if meeting.place is None:
-            self._library = None
-            return False
+        """Among the ranks."""
         from .rank_sums import RankSums
 
         self._ranks = RankSums(meeting.group, self._settings, is_whole=not meeting.place.missing)
         self._reduces, self._is_part = meeting.place.reduces, not meeting.place.pushes
         meeting.group.on_broken = self._go_on_alone
-        return True
 
     def _go_on_alone(self, words):
         """The ranks are apart, for good."""
@@ -104,42 +77,20 @@ class Run:
             outcome = "from now on rank %d's part of the batch is all that is logged" % self._ranks.group.members[0]
         else:
             outcome = "from now on explained variance is of each rank's own rows"
-        if self._handle is not None:
+        if self._handle:
             self.event("ranks", "%s: %s" % (words, outcome))
-        complain("run %s: %s: %s" % (self._id, words, outcome))
-
-    def _take_over(self):
-        """Two handles of a run cannot push at once: one that was begun before in this process is finished first."""
-        self._key = (self._id, self._settings.rank or 0, self._settings.socket)
-        before = process.unfinished.get(self._key)
-        if before is not None and before._handle is not None:
-            say("run %s was begun before in this process: that one is finished first" % self._id)
-            before.finish()
-
-    def _open(self):
-        options, _keep = self._settings.as_options()
-        options.quiet = is_quiet()
-        handle, why = ctypes.c_void_p(), ctypes.c_char_p()
-        result = self._library.open(ctypes.byref(options), ctypes.byref(handle), ctypes.byref(why))
-        if result == -22:  # EINVAL
-            raise ValueError((why.value or b"an argument is out of its range").decode())
-        if result < 0:
-            complain("no run: %s" % os.strerror(-result))
-            return
-        self._handle = handle.value
-        self._id = self._library.id(self._handle).decode()
-        self._name = (self._library.name(self._handle) or b"").decode() or self._id
+        complain("run %s: %s: %s" % (self.id, words, outcome))
 
     # ---- what it is ----
 
     @property
     def id(self):
         """8 of [a-z0-9], or what ``init`` was given; a unique part of it is enough for ``sae-metricsd status``."""
-        return self._id
+        return self._handle.id
 
     @property
     def name(self):
-        return self._name
+        return self._handle.name
 
     @property
     def url(self):
@@ -155,31 +106,18 @@ class Run:
     def last_step(self):
         """The last step the daemon had of this run when it was opened (of one that only calls `log`: the newest it was
         called for), or None. See `resumed`."""
-        return self._first_answer()[0]
+        return self._handle.first_words()[0]
 
     @property
     def resumed(self):
         """Whether the run existed before. Where ``init`` was given an id the first look waits, up to 2 s, for the
         daemon."""
-        return self._first_answer()[1]
+        return self._handle.first_words()[1]
 
     @property
     def attempt(self):
         """From 1; each start and each step back makes a new one. None while no daemon has said."""
-        return self._first_answer()[2]
-
-    def _first_answer(self):
-        deadline = time.monotonic() + (ANSWER_WAIT_S if self._settings.id and not self._answered else 0)
-        while self._opened[2] is None:
-            with self._lock:
-                if self._handle is None:
-                    break
-                self._stats_now()
-            if time.monotonic() >= deadline:
-                break
-            time.sleep(0.002)
-        self._answered = True
-        return self._opened
+        return self._handle.first_words()[2]
 
     # ---- logging ----
 
@@ -209,10 +147,10 @@ class Run:
         if not self._takes_steps():
             return self._unheard()
         self._unstepped = self._going_back = None
-        step = _check_step(step)
+        step = check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
-        n_rows = _check_n_rows(n_rows)
+        n_rows = check_n_rows(n_rows)
         if self._reduces:
             whole = self._whole_step(step, n_rows, fired, positive, scalars)
             if whole is None:
@@ -224,7 +162,7 @@ class Run:
         return self._push(step, n_rows, fired, positive, scalars)
 
     def _takes_steps(self):
-        return self._handle is not None or self._is_part
+        return bool(self._handle) or self._is_part
 
     def _whole_step(self, step, n_rows, fired, positive, scalars):
         """What is to be pushed here, or None."""
@@ -235,14 +173,14 @@ class Run:
         if device is not None and self._flight_on(device).is_capturing():
             return None
         try:
-            whole = self._ranks.whole_step(step, Step(n_rows, fired, positive, scalars), self._own_stop()[0])
+            whole = self._ranks.whole_step(step, Step(n_rows, fired, positive, scalars), self._handle.should_stop()[0])
             if whole is None or not self._ranks.is_to_be_marked():
                 return whole
-            self._in_turn(lambda: self._skip(step))
+            self._in_turn(lambda: self._handle.skip(step))
             return None
         except NoStep as problem:
-            self._in_turn(lambda: self._skip(step))
-            complain("run %s: step %d was not taken: %s" % (self._id, step, problem))
+            self._in_turn(lambda: self._handle.skip(step))
+            complain("run %s: step %d was not taken: %s" % (self.id, step, problem))
             return None
 
     def _mean_over_ranks(self, statistics, step, rows):
@@ -252,21 +190,10 @@ class Run:
         device = tensors.find_device((rows,))
         if device is not None and self._flight_on(device).is_capturing():
             return None
-        return self._ranks.mean_of(_check_step(step), statistics, rows, self._own_stop()[0])
+        return self._ranks.mean_of(check_step(step), statistics, rows, self._handle.should_stop()[0])
 
     def _push(self, step, n_rows, fired, positive, scalars):
-        begun = time.perf_counter()
-        interrupts = process.is_held(self._lock)
-        with self._lock:
-            if self._handle is None:
-                return
-            step_call = StepCall(self._library, self._settings) if interrupts else self._step_call
-            result, further = step_call.push(self._handle, step, n_rows, fired, positive, scalars)
-            if result < 0:
-                self._library.skip(self._handle, step)
-            self._seconds += time.perf_counter() - begun
-        if result > native.AWAY or result < 0:
-            self._trouble(result, "step %d" % step)
+        further = self._handle.push(self._step_call, step, n_rows, fired, positive, scalars)
         if further:
             self._log_encoded(values.to_native(values.flatten(further)), step)
 
@@ -276,7 +203,7 @@ class Run:
         if in_flight.is_capturing():
             return
         self._step_call.check(fired, positive, scalars)
-        skip = functools.partial(self._skip, step)
+        skip = functools.partial(self._handle.skip, step)
         try:
             in_flight.log_step(fired, positive, scalars, functools.partial(self._push, step, n_rows), skip)
         except RuntimeError as problem:  # the device's: it has no memory, or is lost
@@ -284,15 +211,13 @@ class Run:
             self._not_taken("step %d" % step, problem)
 
     def _not_taken(self, what, problem):
-        """Says once for each kind of call that a device had no memory for it, or is lost."""
-        kind = what.split()[0]
-        if is_strict() or ("device", kind) not in self._said:
-            self._said.add(("device", kind))
-            complain("run %s: %s was not taken: %s" % (self._id, what, problem))
+        """A device had no memory for it, or is lost."""
+        about = "device", what.split()[0]
+        self._handle.complain_once(about, "run %s: %s was not taken: %s" % (self.id, what, problem))
 
     def _flight_on(self, device):
         if self._in_flight is None:
-            self._in_flight = InFlight(device, self._id)
+            self._in_flight = InFlight(device, self.id)
         return self._in_flight
 
     def _in_turn(self, function):
@@ -308,7 +233,7 @@ class Run:
             return timeout
         begun = time.monotonic()
         if not self._in_flight.drain(timeout):
-            complain("run %s: %d steps had not come from the device after %g s" % (self._id, len(self._in_flight), timeout))
+            complain("run %s: %d steps had not come from the device after %g s" % (self.id, len(self._in_flight), timeout))
         return max(0.0, timeout - (time.monotonic() - begun))
 
     def log_activations(
@@ -340,17 +265,13 @@ class Run:
 
         Call it before the optimizer's step and the scheduler's, so that lr is the one this step uses.
         """
-        statistics = self._statistics(feature_acts)
-        if statistics is None:
-            return None
-        acts = statistics.rows_of(feature_acts, "feature_acts")
-        fired, positive, n_nan = statistics.count_fired(acts, self._workspace)
-        sums = _noted(n_nan)
-        if lp_norm is not False and "l1_loss" not in (losses or ()) and "l1_loss" not in scalars:
-            sums["lp_sum"] = statistics.lp_sum(acts, self._lp_norm(lp_norm), self._workspace)
-        sums.update(self._reconstruction(statistics, step, len(acts), sae_in, sae_out, target))
-        self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
-        return self.log_step(step, fired=fired, n_rows=len(acts), positive=positive, **sums)
+        if not self._takes_steps():
+            return self._unheard()
+        if "l1_loss" in (losses or ()) or "l1_loss" in scalars:
+            lp_norm = False
+        goal = sae_in if target is None else target
+        measured = self._measure.activations(step, feature_acts, lp_norm, goal, sae_out)
+        return self._log_measured(step, measured, losses, optimizer, lr, l1_coefficient, scalars)
 
     def log_topk(
         self,
@@ -374,17 +295,26 @@ class Run:
 
         The rest as in `log_activations`. l1_loss is 0 unless given, as ViT-Prisma logs it for top-k.
         """
-        statistics = self._statistics(indices)
-        if statistics is None:
+        if not self._takes_steps():
+            return self._unheard()
+        goal = sae_in if target is None else target
+        measured = self._measure.topk(step, indices, values, self._step_call.check_counts("indices"), goal, sae_out)
+        if measured is not None and self._settings.profile in (None, "prisma"):
+            measured[3]["l1_loss"] = 0.0
+        return self._log_measured(step, measured, losses, optimizer, lr, l1_coefficient, scalars)
+
+    def _log_measured(self, step, measured, losses, optimizer, lr, l1_coefficient, scalars):
+        """What is given wins over what was computed."""
+        if measured is None:
             return None
-        indices = statistics.rows_of(indices, "indices")
-        fired, positive, n_nan = statistics.count_topk(indices, values, self._step_call.check_counts("indices"))
-        sums = _noted(n_nan)
-        if self._settings.profile in (None, "prisma"):
-            sums["l1_loss"] = 0.0
-        sums.update(self._reconstruction(statistics, step, len(indices), sae_in, sae_out, target))
-        self._add_given(sums, losses, optimizer, lr, l1_coefficient, scalars)
-        return self.log_step(step, fired=fired, n_rows=len(indices), positive=positive, **sums)
+        fired, positive, n_rows, sums = measured
+        if optimizer is not None and lr is None:
+            lr = optimizer.param_groups[0]["lr"]
+        sums["current_learning_rate"] = lr
+        sums["l1_coefficient"] = self._settings.l1_coefficient if l1_coefficient is None else l1_coefficient
+        sums.update(losses or ())
+        sums.update(scalars)
+        return self.log_step(step, fired=fired, n_rows=n_rows, positive=positive, **sums)
 
     def log(self, values_by_name, step=None):
         """Anything else: ``run.log({"eval/ce_loss_score": 0.97}, step=step)``.
@@ -396,10 +326,10 @@ class Run:
         been logged at it or above before begins another attempt, beside the one there is, as `begin_attempt` does: the
         trainer went back to a checkpoint. Any other is a value that comes late, kept under its step.
         """
-        if self._handle is None:
+        if not self._handle:
             return self._unheard()
         pairs = values.flatten(values_by_name)
-        step = None if step is None else _check_step(step)
+        step = None if step is None else check_step(step)
         if step is None:
             self._note_unstepped(pairs)
         device = tensors.find_device(value for _, value in pairs)
@@ -422,7 +352,7 @@ class Run:
         for first in range(0, len(array), native.LOG_ENTRIES_MAX):
             count = min(native.LOG_ENTRIES_MAX, len(array) - first)
             part = ctypes.cast(ctypes.byref(array, first * ctypes.sizeof(native.Value)), ctypes.POINTER(native.Value))
-            self._call("log", self._log, at, part, count)
+            self._handle.call("log", self._log, at, part, count)
 
     def _note_step(self, pairs, step):
         """Of what is logged next."""
@@ -432,60 +362,55 @@ class Run:
         names = [name for name, _ in pairs]
         if step < going_back.step:
             self._begins_again(names, step)
-        with self._lock:
+        with self._handle.lock:
             going_back.note(names, step)
 
     def _begins_again(self, names, step):
         """Whether what is logged next begins another attempt; it has begun then."""
-        with self._lock:
+        with self._handle.lock:
             going_back = self._going_back
             if going_back is None or not going_back.begins(names, step):
                 return False
             newest = going_back.step
             going_back.begin(names, step)
-        if "again" not in self._said:
-            self._said.add("again")
-            say("run %s: step %d comes again, behind step %d: another attempt begins with it" % (self._id, step, newest))
+        self._handle.say_once(
+            "again", "run %s: step %d comes again, behind step %d: another attempt begins with it" % (self.id, step, newest)
+        )
         self._tell_attempt()
         return True
 
     def _tell_attempt(self):
-        self._in_turn(lambda: self._call("begin_attempt", self._library.begin_attempt))
+        self._in_turn(lambda: self._handle.call("begin_attempt", "begin_attempt"))
 
     def begin_attempt(self):
         """The trainer begins again: what is logged from here on is of another attempt of the run, kept beside what there
         is, whatever its steps. `log_step` sees by itself where its step goes back, `log` where its keys do; this is for another
         phase of a training with other keys, or with steps that go on. With ranks, on each of them."""
-        if self._handle is None:
+        if not self._handle:
             return self._unheard()
-        with self._lock:
+        with self._handle.lock:
             if self._going_back is not None:
                 self._going_back.begin()
         return self._tell_attempt()
 
     def event(self, kind, text="", step=None):
         """Notes that something happened, e.g. ``run.event("resample", "312 features", step)``."""
-        at = native.NO_STEP if step is None else _check_step(step)
-        return self._call_text("event", "event", at, _encode(kind, "event: kind"), _encode(text, "event: text"))
+        at = native.NO_STEP if step is None else check_step(step)
+        return self._call_text("event", at, encode(kind, "event: kind"), encode(text, "event: text"))
 
     def mark(self, step, text=""):
         """The trainer wrote a checkpoint after `step`: the daemon keeps the run's state of that moment (the last
         three), so that the run can go on from there exactly."""
-        return self._call_text("mark", "mark", _check_step(step), _encode(text, "mark: text"))
+        return self._call_text("mark", check_step(step), encode(text, "mark: text"))
 
     def skip(self, step):
         """A step there are no statistics of: the windows it belongs to are marked incomplete."""
-        if self._handle is None:
+        if not self._handle:
             return self._unheard()
         self._going_back = None
-        step = _check_step(step)
-        self._in_turn(lambda: self._skip(step))
+        step = check_step(step)
+        self._in_turn(lambda: self._handle.skip(step))
         return None
-
-    def _skip(self, step):
-        with self._lock:
-            if self._handle is not None:
-                self._library.skip(self._handle, step)
 
     def update(self, name=None, notes=None, tags=None, config=None, summary=None):
         """Changes what the run is called, and what it says of itself. What is not given stays as it is.
@@ -493,20 +418,20 @@ class Run:
         tags and config (a dict, a dataclass or an object) take the place of those before; summary, a dict, is laid over
         the run's own, key by key. `config` is still what ``init`` was given.
         """
-        if self._handle is None:
+        if not self._handle:
             return self._unheard()
         texts = [
-            None if text is None else _encode(text, "update: " + what)
+            None if text is None else encode(text, "update: " + what)
             for what, text in (("name", name), ("notes", notes))
         ]
         texts += [config_json(config), config_json(summary, "summary")]
         tags = None if tags is None else native.text_list(check_tags(tags))
         if any(text is not None for text in texts):
-            self._call("update", self._library.update, *texts)
+            self._handle.call("update", "update", *texts)
         if tags is not None:
-            self._call("update of the tags", self._library.update_tags, tags)
+            self._handle.call("update of the tags", "update_tags", tags)
         if name is not None:
-            self._name = name or self._id
+            self._handle.name = name or self.id
         return None
 
     # ---- the trainer's checkpoint ----
@@ -518,48 +443,27 @@ class Run:
         seconds for the daemon (not at all while no daemon was ever met); without its answer "state" is None, and a run
         that goes on from it is marked resumed.
         """
-        result = {"run": self._id, "step": None, "state": None}
-        timeout = self._drain(timeout)
-        with self._waiting:
-            handle = self._handle
-            if handle is None:
-                self._unheard()
-                return result
-            state, length, step = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_int64()
-            answer = self._library.state(
-                handle, _milliseconds(timeout), ctypes.byref(state), ctypes.byref(length), ctypes.byref(step)
-            )
-            if answer in (native.QUEUED, native.AWAY) and state.value:
-                result["state"] = ctypes.string_at(state.value, length.value)
-                result["step"] = step.value if step.value >= 0 else None
-                self._library.free(state)
-        if result["state"] is None:
-            if answer == native.AWAY:
-                why = "no daemon has been met yet"
-            else:
-                why = self.stats.words or "the daemon gave no state within %g s" % timeout
-            complain("run %s: %s: the checkpoint goes without a state" % (self._id, why))
-        return result
+        state = self._handle.state(self._drain(timeout))
+        if state is None:
+            self._unheard()
+            state = None, None
+        return {"run": self.id, "step": state[1], "state": state[0]}
 
     def load_state_dict(self, state):
         """Goes on exactly from what `state_dict` gave, on any host. Before the first step. ValueError when damaged."""
         if not isinstance(state, dict) or "state" not in state:
             raise TypeError("load_state_dict: expected what state_dict gave, got %s" % type(state).__name__)
         blob = state["state"]
-        if self._handle is None:
+        if not self._handle:
             return self._unheard()
         self._going_back = None
         if blob is None:
-            return say("run %s: the checkpoint holds no state of the metrics: the run is marked resumed" % self._id)
+            return say("run %s: the checkpoint holds no state of the metrics: the run is marked resumed" % self.id)
         try:
             blob = bytes(memoryview(blob))
         except TypeError:
             raise TypeError("load_state_dict: state: expected bytes, got %s" % type(blob).__name__) from None
-        with self._lock:
-            result = self._library.restore(self._handle, blob, len(blob)) if self._handle else native.INERT
-        if result < 0:
-            raise ValueError("load_state_dict: %s" % (self.stats.words or "the state is damaged"))
-        return self._trouble(result, "the state") if result > native.AWAY else None
+        return self._handle.restore(blob)
 
     # ---- how it goes ----
 
@@ -574,34 +478,16 @@ class Run:
         return self._stop()[1]
 
     def _stop(self):
-        stop, reason = self._own_stop()
+        stop, reason = self._handle.should_stop()
         agreed = None if self._ranks is None else self._ranks.group.should_stop
         if agreed is None:
             return stop, reason
         return agreed, (reason or "another rank was asked to stop") if agreed else None
 
-    def _own_stop(self):
-        with self._lock:
-            if self._handle is None:
-                return False, None
-            reason = ctypes.c_char_p()
-            stop = bool(self._library.should_stop(self._handle, ctypes.byref(reason)))
-            return stop, (reason.value or b"").decode("utf-8", "replace") if stop else None
-
     @property
     def stats(self):
         """What became of the messages: a `Stats`."""
-        with self._lock:
-            return self._final_stats if self._handle is None else self._stats_now()
-
-    def _stats_now(self):
-        c = native.Stats()
-        c.size = ctypes.sizeof(c)
-        self._library.get_stats(self._handle, ctypes.byref(c))
-        if c.attempt:
-            self._opened = (c.last_step if c.last_step >= 0 else None, bool(c.resumed), c.attempt)
-        numbers = [getattr(c, field) for field in Stats._fields[:9]]
-        return Stats(*numbers, bool(c.connected), c.words.decode("utf-8", "replace"), self._seconds)
+        return self._handle.stats
 
     # ---- the end ----
 
@@ -609,15 +495,10 @@ class Run:
         """Waits until everything logged so far is on the daemon's disk, or `timeout` seconds. True when it is.
 
         While no daemon was ever met and none is there, nobody is waited for: False at once."""
-        timeout = self._drain(timeout)
-        with self._waiting:
-            if self._handle is None:
-                self._unheard()
-                return False
-            result = self._library.flush(self._handle, _milliseconds(timeout))
-        if result == native.TIMEOUT:
-            complain("run %s: not everything was on the daemon's disk after %g s" % (self._id, timeout))
-        return result == native.QUEUED
+        flushed = self._handle.flush(self._drain(timeout))
+        if flushed is None:
+            self._unheard()
+        return bool(flushed)
 
     def finish(self, exit_code=0, state=None, timeout=5.0, words=None):
         """Ends the run and waits up to `timeout` seconds until the daemon has everything. May be called twice.
@@ -630,42 +511,24 @@ class Run:
         if state not in STATES:
             raise ValueError("finish: state: expected one of %s, got %r" % (", ".join(map(str, STATES[1:])), state))
         exit_code = operator.index(exit_code)
-        words = None if words is None else _encode(words, "finish: words")
+        words = None if words is None else encode(words, "finish: words")
         timeout = self._drain(timeout)
-        interrupts = process.is_held(self._waiting) or process.is_held(self._lock)
-        with self._waiting:
-            self._is_part = False
-            with self._lock:
-                handle, self._handle = self._handle, None
-            self._in_flight = None  # and its pinned memory, however long somebody keeps the run
-            if handle is None:
-                return
-            if process.unfinished.get(self._key) is self:
-                del process.unfinished[self._key]
-            text = None if state is None else state.encode()
-            result = self._library.finish_with(handle, exit_code, text, words, _milliseconds(timeout))
-            self._handle = handle
-            self._final_stats = self._stats_now()
-            self._handle = None
-            # After a timeout it still tries in the background, until the process ends; and whom we interrupted, in a
-            # signal's handler, may still have it in hand.
-            if result != native.TIMEOUT and not interrupts:
-                self._library.close(handle)
-        self._say_finished(result, state or ("finished" if exit_code == 0 else "failed"), timeout)
+        self._is_part = False
+        result = self._handle.finish(self, exit_code, state, words, timeout)
+        self._in_flight = None  # and its pinned memory, however long somebody keeps the run
+        if result is not None:
+            self._say_finished(result, state or ("finished" if exit_code == 0 else "failed"), timeout)
 
     def _say_finished(self, result, state, timeout):
         """The library itself says what was refused, dropped or not delivered."""
-        stats = self._final_stats
+        stats = self.stats
         if result == native.QUEUED and (self._ranks is None or self._ranks.group.is_first):
-            say(
-                "run %s %s: %s messages, %s dropped"
-                % (self._label(), state, format(stats.messages, ","), stats.dropped)
-            )
+            messages = format(stats.messages, ",")
+            say("run %s %s: %s messages, %s dropped" % (self._handle.label, state, messages, stats.dropped))
         elif result != native.QUEUED and is_strict():
             left = stats.messages - stats.acked
             complain(
-                "run %s: %d messages were not on the daemon's disk after %g s (%s)"
-                % (self._id, left, timeout, stats.words)
+                "run %s: %d messages were not on the daemon's disk after %g s (%s)" % (self.id, left, timeout, stats.words)
             )
 
     def __enter__(self):
@@ -683,55 +546,28 @@ class Run:
 
     def __reduce__(self):
         """In another process it is what it is in a forked child: inert."""
-        return _inert_copy, (self._id, self._name)
+        return _inert_copy, (self.id, self.name)
 
     def __repr__(self):
-        return "<sae_metrics run %s%s>" % (self._id, "" if self._handle else " (inert)")
+        return "<sae_metrics run %s%s>" % (self.id, "" if self._handle else " (inert)")
 
     def _become_inert(self):
         """In a forked child."""
-        self._handle = self._in_flight = self._ranks = None
+        self._handle.become_inert()
+        self._in_flight = self._ranks = None
         self._reduces = self._is_part = False
-        self._lock, self._waiting = threading.RLock(), threading.RLock()
 
     # ---- small parts ----
 
-    def _label(self):
-        return self._id if self._name == self._id else "%s-%s" % (self._name, self._id)
-
-    def _call(self, what, function, *arguments):
-        with self._lock:
-            if self._handle is None:
-                return
-            result = function(self._handle, *arguments)
-        if result > native.AWAY or result < 0:
-            self._trouble(result, what)
-
-    def _call_text(self, what, function, *arguments):
-        if self._handle is None:
+    def _call_text(self, function, *arguments):
+        if not self._handle:
             return self._unheard()
-        self._in_turn(lambda: self._call(what, getattr(self._library, function), *arguments))
+        self._in_turn(lambda: self._handle.call(function, function, *arguments))
         return None
 
     def _unheard(self):
-        """A call on an inert handle: nothing, except where a test asked to know of a finished run's."""
-        if not self._is_part and is_strict() and self._library is not None and process.is_the_one_that_imported():
-            complain("run %s is finished" % self._id)
-
-    def _trouble(self, result, what):
-        """Says once for each kind of call what the library's answer means; never raised but for tests."""
-        if result == native.INERT or (result == native.REFUSED and not is_strict()):
-            return  # the library itself has said why the daemon refuses this run
-        if result == native.DROPPED:
-            sentence = "run %s: no room in the outbox: %s was dropped; drops are counted" % (self._id, what)
-        else:
-            why = self.stats.words or os.strerror(max(0, -result))
-            sentence = "run %s: %s was not taken: %s" % (self._id, what, why)
-        if is_strict():
-            complain(sentence)
-        elif (result, what.split()[0]) not in self._said:
-            self._said.add((result, what.split()[0]))
-            say(sentence)
+        if not self._is_part:
+            self._handle.unheard()
 
     def _note_unstepped(self, pairs):
         """Such a call begins a row for wandb, but not here."""
@@ -743,98 +579,15 @@ class Run:
             self._unstepped = None
             say(
                 "run %s: log: %r replaces what was logged without a step before, because nothing has moved the run on: "
-                "give each call its step" % (self._id, again[0])
+                "give each call its step" % (self.id, again[0])
             )
         else:
             before |= names
-
-    def _statistics(self, array):
-        """What takes the sums of such arrays, loaded when first needed; None when inert."""
-        if not self._takes_steps():
-            return self._unheard()
-        if tensors.is_tensor(array):
-            from . import tensor_statistics
-
-            return tensor_statistics
-        try:
-            from . import statistics
-        except ImportError:
-            return complain("log_activations and log_topk need numpy, or tensors of PyTorch")
-        if self._workspace is None:
-            self._workspace = statistics.Workspace()
-        return statistics
-
-    def _reconstruction(self, statistics, step, n_rows, sae_in, sae_out, target):
-        """The sums of sae_in (or the target instead) and sae_out, where they are given."""
-        goal = sae_in if target is None else target
-        if (goal is None) != (sae_out is None):
-            raise ValueError("sae_in (or target) and sae_out go together")
-        if goal is None:
-            self._mean_over_ranks(statistics, step, None)
-            return {}
-        goal, out = statistics.rows_of(goal, "sae_in"), statistics.rows_of(sae_out, "sae_out")
-        if len(goal) != n_rows:
-            raise ValueError("sae_in has %d rows, the activations have %d" % (len(goal), n_rows))
-        return statistics.measure_reconstruction(goal, out, self._mean_over_ranks(statistics, step, goal))
-
-    def _lp_norm(self, given):
-        if given is not None:
-            return given
-        return 1 if self._settings.lp_norm is None else self._settings.lp_norm
-
-    def _add_given(self, sums, losses, optimizer, lr, l1_coefficient, scalars):
-        """What is given wins over what was computed."""
-        if optimizer is not None and lr is None:
-            lr = optimizer.param_groups[0]["lr"]
-        sums["current_learning_rate"] = lr
-        sums["l1_coefficient"] = self._settings.l1_coefficient if l1_coefficient is None else l1_coefficient
-        sums.update(losses or ())
-        sums.update(scalars)
 
 
 def _inert_copy(id, name):
     process.say_of_copy(id)
     return Run(types.SimpleNamespace(id=id, name=name, config=None), None)
-
-
-# ---- arguments ----
-
-
-def _check_step(step):
-    try:
-        step = operator.index(step)
-    except TypeError:
-        raise TypeError("step: expected a whole number, got %r (%s)" % (step, type(step).__name__)) from None
-    if not 0 <= step <= native.STEP_MAX:
-        raise ValueError("step: expected 0 ... %d, got %d" % (native.STEP_MAX, step))
-    return step
-
-
-def _check_n_rows(n_rows):
-    if n_rows is None:
-        raise ValueError("n_rows: how many rows had this batch? (init was not told train_batch_size)")
-    try:
-        n_rows = operator.index(n_rows)
-    except TypeError:
-        raise TypeError("n_rows: expected a whole number, got %r (%s)" % (n_rows, type(n_rows).__name__)) from None
-    if not 1 <= n_rows <= native.N_ROWS_MAX:
-        raise ValueError("n_rows: expected 1 ... %d, got %d" % (native.N_ROWS_MAX, n_rows))
-    return n_rows
-
-
-def _encode(text, what):
-    if not isinstance(text, str):
-        raise TypeError("%s: expected text, got %s" % (what, type(text).__name__))
-    return text.encode("utf-8", "replace").replace(b"\0", b"")
-
-
-def _noted(n_nan):
-    """That some activations were NaN, where they were or may have been."""
-    return {"n_nan_acts": n_nan} if tensors.is_tensor(n_nan) or n_nan else {}
-
-
-def _milliseconds(timeout):
-    return int(min(max(0.0, float(timeout)), 4000000.0) * 1000)
 
 
 __all__ = ["KNOWN_SCALARS", "Run", "Stats"]

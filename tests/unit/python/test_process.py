@@ -133,7 +133,7 @@ class Signals(Process):
 
     def test_a_run_that_is_finished_in_the_middle_of_a_call_keeps_its_handle_for_that_call(self):
         run = self.init()
-        with run._lock:
+        with run._handle.lock:
             run.finish()
         self.assertEqual((len(self.library.of("finish")), len(self.library.of("close"))), (1, 0))
 
