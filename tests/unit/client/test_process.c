@@ -210,8 +210,10 @@ static void be_busy_when_it_comes(struct fixture *x) {
 		_exit(1);
 	}
 	(void)signal(SIGTERM, only_note);
-	if (saem_bound_sigterm(50) != 0 || saem_bound_sigterm(50) != 0) {
-		_exit(2);
+	for (int i = 0; i < 2; i++) {
+		if (saem_bound_sigterm(50) != 0) {
+			_exit(2);
+		}
 	}
 	raise(SIGTERM);
 	raise(SIGTERM);
