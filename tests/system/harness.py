@@ -86,9 +86,14 @@ class Daemon:
         return self.status().get("daemon", {}).get("reachable") is True
 
     def environment(self):
-        environment = {**os.environ, "SAE_METRICS_SOCKET": str(self.socket)}
+        """For the program itself."""
+        environment = self.trainer_environment()
         environment.pop("LD_PRELOAD", None)
         return environment
+
+    def trainer_environment(self):
+        """For a child that imports the package: a library built with a sanitizer needs its runtime loaded first."""
+        return {**os.environ, "SAE_METRICS_SOCKET": str(self.socket)}
 
     def kill(self, number=signal.SIGKILL):
         """kill -9, unless told otherwise; returns its exit status."""

@@ -20,7 +20,7 @@ class Ranks(unittest.TestCase):
     def start(self, daemon, rank, *arguments, steps=STEPS):
         process = subprocess.Popen(
             [sys.executable, Path(workload.__file__), daemon.socket, RUN, "--rank", str(rank), "--world-size", "3",
-             "--steps", str(steps), *arguments], env=daemon.environment(), stdout=subprocess.PIPE, text=True)
+             "--steps", str(steps), *arguments], env=daemon.trainer_environment(), stdout=subprocess.PIPE, text=True)
         self.addCleanup(self.end, process)
         return process
 

@@ -77,7 +77,7 @@ with wandb.init(project="sae", id="again") as run:
 
 def train(daemon, text=TRAINER.replace("EXIT", "3"), **variables):
     done = subprocess.run([sys.executable, "-c", IN_ITS_PLACE + text], capture_output=True, text=True, check=False,
-                          timeout=PATIENCE_S, env={**daemon.environment(), "PYTHONPATH": str(ROOT / "client" / "python"),
+                          timeout=PATIENCE_S, env={**daemon.trainer_environment(), "PYTHONPATH": str(ROOT / "client" / "python"),
                                                    "SAE_METRICS_QUIET": "0", "NETRC": "/nowhere/netrc", **variables})
     assert done.returncode == 0, done.stderr
     return done.stderr

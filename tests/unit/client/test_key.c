@@ -328,5 +328,5 @@ int main(void) {
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return end_of_tests(cmocka_run_group_tests(tests, NULL, NULL));
 }

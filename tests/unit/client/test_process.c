@@ -475,5 +475,5 @@ int main(int argc, char **argv) {
 	unsetenv("SAE_METRICS");
 	setenv("SAE_METRICS_QUIET", "1", 1);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return end_of_tests(cmocka_run_group_tests(tests, NULL, NULL));
 }

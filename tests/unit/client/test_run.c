@@ -1120,5 +1120,5 @@ int main(void) {
 	unsetenv("SAE_METRICS");
 	setenv("SAE_METRICS_QUIET", "1", 1);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return end_of_tests(cmocka_run_group_tests(tests, NULL, NULL));
 }
