@@ -139,6 +139,12 @@ class Prisma(unittest.TestCase):
         self.assertNotIn(3, rows)  # that row is not logged
         self.assertEqual(("stopped", 3), tuple(self.status(attachment.run)[key] for key in ("state", "step")))
 
+    def test_a_bad_run_that_the_trainer_would_not_end_goes_on(self):
+        trainer = VisionSAETrainer(Config(min_l0=60, min_explained_variance=0.99, log_to_wandb=False))
+        with sae_metrics.prisma.attach(trainer) as attachment:
+            trainer.run()
+        self.assertEqual(("finished", 59), tuple(self.status(attachment.run)[key] for key in ("state", "step")))
+
     def test_trainers_of_one_process_do_not_mix(self):
         trainers = [VisionSAETrainer(Config(run_name=name, l1_coefficient=l1)) for name, l1 in (("a", 0.02), ("b", 0.2))]
         captures = [captured(VisionSAETrainer(Config(run_name=name, l1_coefficient=l1))) for name, l1 in (("a", 0.02), ("b", 0.2))]

@@ -129,6 +129,8 @@ def _arguments(trainer):
         "d_sae": int(cfg.d_sae),
         "log_to_wandb": bool(cfg.log_to_wandb),
         "source": "prisma",
+        # Its own check for bad runs is part of its logging: without that, nothing stops it.
+        **({} if cfg.log_to_wandb else {"min_l0": 0, "min_explained_variance": 0}),
     }
 
 
