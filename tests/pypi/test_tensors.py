@@ -115,7 +115,7 @@ class Statistics(unittest.TestCase):
             run.log_topk(0, torch.tensor([[0.0, 1.0]]))
         with self.assertRaisesRegex(ValueError, "mse_loss: expected a number, got a tensor of shape \\(2,\\)"):
             run.log_step(0, mse_loss=torch.zeros(2))
-        with self.assertRaisesRegex(ValueError, "expected a count for each of d_sae = 4 features, got shape 3"):
+        with self.assertRaisesRegex(ValueError, "expected a count for each of d_sae = 4 features, got 3"):
             run.log_step(0, torch.zeros(3))
 
 

@@ -7,6 +7,7 @@ import random
 import string
 import threading
 import time
+from time import perf_counter
 
 from . import native, process
 from .arguments import milliseconds
@@ -41,7 +42,7 @@ class Handle:
         self.lock = threading.RLock()  # the handle and the scratch of a step; never held while waiting
         self._waiting = threading.RLock()  # one waiting call at a time, so that none outlives the handle
         self._settings, self._library = settings, library
-        self._open = None
+        self.pointer = None  # the library's; None: inert
         self._key = None  # of process.unfinished
         self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "", 0.0)
         self._first_words = (None, False, None)  # last_step, resumed, attempt
@@ -50,7 +51,7 @@ class Handle:
         self._seconds = 0.0
 
     def __bool__(self):
-        return self._open is not None
+        return self.pointer is not None
 
     def open(self, run):
         """Begins `run`, as which it is remembered; one of that id that this process has open is finished first."""
@@ -70,9 +71,9 @@ class Handle:
         if result < 0:
             complain("no run: %s" % os.strerror(-result))
             return
-        self._open = handle.value
-        self.id = library.id(self._open).decode()
-        self.name = (library.name(self._open) or b"").decode() or self.id
+        self.pointer = handle.value
+        self.id = library.id(self.pointer).decode()
+        self.name = (library.name(self.pointer) or b"").decode() or self.id
         process.unfinished[self._key] = run
 
     @property
@@ -81,23 +82,23 @@ class Handle:
 
     def become_inert(self):
         """In a forked child."""
-        self._open = None
+        self.pointer = None
         self.lock, self._waiting = threading.RLock(), threading.RLock()
 
     # ---- calls that return at once ----
 
     def push(self, step_call, step, n_rows, fired, positive, scalars):
         """A step; the scalars that have no place in it, or None. What is refused leaves its place in the stream."""
-        begun = time.perf_counter()
-        interrupts = process.is_held(self.lock)
+        begun = perf_counter()
         with self.lock:
-            if self._open is None:
+            if self.pointer is None:
                 return None
-            step_call = StepCall(self._library, self._settings) if interrupts else step_call
-            result, further = step_call.push(self._open, step, n_rows, fired, positive, scalars)
+            if step_call.is_busy:  # we are a signal's handler, and have interrupted it
+                step_call = StepCall(self._library, self._settings)
+            result, further = step_call.push(self.pointer, step, n_rows, fired, positive, scalars)
             if result < 0:
-                self._library.skip(self._open, step)
-            self._seconds += time.perf_counter() - begun
+                self._library.skip(self.pointer, step)
+            self._seconds += perf_counter() - begun
         if result > native.AWAY or result < 0:
             self._trouble(result, "step %d" % step)
         return further
@@ -105,21 +106,21 @@ class Handle:
     def call(self, what, function, *arguments):
         """A function of the library, by name; `what` it is, for the words."""
         with self.lock:
-            if self._open is None:
+            if self.pointer is None:
                 return
-            result = getattr(self._library, function)(self._open, *arguments)
+            result = getattr(self._library, function)(self.pointer, *arguments)
         if result > native.AWAY or result < 0:
             self._trouble(result, what)
 
     def skip(self, step):
         with self.lock:
-            if self._open is not None:
-                self._library.skip(self._open, step)
+            if self.pointer is not None:
+                self._library.skip(self.pointer, step)
 
     def restore(self, blob):
         """ValueError when it is damaged."""
         with self.lock:
-            result = native.INERT if self._open is None else self._library.restore(self._open, blob, len(blob))
+            result = native.INERT if self.pointer is None else self._library.restore(self.pointer, blob, len(blob))
         if result < 0:
             raise ValueError("load_state_dict: %s" % (self.stats.words or "the state is damaged"))
         if result > native.AWAY:
@@ -128,21 +129,21 @@ class Handle:
     def should_stop(self):
         """(whether somebody asked for it, why)."""
         with self.lock:
-            if self._open is None:
+            if self.pointer is None:
                 return False, None
             reason = ctypes.c_char_p()
-            stop = bool(self._library.should_stop(self._open, ctypes.byref(reason)))
+            stop = bool(self._library.should_stop(self.pointer, ctypes.byref(reason)))
             return stop, (reason.value or b"").decode("utf-8", "replace") if stop else None
 
     @property
     def stats(self):
         with self.lock:
-            return self._final_stats if self._open is None else self._stats_now()
+            return self._final_stats if self.pointer is None else self._stats_now()
 
     def _stats_now(self):
         c = native.Stats()
         c.size = ctypes.sizeof(c)
-        self._library.get_stats(self._open, ctypes.byref(c))
+        self._library.get_stats(self.pointer, ctypes.byref(c))
         if c.attempt:
             self._first_words = (c.last_step if c.last_step >= 0 else None, bool(c.resumed), c.attempt)
         numbers = [getattr(c, field) for field in Stats._fields[:9]]
@@ -156,7 +157,7 @@ class Handle:
         deadline = time.monotonic() + (ANSWER_WAIT_S if self._settings.id and not self._was_asked else 0)
         while self._first_words[2] is None:
             with self.lock:
-                if self._open is None:
+                if self.pointer is None:
                     break
                 self._stats_now()
             if time.monotonic() >= deadline:
@@ -168,9 +169,9 @@ class Handle:
     def flush(self, timeout_s):
         """Whether everything is on the daemon's disk. None: inert."""
         with self._waiting:
-            if self._open is None:
+            if self.pointer is None:
                 return None
-            result = self._library.flush(self._open, milliseconds(timeout_s))
+            result = self._library.flush(self.pointer, milliseconds(timeout_s))
         if result == native.TIMEOUT:
             complain("run %s: not everything was on the daemon's disk after %g s" % (self.id, timeout_s))
         return result == native.QUEUED
@@ -179,10 +180,10 @@ class Handle:
         """(the run's state or None, the step it is of or None). None: inert."""
         state, length, step = ctypes.c_void_p(), ctypes.c_size_t(), ctypes.c_int64()
         with self._waiting:
-            if self._open is None:
+            if self.pointer is None:
                 return None
             answer = self._library.state(
-                self._open, milliseconds(timeout_s), ctypes.byref(state), ctypes.byref(length), ctypes.byref(step)
+                self.pointer, milliseconds(timeout_s), ctypes.byref(state), ctypes.byref(length), ctypes.byref(step)
             )
             if answer in (native.QUEUED, native.AWAY) and state.value:
                 blob = ctypes.string_at(state.value, length.value)
@@ -200,16 +201,16 @@ class Handle:
         interrupts = process.is_held(self._waiting) or process.is_held(self.lock)
         with self._waiting:
             with self.lock:
-                handle, self._open = self._open, None
+                handle, self.pointer = self.pointer, None
             if handle is None:
                 return None
             if process.unfinished.get(self._key) is run:
                 del process.unfinished[self._key]
             text = None if state is None else state.encode()
             result = self._library.finish_with(handle, exit_code, text, words, milliseconds(timeout_s))
-            self._open = handle
+            self.pointer = handle
             self._final_stats = self._stats_now()
-            self._open = None
+            self.pointer = None
             # After a timeout it still tries in the background, until the process ends; and whom we interrupted, in a
             # signal's handler, may still have it in hand.
             if result != native.TIMEOUT and not interrupts:

@@ -244,7 +244,7 @@ _FORMATS.update((letter, _SIGNED.get(struct.calcsize(letter))) for letter in "il
 
 
 def lend(counts, what, thing, length):
-    """Points `counts` at the numbers of `thing`, which must be `length` long.
+    """Points `counts` at the numbers of `thing`, which must be `length` long (None: the run takes none).
 
     Buffers of a common type (numpy arrays, array.array, bytearray, ...) are lent where they lie; anything else is
     copied into one. Returns what must be kept alive for as long as `counts` is used.
@@ -255,10 +255,9 @@ def lend(counts, what, thing, length):
         view = memoryview(thing)
     except (TypeError, ValueError, BufferError):
         return lend(counts, what, _array_of(thing, what), length)
-    kind = _FORMATS.get(view.format)
     if view.shape != (length,):
-        shape = "x".join(map(str, view.shape))
-        raise ValueError("%s: expected a count for each of d_sae = %d features, got shape %s" % (what, length, shape))
+        raise wrong_shape(what, view.shape, length)
+    kind = _FORMATS.get(view.format)
     if kind is None or not view.c_contiguous:
         return lend(counts, what, _array_of(thing, what), length)
 
@@ -275,6 +274,13 @@ def lend(counts, what, thing, length):
     memory = (c_char * view.nbytes).from_buffer_copy(view)
     counts.data = addressof(memory)
     return memory
+
+
+def wrong_shape(what, shape, length):
+    if length is None:
+        return ValueError("%s: init was not told d_sae, the number of features" % what)
+    got = "x".join(map(str, shape))
+    return ValueError("%s: expected a count for each of d_sae = %d features, got %s" % (what, length, got))
 
 
 _DTYPES = {
@@ -296,8 +302,7 @@ def _lend_tensor(counts, what, tensor, length):
     except TypeError as problem:
         raise TypeError("%s: %s" % (what, problem)) from None
     if tensor.shape != (length,):
-        shape = "x".join(map(str, tensor.shape))
-        raise ValueError("%s: expected a count for each of d_sae = %d features, got shape %s" % (what, length, shape))
+        raise wrong_shape(what, tensor.shape, length)
     counts.type = _types.get(tensor.dtype) or _type_of(tensor.dtype, what)
     counts.n_entries = length
     counts.data = tensor.data_ptr()

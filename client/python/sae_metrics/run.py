@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import operator
+import sys
 import time
 import types
 
@@ -144,7 +145,7 @@ class Run:
         waits, however far the host is ahead (beyond 64 steps, or 64 MiB, for the oldest). `flush`, `finish`, `state_dict`
         and the end of the process wait for all of them.
         """
-        if not self._takes_steps():
+        if self._handle.pointer is None and not self._is_part:
             return self._unheard()
         self._unstepped = self._going_back = None
         step = check_step(step)
@@ -156,9 +157,10 @@ class Run:
             if whole is None:
                 return None
             n_rows, fired, positive, scalars = whole
-        device = tensors.find_device((fired, positive, *scalars.values()))
-        if device is not None or self._in_flight:
-            return self._push_later(device, step, n_rows, fired, positive, scalars)
+        if "torch" in sys.modules:
+            device = tensors.find_device((fired, positive, *scalars.values()))
+            if device is not None or self._in_flight:
+                return self._push_later(device, step, n_rows, fired, positive, scalars)
         return self._push(step, n_rows, fired, positive, scalars)
 
     def _takes_steps(self):

@@ -7,10 +7,14 @@ from . import native, tensors, values
 
 
 class StepCall:
-    """Not for two threads at once."""
+    """Not for two threads at once.
+
+    Between two steps of a trainer the caches forget all of this: what `push` costs is how much code and memory it touches, a
+    microsecond or two for each function. So it is one, and looks twice only at what is not plain."""
 
     def __init__(self, library, settings):
         names = settings.scalars
+        self.is_busy = False
         self._d_sae = settings.d_sae
         self._positions = {name: position for position, name in enumerate(names)}
         self._numbers, self._has = array("d", bytes(8 * len(names))), bytearray(len(names))
@@ -23,20 +27,32 @@ class StepCall:
 
     def push(self, handle, step, n_rows, fired, positive, scalars):
         """(the library's answer, the scalars that have no place in a step or None). TypeError, ValueError."""
-        keep = self._lend(fired, positive)
-        further = self._fill(scalars)
-        result = self._log_step(
-            handle,
-            step,
-            n_rows,
-            None if fired is None else self._fired_at,
-            None if positive is None else self._positive_at,
-            self._numbers_at,
-            self._has_at,
-            len(self._none),
-        )
-        del keep
-        return result, further
+        self.is_busy = True
+        try:
+            fired_at = positive_at = further = None
+            if fired is not None:
+                fired_at, _keep = self._fired_at, native.lend(self._fired, "fired", fired, self._d_sae)
+            if positive is not None:
+                positive_at, _keep_too = self._positive_at, self._lend_positive(fired, positive)
+
+            numbers, has, positions = self._numbers, self._has, self._positions
+            has[:] = self._none
+            for name, value in scalars.items():
+                if value is None:
+                    continue
+                position = positions.get(name)
+                if position is None:
+                    further = further or {}
+                    further[name] = value
+                    continue
+                numbers[position] = value if type(value) is float else _checked_number(name, value)
+                has[position] = 1
+            result = self._log_step(
+                handle, step, n_rows, fired_at, positive_at, self._numbers_at, self._has_at, len(has)
+            )
+            return result, further
+        finally:
+            self.is_busy = False
 
     def check(self, fired, positive, scalars):
         """What is only pushed later is refused now: TypeError, ValueError. What the tensors hold nobody knows yet."""
@@ -57,46 +73,19 @@ class StepCall:
 
     def check_counts(self, what, counts=None):
         """d_sae. ValueError where init was not told it, or the counts (if given) are not one for each of them."""
-        if self._d_sae is None:
-            raise ValueError("%s: init was not told d_sae, the number of features" % what)
-        if counts is None:
-            return self._d_sae
-        shape = tuple(getattr(counts, "shape", None) or (len(counts),))
-        if shape != (self._d_sae,):
-            got = "x".join(map(str, shape))
-            raise ValueError("%s: expected a count for each of d_sae = %d features, got %s" % (what, self._d_sae, got))
+        shape = (self._d_sae,)
+        if counts is not None:
+            shape = tuple(getattr(counts, "shape", None) or (len(counts),))
+        if self._d_sae is None or shape != (self._d_sae,):
+            raise native.wrong_shape(what, shape, self._d_sae)
         if tensors.is_tensor(counts) and counts.is_complex():
             raise TypeError("%s: expected numbers, got a tensor of %s" % (what, counts.dtype))
         return self._d_sae
 
-    def _lend(self, fired, positive):
+    def _lend_positive(self, fired, positive):
         if fired is None:
-            if positive is not None:
-                raise ValueError("log_step: positive counts without fired")
-            return None
-        length = self.check_counts("fired")
-        keep = native.lend(self._fired, "fired", fired, length)
-        if positive is None:
-            return keep
-        return keep, native.lend(self._positive, "positive", positive, length)
-
-    def _fill(self, scalars):
-        further = None
-        has, numbers, positions = self._has, self._numbers, self._positions
-        has[:] = self._none
-        for name, value in scalars.items():
-            if value is None:
-                continue
-            position = positions.get(name)
-            if position is None:
-                further = further or {}
-                further[name] = value
-                continue
-            if type(value) is not float:
-                value = _checked_number(name, value)
-            numbers[position] = value
-            has[position] = 1
-        return further
+            raise ValueError("log_step: positive counts without fired")
+        return native.lend(self._positive, "positive", positive, self._d_sae)
 
 
 def _checked_number(name, value):

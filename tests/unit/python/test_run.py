@@ -220,7 +220,7 @@ class LogStepTest(RunTest):
             ((-1,), ValueError, r"step: expected 0 ... 2147483645, got -1"),
             ((2**31,), ValueError, "step: expected 0"),
             ((0.5,), TypeError, r"step: expected a whole number, got 0.5 \(float\)"),
-            ((0, [1, 2]), ValueError, "fired: expected a count for each of d_sae = 4 features, got shape 2"),
+            ((0, [1, 2]), ValueError, "fired: expected a count for each of d_sae = 4 features, got 2"),
             ((0, [[1, 2, 3, 4]]), TypeError, "fired: expected numbers"),
             ((0, ["a", "b", "c", "d"]), TypeError, "fired: expected numbers"),
             ((0, 5), TypeError, "fired: expected an array of counts, got int"),
