@@ -397,7 +397,7 @@ class OnADevice(unittest.TestCase):
     def test_a_finished_run_keeps_no_pinned_memory(self):
         run = self.start(lag=0)
         run.log_step(0, torch.ones(4))
-        flight = weakref.ref(run._in_flight)
+        flight = weakref.ref(run._in_flight._ring)
         run.finish()
         self.assertIsNone(flight())
 

@@ -235,6 +235,10 @@ class Handle:
             self._said.add(about)
             say(sentence)
 
+    def say_not_taken(self, what, problem):
+        """A device had no memory for it, or is lost."""
+        self.complain_once(("device", what.split()[0]), "run %s: %s was not taken: %s" % (self.id, what, problem))
+
     def _trouble(self, result, what):
         """What the library's answer means."""
         if result == native.INERT or (result == native.REFUSED and not is_strict()):

@@ -3,6 +3,7 @@
 import atexit
 import functools
 import os
+import time
 import weakref
 
 from . import tensors
@@ -15,26 +16,35 @@ EXIT_BUDGET_S = 2.0  # for what is on its way when the process ends, of all runs
 class InFlight:
     """Takes a run's calls in their order while some of them wait for a device. True while there are such."""
 
-    def __init__(self, device, run):
-        self._device = device
-        self._run = run
-        self._ring = Ring(device, functools.partial(_say_lost, run))
+    def __init__(self, handle):
+        self._handle = handle
+        self._device = self._ring = None  # those of the first tensor of a device
         self._said = False
-        _all.add(self)
 
     def __len__(self):
-        return len(self._ring)
+        return 0 if self._ring is None else len(self._ring)
 
-    def is_capturing(self):
+    def forget(self):
+        self._device = self._ring = None
+
+    def is_capturing(self, device):
         """Whether a graph is being captured, when nothing is done and nothing may be asked. Says so once."""
-        if not self._device.is_capturing():
+        device = device or self._device
+        if device is None or not device.is_capturing():
             return False
         if not self._said:
             self._said = True
-            say("run %s: a log call while a CUDA graph is captured logs nothing: log after each replay" % self._run)
+            say("run %s: a log call while a CUDA graph is captured logs nothing: log after each replay" % self._handle.id)
         return True
 
-    def log_step(self, fired, positive, scalars, push, if_lost):
+    def _ring_of(self, device):
+        with self._handle.lock:
+            if self._ring is None:
+                self._device, self._ring = device, Ring(device, functools.partial(_say_lost, self._handle.id))
+                _all.add(self)
+            return self._ring
+
+    def log_step(self, device, fired, positive, scalars, push, if_lost):
         """Calls push(fired, positive, scalars) with everything on the host, later; if_lost() where the device fails before."""
         import torch
 
@@ -50,9 +60,9 @@ class InFlight:
                 positive = None
             push(fired, positive, {**given, **dict(zip(names, numbers))})
 
-        self._ring.put(counts + stacks, deliver, if_lost)
+        self._ring_of(device).put(counts + stacks, deliver, if_lost)
 
-    def log(self, pairs, log):
+    def log(self, device, pairs, log):
         """Calls log(pairs) with numbers for tensors, later."""
         import torch
 
@@ -64,15 +74,29 @@ class InFlight:
             numbers = dict(zip(names, [number for array in arrays for number in array.tolist()]))
             log([(name, numbers[name] if name in numbers else given[name]) for name in order])
 
-        self._ring.put(stacks, deliver)
+        self._ring_of(device).put(stacks, deliver)
 
     def call(self, function):
-        """Calls it in its turn."""
-        self._ring.call(function)
+        """Calls it in its turn: at once where nothing is on its way."""
+        ring = self._ring
+        if ring:
+            ring.call(function)
+        else:
+            function()
+
+    def hand_over(self, timeout_s):
+        """Whether everything was, in that time."""
+        ring = self._ring
+        return ring is None or ring.drain(timeout_s)
 
     def drain(self, timeout_s):
-        """Whether everything was handed over in that time."""
-        return self._ring.drain(timeout_s)
+        """Waits until everything was handed over. What is left of the time."""
+        if not self:
+            return timeout_s
+        begun = time.monotonic()
+        if not self.hand_over(timeout_s):
+            complain("run %s: %d steps had not come from the device after %g s" % (self._handle.id, len(self), timeout_s))
+        return max(0.0, timeout_s - (time.monotonic() - begun))
 
     def _counts(self, torch, counts):
         if not tensors.is_tensor(counts):
@@ -109,8 +133,9 @@ _pid = os.getpid()
 
 def drain_all(timeout_s):
     if os.getpid() == _pid:
-        for flight in list(_all):
-            flight.drain(timeout_s / len(_all))
+        under_way = [flight for flight in _all if flight]
+        for flight in under_way:
+            flight.hand_over(timeout_s / len(under_way))
 
 
 def _drain_at_exit():

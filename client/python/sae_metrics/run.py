@@ -1,20 +1,18 @@
 """A run: what ``init`` returns."""
 
-import ctypes
 import functools
 import operator
 import sys
-import time
 import types
 
 from . import native, process, tensors, values
 from .arguments import check_n_rows, check_step, encode
 from .errors import complain, is_strict, say
-from .going_back import GoingBack
 from .handle import Handle, Stats
 from .in_flight import InFlight
 from .measure import Measure
 from .options import KNOWN_SCALARS, check_tags, config_json
+from .rows import Rows
 from .step_call import StepCall
 
 STATES = (None, "finished", "failed", "preempted", "stopped")
@@ -47,9 +45,8 @@ class Run:
         self._settings = settings
         self._handle = Handle(settings, library)
         self._measure = Measure(settings, self._mean_over_ranks)
-        self._unstepped = set()  # names logged without a step; None: there is a step to log at, or it was said
-        self._going_back = GoingBack()  # None: a run with steps, where `log_step` alone goes back
-        self._in_flight = None  # made for the first tensor of a device
+        self._in_flight = InFlight(self._handle)
+        self._rows = Rows(self._handle, self._in_flight, settings.when_full == native.WAIT)
         self._ranks = None  # with others: what adds up their parts and this one's
         self._reduces = False  # before they are pushed, by the first rank
         self._is_part = False  # and this is another one
@@ -61,7 +58,6 @@ class Run:
         self._step_call = StepCall(library, settings)
         if not self._is_part:
             process.watch(library)
-            self._log = "log_waiting" if settings.when_full == native.WAIT else "log"
             self._handle.open(self)
 
     def _take_place(self, meeting):
@@ -147,7 +143,7 @@ class Run:
         """
         if self._handle.pointer is None and not self._is_part:
             return self._unheard()
-        self._unstepped = self._going_back = None
+        self._rows.unstepped = self._rows.going_back = None
         step = check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)
@@ -172,16 +168,16 @@ class Run:
 
         self._step_call.check(fired, positive, scalars)
         device = tensors.find_device((fired, positive, *scalars.values()))
-        if device is not None and self._flight_on(device).is_capturing():
+        if device is not None and self._in_flight.is_capturing(device):
             return None
         try:
             whole = self._ranks.whole_step(step, Step(n_rows, fired, positive, scalars), self._handle.should_stop()[0])
             if whole is None or not self._ranks.is_to_be_marked():
                 return whole
-            self._in_turn(lambda: self._handle.skip(step))
+            self._in_flight.call(lambda: self._handle.skip(step))
             return None
         except NoStep as problem:
-            self._in_turn(lambda: self._handle.skip(step))
+            self._in_flight.call(lambda: self._handle.skip(step))
             complain("run %s: step %d was not taken: %s" % (self.id, step, problem))
             return None
 
@@ -190,53 +186,27 @@ class Run:
         if self._ranks is None:
             return None
         device = tensors.find_device((rows,))
-        if device is not None and self._flight_on(device).is_capturing():
+        if device is not None and self._in_flight.is_capturing(device):
             return None
         return self._ranks.mean_of(check_step(step), statistics, rows, self._handle.should_stop()[0])
 
     def _push(self, step, n_rows, fired, positive, scalars):
         further = self._handle.push(self._step_call, step, n_rows, fired, positive, scalars)
         if further:
-            self._log_encoded(values.to_native(values.flatten(further)), step)
+            self._rows.push(values.to_native(values.flatten(further)), step)
 
     def _push_later(self, device, step, n_rows, fired, positive, scalars):
         """Some of the numbers come from a device, or those of a step before do: it is pushed in its turn."""
-        in_flight = self._flight_on(device)
-        if in_flight.is_capturing():
+        in_flight = self._in_flight
+        if in_flight.is_capturing(device):
             return
         self._step_call.check(fired, positive, scalars)
         skip = functools.partial(self._handle.skip, step)
         try:
-            in_flight.log_step(fired, positive, scalars, functools.partial(self._push, step, n_rows), skip)
+            in_flight.log_step(device, fired, positive, scalars, functools.partial(self._push, step, n_rows), skip)
         except RuntimeError as problem:  # the device's: it has no memory, or is lost
             in_flight.call(skip)
-            self._not_taken("step %d" % step, problem)
-
-    def _not_taken(self, what, problem):
-        """A device had no memory for it, or is lost."""
-        about = "device", what.split()[0]
-        self._handle.complain_once(about, "run %s: %s was not taken: %s" % (self.id, what, problem))
-
-    def _flight_on(self, device):
-        if self._in_flight is None:
-            self._in_flight = InFlight(device, self.id)
-        return self._in_flight
-
-    def _in_turn(self, function):
-        """Calls it behind the steps that are on their way: at once where there are none."""
-        if self._in_flight:
-            self._in_flight.call(function)
-        else:
-            function()
-
-    def _drain(self, timeout):
-        """Waits for the steps that are on their way. What is left of the time."""
-        if not self._in_flight:
-            return timeout
-        begun = time.monotonic()
-        if not self._in_flight.drain(timeout):
-            complain("run %s: %d steps had not come from the device after %g s" % (self.id, len(self._in_flight), timeout))
-        return max(0.0, timeout - (time.monotonic() - begun))
+            self._handle.say_not_taken("step %d" % step, problem)
 
     def log_activations(
         self,
@@ -330,59 +300,7 @@ class Run:
         """
         if not self._handle:
             return self._unheard()
-        pairs = values.flatten(values_by_name)
-        step = None if step is None else check_step(step)
-        if step is None:
-            self._note_unstepped(pairs)
-        device = tensors.find_device(value for _, value in pairs)
-        if device is None:
-            encoded = values.to_native(pairs)
-            self._note_step(pairs, step)
-            self._in_turn(lambda: self._log_encoded(encoded, step))
-        elif not self._flight_on(device).is_capturing():
-            values.to_native([(name, 0 if tensors.is_tensor(value) else value) for name, value in pairs])  # refused now or never
-            self._note_step(pairs, step)
-            try:
-                self._in_flight.log(pairs, lambda arrived: self._log_encoded(values.to_native(arrived), step))
-            except RuntimeError as problem:
-                self._not_taken("log of %s" % ", ".join(name for name, _ in pairs[:3]), problem)
-        return None
-
-    def _log_encoded(self, encoded, step):
-        array, _keep = encoded
-        at = native.NO_STEP if step is None else step
-        for first in range(0, len(array), native.LOG_ENTRIES_MAX):
-            count = min(native.LOG_ENTRIES_MAX, len(array) - first)
-            part = ctypes.cast(ctypes.byref(array, first * ctypes.sizeof(native.Value)), ctypes.POINTER(native.Value))
-            self._handle.call("log", self._log, at, part, count)
-
-    def _note_step(self, pairs, step):
-        """Of what is logged next."""
-        going_back = self._going_back
-        if step is None or going_back is None:
-            return
-        names = [name for name, _ in pairs]
-        if step < going_back.step:
-            self._begins_again(names, step)
-        with self._handle.lock:
-            going_back.note(names, step)
-
-    def _begins_again(self, names, step):
-        """Whether what is logged next begins another attempt; it has begun then."""
-        with self._handle.lock:
-            going_back = self._going_back
-            if going_back is None or not going_back.begins(names, step):
-                return False
-            newest = going_back.step
-            going_back.begin(names, step)
-        self._handle.say_once(
-            "again", "run %s: step %d comes again, behind step %d: another attempt begins with it" % (self.id, step, newest)
-        )
-        self._tell_attempt()
-        return True
-
-    def _tell_attempt(self):
-        self._in_turn(lambda: self._handle.call("begin_attempt", "begin_attempt"))
+        return self._rows.log(values_by_name, step)
 
     def begin_attempt(self):
         """The trainer begins again: what is logged from here on is of another attempt of the run, kept beside what there
@@ -390,10 +308,7 @@ class Run:
         phase of a training with other keys, or with steps that go on. With ranks, on each of them."""
         if not self._handle:
             return self._unheard()
-        with self._handle.lock:
-            if self._going_back is not None:
-                self._going_back.begin()
-        return self._tell_attempt()
+        return self._rows.begin_attempt()
 
     def event(self, kind, text="", step=None):
         """Notes that something happened, e.g. ``run.event("resample", "312 features", step)``."""
@@ -409,9 +324,9 @@ class Run:
         """A step there are no statistics of: the windows it belongs to are marked incomplete."""
         if not self._handle:
             return self._unheard()
-        self._going_back = None
+        self._rows.going_back = None
         step = check_step(step)
-        self._in_turn(lambda: self._handle.skip(step))
+        self._in_flight.call(lambda: self._handle.skip(step))
         return None
 
     def update(self, name=None, notes=None, tags=None, config=None, summary=None):
@@ -445,7 +360,7 @@ class Run:
         seconds for the daemon (not at all while no daemon was ever met); without its answer "state" is None, and a run
         that goes on from it is marked resumed.
         """
-        state = self._handle.state(self._drain(timeout))
+        state = self._handle.state(self._in_flight.drain(timeout))
         if state is None:
             self._unheard()
             state = None, None
@@ -458,7 +373,7 @@ class Run:
         blob = state["state"]
         if not self._handle:
             return self._unheard()
-        self._going_back = None
+        self._rows.going_back = None
         if blob is None:
             return say("run %s: the checkpoint holds no state of the metrics: the run is marked resumed" % self.id)
         try:
@@ -497,7 +412,7 @@ class Run:
         """Waits until everything logged so far is on the daemon's disk, or `timeout` seconds. True when it is.
 
         While no daemon was ever met and none is there, nobody is waited for: False at once."""
-        flushed = self._handle.flush(self._drain(timeout))
+        flushed = self._handle.flush(self._in_flight.drain(timeout))
         if flushed is None:
             self._unheard()
         return bool(flushed)
@@ -514,10 +429,10 @@ class Run:
             raise ValueError("finish: state: expected one of %s, got %r" % (", ".join(map(str, STATES[1:])), state))
         exit_code = operator.index(exit_code)
         words = None if words is None else encode(words, "finish: words")
-        timeout = self._drain(timeout)
+        timeout = self._in_flight.drain(timeout)
         self._is_part = False
         result = self._handle.finish(self, exit_code, state, words, timeout)
-        self._in_flight = None  # and its pinned memory, however long somebody keeps the run
+        self._in_flight.forget()  # and its pinned memory, however long somebody keeps the run
         if result is not None:
             self._say_finished(result, state or ("finished" if exit_code == 0 else "failed"), timeout)
 
@@ -556,7 +471,8 @@ class Run:
     def _become_inert(self):
         """In a forked child."""
         self._handle.become_inert()
-        self._in_flight = self._ranks = None
+        self._in_flight.forget()
+        self._ranks = None
         self._reduces = self._is_part = False
 
     # ---- small parts ----
@@ -564,32 +480,17 @@ class Run:
     def _call_text(self, function, *arguments):
         if not self._handle:
             return self._unheard()
-        self._in_turn(lambda: self._handle.call(function, function, *arguments))
+        self._in_flight.call(lambda: self._handle.call(function, function, *arguments))
         return None
 
     def _unheard(self):
         if not self._is_part:
             self._handle.unheard()
 
-    def _note_unstepped(self, pairs):
-        """Such a call begins a row for wandb, but not here."""
-        before, names = self._unstepped, {name for name, _ in pairs}
-        if before is None:
-            return
-        again = sorted(before & names)
-        if again:
-            self._unstepped = None
-            say(
-                "run %s: log: %r replaces what was logged without a step before, because nothing has moved the run on: "
-                "give each call its step" % (self.id, again[0])
-            )
-        else:
-            before |= names
-
 
 def _inert_copy(id, name):
     process.say_of_copy(id)
-    return Run(types.SimpleNamespace(id=id, name=name, config=None), None)
+    return Run(types.SimpleNamespace(id=id, name=name, config=None, when_full=None), None)
 
 
 __all__ = ["KNOWN_SCALARS", "Run", "Stats"]

@@ -92,7 +92,7 @@ class Run:
     def _place(self, keys, step, commit):
         """The step of a call; None, the step the run is at, where its steps are pushed beside us (`log_step`)."""
         if step is not None and self._rows.is_behind(step):
-            if self.sae._begins_again(keys, step):
+            if self.sae._rows.begin_again(keys, step):
                 self._rows.begin(step)
             elif not self._said_behind:
                 self._said_behind = True
@@ -101,7 +101,7 @@ class Run:
                     % (self.id, step, self._rows.step)
                 )
         place = self._rows.place(step, commit)
-        has_steps = not self._owned and self.sae._unstepped is None
+        has_steps = not self._owned and self.sae._rows.unstepped is None
         return None if step is None and has_steps else place
 
     def _sort(self, data):
