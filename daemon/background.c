@@ -4,19 +4,20 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "location.h"
 
 #define PATIENCE_MS   10000u /* with one that opens a large database, and with whoever has the lock */
 #define LOOK_EVERY_MS 2
-#define TRIES         5u /* one that is just ending still has the database for a moment */
-#define TRY_AGAIN_MS  100
 #define LOG_BYTES_MAX (1 << 20) /* of a log that is gone on with; a longer one is set aside */
 
 /* ---- one at a time ---- */
@@ -53,7 +54,46 @@ static int take_lock(const struct background *b, uint64_t deadline_ms) {
 	return err < 0 ? err : fd;
 }
 
+/* One that is ending has the database until all of its log is copied back, and nobody finds it any more by then. */
+static int await_database(
+	const struct background *b, uint64_t deadline_ms, char words[HOME_WORDS_MAX]) {
+	char why[LOCATION_WORDS_MAX];
+	char *path = location_resolve(b->home.database);
+	int lock = -1;
+	int err = path != NULL ? location_lock(path, &lock, why) : -ENOMEM;
+
+	while (err == -EBUSY && clock_mono_ms() < deadline_ms) {
+		(void)poll(NULL, 0, LOOK_EVERY_MS);
+		err = location_lock(path, &lock, why);
+	}
+	free(path);
+	if (lock >= 0) {
+		(void)close(lock);
+	}
+	if (err < 0) {
+		snprintf(words, HOME_WORDS_MAX, "%s", err == -ENOMEM ? "memory is short" : why);
+	}
+	return err;
+}
+
 /* ---- starting ---- */
+
+/* The daemon has a folder of its own to be in: a path that is told by a variable has to mean the same there. */
+static int make_absolute(const char *variable) {
+	const char *value = getenv(variable);
+	char here[PATH_MAX], path[2 * PATH_MAX];
+
+	if (value == NULL || value[0] == '\0' || value[0] == '/') {
+		return 0;
+	}
+	if (getcwd(here, sizeof here) == NULL) {
+		return -errno;
+	}
+	if (snprintf(path, sizeof path, "%s/%s", here, value) >= (int)sizeof path) {
+		return -ENAMETOOLONG;
+	}
+	return setenv(variable, path, true) < 0 ? -errno : 0;
+}
 
 /* Its log, beside its database. A descriptor or -errno. */
 static int open_log(struct background *b) {
@@ -86,8 +126,11 @@ static void leave_the_core(void) {
 /* In the child: nothing of whoever asked for it is held on to. */
 static void become_daemon(const struct background *b, const char *program, int log) {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
 
 	(void)setsid();
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	leave_the_core();
 	if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 ||
 		dup2(log, STDERR_FILENO) < 0 || chdir("/") < 0) {
@@ -135,18 +178,16 @@ static int await_socket(const struct background *b, uint64_t deadline_ms) {
 }
 
 static int start(struct background *b, uint64_t deadline_ms, char words[HOME_WORDS_MAX]) {
-	int err = -ECHILD;
-
-	for (unsigned i = 0; i < TRIES && err == -ECHILD; i++) {
-		(void)poll(NULL, 0, i > 0 ? TRY_AGAIN_MS : 0);
-		err = spawn(b);
-		if (err < 0) {
-			snprintf(words, HOME_WORDS_MAX, "it could not be started: %s",
-				strerror(-err));
-			return err;
-		}
-		err = await_socket(b, deadline_ms);
+	int err = await_database(b, deadline_ms, words);
+	if (err < 0) {
+		return err;
 	}
+	err = spawn(b);
+	if (err < 0) {
+		snprintf(words, HOME_WORDS_MAX, "it could not be started: %s", strerror(-err));
+		return err;
+	}
+	err = await_socket(b, deadline_ms);
 	if (err < 0) {
 		snprintf(words, HOME_WORDS_MAX, "%s %.400s",
 			err == -ECHILD ? "it ended at once; why is in"
@@ -167,7 +208,16 @@ int background_start(struct background *b, char ret_words[HOME_WORDS_MAX]) {
 	if (find(b)) {
 		return 0;
 	}
-	int err = home_find(NULL, NULL, &b->home, ret_words);
+	int err = make_absolute("SAE_METRICS_SOCKET");
+	if (err == 0) {
+		err = make_absolute("SAE_METRICSD_CONFIG");
+	}
+	if (err < 0) {
+		snprintf(ret_words, HOME_WORDS_MAX, "a relative path cannot be kept: %s",
+			strerror(-err));
+		return err;
+	}
+	err = home_find(NULL, NULL, &b->home, ret_words);
 	if (err < 0) {
 		return err;
 	}

@@ -1,6 +1,8 @@
 /* sae-metricsd COMMAND …: the table of commands, and help. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "serve.h"
 #include "start.h"
@@ -39,7 +41,20 @@ static const struct subcommand *find(const char *name) {
 	return NULL;
 }
 
+/* Of 0, 1 and 2 what is closed is opened: else the next file would have the number, and be written to by the log. */
+static void open_standard_descriptors(void) {
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0) {
+		(void)close(fd);
+	}
+}
+
 int main(int argc, char **argv) {
+	open_standard_descriptors();
 	if (argc < 2) {
 		print_help(stderr);
 		return EXIT_USAGE;

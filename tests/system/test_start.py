@@ -1,7 +1,9 @@
 """A daemon in the background, for whoever needs one: at most one, where it is found, and no longer than it is needed."""
+import json
 import os
 import signal
 import stat
+import subprocess
 import time
 import unittest
 
@@ -161,6 +163,55 @@ run.finish()
         os.kill(first, signal.SIGKILL)
         self.assert_ended(user, first)
         self.assertNotEqual(first, user.start()["pid"])
+
+    def test_one_that_is_still_ending_is_waited_for(self):
+        user = self.user()
+        ending = user.start()["pid"]
+        os.kill(ending, signal.SIGSTOP)  # as if all of a large log had to be copied back
+        user.runtime_socket.unlink()
+        starting = user.begin(user.program, "start", "--json")
+        with self.assertRaises(subprocess.TimeoutExpired):
+            starting.communicate(timeout=2)
+        os.kill(ending, signal.SIGKILL)
+        out, err = starting.communicate(timeout=PATIENCE_S)
+        self.assertEqual(0, starting.returncode, err)
+        self.assertNotEqual(ending, json.loads(out)["pid"])
+        self.assertEqual(2, user.log.count("\n"), user.log)  # nothing but that the two listen
+
+    def test_a_database_that_another_keeps_is_said_to_be(self):
+        user = self.user()
+        other = user.begin(user.program, "serve", "--socket", user.home / "run/other")
+        wait_until((user.home / "run/other").exists, "the other daemon to listen")
+        out = user.sae_metricsd("start")
+        self.assertEqual(1, out.returncode)
+        self.assertIn(f"another sae-metricsd (pid {other.pid}) has {user.database} open", out.stderr)
+        other.terminate()
+        other.communicate(timeout=PATIENCE_S)
+
+    def test_a_relative_path_means_what_it_means_to_whoever_starts_it(self):
+        user = self.user()
+        (user.home / "conf").touch()
+        out = user.run("/bin/sh", "-c", f"cd {user.home}/run && {user.program} start --json && {user.program} status --json",
+                       SAE_METRICS_SOCKET="my/socket", SAE_METRICSD_CONFIG="../conf")
+        self.assertEqual(0, out.returncode, out.stderr)
+        self.assertIn('"reachable": true', out.stdout)
+        self.assertTrue((user.home / "run/my/socket").is_socket())
+        self.assertEqual(1, len(user.daemons()))
+
+    def test_whoever_starts_it_may_have_closed_and_blocked_what_he_likes(self):
+        user = self.user()
+        out = user.python(f"""
+import os, signal
+signal.pthread_sigmask(signal.SIG_BLOCK, {{signal.SIGTERM}})
+os.closerange(0, 3)
+os.execv({str(user.program)!r}, ["sae-metricsd", "start"])
+""")
+        self.assertEqual(0, out.returncode)
+        daemon, = user.daemons()
+        self.assertIn("listening on", user.log)
+        os.kill(daemon, signal.SIGTERM)
+        self.assert_ended(user, daemon)
+        self.assertIn("Terminated: ending after the last commit", user.log)
 
     def test_wrong_usage_is_said(self):
         user = self.user()
