@@ -7,6 +7,7 @@
 
 #include "attempt.h"
 #include "fold.h"
+#include "presence.h"
 #include "registry_private.h"
 #include "stream.h"
 
@@ -85,7 +86,7 @@ static bool all_ended(const struct run *run, struct end *ret) {
 		if (s != NULL && s->finished) {
 			end_add(ret, stream_end_state(run, s), s->exit_code);
 			ret->any_said = true;
-		} else if (((run->gone_ranks & ~run->silent_ranks) >> rank & 1) != 0) {
+		} else if ((run->gone_ranks >> rank & 1) != 0 && !rank_is_mute(run, rank)) {
 			end_add(ret, "crashed", 0);
 		} else {
 			return false;

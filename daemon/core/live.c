@@ -74,7 +74,7 @@ static double absent_s(const struct run *run, uint32_t rank, struct instant now)
 void rank_absence(const struct run *run, uint32_t rank, struct instant now, char out[RANK_WORDS]) {
 	char why[64], age[FORMAT_MAX];
 
-	if ((run->silent_ranks >> rank & 1) != 0) {
+	if (rank_is_mute(run, rank)) {
 		(void)snprintf(out, RANK_WORDS, "rank %u (process %d is there and logs no step)",
 			rank, (int)run->ranks[rank]->pid);
 	} else {

@@ -14,19 +14,23 @@ static bool has_said_a_step(const struct stream *s) {
 
 /* A rank that has said no step at all while another was held up, as far ahead as it may be, for the grace
  * time: ranks that train together are never that far apart, so this one does not log. It stays so until
- * it does. */
+ * it does, dead or alive. */
 static bool is_silent(struct run *run, uint32_t rank, uint64_t now_ms) {
 	const struct stream *s = run->ranks[rank];
 	uint64_t bit = 1ull << rank;
 	const struct pending *p = assembly_lowest(&run->assembly);
 
-	if (has_said_a_step(s) || s->finishing || s->dead) {
+	if (has_said_a_step(s) || s->finishing) {
 		run->silent_ranks &= ~bit;
-	} else if (p != NULL && assembly_full(&run->assembly) &&
+	} else if (!s->dead && p != NULL && assembly_full(&run->assembly) &&
 		   now_ms - p->since_ms >= run->registry->options.rank_grace_ms) {
 		run->silent_ranks |= bit;
 	}
 	return (run->silent_ranks & bit) != 0;
+}
+
+bool rank_is_mute(const struct run *run, uint32_t rank) {
+	return (run->silent_ranks >> rank & 1) != 0 && !run->ranks[rank]->dead;
 }
 
 /* A rank that connects, or whose process lives, is waited for however long it takes, if it logs. Of one that

@@ -481,6 +481,35 @@ static void r8_a_rank_that_is_there_and_logs_nothing_is_gone_after_the_grace(voi
 	assert_string_equal(live.without, "");
 }
 
+static void r8_a_rank_that_logged_nothing_and_dies_is_not_waited_for_again(void **state) {
+	struct rig *rig = *state;
+	char words[256];
+	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step(rig, a, n));
+	}
+	rig->now.mono_ms += 120000;
+	registry_tick(rig->registry, rig->now);
+	rig_commit(rig);
+	size_t n_events = rig_count(rig, "event ");
+	(void)run_tell_of_rank(stream_run(a), rig->now, words, sizeof words);
+
+	registry_disconnected(rig->registry, b, rig->now);
+	registry_process_dead(rig->registry, b, rig->now);
+	assert_true(run_tell_of_rank(stream_run(a), rig->now, words, sizeof words));
+	assert_string_equal(words, "rank 1 (its process 4711 is dead, for 0s): the others go on");
+	for (uint32_t n = 4; n < 20; n++) {
+		taken(step(rig, a, n));
+		registry_tick(rig->registry, rig->now);
+	}
+	struct message finish = rig_msg_finish(stream_received(a) + 1, 0);
+	taken(rig_apply(rig, a, &finish));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "event "), n_events);
+	assert_int_equal(rig_count(rig, "step "), 20);
+	assert_string_equal(run_state_of(rig, a), "crashed");
+}
+
 static void r8_a_rank_that_never_logs_ends_the_run_with_its_own_finish(void **state) {
 	struct rig *rig = *state;
 	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
@@ -924,6 +953,7 @@ int main(void) {
 		TEST(r8_a_later_step_is_evidence_even_where_it_has_no_place_yet),
 		TEST(r8_a_rank_that_lives_is_waited_for_however_long),
 		TEST(r8_a_rank_that_is_there_and_logs_nothing_is_gone_after_the_grace),
+		TEST(r8_a_rank_that_logged_nothing_and_dies_is_not_waited_for_again),
 		TEST(r8_a_rank_that_never_logs_ends_the_run_with_its_own_finish),
 		TEST(r8_a_rank_that_is_slow_to_begin_is_waited_for),
 		TEST(what_became_of_a_rank_is_told_once_when_it_dies_and_once_when_it_is_given_up),
