@@ -38,7 +38,8 @@ static const char *worse(const char *a, const char *b) {
 static void keep_words(struct run *run, const struct stream *s, struct text words) {
 	const char *state = worse(stream_end_state(run, s), "finished");
 	const char *kept = run->end_words_state;
-	if (words.len == 0 || (kept != NULL && strcmp(worse(state, kept), kept) == 0)) {
+	if (words.len == 0 || run->ranks[s->rank] != s ||
+		(kept != NULL && strcmp(worse(state, kept), kept) == 0)) {
 		return;
 	}
 	char *copy = strndup(words.data, words.len);
@@ -49,6 +50,7 @@ static void keep_words(struct run *run, const struct stream *s, struct text word
 	free(run->end_words);
 	run->end_words = copy;
 	run->end_words_state = state;
+	run->end_words_rank = s->rank;
 }
 
 static void forget_words(struct run *run) {
@@ -62,6 +64,12 @@ void run_forget_end(struct run *run) {
 	run->end_state = NULL;
 	run->ended_at = 0;
 	forget_words(run);
+}
+
+void run_forget_words_of(struct run *run, uint32_t rank) {
+	if (run->end_words_rank == rank) {
+		forget_words(run);
+	}
 }
 
 struct end {

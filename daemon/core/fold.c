@@ -54,13 +54,13 @@ static bool window_summarise(struct run *run, struct density_summary *ret) {
 	return err == 0;
 }
 
-/* Leaves the open window's row; its dead features in *ret_dead. */
 /* The step that the open window's row is logged at, once it is whole. */
 static uint32_t row_step(const struct run *run) {
 	return (uint32_t)run->position.window.boundary +
 	       (run->config.profile->row_behind_window ? 1 : 0);
 }
 
+/* Leaves the open window's row; its dead features in *ret_dead. */
 static void window_emit(struct run *run, const struct frame_time *at, uint32_t more_flaws,
 	uint64_t through, uint32_t *ret_dead) {
 	struct window *w = &run->position.window;

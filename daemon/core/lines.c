@@ -528,5 +528,6 @@ void lines_unpack(struct lines *l, struct unpacker *u) {
 		line_unpack(l, u);
 	}
 	l->next_ordinal = next_ordinal;
-	l->closed_through = l->logged_through = closed_through;
+	l->closed_through = l->logged_through =
+		closed_through; /* the latter of states that have no word of it */
 }

@@ -41,8 +41,7 @@ struct lines {
 	size_t bytes;
 	int64_t next_ordinal;
 	int64_t closed_through; /* lines of these steps of this lap are closed; -1: none */
-	int64_t logged_through; /* the newest step of a closed line, whatever lap and launch; -1: none. Not saved:
-				 * after a start it is closed_through */
+	int64_t logged_through; /* the newest step of a closed line, whatever lap and launch; -1: none */
 };
 
 void lines_init(struct lines *l);

@@ -328,6 +328,7 @@ static void join_generation(struct run *run, struct stream *s) {
 static void take_rank(struct run *run, struct stream *s, bool is_new) {
 	if (is_new) {
 		run->silent_ranks &= ~(1ull << s->rank);
+		run_forget_words_of(run, s->rank);
 		join_generation(run, s);
 	}
 	run->ranks[s->rank] = s;

@@ -134,6 +134,7 @@ struct run {
 	const char *end_state;
 	char *end_words;             /* why; NULL: nobody said */
 	const char *end_words_state; /* how the rank ended that said them */
+	uint32_t end_words_rank;     /* which one it was */
 	bool has_exit_code;
 	int32_t exit_code;
 	double last_seen, ended_at;

@@ -9,8 +9,9 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION     6u
-#define VERSION_MIN 5u /* the oldest that is read: without words of its end */
+#define VERSION 7u
+#define VERSION_MIN                                                                                \
+	5u /* the oldest that is read: without words of its end; 6: … and without all below them */
 
 /* ---- out ---- */
 
@@ -133,6 +134,8 @@ void run_pack(const struct run *run, struct packer *p) {
 	counters_pack(run, p);
 	pack_text(p, run->end_words);
 	pack_text(p, run->end_words_state);
+	pack_u32(p, run->end_words_rank);
+	pack_u64(p, (uint64_t)run->lines.logged_through);
 }
 
 /* ---- in ---- */
@@ -290,8 +293,12 @@ static void run_unpack_rest(struct run *run, uint32_t version, struct unpacker *
 	summary_unpack(&run->summary, u);
 	end_unpack(run, u);
 	counters_unpack(run, u);
-	if (version > VERSION_MIN) {
+	if (version >= 6) {
 		end_words_unpack(run, u);
+	}
+	if (version >= 7) {
+		run->end_words_rank = unpack_u32_max(u, RANKS_MAX - 1);
+		run->lines.logged_through = (int64_t)unpack_u64(u);
 	}
 }
 

@@ -160,6 +160,30 @@ static void a_lap_outlives_the_daemon(void **state) {
 	assert_true(loss(rig, 2, 7, 3) == 7);
 }
 
+static void what_a_run_logged_for_is_known_to_its_next_launch_whenever_the_daemon_dies(
+	void **state) {
+	struct rig *rig = *state;
+	struct stream *s = begun(rig, 0, 1);
+	logged(rig, s, 0, 8, 8);
+	logged(rig, s, 1, 5, 5);
+	finish(rig, s);
+	registry_disconnected(rig->registry, s, rig->now);
+	rig_crash(rig, false);
+	struct msg_open open = open_of("B", 2, 0, 1);
+	(void)rig_must_open(rig, &open);
+	assert_true(rig->opened.has_last_step);
+	assert_int_equal((int)rig->opened.last_step, 8);
+	rig_commit(rig);
+	rig_crash(rig, false); /* before it had logged anything */
+	s = rig_must_open(rig, &open);
+	assert_true(rig->opened.has_last_step);
+	assert_int_equal((int)rig->opened.last_step, 8);
+	logged(rig, s, 0, 7, 7);
+	finish(rig, s);
+	assert_attempt(rig, 2, "attempt=3 launch=B lap=0 first=7");
+	assert_non_null(strstr(rig_find(rig, "attempt ", 2), "from=start"));
+}
+
 static void steps_in_a_lap_that_a_log_began_are_of_its_attempt(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = begun(rig, 0, 1);
@@ -290,6 +314,7 @@ int main(void) {
 		TEST(what_comes_late_is_of_the_attempt_it_comes_in),
 		TEST(a_lap_that_is_over_or_out_of_range_is_refused),
 		TEST(a_lap_outlives_the_daemon),
+		TEST(what_a_run_logged_for_is_known_to_its_next_launch_whenever_the_daemon_dies),
 		TEST(steps_in_a_lap_that_a_log_began_are_of_its_attempt),
 		TEST(a_lap_that_only_logs_behind_one_with_steps_has_room_without_end),
 		TEST(a_state_may_be_handed_over_in_a_lap_that_a_log_began),

@@ -461,6 +461,25 @@ static void words_of_ranks_that_ended_better_are_not_those_of_the_run(void **sta
 	assert_int_equal(rig->row.exit_code, 2);
 }
 
+static void what_a_process_said_that_was_replaced_is_not_why_the_run_ended(void **state) {
+	struct rig *rig = *state;
+	open_ranks(rig);
+	end_rank(rig, 0, 1, NULL, "OutOfMemoryError");
+	end_rank(rig, 1, 1, NULL, "ValueError: a rank is gone");
+	struct msg_open open = rig_msg_open(2);
+	open.world_size = 3;
+	rig_stream_id(&open, 1);
+	registry_disconnected(rig->registry, rig_must_open(rig, &open), rig->now);
+	rig_crash(rig, false);
+
+	rig_stream_id(&open, 9);
+	struct message m = rig_msg_finish(0, 1);
+	m.finish.words = rig_lit("KeyError: 'lr'");
+	taken(rig, rig_must_open(rig, &open), &m);
+	end_rank(rig, 2, 0, NULL, NULL);
+	assert_row(rig, "failed", "end=KeyError: 'lr' id=");
+}
+
 static void a_run_that_goes_on_has_not_ended_for_any_reason(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
@@ -483,18 +502,26 @@ static void a_run_that_goes_on_has_not_ended_for_any_reason(void **state) {
 	assert_row(rig, "failed", "end=- id=");
 }
 
-static void a_state_of_the_version_before_is_read(void **state) {
+static void states_of_the_versions_before_are_read(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(2);
 	rig_step(rig, rig_must_open(rig, &open), 0, 2, 1, 1);
 	rig_commit(rig);
-	const uint8_t none[] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	struct rig_saved *saved = rig->saved; /* since then it ends with the words of the end */
-	saved->small_len -= sizeof none;
-	assert_memory_equal(saved->small + saved->small_len, none, sizeof none);
-	saved->small[0] = 5;
-	rig_crash(rig, false);
-	assert_non_null(registry_find(rig->registry, "r"));
+	/* Since then it ends with why the run ended (5), and whose words these are and what was logged for (6). */
+	uint8_t none[20];
+	memset(none, 0xff, sizeof none);
+	memset(none + 8, 0, 4);
+	size_t len = sizeof none;
+	for (uint8_t version = 6; version >= 5; version--) {
+		struct rig_saved *saved = rig->saved;
+		size_t since = version == 6 ? 12 : 8;
+		saved->small_len -= since;
+		len -= since;
+		assert_memory_equal(saved->small + saved->small_len, none + len, since);
+		saved->small[0] = version;
+		rig_crash(rig, false);
+		assert_non_null(registry_find(rig->registry, "r"));
+	}
 }
 
 static void a_crashed_run_is_so_only_until_it_comes_back(void **state) {
@@ -685,8 +712,9 @@ int main(void) {
 		TEST(a_run_ends_when_every_rank_has_and_as_the_worst_of_them),
 		TEST(why_a_run_ended_is_in_the_words_and_the_code_of_the_rank_that_failed),
 		TEST(words_of_ranks_that_ended_better_are_not_those_of_the_run),
+		TEST(what_a_process_said_that_was_replaced_is_not_why_the_run_ended),
 		TEST(a_run_that_goes_on_has_not_ended_for_any_reason),
-		TEST(a_state_of_the_version_before_is_read),
+		TEST(states_of_the_versions_before_are_read),
 		TEST(a_crashed_run_is_so_only_until_it_comes_back),
 		TEST(a_run_is_stalled_after_long_silence_and_a_row_says_so),
 		TEST(a_stop_reaches_every_rank_and_those_that_come_later),
