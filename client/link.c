@@ -106,7 +106,8 @@ void link_send(struct link *l, uint8_t *bytes, size_t len) {
 static int connect_to(struct link *l, const char *path) {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	if (places_flaw(path) != NULL) {
-		return -EPERM; /* whoever listens there is somebody else */
+		/* Nobody listens there, or somebody else. */
+		return access(path, F_OK) < 0 ? -errno : -EPERM;
 	}
 	int status = descriptor_open_socket(&l->socket);
 	if (status < 0) {

@@ -55,7 +55,7 @@ const char *places_folder_flaw(const char *folder, uid_t uid) {
 	struct stat st;
 
 	if (lstat(folder, &st) < 0) {
-		return NULL; /* whoever uses it learns why not */
+		return "is not there"; /* and may be anybody's by the time it is used */
 	}
 	if (!S_ISDIR(st.st_mode)) {
 		return "is no folder";

@@ -23,8 +23,8 @@ void places_find_sockets(struct places_sockets *ret);
 void places_own_socket(char ret[PLACES_SOCKET_SIZE]);
 
 /* /tmp/sae-metricsd-UID and /var/tmp/sae-metricsd-UID may have been made by anybody before us, and then what is in them
- * is his. What is wrong with the one that `path` lies in, in words ("belongs to another user"), or NULL: nothing, there is
- * none yet, or it lies elsewhere. */
+ * is his. What is wrong with the one that `path` lies in, in words ("belongs to another user", "is not there"), or NULL: it
+ * is ours, and stays so, or `path` lies elsewhere. */
 const char *places_flaw(const char *path);
 
 /* Whether a daemon takes connections there: connects, and hangs up. Never where there is a flaw. */
