@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "encode.h"
+#include "places.h"
 #include "text.h"
 
 #define NOTE_TEXT_MAX 128u /* of a name that is there for people only, or of the words of its end */
@@ -56,6 +57,9 @@ static void note_add_open(struct note *n, const struct msg_open *open, uint64_t 
 /* The folder is the daemon's to make: without one, no daemon ever listened here. */
 static int open_folder(const char *socket_path) {
 	char path[256];
+	if (places_flaw(socket_path) != NULL) {
+		return -1; /* somebody else's, who would read it */
+	}
 	int len = snprintf(path, sizeof path, "%s.notes", socket_path);
 
 	return len < (int)sizeof path ? open(path, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;

@@ -1058,6 +1058,49 @@ static void what_could_not_be_delivered_is_noted_beside_the_socket(void **state)
 	rmdir(folder);
 }
 
+/* As root somebody else's folder can be made; the name is that of a user nobody has. */
+static void in_a_folder_that_somebody_else_made_nothing_is_said_and_nothing_noted(void **state) {
+	const uid_t nobodys = 3999999996u;
+	struct fixture *x = *state;
+	char folder[64], notes[128];
+	if (geteuid() != 0 || seteuid(nobodys) < 0) {
+		skip();
+	}
+	snprintf(folder, sizeof folder, "/tmp/sae-metricsd-%u", (unsigned)nobodys);
+	snprintf(x->path, sizeof x->path, "%s/socket", folder);
+	snprintf(notes, sizeof notes, "%s.notes", x->path);
+	struct saem_options options = options_for(x);
+	struct saem_run *before = open_run(&options);
+	log_step(before, 0);
+	assert_int_equal(saem_flush(before, PATIENCE_MS), SAEM_AWAY);
+	struct saem_stats nobody = stats_of(before);
+
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(mkdir(folder, 0755), 0);
+	assert_int_equal(mkdir(notes, 0777), 0);
+	assert_int_equal(chmod(notes, 0777), 0);
+	fake_start(&x->daemon, x->path, NULL);
+	assert_int_equal(chmod(x->path, 0666), 0);
+	assert_int_equal(seteuid(nobodys), 0);
+	struct saem_run *run = open_run(&options);
+	log_step(run, 0);
+	assert_int_equal(saem_finish(run, 0, NULL, PATIENCE_MS), SAEM_AWAY);
+	struct saem_stats somebody = stats_of(run);
+	saem_close(before);
+	saem_close(run);
+
+	assert_int_equal(seteuid(0), 0);
+	stop(x);
+	unsigned n_entries = count_entries(notes);
+	rmdir(notes);
+	rmdir(folder);
+	assert_non_null(strstr(nobody.words, "No such file or directory"));
+	assert_non_null(strstr(somebody.words, "Operation not permitted"));
+	assert_int_equal(x->daemon.n_opens, 0);
+	assert_int_equal(n_entries, 2); /* the dots */
+	fake_free(&x->daemon);
+}
+
 static void nothing_is_noted_when_nothing_was_lost(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = options_for(x);
@@ -1113,6 +1156,7 @@ int main(void) {
 		T(threads_may_share_a_run),
 		T(a_daemon_killed_again_and_again_loses_nothing),
 		T(what_could_not_be_delivered_is_noted_beside_the_socket),
+		T(in_a_folder_that_somebody_else_made_nothing_is_said_and_nothing_noted),
 		T(nothing_is_noted_when_nothing_was_lost),
 #undef T
 	};
