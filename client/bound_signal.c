@@ -18,14 +18,21 @@ static struct {
 	volatile sig_atomic_t running;
 } bound;
 
-/* Calls nothing but what a handler may. */
+/* From here on nothing is called but what a handler may call. */
+static void die_of(int number) {
+	if (getpid() == 1) { /* a container's first process, which the kernel keeps from dying so */
+		_exit(128 + number);
+	}
+	(void)signal(number, SIG_DFL);
+	(void)kill(getpid(), number); /* once this handler has returned */
+}
+
 static void on_signal(int number, siginfo_t *info, void *context) {
 	int error = errno;
 	bool is_over = info->si_code == SI_TIMER && info->si_value.sival_ptr == &bound;
 
 	if (is_over) {
-		(void)signal(number, SIG_DFL);
-		(void)kill(getpid(), number); /* once this handler has returned */
+		die_of(number);
 	} else if (!bound.running && bound.pid == getpid()) {
 		bound.running = 1;
 		(void)timer_settime(bound.timer, 0, &bound.patience, NULL);
