@@ -211,7 +211,9 @@ static void begin_exit(struct link *l, void *arg) {
 static int finish_all(const struct end *end, uint32_t timeout_ms) {
 	struct exiting e = {.end = *end, .deadline_ms = clock_now_ms() + timeout_ms};
 
-	sender_each(begin_exit, &e, e.deadline_ms);
+	if (!sender_each(begin_exit, &e, e.deadline_ms)) {
+		return SAEM_TIMEOUT;
+	}
 	while (e.runs != NULL) {
 		struct saem_run *run = e.runs;
 		e.runs = run->next_exiting;

@@ -222,14 +222,15 @@ void sender_wake(void) {
 	pthread_mutex_unlock(&sender.lock);
 }
 
-void sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms) {
+bool sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms) {
 	if (!deadline_lock(&sender.lock, deadline_ms)) {
-		return;
+		return false;
 	}
 	for (struct link *l = sender.links; l != NULL; l = l->next) {
 		each(l, arg);
 	}
 	pthread_mutex_unlock(&sender.lock);
+	return true;
 }
 
 /* ---- forks and exits ---- */

@@ -18,6 +18,6 @@ int sender_add(struct link *l);
 /* Something was asked of a link. Cheap, from any thread, without a stream's lock. */
 void sender_wake(void);
 
-/* At the end of the process: calls `each` with every link while none can come or go, if that
- * can be had in time. */
-void sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms);
+/* At the end of the process: calls `each` with every link while none can come or go. False: that
+ * was not to be had in time. */
+bool sender_each(void (*each)(struct link *l, void *arg), void *arg, uint64_t deadline_ms);

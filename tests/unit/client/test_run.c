@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <sys/stat.h>
 #include <time.h>
 
 #include "counts.h"
 #include "decode.h"
 #include "frame.h"
+#include "sender.h"
 
 #define PATIENCE_MS 60000u /* for what must happen: a slow machine is no failure */
 
@@ -830,6 +832,42 @@ static void all_that_is_not_finished_ends_in_one_call(void **state) {
 	fake_free(&x->daemon);
 }
 
+struct turn {
+	sem_t taken, over;
+};
+
+static void wait_for_the_end(struct link *l, void *arg) {
+	struct turn *turn = arg;
+
+	(void)l;
+	(void)sem_post(&turn->taken);
+	(void)sem_wait(&turn->over);
+}
+
+static void *hold_the_sender(void *arg) {
+	return sender_each(wait_for_the_end, arg, UINT64_MAX) ? arg : NULL;
+}
+
+/* As when a thread that was interrupted holds it, and never goes on. */
+static void who_cannot_get_at_the_runs_in_time_does_not_say_that_they_ended(void **state) {
+	struct fixture *x = *state;
+	struct saem_options options = options_for(x);
+	struct turn turn;
+	pthread_t thread;
+	struct saem_run *run = open_run(&options);
+
+	assert_int_equal(sem_init(&turn.taken, 0, 0), 0);
+	assert_int_equal(sem_init(&turn.over, 0, 0), 0);
+	assert_int_equal(pthread_create(&thread, NULL, hold_the_sender, &turn), 0);
+	assert_int_equal(sem_wait(&turn.taken), 0);
+	int result = saem_finish_all(0, NULL, NULL, 10);
+	assert_int_equal(sem_post(&turn.over), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(result, SAEM_TIMEOUT);
+	assert_int_equal(log_step(run, 0), SAEM_AWAY);
+	saem_close(run);
+}
+
 static void off_is_off(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = options_for(x);
@@ -1150,6 +1188,7 @@ int main(void) {
 		T(a_run_says_why_it_ended_in_one_line_that_can_be_read),
 		T(words_that_are_too_long_are_cut_between_two_characters),
 		T(all_that_is_not_finished_ends_in_one_call),
+		T(who_cannot_get_at_the_runs_in_time_does_not_say_that_they_ended),
 		T(off_is_off),
 		T(who_ignores_that_it_could_not_be_opened_trains_on),
 		T(runs_go_their_ways_and_leave_nothing_behind),
