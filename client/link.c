@@ -131,26 +131,33 @@ static void settle_on(struct link *l, const char *path) {
 	pthread_mutex_unlock(&l->stream->lock);
 }
 
-static int connect_to_any(struct link *l) {
+/* *about: of which path its result speaks. */
+static int connect_to_any(struct link *l, const char **about) {
 	/* Who has opened this run once is gone back to: nobody else has what it acked. */
 	if (l->opening->open.has_db_id) {
+		*about = l->path;
 		return connect_to(l, l->path);
 	}
 
 	int status = -ENOENT;
+	*about = l->paths.path[0];
 	for (size_t i = 0; i < LINK_PATHS_MAX && l->paths.path[i] != NULL; i++) {
 		int result = connect_to(l, l->paths.path[i]);
 		if (result == 0 || result == -EAGAIN) {
 			settle_on(l, l->paths.path[i]);
+			*about = l->path;
 			return result;
 		}
 		/* Of two complaints the one that says more than "there is nothing". */
-		status = status == -ENOENT ? result : status;
+		if (status == -ENOENT && result != -ENOENT) {
+			status = result;
+			*about = l->paths.path[i];
+		}
 	}
 	return status;
 }
 
-static void tell_absence(struct link *l, int status) {
+static void tell_absence(struct link *l, const char *path, const char *reason) {
 	struct stream *s = l->stream;
 
 	if (l->told_absence || l->opening->quiet || l->opening->open.rank != 0) {
@@ -159,18 +166,21 @@ static void tell_absence(struct link *l, int status) {
 	l->told_absence = true;
 	say("no daemon answers at %s (%s); training goes on, and up to %zu MiB are kept until one "
 	    "does",
-		l->paths.path[0], strerror(-status), s->outbox.chunks.bytes_max >> 20);
+		path, reason, s->outbox.chunks.bytes_max >> 20);
 }
 
-static void connect_failed(struct link *l, int status) {
-	char why[STREAM_WORDS_SIZE];
+static void connect_failed(struct link *l, const char *path, int status) {
+	char reason[64], why[STREAM_WORDS_SIZE];
 	struct stream *s = l->stream;
+	const char *flaw = status == -EPERM ? places_flaw(path) : NULL;
 
 	/* EAGAIN: the daemon is there, and has no time for us. */
-	snprintf(why, sizeof why, "connecting to %.160s: %s", l->path, strerror(-status));
+	snprintf(reason, sizeof reason, "%s%s", flaw != NULL ? "its folder " : "",
+		flaw != NULL ? flaw : strerror(-status));
+	snprintf(why, sizeof why, "connecting to %.160s: %s", path, reason);
 	link_lose(l, 0, why);
 	if (status != -EAGAIN) {
-		tell_absence(l, status);
+		tell_absence(l, path, reason);
 		pthread_mutex_lock(&s->lock);
 		s->absences++;
 		pthread_cond_broadcast(&s->changed);
@@ -180,9 +190,10 @@ static void connect_failed(struct link *l, int status) {
 
 static void begin_connection(struct link *l) {
 	size_t len = 0;
-	int status = connect_to_any(l);
+	const char *path = NULL;
+	int status = connect_to_any(l, &path);
 	if (status < 0) {
-		connect_failed(l, status);
+		connect_failed(l, path, status);
 		return;
 	}
 
