@@ -56,8 +56,7 @@ class Handle:
     def open(self, run):
         """Begins `run`, as which it is remembered; one of that id that this process has open is finished first."""
         settings, library = self._settings, self._library
-        self._key = (self.id, settings.rank or 0, settings.socket)
-        before = process.unfinished.get(self._key)
+        before = process.unfinished.get(self._key_of(self.id))
         if before is not None:
             say("run %s was begun before in this process: that one is finished first" % self.id)
             before.finish()
@@ -74,7 +73,11 @@ class Handle:
         self.pointer = handle.value
         self.id = library.id(self.pointer).decode()
         self.name = (library.name(self.pointer) or b"").decode() or self.id
+        self._key = self._key_of(self.id)
         process.unfinished[self._key] = run
+
+    def _key_of(self, id):
+        return id, self._settings.rank or 0, self._settings.socket
 
     @property
     def label(self):

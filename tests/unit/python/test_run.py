@@ -480,6 +480,11 @@ class LogTest(RunTest):
         with self.assertRaisesRegex(sae_metrics.Error, "the daemon gave no state within 2 s: the checkpoint goes"):
             run.state_dict(timeout=2)
 
+    def test_a_run_is_known_by_the_id_that_it_was_given_without_asking(self):
+        first = self.init()
+        self.init(id=first.id)
+        self.assertEqual(["open", "finish", "open"], [name for name, *_ in self.library.calls if name in ("open", "finish")])
+
     def test_a_run_begun_again_finishes_the_one_before_and_no_other(self):
         first, other = self.init(id="again001"), self.init(id="other001")
         second = self.init(id="again001")
