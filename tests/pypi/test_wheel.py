@@ -111,6 +111,18 @@ class Wheel(unittest.TestCase):
             self.assertEqual([], [name for name in outside if not OUTSIDE.fullmatch(name)], path.name)
         self.assertTrue(all(OUTSIDE.fullmatch(name) for name in needed(self.unpacked / "sae_metrics/libsae-metrics.so.0")))
 
+    def test_the_libraries_licences_are_in_it(self):
+        """Found by dpkg, as auditwheel finds whose they are; a library of ours is no package's."""
+        if shutil.which("dpkg") is None:
+            self.skipTest("no dpkg here, whose packages have their licences at one place")
+        with_licence = set(re.findall(r"^License-File: (.*)$", self.metadata("METADATA"), re.MULTILINE))
+        self.assertLessEqual({"LICENSE", "libsqlite3-0"}, with_licence)
+        self.assertTrue(any(name.startswith("libcurl") for name in with_licence), with_licence)
+        for name in with_licence:
+            self.assertIn("copyright", self.metadata("licenses/" + name).lower(), name)
+        libraries = [path.name for path in (self.unpacked / "sae_metrics.libs").iterdir()]
+        self.assertLess(len(libraries) * 2 // 3, len(with_licence))  # some packages have several
+
     # ---- that it works ----
 
     def user(self, **how):
