@@ -54,7 +54,10 @@ static int take_lock(const struct background *b, uint64_t deadline_ms) {
 	return err < 0 ? err : fd;
 }
 
-/* One that is ending has the database until all of its log is copied back, and nobody finds it any more by then. */
+enum database_wait { DATABASE_FREE, DATABASE_ANSWERED_FOR };
+
+/* One that is ending has the database until all of its log is copied back, and nobody finds it any more by then: unless
+ * somebody came at the last moment, and it goes on. */
 static int await_database(
 	const struct background *b, uint64_t deadline_ms, char words[HOME_WORDS_MAX]) {
 	char why[LOCATION_WORDS_MAX];
@@ -62,18 +65,23 @@ static int await_database(
 	int lock = -1;
 	int err = path != NULL ? location_lock(path, &lock, why) : -ENOMEM;
 
-	while (err == -EBUSY && clock_mono_ms() < deadline_ms) {
+	bool answers = false;
+	while (err == -EBUSY && !answers && clock_mono_ms() < deadline_ms) {
 		(void)poll(NULL, 0, LOOK_EVERY_MS);
+		answers = places_answers(b->home.socket);
 		err = location_lock(path, &lock, why);
 	}
 	free(path);
 	if (lock >= 0) {
 		(void)close(lock);
 	}
+	if (err == -EBUSY && answers) {
+		return DATABASE_ANSWERED_FOR;
+	}
 	if (err < 0) {
 		snprintf(words, HOME_WORDS_MAX, "%s", err == -ENOMEM ? "memory is short" : why);
 	}
-	return err;
+	return err < 0 ? err : DATABASE_FREE;
 }
 
 /* ---- starting ---- */
@@ -179,8 +187,8 @@ static int await_socket(const struct background *b, uint64_t deadline_ms) {
 
 static int start(struct background *b, uint64_t deadline_ms, char words[HOME_WORDS_MAX]) {
 	int err = await_database(b, deadline_ms, words);
-	if (err < 0) {
-		return err;
+	if (err != DATABASE_FREE) {
+		return err < 0 ? err : 0;
 	}
 	err = spawn(b);
 	if (err < 0) {

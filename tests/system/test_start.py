@@ -178,6 +178,19 @@ run.finish()
         self.assertNotEqual(ending, json.loads(out)["pid"])
         self.assertNotIn("another sae-metricsd", user.log)
 
+    def test_one_that_was_about_to_end_and_goes_on_is_found(self):
+        user = self.user()
+        ending = user.start()["pid"]
+        aside = user.runtime_socket.rename(f"{user.runtime_socket}.ended")
+        starting = user.begin(user.program, "start", "--json")
+        with self.assertRaises(subprocess.TimeoutExpired):
+            starting.communicate(timeout=1)
+        aside.rename(user.runtime_socket)
+        out, err = starting.communicate(timeout=PATIENCE_S)
+        self.assertEqual(0, starting.returncode, err)
+        self.assertEqual({"started": False, "socket": str(user.runtime_socket)}, json.loads(out))
+        self.assertEqual({ending}, user.daemons())
+
     def test_a_database_that_another_keeps_is_said_to_be(self):
         user = self.user()
         other = user.begin(user.program, "serve", "--socket", user.home / "run/other")
