@@ -11,7 +11,7 @@ SELECT
 	r.user, -- who ran the trainer
 	r.state, -- running, stalled, finished, failed, crashed, preempted or stopped
 	r.exit_code, -- of the trainer, once it has ended
-	r.profile, -- whose keys and order of events: prisma, saelens or native
+	r.profile, -- whose keys and order of events: prisma, saelens, saelens-legacy or native
 	r.architecture, r.d_sae, r.d_in,
 	r.step, -- the last step folded in; steps count from 0
 	r.n_training_tokens, -- as the profile counts them
