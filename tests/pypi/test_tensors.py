@@ -309,7 +309,7 @@ class OnADevice(unittest.TestCase):
             run.log_step(step, mse_loss=torch.tensor(1.0))
         for step in range(40):
             run.log_step(ring.SLOTS_MAX + step, torch.ones(1 << 20, dtype=torch.int32))
-        self.assertLessEqual(run._in_flight._ring._n_bytes, ring.BYTES_MAX)
+        self.assertLessEqual(run._in_flight.ring._n_bytes, ring.BYTES_MAX)
         self.assertEqual(ring.SLOTS_MAX + 40 - ring.BYTES_MAX // (4 << 20), len(self.steps()))
 
     def test_a_device_that_has_no_memory_for_a_while_costs_no_slot(self):
@@ -397,7 +397,7 @@ class OnADevice(unittest.TestCase):
     def test_a_finished_run_keeps_no_pinned_memory(self):
         run = self.start(lag=0)
         run.log_step(0, torch.ones(4))
-        flight = weakref.ref(run._in_flight._ring)
+        flight = weakref.ref(run._in_flight.ring)
         run.finish()
         self.assertIsNone(flight())
 

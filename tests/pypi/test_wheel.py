@@ -84,7 +84,7 @@ class Wheel(unittest.TestCase):
         self.assertIn("sae_metrics/py.typed", packed)
 
     def test_it_has_the_library_and_the_program_and_nothing_that_is_not_the_packages(self):
-        for name in ("libsae-metrics.so.0", "sae-metricsd"):
+        for name in ("libsae-metrics.so.0", "sae-metricsd", "_step.abi3.so"):
             self.assertTrue((self.unpacked / "sae_metrics" / name).is_file(), name)
         self.assertTrue(os.access(self.package / "sae-metricsd", os.X_OK))
         folders = {path.name for path in self.unpacked.iterdir() if not path.name.endswith(".dist-info")}

@@ -43,6 +43,7 @@ class Handle:
         self._waiting = threading.RLock()  # one waiting call at a time, so that none outlives the handle
         self._settings, self._library = settings, library
         self.pointer = None  # the library's; None: inert
+        self.plain = None  # the short way of its plain steps, where there is one
         self._key = None  # of process.unfinished
         self._final_stats = Stats(0, 0, 0, 0, 0, 0, 0, 0, 0, False, "", 0.0)
         self._first_words = (None, False, None)  # last_step, resumed, attempt
@@ -75,6 +76,9 @@ class Handle:
         self.name = (library.name(self.pointer) or b"").decode() or self.id
         self._key = self._key_of(self.id)
         process.unfinished[self._key] = run
+        if settings.when_full != native.WAIT:  # which gives the interpreter lock away
+            positions = {name: position for position, name in enumerate(settings.scalars)}
+            self.plain = library.plain_step(self.pointer, positions, settings.d_sae, settings.train_batch_size)
 
     def _key_of(self, id):
         return id, self._settings.rank or 0, self._settings.socket
@@ -86,7 +90,14 @@ class Handle:
     def become_inert(self):
         """In a forked child."""
         self.pointer = None
+        self._close_plain()
         self.lock, self._waiting = threading.RLock(), threading.RLock()
+
+    def _close_plain(self):
+        plain, self.plain = self.plain, None
+        if plain is not None:
+            plain.close()
+            self._seconds += plain.seconds
 
     # ---- calls that return at once ----
 
@@ -103,7 +114,7 @@ class Handle:
                 self._library.skip(self.pointer, step)
             self._seconds += perf_counter() - begun
         if result > native.AWAY or result < 0:
-            self._trouble(result, "step %d" % step)
+            self.tell(result, "step %d" % step)
         return further
 
     def call(self, what, function, *arguments):
@@ -113,7 +124,7 @@ class Handle:
                 return
             result = getattr(self._library, function)(self.pointer, *arguments)
         if result > native.AWAY or result < 0:
-            self._trouble(result, what)
+            self.tell(result, what)
 
     def skip(self, step):
         with self.lock:
@@ -127,7 +138,7 @@ class Handle:
         if result < 0:
             raise ValueError("load_state_dict: %s" % (self.stats.words or "the state is damaged"))
         if result > native.AWAY:
-            self._trouble(result, "the state")
+            self.tell(result, "the state")
 
     def should_stop(self):
         """(whether somebody asked for it, why)."""
@@ -150,7 +161,8 @@ class Handle:
         if c.attempt:
             self._first_words = (c.last_step if c.last_step >= 0 else None, bool(c.resumed), c.attempt)
         numbers = [getattr(c, field) for field in Stats._fields[:9]]
-        return Stats(*numbers, bool(c.connected), c.words.decode("utf-8", "replace"), self._seconds)
+        seconds = self._seconds if self.plain is None else self._seconds + self.plain.seconds
+        return Stats(*numbers, bool(c.connected), c.words.decode("utf-8", "replace"), seconds)
 
     # ---- calls that may wait ----
 
@@ -205,6 +217,7 @@ class Handle:
         with self._waiting:
             with self.lock:
                 handle, self.pointer = self.pointer, None
+                self._close_plain()
             if handle is None:
                 return None
             if process.unfinished.get(self._key) is run:
@@ -242,7 +255,7 @@ class Handle:
         """A device had no memory for it, or is lost."""
         self.complain_once(("device", what.split()[0]), "run %s: %s was not taken: %s" % (self.id, what, problem))
 
-    def _trouble(self, result, what):
+    def tell(self, result, what):
         """What the library's answer means."""
         if result == native.INERT or (result == native.REFUSED and not is_strict()):
             return  # the library itself has said why the daemon refuses this run

@@ -18,14 +18,14 @@ class InFlight:
 
     def __init__(self, handle):
         self._handle = handle
-        self._device = self._ring = None  # those of the first tensor of a device
+        self._device = self.ring = None  # those of the first tensor of a device; None: nothing can be on its way
         self._said = False
 
     def __len__(self):
-        return 0 if self._ring is None else len(self._ring)
+        return 0 if self.ring is None else len(self.ring)
 
     def forget(self):
-        self._device = self._ring = None
+        self._device = self.ring = None
 
     def is_capturing(self, device):
         """Whether a graph is being captured, when nothing is done and nothing may be asked. Says so once."""
@@ -39,10 +39,10 @@ class InFlight:
 
     def _ring_of(self, device):
         with self._handle.lock:
-            if self._ring is None:
-                self._device, self._ring = device, Ring(device, functools.partial(_say_lost, self._handle.id))
+            if self.ring is None:
+                self._device, self.ring = device, Ring(device, functools.partial(_say_lost, self._handle.id))
                 _all.add(self)
-            return self._ring
+            return self.ring
 
     def log_step(self, device, fired, positive, scalars, push, if_lost):
         """Calls push(fired, positive, scalars) with everything on the host, later; if_lost() where the device fails before."""
@@ -78,7 +78,7 @@ class InFlight:
 
     def call(self, function):
         """Calls it in its turn: at once where nothing is on its way."""
-        ring = self._ring
+        ring = self.ring
         if ring:
             ring.call(function)
         else:
@@ -86,7 +86,7 @@ class InFlight:
 
     def hand_over(self, timeout_s):
         """Whether everything was, in that time."""
-        ring = self._ring
+        ring = self.ring
         return ring is None or ring.drain(timeout_s)
 
     def drain(self, timeout_s):

@@ -8,8 +8,10 @@ through ``CDLL``, which gives it away.
 """
 
 import ctypes
+import importlib.util
 import os
 import struct
+import sys
 from array import array
 from ctypes import (
     POINTER,
@@ -192,11 +194,40 @@ class Library:
             self._declare(name[5:], getattr(waits if may_wait else returns_at_once, name), name, takes)
         self._declare("log_step_waiting", waits.saem_log_step, "saem_log_step", _FUNCTIONS["saem_log_step"][1])
         self._declare("log_waiting", waits.saem_log, "saem_log", _FUNCTIONS["saem_log"][1])
+        self._step_module = _load_step_module(path)
 
     def _declare(self, attribute, function, name, takes):
         function.argtypes = takes
         function.restype = _RETURNS.get(name, c_int)
         setattr(self, attribute, function)
+
+    def plain_step(self, run, positions, d_sae, n_rows):
+        """What pushes plain steps of an open run and declines all others (step_module.c). None where it was not built.
+
+        positions: of the scalars, by name; n_rows: where a call gives none, or None."""
+        if self._step_module is None:
+            return None
+        log_step, skip = (ctypes.cast(function, c_void_p).value for function in (self.log_step, self.skip))
+        return self._step_module.PlainStep(log_step, skip, run, positions, -1 if d_sae is None else d_sae, n_rows or 0)
+
+
+def _load_step_module(library):
+    """In the package, where it is installed; in a build, beside the library."""
+    try:
+        from . import _step
+
+        return _step
+    except ImportError:
+        if not os.path.isabs(library):
+            return None
+    path = os.path.join(os.path.dirname(library), "python", "_step.abi3.so")
+    spec = importlib.util.spec_from_file_location(__package__ + "._step", path)
+    try:
+        module = importlib.util.module_from_spec(spec)
+    except ImportError:
+        return None
+    sys.modules[spec.name] = module
+    return module
 
 
 def _candidates():

@@ -141,9 +141,14 @@ class Run:
         waits, however far the host is ahead (beyond 64 steps, or 64 MiB, for the oldest). `flush`, `finish`, `state_dict`
         and the end of the process wait for all of them.
         """
+        self._rows.unstepped = self._rows.going_back = None
+        plain = self._handle.plain
+        if plain is not None and self._in_flight.ring is None and not self._reduces:
+            result = plain.push(step, fired, n_rows, positive, scalars)
+            if result is not None:
+                return None if 0 <= result <= native.AWAY else self._handle.tell(result, "step %d" % step)
         if self._handle.pointer is None and not self._is_part:
             return self._unheard()
-        self._rows.unstepped = self._rows.going_back = None
         step = check_step(step)
         if n_rows is None:
             n_rows = self._settings.train_batch_size or (1 if fired is None else None)

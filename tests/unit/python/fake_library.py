@@ -60,6 +60,9 @@ class FakeLibrary:
         handle.value = 4711
         return 0
 
+    def plain_step(self, _run, _positions, _d_sae, _n_rows):
+        return None
+
     def daemon_answers(self):
         return self.answers.get("daemon_answers", 1)
 
