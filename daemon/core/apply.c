@@ -160,6 +160,7 @@ static enum apply_result receive_step(const struct reception *in) {
 				step->step, step->lap, (long long)reached.step,
 				reached.lap - in->stream->lap_base));
 	}
+	in->stream->has_sent_step = true;
 	if (!step_check(in, step)) {
 		return end_seqs(in, place, SEQ_REFUSED, APPLY_REFUSED);
 	}

@@ -9,7 +9,7 @@
 #include "stream.h"
 
 static bool has_said_a_step(const struct stream *s) {
-	return s->reached.step >= 0 || s->announced.step >= 0;
+	return s->has_sent_step || s->reached.step >= 0 || s->announced.step >= 0;
 }
 
 /* A rank that has said no step at all while another was held up, as far ahead as it may be, for the grace

@@ -32,7 +32,8 @@ struct stream {
 	struct place at;                      /* what has taken effect: the step it is at */
 	struct place reached;                 /* what has come, held things included */
 	struct place announced; /* what came and has to come again: it passed all below */
-	bool at_folded;         /* by a step that was folded, and not dropped or refused */
+	bool has_sent_step; /* in whatever lap. Not saved: after a start its place tells, but in a lap a LOG began */
+	bool at_folded;        /* by a step that was folded, and not dropped or refused */
 	double elapsed_base_s; /* how long the run had been trained for when its generation began */
 	bool finishing;        /* its FINISH has come … */
 	bool finished;         /* … and taken effect */

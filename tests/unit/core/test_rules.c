@@ -481,6 +481,27 @@ static void r8_a_rank_that_is_there_and_logs_nothing_is_gone_after_the_grace(voi
 	assert_string_equal(live.without, "");
 }
 
+static void r8_a_rank_that_logs_is_waited_for_where_it_begins_again(void **state) {
+	struct rig *rig = *state;
+	struct stream *ranks[] = {open_rank(rig, 0, 2), open_rank(rig, 1, 2)};
+	for (uint32_t rank = 0; rank < 2; rank++) {
+		struct log_entry entry;
+		taken(step(rig, ranks[rank], 0));
+		struct message m = rig_msg_log(2, 0, &entry, "loss", 1);
+		m.log.lap = 1;
+		taken(rig_apply(rig, ranks[rank], &m));
+	}
+	for (uint32_t n = 0; n < 4; n++) {
+		taken(step_of_lap(rig, ranks[0], 1, n));
+	}
+	rig->now.mono_ms += 1000u * 3600 * 24;
+	registry_tick(rig->registry, rig->now);
+	taken(step_of_lap(rig, ranks[1], 1, 0));
+	rig_commit(rig);
+	assert_int_equal(rig_count(rig, "step "), 2);
+	assert_int_equal((int)rig_number(rig_find(rig, "step ", 1), "n_rows"), 4);
+}
+
 static void r8_a_rank_that_logged_nothing_and_dies_is_not_waited_for_again(void **state) {
 	struct rig *rig = *state;
 	char words[256];
@@ -953,6 +974,7 @@ int main(void) {
 		TEST(r8_a_later_step_is_evidence_even_where_it_has_no_place_yet),
 		TEST(r8_a_rank_that_lives_is_waited_for_however_long),
 		TEST(r8_a_rank_that_is_there_and_logs_nothing_is_gone_after_the_grace),
+		TEST(r8_a_rank_that_logs_is_waited_for_where_it_begins_again),
 		TEST(r8_a_rank_that_logged_nothing_and_dies_is_not_waited_for_again),
 		TEST(r8_a_rank_that_never_logs_ends_the_run_with_its_own_finish),
 		TEST(r8_a_rank_that_is_slow_to_begin_is_waited_for),
