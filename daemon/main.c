@@ -41,12 +41,13 @@ static const struct subcommand *find(const char *name) {
 	return NULL;
 }
 
-/* Of 0, 1 and 2 what is closed is opened: else the next file would have the number, and be written to by the log. */
+/* Of 0, 1 and 2 what is closed is opened: else the next file would have the number, and be written to by the log. Only to
+ * be read: to write there fails, as it did. */
 static void open_standard_descriptors(void) {
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0) {
 		(void)close(fd);
