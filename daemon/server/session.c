@@ -176,12 +176,16 @@ static size_t offer_all(struct session *s, const uint8_t *data, size_t len, size
 
 		intake_complete(&s->in);
 		s->server->stats.messages++;
+		s->resumed = false;
 		switch (offer(s, &frame)) {
 		case SESSION_READ_ON:
 			at += frame.total_len;
 			break;
 		case SESSION_LATER:
 			s->held = true;
+			if (s->resumed) {
+				session_resume(s);
+			}
 			break;
 		case SESSION_CLOSE:
 			session_end(s);
@@ -298,6 +302,7 @@ void session_begin(struct session *s, struct account *account, uid_t uid, pid_t 
 void session_resume(struct session *s) {
 	struct server *server = s->server;
 
+	s->resumed = true;
 	if (!s->held || s->phase != PHASE_OPEN || list_linked(&s->resuming)) {
 		return;
 	}

@@ -50,7 +50,7 @@ bool session_sending_payload(const struct session *s);
 void session_ack(struct session *s, uint64_t seq);
 /* Sends the refusal, then closes. */
 void session_refuse(struct session *s, const struct msg_refusal *refusal);
-/* After SESSION_LATER: the message is offered again, from the loop, not from within this call. */
+/* After SESSION_LATER, or on the way to it: the message is offered again, from the loop, not from within this call. */
 void session_resume(struct session *s);
 /* The greeting is over: no deadline any more, and the peer may announce payloads up to this. */
 void session_establish(struct session *s, uint64_t payload_len_max);

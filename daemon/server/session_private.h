@@ -39,6 +39,7 @@ struct session {
 
 	bool greeted, established;
 	bool held;    /* the owner said later */
+	bool resumed; /* … and it may be offered again, which he said before that */
 	bool reading; /* uv_read_start is in effect */
 	uint64_t payload_len_max;
 	struct intake in;

@@ -109,6 +109,25 @@ class Trainer(unittest.TestCase):
             flaws = second.rows("SELECT * FROM windows WHERE run = 'moved001' AND NOT complete")
             self.assertLessEqual(len(flaws), 1)  # the partial last one
 
+    def test_whoever_goes_on_behind_a_checkpoint_without_its_state_has_the_one_that_was_marked(self):
+        with Daemon() as daemon:
+            handle = workload.begin(daemon.socket, "marked01")
+            for step in range(60):
+                workload.log_step(handle, "marked01", 0, step)
+                if step in (20, 40):
+                    handle.mark(step)
+            self.assertTrue(handle.flush(timeout=PATIENCE_S))
+            for step in range(41, 50):  # in the same process
+                workload.log_step(handle, "marked01", 0, step)
+            handle.finish(timeout=PATIENCE_S)
+            again = workload.begin(daemon.socket, "marked01", launch="second")
+            for step in range(21, 120):
+                workload.log_step(again, "marked01", 0, step)
+            again.finish(timeout=PATIENCE_S)
+            self.assertEqual([(1, "start", 60), (2, "mark", 9), (3, "mark", 99)], daemon.rows(
+                "SELECT attempt, restored_from, (SELECT count(*) FROM steps s WHERE s.run = a.run AND s.attempt = a.attempt) "
+                "FROM attempts a WHERE run = 'marked01' ORDER BY attempt"))
+
     def test_a_damaged_state_is_refused_in_words_and_the_run_goes_on(self):
         with Daemon() as daemon:
             handle = workload.begin(daemon.socket, "damaged1")

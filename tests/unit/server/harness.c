@@ -27,6 +27,11 @@ static enum session_verdict on_message(void *user, struct session *s, const stru
 	struct harness *h = user;
 	h->session = s;
 
+	if (h->is_rash) {
+		h->is_rash = false;
+		session_resume(s);
+		return SESSION_LATER;
+	}
 	switch (m->type) {
 	case MSG_OPEN:
 		session_establish(s, h->payload_len_max);

@@ -19,6 +19,7 @@ struct harness {
 	struct seen seen[SEEN_MAX];
 	uint32_t n_seen, n_bad, n_closed, n_payloads_sent;
 	enum session_verdict verdict; /* what the owner answers to a stream's messages */
+	bool is_rash;                 /* it resumes before it has answered, and reads on then */
 	uint64_t payload_len_max;     /* granted when OPEN comes */
 	bool server_closed;
 };

@@ -169,6 +169,34 @@ static void a_message_is_kept_for_later_and_offered_again(void **state) {
 	peer_close(&peer);
 }
 
+/* What it waited for came while it found out that it has to wait. */
+static void who_resumes_before_he_says_later_is_offered_the_message_again(void **state) {
+	struct harness *h = *state;
+	struct peer peer;
+	uint8_t frames[1024];
+
+	harness_connect(h, &peer);
+	peer_greet(h, &peer, 32);
+	h->is_rash = true;
+	size_t len = frame_event(frames, sizeof frames, 1);
+	peer_write(&peer, frames, len);
+	until_seen(h, 3);
+	assert_int_equal(h->seen[2].seq, 1);
+
+	/* One that was not held is not offered twice. */
+	session_resume(h->session);
+	h->verdict = SESSION_LATER;
+	uint64_t before = server_stats(h->server)->messages;
+	peer_write(&peer, frames, len);
+	until_received(h, server_stats(h->server)->bytes + len);
+	struct peer other;
+	harness_connect(h, &other);
+	peer_greet(h, &other, 32);
+	assert_int_equal(server_stats(h->server)->messages, before + 1 + 2);
+	peer_close(&other);
+	peer_close(&peer);
+}
+
 static void what_a_peer_sent_is_offered_before_it_is_gone(void **state) {
 	struct harness *h = *state;
 	struct peer peer;
@@ -551,6 +579,7 @@ int main(void) {
 		T(many_small_frames_come_in_one_read),
 		T(large_frames_arrive_whole_between_small_ones),
 		T(a_message_is_kept_for_later_and_offered_again),
+		T(who_resumes_before_he_says_later_is_offered_the_message_again),
 		T(what_a_peer_sent_is_offered_before_it_is_gone),
 		T(nothing_is_offered_after_close),
 		T(garbage_is_refused),
