@@ -159,7 +159,12 @@ static void render_open_window(const json_t *run, struct page *page) {
 
 	if (document_number(partial, "n_tokens", &steps)) {
 		facts_label("partial", page);
-		fact_put(page, STYLE_PLAIN, "window %.0f ended early",
+		/* Some trainers log a window with the step behind it. */
+		bool is_whole =
+			window_steps > 0 && document_count(partial, "n_steps") >= window_steps;
+		fact_put(page, STYLE_PLAIN,
+			is_whole ? "window %.0f is whole, but had no row"
+				 : "window %.0f ended early",
 			document_count(partial, "window"));
 		render_count("steps", partial, "n_steps", page);
 		render_count("never fired", partial, "never_fired", page);

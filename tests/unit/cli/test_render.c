@@ -61,6 +61,21 @@ static void without_utf8_everything_is_ascii(void **state) {
 	check_run("troubled_run", &ascii, "troubled_run.ascii");
 }
 
+static void a_last_window_that_is_whole_did_not_end_early(void **state) {
+	json_t *json = screen_document("troubled_run");
+	const json_t *run = json_array_get(document_at(json, "runs"), 0);
+	struct page page;
+
+	(void)state;
+	json_object_set_new(json_object_get(run, "partial_window"), "n_steps", json_integer(100));
+	page_init(&page, &narrow);
+	render_run(json, run, &page);
+	assert_non_null(strstr(page_text(&page),
+		"partial  window 9 is whole, but had no row   steps 100   never fired 402"));
+	page_finish(&page);
+	json_decref(json);
+}
+
 static void colour_marks_states_and_nan(void **state) {
 	(void)state;
 	check_runs("five_runs", &coloured, "five_runs.colour");
@@ -314,6 +329,7 @@ int main(void) {
 		cmocka_unit_test(a_hundred_and_twenty_columns_show_more),
 		cmocka_unit_test(a_pipe_gets_plain_columns_with_words_for_glyphs),
 		cmocka_unit_test(without_utf8_everything_is_ascii),
+		cmocka_unit_test(a_last_window_that_is_whole_did_not_end_early),
 		cmocka_unit_test(colour_marks_states_and_nan),
 		cmocka_unit_test(the_table_shows_how_each_run_is_forwarded),
 		cmocka_unit_test(what_keeps_all_runs_from_wandb_is_said_once_above_them),
