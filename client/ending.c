@@ -71,7 +71,8 @@ struct outcome {
 	bool refused;
 	bool leaves_note;
 	struct note note;
-	const char *path; /* of the socket to leave it at */
+	const char *path;         /* of the socket to leave it at … */
+	struct link_paths others; /* … or at the first of these where it can be */
 };
 
 /* Under the lock. */
@@ -88,6 +89,7 @@ static void find_outcome(const struct saem_run *run, struct outcome *ret) {
 	ret->refused = s->refused;
 	ret->leaves_note = !delivered && !s->refused;
 	ret->path = run->link.path;
+	ret->others = s->met ? (struct link_paths){0} : run->link.paths; /* nobody else knows it */
 	if (ret->leaves_note) {
 		note_compose(&ret->note, &run->opening.open, &undelivered,
 			s->outbox.ended ? &run->finish : NULL);
@@ -95,8 +97,9 @@ static void find_outcome(const struct saem_run *run, struct outcome *ret) {
 }
 
 static void act_on_outcome(const struct saem_run *run, const struct outcome *o) {
-	if (o->leaves_note) {
-		note_leave(&o->note, o->path);
+	bool left = !o->leaves_note || note_leave(&o->note, o->path);
+	for (size_t i = 0; !left && i < LINK_PATHS_MAX && o->others.path[i] != NULL; i++) {
+		left = note_leave(&o->note, o->others.path[i]);
 	}
 	if (run->opening.quiet || o->refused ||
 		o->n_dropped + o->n_refused + o->n_undelivered == 0) {

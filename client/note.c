@@ -66,20 +66,22 @@ static int open_folder(const char *socket_path) {
 }
 
 /* Whole or not at all: written under another name, then renamed. */
-static void write_whole(const struct note *n, int folder) {
+static bool write_whole(const struct note *n, int folder) {
 	char unfinished[sizeof n->name + 1] = ".";
 	memcpy(unfinished + 1, n->name, sizeof n->name);
 	int fd = openat(
 		folder, unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0) {
-		return;
+		return false;
 	}
 
 	bool whole = write(fd, n->bytes, n->len) == (ssize_t)n->len;
 	close(fd);
-	if (!whole || renameat(folder, unfinished, folder, n->name) < 0) {
+	whole = whole && renameat(folder, unfinished, folder, n->name) == 0;
+	if (!whole) {
 		unlinkat(folder, unfinished, 0);
 	}
+	return whole;
 }
 
 void note_compose(struct note *n, const struct msg_open *open, const struct msg_dropped *lost,
@@ -110,11 +112,13 @@ void note_compose(struct note *n, const struct msg_open *open, const struct msg_
 	}
 }
 
-void note_leave(const struct note *n, const char *socket_path) {
+bool note_leave(const struct note *n, const char *socket_path) {
 	int folder = open_folder(socket_path);
-
-	if (folder >= 0) {
-		write_whole(n, folder);
-		close(folder);
+	if (folder < 0) {
+		return false;
 	}
+
+	bool left = write_whole(n, folder);
+	close(folder);
+	return left;
 }

@@ -14,5 +14,5 @@ struct note {
 void note_compose(struct note *n, const struct msg_open *open, const struct msg_dropped *lost,
 	const struct msg_finish *finish);
 
-/* Leaves it beside the socket. Silent where there is nowhere to leave it. */
-void note_leave(const struct note *n, const char *socket_path);
+/* Leaves it beside the socket. False: there is nowhere to leave it. */
+bool note_leave(const struct note *n, const char *socket_path);

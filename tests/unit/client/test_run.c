@@ -1149,6 +1149,37 @@ static void in_a_folder_that_somebody_else_made_nothing_is_said_and_nothing_note
 	fake_free(&x->daemon);
 }
 
+/* The folders are those of a user that nobody has. */
+static void who_never_met_a_daemon_leaves_his_note_where_one_has_been(void **state) {
+	const uid_t nobodys = 3999999995u;
+	struct fixture *x = *state;
+	char folder[64], notes[128];
+	uint8_t note[2048];
+	if (geteuid() != 0 || seteuid(nobodys) < 0) {
+		skip();
+	}
+	snprintf(folder, sizeof folder, "/tmp/sae-metricsd-%u", (unsigned)nobodys);
+	snprintf(x->path, sizeof x->path, "%s/socket", folder);
+	snprintf(notes, sizeof notes, "%s.notes", x->path);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	assert_int_equal(mkdir(notes, 0700), 0);
+	setenv("XDG_RUNTIME_DIR", "/nowhere", 1);
+	struct saem_options options = options_for(x);
+	options.socket = NULL;
+	struct saem_run *run = open_run(&options);
+	log_step(run, 0);
+	int result = saem_finish(run, 0, NULL, PATIENCE_MS);
+	saem_close(run);
+
+	unsetenv("XDG_RUNTIME_DIR");
+	size_t len = read_note(x, note);
+	rmdir(notes);
+	rmdir(folder);
+	assert_int_equal(seteuid(0), 0);
+	assert_int_equal(result, SAEM_AWAY);
+	assert_in_range(len, 1, 1024);
+}
+
 static void nothing_is_noted_when_nothing_was_lost(void **state) {
 	struct fixture *x = *state;
 	struct saem_options options = options_for(x);
@@ -1206,6 +1237,7 @@ int main(void) {
 		T(a_daemon_killed_again_and_again_loses_nothing),
 		T(what_could_not_be_delivered_is_noted_beside_the_socket),
 		T(in_a_folder_that_somebody_else_made_nothing_is_said_and_nothing_noted),
+		T(who_never_met_a_daemon_leaves_his_note_where_one_has_been),
 		T(nothing_is_noted_when_nothing_was_lost),
 #undef T
 	};
