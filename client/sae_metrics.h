@@ -275,7 +275,8 @@ SAEM_API int saem_finish_all(
 
 /* For an interpreter whose handler of SIGTERM ends the process, but runs only when the interpreter gets
  * to it: a process that still lives so long after the signal dies of it, whatever waits for what. For
- * the handler that is installed now (-EINVAL: none); one that replaces it is not bound. -errno. */
+ * the handler that is installed now (-EINVAL: none); one that replaces it is not bound, and may not be where it calls the one
+ * before. -errno. */
 SAEM_API int saem_bound_sigterm(uint32_t timeout_ms);
 
 /* Frees the handle, at once: what the daemon does not have is given up, and noted. NULL is fine. */
