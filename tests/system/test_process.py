@@ -197,6 +197,19 @@ class Signals(Trainers):
             self.assertEqual(("preempted", 143, "SIGTERM"), self.ended(f"trainer{n}"))
         self.assertRegex(self.screen("trainer0"), r"preempted.* after[\s\S]*\n  ended +SIGTERM\n")
 
+    def test_the_first_process_of_a_container_ends_as_if_it_had_died_of_it(self):
+        container = ("unshare", "--pid", "--fork", "--kill-child")
+        if subprocess.run([*container, "true"], stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("no process namespaces for us here")
+        process = self.start(self.LOOP, python=(*container, sys.executable), SAE_METRICS_QUIET="1")
+        self.addCleanup(process.kill)
+        self.until_said(process, "training")
+        trainer, = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(trainer), signal.SIGTERM)
+        _, err = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual((143, ""), (process.returncode, err))
+        self.assertEqual(("preempted", 143, "SIGTERM"), self.ended("trainer0"))
+
     def test_a_storm_of_signals_in_the_middle_of_log_calls_never_holds_it_up(self):
         """Handlers run between two bytecodes of a call that holds our locks."""
         chance = random.Random(1)

@@ -219,6 +219,8 @@ def _die_of(number):
 
         ctypes.CDLL(None).signal(number, None)
     os.kill(os.getpid(), number)
+    if os.getpid() == 1:  # the first process of a container, which signals kill from outside alone
+        os._exit(128 + number)
 
 
 # ---- forks and copies ----
