@@ -46,6 +46,13 @@ static double now_s(void) {
 
 /* ---- what is plain ---- */
 
+/* That something is of no use here is no news; that somebody pressed Control-C meanwhile is. */
+static void clear_error(void) {
+	if (PyErr_Occurred() != NULL && PyErr_ExceptionMatches(PyExc_Exception) != 0) {
+		PyErr_Clear();
+	}
+}
+
 static bool take_integer(PyObject *given, long long min, long long max, long long *ret) {
 	if (!PyLong_CheckExact(given)) {
 		return false;
@@ -67,7 +74,7 @@ static bool take_number(PyObject *given, double *ret) {
 
 	double number = PyFloat_AsDouble(given);
 	if (number == -1.0 && PyErr_Occurred() != NULL) {
-		PyErr_Clear();
+		clear_error();
 		return false;
 	}
 	*ret = number;
@@ -86,7 +93,7 @@ static bool take_scalars(const struct plain_step *p, PyObject *scalars, struct n
 		}
 		PyObject *position = PyDict_GetItemWithError(p->positions, name);
 		if (position == NULL) {
-			PyErr_Clear();
+			clear_error();
 			return false;
 		}
 		size_t i = PyLong_AsSize_t(position);
@@ -131,22 +138,11 @@ static enum saem_counts_type type_of(const Py_buffer *view) {
 	}
 }
 
-/* A tensor of the host has its memory lent as an array's; one of a device refuses. */
-static bool take_buffer(PyObject *fired, Py_buffer *view) {
-	PyObject *array = PyObject_CheckBuffer(fired) != 0
-				  ? Py_NewRef(fired)
-				  : PyObject_CallMethod(fired, "numpy", NULL);
-	int status = array == NULL ? -1 : PyObject_GetBuffer(array, view, PyBUF_ND | PyBUF_FORMAT);
-
-	PyErr_Clear();
-	Py_XDECREF(array); /* the view holds it */
-	return status == 0;
-}
-
 /* True: `view` is to be released. */
 static bool take_counts(
 	const struct plain_step *p, PyObject *fired, Py_buffer *view, struct saem_counts *ret) {
-	if (!take_buffer(fired, view)) {
+	if (PyObject_GetBuffer(fired, view, PyBUF_ND | PyBUF_FORMAT) < 0) {
+		clear_error();
 		return false;
 	}
 
@@ -200,6 +196,9 @@ static PyObject *push(PyObject *self, PyObject *const *given, Py_ssize_t n_given
 					     : take_integer(given[2], 1, N_ROWS_MAX, &n_rows)) &&
 			take_scalars(p, given[4], &numbers) &&
 			(fired == Py_None || take_counts(p, fired, &view, &counts));
+	if (!is_plain && PyErr_Occurred() != NULL) {
+		return NULL;
+	}
 	if (!is_plain) {
 		Py_RETURN_NONE;
 	}

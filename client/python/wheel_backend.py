@@ -63,11 +63,15 @@ def _add_licences(wheel, folder):
     (info,) = top.glob("*.dist-info")
     packages = {part["name"] for listed in info.glob("sboms/*.json") for part in json.loads(listed.read_text())["components"][1:]}
     names = sorted(name for name in packages if os.path.exists(LICENCES % name))
+    if not names:
+        print("the licences of the libraries in the wheel are not at %s: see to them before you pass it on" % (LICENCES % "*"))
+    (info / "licenses").mkdir(exist_ok=True)
     for name in names:
         shutil.copy(LICENCES % name, info / "licenses" / name)
-    said = (info / "METADATA").read_text()
-    more = "".join("License-File: %s\n" % name for name in names)
-    (info / "METADATA").write_text(said.replace("License-File: LICENSE\n", "License-File: LICENSE\n" + more, 1))
+    fields, body = (info / "METADATA").read_text().split("\n\n", 1)
+    fields += "".join("\nLicense-File: %s" % name for name in names)
+    (info / "METADATA").write_text(fields + "\n\n" + body)
+    os.unlink(wheel)
     _run("wheel", "pack", "--dest-dir", os.path.dirname(wheel), str(top))
 
 

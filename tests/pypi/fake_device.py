@@ -1,8 +1,7 @@
 """A GPU that is none: tensors of the host, copied by a stream that the host is ahead of."""
 import collections
-from unittest import mock
 
-from sae_metrics import native, tensors
+from sae_metrics import tensors
 
 
 class FakeDevice:
@@ -17,10 +16,6 @@ class FakeDevice:
         tensors.device_of(tensors.sys.modules["torch"].zeros(1))  # so that the real ones are known
         tensors.DEVICES["cpu"] = self
         test.addCleanup(tensors.DEVICES.pop, "cpu")
-        # Its tensors would lend their memory, as no GPU's do.
-        patch = mock.patch.object(native.Library, "plain_step", return_value=None)
-        patch.start()
-        test.addCleanup(patch.stop)
         return self
 
     def of(self, _device):

@@ -56,6 +56,12 @@ class Torch(unittest.TestCase):
         self.assertEqual(expected, got)
         self.assertTrue(any(never > 0 for never, _ in expected) and any(dense > 0 for _, dense in expected))
 
+    def test_a_tensor_that_was_lent_stays_the_trainers_to_resize(self):
+        counts = torch.ones(4, dtype=torch.int32)
+        with Daemon() as daemon, sae_metrics.init(d_sae=4, train_batch_size=8, socket=str(daemon.socket)) as run:
+            run.log_step(0, counts, mse_loss=0.5)
+            counts.resize_(64)
+
     def test_stacked_saes_share_a_step_and_have_a_run_each(self):
         n_runs, d_sae, n_rows = 3, 64, 32
         acts = (torch.randn(n_runs, n_rows, d_sae) - torch.tensor([0.0, 0.5, 1.0])[:, None, None]).relu()

@@ -133,7 +133,7 @@ _pid = os.getpid()
 
 def drain_all(timeout_s):
     if os.getpid() == _pid:
-        under_way = [flight for flight in _all if flight]
+        under_way = [flight for flight in list(_all) if flight]
         for flight in under_way:
             flight.hand_over(timeout_s / len(under_way))
 

@@ -8,6 +8,7 @@ through ``CDLL``, which gives it away.
 """
 
 import ctypes
+import importlib.machinery
 import importlib.util
 import os
 import struct
@@ -218,7 +219,7 @@ def _load_step_module(library):
 
         return _step
     except ImportError:
-        if not os.path.isabs(library):
+        if not os.path.isabs(library) or ".abi3.so" not in importlib.machinery.EXTENSION_SUFFIXES:
             return None
     path = os.path.join(os.path.dirname(library), "python", "_step.abi3.so")
     spec = importlib.util.spec_from_file_location(__package__ + "._step", path)
