@@ -196,10 +196,10 @@ static PyObject *push(PyObject *self, PyObject *const *given, Py_ssize_t n_given
 					     : take_integer(given[2], 1, N_ROWS_MAX, &n_rows)) &&
 			take_scalars(p, given[4], &numbers) &&
 			(fired == Py_None || take_counts(p, fired, &view, &counts));
-	if (!is_plain && PyErr_Occurred() != NULL) {
-		return NULL;
-	}
 	if (!is_plain) {
+		if (PyErr_Occurred() != NULL) {
+			return NULL;
+		}
 		Py_RETURN_NONE;
 	}
 

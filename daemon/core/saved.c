@@ -9,9 +9,9 @@
 #include "state.h"
 #include "stream.h"
 
-#define VERSION 7u
-#define VERSION_MIN                                                                                \
-	5u /* the oldest that is read: without words of its end; 6: … and without all below them */
+/* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for. */
+#define VERSION     7u
+#define VERSION_MIN 5u /* the oldest that is read */
 
 /* ---- out ---- */
 
