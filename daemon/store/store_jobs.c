@@ -1,0 +1,288 @@
+/* What the store's worker does, in which order, and what becomes of it. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "crash.h"
+#include "store_private.h"
+
+/* The log is copied into the database each time it has grown by this much: some tens of commits,
+ * some milliseconds of copying. */
+#define CHECKPOINT_BYTES (4u << 20)
+/* A log this long which a checkpoint could not empty: somebody has been reading for a long time. */
+#define LOG_LONG_BYTES (64u << 20)
+
+/* An empty database, whose tables are still in the log when it is started again, has 145 KiB. */
+size_t store_checkpoint_bytes(void) {
+	return CRASH_IS_NEAR("during-checkpoint") ? CHECKPOINT_BYTES / 16 : CHECKPOINT_BYTES;
+}
+
+/* ---- on the worker: these touch what is the worker's, and nothing else ---- */
+
+static int do_job(struct store *s) {
+	switch (s->job) {
+	case JOB_COMMIT:
+		return commit_batch(&s->committer, &s->flushing);
+	case JOB_CHECKPOINT:
+		return db_checkpoint(&s->files.db, &s->pinned);
+	case JOB_REQUEST:
+		return s->serving->serve(s->serving, &s->files.db);
+	case JOB_REOPEN:
+		return files_reopen(&s->files, s->damage_suspected, s->words);
+	case JOB_CLOSE:
+		files_close(&s->files);
+		return 0;
+	case JOB_NONE:
+		break;
+	}
+	return 0;
+}
+
+static void on_work(uv_work_t *work) {
+	struct store *s = work->data;
+	uint64_t begun = clock_mono_ns();
+	s->status = do_job(s);
+	s->job_s = (double)(clock_mono_ns() - begun) * 1e-9;
+}
+
+/* ---- troubles ---- */
+
+static void say_trouble(struct store *s, int err, const char *words) {
+	if (s->trouble != err) {
+		s->trouble = err;
+		s->callbacks.on_trouble(s->user, words);
+	}
+}
+
+static void on_retry(uv_timer_t *timer) {
+	struct store *s = timer->data;
+	s->waiting = false;
+	store_next(s);
+}
+
+/* Tries what was to be done again, after a while that grows. */
+static void retry_later(struct store *s, int err, const char *words) {
+	s->waiting = true;
+	uv_timer_start(&s->retry, on_retry, s->retry_ms, 0);
+	s->retry_ms = s->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : s->retry_ms * 2;
+
+	char sentence[512];
+	snprintf(sentence, sizeof sentence,
+		"%s; what was received is kept, and tried again until it works", words);
+	say_trouble(s, err, sentence);
+}
+
+static void all_is_well(struct store *s) {
+	s->retry_ms = RETRY_MIN_MS;
+	if (s->trouble != 0) {
+		s->trouble = 0;
+		s->callbacks.on_trouble(s->user, NULL);
+	}
+}
+
+/* ---- back on the loop ---- */
+
+static void deliver(struct store *s, int status) {
+	struct run_cut *cuts = s->flushing.first, *rejected = s->flushing.rejected;
+	batch_init(&s->flushing);
+	for (struct run_cut *cut = rejected; cut != NULL; cut = cut->next) {
+		s->callbacks.on_rejected(s->user, cut, commit_why(&s->committer, cut->run_id));
+	}
+	if (cuts != NULL) {
+		s->callbacks.on_committed(s->user, cuts, status);
+	}
+	cuts_destroy(cuts);
+	cuts_destroy(rejected);
+}
+
+static void on_commit_done(struct store *s) {
+	s->request_next = true;
+	switch (s->status) {
+	case 0:
+		s->last_commit_s = s->job_s;
+		all_is_well(s);
+		deliver(s, 0);
+		break;
+	case -ENOSPC:
+	case -EBUSY:
+	case -ENOMEM:
+	case -EAGAIN:
+		retry_later(s, s->status, s->committer.words);
+		break;
+	default:
+		s->reopen_wanted = true;
+		s->damage_suspected = s->status == -EBADMSG;
+		say_trouble(s, s->status, s->committer.words);
+		break;
+	}
+}
+
+/* What was not known to be committed is forgotten: clients still have it. */
+static void give_up_memory(struct store *s) {
+	committer_finish(&s->committer);
+	committer_init(&s->committer, &s->files.db, &s->files.slots);
+	batch_move(&s->flushing, &s->filling);
+	s->commit_wanted = false;
+	deliver(s, -EIO);
+}
+
+/* The new file takes what memory has: every cut names all of its run. */
+static void go_on_in_new_file(struct store *s) {
+	s->files.replaced = false;
+	known_renumber(&s->committer.known);
+	say_trouble(s, -EBADMSG, s->files.news);
+}
+
+void store_look_at_database(struct store *s) {
+	memcpy(s->db_id, s->files.db.id, sizeof s->db_id);
+	memcpy(s->opening_words, s->files.news, sizeof s->opening_words);
+}
+
+static void on_reopen_done(struct store *s) {
+	if (s->status < 0) {
+		s->damage_suspected = s->damage_suspected || s->status == -EBADMSG;
+		retry_later(s, s->status, s->words);
+		return;
+	}
+	s->reopen_wanted = s->damage_suspected = false;
+	s->checkpoint_at = store_checkpoint_bytes();
+	store_look_at_database(s);
+	reader_close(&s->reader);
+	(void)reader_open(&s->reader, s->files.path, &s->files.slots);
+	if (s->files.replaced) {
+		go_on_in_new_file(s);
+	} else {
+		give_up_memory(s);
+	}
+}
+
+static void on_checkpoint_done(struct store *s) {
+	size_t log_bytes = s->files.db.wal_bytes;
+	bool pinned = s->status < 0 || s->pinned;
+	s->checkpoint_at = (pinned ? log_bytes : 0) + store_checkpoint_bytes();
+	s->log_words[0] = '\0';
+	if (pinned && log_bytes >= LOG_LONG_BYTES) {
+		snprintf(s->log_words, sizeof s->log_words,
+			"%.80s-wal has grown to %zu MiB because a program keeps reading an old "
+			"state "
+			"of the database: close it (fuser %.80s tells which)",
+			s->files.path, log_bytes >> 20, s->files.path);
+	}
+}
+
+static void on_request_done(struct store *s) {
+	struct request *request = s->serving;
+	int status = s->status;
+	s->serving = NULL;
+	s->request_next = false;
+	if (status == -EIO || status == -EBADMSG || status == -ESTALE) {
+		/* As with a commit: what is in memory may not be what is on disk. */
+		s->reopen_wanted = true;
+		s->damage_suspected = status == -EBADMSG;
+	}
+	request->answer(request, status);
+}
+
+static void on_retry_closed(uv_handle_t *handle) {
+	struct store *s = handle->data;
+	void (*on_closed)(void *user) = s->on_closed;
+	void *user = s->close_user;
+	free(s);
+	on_closed(user);
+}
+
+static void on_close_done(struct store *s) {
+	batch_clear(&s->filling);
+	batch_clear(&s->flushing);
+	committer_finish(&s->committer);
+	while (s->requests.first != NULL) {
+		struct request *request = requests_take(&s->requests);
+		request->answer(request, -ECANCELED);
+	}
+	uv_close((uv_handle_t *)&s->retry, on_retry_closed);
+}
+
+static void on_work_done(uv_work_t *work, int uv_status) {
+	static void (*const on_done[])(struct store *) = {
+		[JOB_COMMIT] = on_commit_done,
+		[JOB_CHECKPOINT] = on_checkpoint_done,
+		[JOB_REQUEST] = on_request_done,
+		[JOB_REOPEN] = on_reopen_done,
+	};
+	struct store *s = work->data;
+	enum job job = s->job;
+	assert(uv_status == 0); /* nobody cancels */
+	(void)uv_status;
+	if (job == JOB_CLOSE) {
+		on_close_done(s); /* job stays: nothing may follow */
+		return;
+	}
+	s->job = JOB_NONE;
+	on_done[job](s);
+	store_next(s);
+}
+
+/* ---- what comes next ---- */
+
+static enum job choose_write(const struct store *s) {
+	if (s->waiting) {
+		return JOB_NONE;
+	}
+	if (s->reopen_wanted) {
+		return JOB_REOPEN;
+	}
+	if (s->flushing.first != NULL) {
+		return JOB_COMMIT;
+	}
+	if (s->files.db.wal_bytes >= s->checkpoint_at) {
+		return JOB_CHECKPOINT;
+	}
+	return s->commit_wanted && s->filling.first != NULL ? JOB_COMMIT : JOB_NONE;
+}
+
+/* Requests and commits take turns, so that neither starves the other. */
+static enum job choose_job(const struct store *s) {
+	if (s->closing) {
+		return JOB_CLOSE;
+	}
+	enum job write = choose_write(s);
+	bool readable = s->requests.first != NULL && !s->reopen_wanted;
+	return readable && (write == JOB_NONE || s->request_next) ? JOB_REQUEST : write;
+}
+
+static void prepare_commit(struct store *s) {
+	if (s->flushing.first == NULL) {
+		s->flushing = s->filling;
+		batch_init(&s->filling);
+		s->commit_wanted = false;
+	}
+}
+
+void store_next(struct store *s) {
+	if (s->job != JOB_NONE) {
+		return;
+	}
+	s->job = choose_job(s);
+	switch (s->job) {
+	case JOB_NONE:
+		return;
+	case JOB_COMMIT:
+		prepare_commit(s);
+		break;
+	case JOB_REQUEST:
+		s->serving = requests_take(&s->requests);
+		break;
+	case JOB_CLOSE:
+		reader_close(&s->reader); /* the last connection to close empties the log */
+		break;
+	case JOB_CHECKPOINT:
+	case JOB_REOPEN:
+		break;
+	}
+	int err = uv_queue_work(s->loop, &s->work, on_work, on_work_done);
+	assert(err == 0);
+	(void)err;
+}

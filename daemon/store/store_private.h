@@ -1,0 +1,57 @@
+/* Inside of the store: for store*.c alone. */
+#pragma once
+
+#include "commit.h"
+#include "files.h"
+#include "reader.h"
+#include "requests.h"
+#include "store.h"
+
+#define RETRY_MIN_MS 100u
+#define RETRY_MAX_MS 5000u
+
+/* What the worker does; one at a time. */
+enum job { JOB_NONE, JOB_COMMIT, JOB_CHECKPOINT, JOB_REQUEST, JOB_REOPEN, JOB_CLOSE };
+
+struct store {
+	uv_loop_t *loop;
+	struct store_callbacks callbacks;
+	void *user;
+	enum job job;
+	uv_work_t work;
+
+	/* The worker's while job is not JOB_NONE, the loop's otherwise. */
+	struct files files;
+	struct committer committer;
+	struct batch flushing;
+	struct request *serving;
+	bool damage_suspected;
+	bool pinned; /* the last checkpoint had to leave something */
+	int status;
+	double job_s;
+	char words[256];
+
+	/* The loop's. */
+	uint8_t db_id[DB_ID_SIZE];
+	char opening_words[256], log_words[384];
+	struct reader reader;
+	struct batch filling;
+	struct requests requests;
+	uv_timer_t retry;
+	uint64_t retry_ms;
+	bool waiting; /* for the timer */
+	bool commit_wanted, reopen_wanted, request_next;
+	int trouble; /* what was last said by on_trouble, 0: all is well */
+	size_t checkpoint_at;
+	double last_commit_s;
+	bool closing;
+	void (*on_closed)(void *user);
+	void *close_user;
+};
+
+/* Gives the worker the next thing to do unless it is at something. Follows every change of what there is to do. */
+void store_next(struct store *s);
+/* How long the log may grow before it is copied into the database. */
+size_t store_checkpoint_bytes(void);
+/* What opening the database, or opening it anew, found. */
+void store_look_at_database(struct store *s);
