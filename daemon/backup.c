@@ -98,6 +98,13 @@ static void log_done(const struct backup *b) {
 
 static void on_timer(uv_timer_t *timer);
 
+/* When it was made; 0: there is none. */
+static double newest_copy(const struct backup *b) {
+	time_t newest;
+
+	return copy_folder_newest(b->options.folder, &newest) ? (double)newest : 0;
+}
+
 static void on_work_done(uv_work_t *work, int uv_status) {
 	struct backup *b = work->data;
 
@@ -111,7 +118,7 @@ static void on_work_done(uv_work_t *work, int uv_status) {
 		(void)uv_timer_start(&b->timer, on_timer, retry_ms(b), b->options.every_ms);
 	}
 	log_done(b);
-	b->options.on_done(b->options.user, b->status < 0 ? b->words : "");
+	b->options.on_done(b->options.user, b->status < 0 ? b->words : "", newest_copy(b));
 }
 
 static void on_timer(uv_timer_t *timer) {
@@ -130,13 +137,8 @@ static void on_timer(uv_timer_t *timer) {
 	b->busy = uv_queue_work(b->loop, &b->work, on_work, on_work_done) == 0;
 }
 
-static uint64_t first_after_ms(const struct backup_options *options) {
-	time_t newest;
-
-	if (!copy_folder_newest(options->folder, &newest)) {
-		return 0;
-	}
-	double age_ms = (clock_wall() - (double)newest) * 1000;
+static uint64_t first_after_ms(const struct backup_options *options, double newest) {
+	double age_ms = (clock_wall() - newest) * 1000;
 	if (age_ms < 0) {
 		return options->every_ms; /* the clock was put back */
 	}
@@ -182,7 +184,10 @@ int backup_open(uv_loop_t *loop, const struct backup_options *options, struct ba
 	atomic_init(&b->stop, false);
 	(void)uv_timer_init(loop, &b->timer);
 	b->timer.data = b;
-	(void)uv_timer_start(&b->timer, on_timer, first_after_ms(options), options->every_ms);
+	double newest = newest_copy(b);
+	(void)uv_timer_start(
+		&b->timer, on_timer, first_after_ms(options, newest), options->every_ms);
+	options->on_done(options->user, "", newest);
 	*ret = b;
 	return 0;
 }

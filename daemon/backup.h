@@ -12,8 +12,9 @@ struct backup_options { /* borrowed until closed */
 	const char *database, *folder;
 	uint64_t every_ms;
 	unsigned keep; /* at least 1 */
-	/* On the loop, after each attempt: what went wrong with it, "" when nothing did. */
-	void (*on_done)(void *user, const char *words);
+	/* After each attempt, and once from within backup_open: what went wrong, "" when nothing did, and when the
+	 * newest copy was made, in seconds since 1970 (0: there is none). */
+	void (*on_done)(void *user, const char *words, double newest);
 	void *user;
 };
 

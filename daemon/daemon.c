@@ -101,9 +101,9 @@ static int open_idle(struct daemon *d, const struct daemon_options *options) {
 	return options->idle_ms == 0 ? 0 : idle_open(&d->loop, &idle, &d->idle);
 }
 
-static void on_backup_done(void *user, const char *words) {
+static void on_backup_done(void *user, const char *words, double newest) {
 	struct daemon *d = user;
-	engine_tell_backup(d->engine, words);
+	engine_tell_backup(d->engine, words, newest);
 }
 
 static int open_backup(struct daemon *d, const struct daemon_options *options, char words[256]) {

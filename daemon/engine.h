@@ -48,8 +48,8 @@ enum engine_need {
 };
 enum engine_need engine_need(const struct engine *e);
 
-/* What is wrong with the backups, for status; "" when nothing is. */
-void engine_tell_backup(struct engine *e, const char *words);
+/* What is wrong with the backups, for status; "" when nothing is. When the newest was made; 0: there is none. */
+void engine_tell_backup(struct engine *e, const char *words, double newest);
 
 /* Takes nothing more; on_ended follows the last commit and its acks (or the first trouble with it). */
 void engine_end(struct engine *e, void (*on_ended)(void *user), void *user);

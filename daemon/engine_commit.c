@@ -34,6 +34,7 @@ void feed_touch(struct engine *e, struct feed *feed) {
 	}
 	if (!list_linked(&feed->dirty)) {
 		list_append(&e->dirty, &feed->dirty);
+		feed->dirty_ns = clock_mono_ns();
 	}
 	look_at(e, feed);
 }
@@ -102,6 +103,9 @@ static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
 	}
 	note_state(feed, cut);
 	store_put(e->store, cut);
+	if (!e->in_flight || feed->dirty_ns < e->in_flight_since_ns) {
+		e->in_flight_since_ns = feed->dirty_ns;
+	}
 	e->in_flight = true;
 	return bytes;
 }
@@ -204,6 +208,7 @@ static void on_committed(void *user, const struct run_cut *cuts, int status) {
 			  "trainers send again what was not committed");
 		engine_forget_all(e);
 	} else {
+		e->commits++;
 		let_rest(e);
 		e->earliest_ns = 0; /* look again at what waited */
 		for (const struct run_cut *cut = cuts; cut != NULL; cut = cut->next) {

@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "engine_sum.h"
 #include "format.h"
 
 /* Most troubles of networks are over by then, and nothing is lost meanwhile: it need not wake anybody before. */
@@ -55,10 +56,11 @@ static void report_sum(json_t *object, const struct forward_sum *sum) {
 		object, "lag_s", number_or_null(sum->worst.lag_s, sum->worst.lag_s > 0));
 	set_view(object, &sum->worst, sum->pending);
 	json_object_set_new(object, "held_runs", json_integer(sum->held));
+	json_object_set_new(object, "outages", json_integer((json_int_t)sum->outages));
 	json_object_set_new(object, "alert", host_alert(sum));
 }
 
-json_t *engine_forward_report(const struct engine *e) {
+json_t *engine_forward_report(const struct engine *e, const struct engine_sum *sum) {
 	bool forwards = e->registry_options.forwards;
 	json_t *object = json_object();
 
@@ -69,9 +71,7 @@ json_t *engine_forward_report(const struct engine *e) {
 		json_object_set_new(object, "alert", json_null());
 		return object;
 	}
-	struct forward_sum sum;
-	forward_look_all(e->forward, clock_wall(), &sum);
-	report_sum(object, &sum);
+	report_sum(object, &sum->forward);
 	return object;
 }
 

@@ -57,6 +57,7 @@ struct feed {
 	struct pace pace;
 	bool urgent;
 	bool exporting; /* a STATE of it is under way: one at a time, so that states never outweigh runs */
+	uint64_t dirty_ns; /* since when */
 	size_t uncut_bytes;
 	bool has_wanted_mark;
 	uint32_t wanted_attempt, wanted_step;
@@ -80,6 +81,8 @@ struct rejected_run {
 	char words[256];
 };
 
+struct engine_sum;
+
 struct engine {
 	uv_loop_t *loop;
 	char *socket, *database;
@@ -99,12 +102,15 @@ struct engine {
 	uv_prepare_t
 		before_wait; /* what this turn of the loop brought is cut before the next wait */
 	uv_timer_t due;
-	uint64_t earliest_ns; /* no run is due before */
-	bool in_flight;       /* cuts are with the store */
-	size_t uncut_bytes;   /* of all feeds */
+	uint64_t earliest_ns;        /* no run is due before */
+	bool in_flight;              /* cuts are with the store */
+	uint64_t in_flight_since_ns; /* since when the oldest of them had waited */
+	uint64_t commits;
+	size_t uncut_bytes; /* of all feeds */
 	uint32_t n_held;
 	char trouble[512]; /* "" while commits succeed */
 	char backup_trouble[512];
+	double backed_up; /* when the newest copy was made; 0: there is none */
 
 	uv_timer_t tick;
 	double started, previous_end; /* previous_end: when the database was last written before */
@@ -200,9 +206,15 @@ void engine_forward_opened(struct engine *e, const char *id, const struct msg_op
 /* ---- engine_forward_look.c ---- */
 
 /* The report's word on all of it … */
-struct json_t *engine_forward_report(const struct engine *e);
+struct json_t *engine_forward_report(const struct engine *e, const struct engine_sum *sum);
 /* … and on a run, laid over its object. */
 void engine_forward_lay(const struct engine *e, const char *id, struct json_t *run);
+
+/* ---- engine_report.c, engine_report_daemon.c ---- */
+
+/* Over the store's report, what only the daemon knows. */
+void engine_report_lay(struct engine *e, struct json_t *report);
+struct json_t *engine_report_daemon(struct engine *e);
 
 /* ---- engine_query.c ---- */
 

@@ -101,6 +101,7 @@ bool forward_look(
 	const struct forward *f, const char *run_id, double now_s, struct forward_view *ret);
 
 struct forward_sum {
+	uint64_t outages; /* that the log has, since the start */
 	uint32_t runs,
 		held; /* that W&B does not have to their end; of these, kept by what is their own */
 	int64_t pending, held_pending; /* lines of all; of these, of those that are held */

@@ -84,6 +84,7 @@ static void say_broken(struct forward *f, const struct courier *c) {
 		f->n_broken = 0;
 	}
 	if (f->n_broken++ == FAILURES_UNSAID) {
+		f->outages++;
 		log_warning(
 			"W&B cannot be reached: %s; lines are kept and sent later, trying again",
 			c->words);
@@ -249,7 +250,8 @@ static void take_worse(struct forward_view *worst, const struct forward_view *on
 }
 
 void forward_look_all(const struct forward *f, double now_s, struct forward_sum *ret) {
-	*ret = (struct forward_sum){.worst = {.state = FORWARD_OK, .retry_in_s = -1}};
+	*ret = (struct forward_sum){
+		.outages = f->outages, .worst = {.state = FORWARD_OK, .retry_in_s = -1}};
 	list_for_each(link, &f->runs) {
 		const struct forwarded *run = container_of(link, struct forwarded, link);
 		struct forward_view one;

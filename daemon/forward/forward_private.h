@@ -47,6 +47,7 @@ struct forward {
 	bool broken; /* nobody gets through: one request at a time finds out when that ends */
 	double broken_since;
 	uint32_t n_broken; /* tries since then */
+	uint64_t outages;  /* that were said, since the start */
 	bool key_refused;  /* the host's, and that has been said */
 	uv_timer_t due;
 	bool closing;

@@ -234,6 +234,7 @@ class Serve(Checked):
             first = names(folder)
             daemon.stop()
             daemon.start()
+            self.assertGreater(daemon.status()["daemon"]["backup_age_s"], 0, "of the copy that was there at the start")
             trained(daemon, "young001", 5)
             daemon.stop()
             self.assertEqual(first, names(folder))

@@ -96,6 +96,10 @@ class Conditions(unittest.TestCase):
                 self.assertLess(handle.stats.acked, handle.stats.messages, "nothing can have been committed")
                 trouble = daemon.status()["daemon"]["trouble"]
                 self.assertTrue(trouble, "status says nothing of the full disk")
+                seen = daemon.status()["daemon"]
+                self.assertGreater(seen["uncommitted_bytes"], 0)
+                wait_until(lambda: daemon.status()["daemon"]["commit_lag_s"] > seen["commit_lag_s"] > 0,
+                           "what is not on disk to grow older")
                 checked = subprocess.run([DAEMON, "status", "--check"], env=daemon.environment(), capture_output=True,
                                          text=True, check=False)
                 self.assertEqual(10, checked.returncode, checked.stdout)
@@ -103,6 +107,7 @@ class Conditions(unittest.TestCase):
                 os.unlink(filler)
                 self.complete(daemon, "fulldisk", handle)
                 wait_until(lambda: not daemon.status()["daemon"]["trouble"], "the trouble to be over")
+                wait_until(lambda: daemon.status()["daemon"]["commit_lag_s"] == 0, "all to be on disk")
                 self.assertEqual(0, daemon.stop())
         finally:
             subprocess.run(["umount", directory], check=False)

@@ -355,6 +355,7 @@ class Seen(unittest.TestCase):
         self.until(daemon, "run1", "waiting", lambda forward: "connect" in (forward["words"] or ""))
         self.assertEqual(1, len(self.log_lines(daemon, BROKEN)), daemon.words())
         self.assertEqual([], self.log_lines(daemon, HEALED))
+        self.assertEqual(1, daemon.status()["daemon"]["forward"]["outages"])
 
         again = self.wandb(port=w.port, state_file=state_file)
         for handle in handles:

@@ -1,0 +1,144 @@
+/* What a running daemon says of itself in the status document. */
+#include <jansson.h>
+#include <libgen.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "engine_private.h"
+#include "engine_sum.h"
+
+static void set_count(json_t *object, const char *key, uint64_t count) {
+	json_object_set_new(object, key, json_integer((json_int_t)count));
+}
+
+static void set_seconds(json_t *object, const char *key, double seconds, bool is_known) {
+	json_object_set_new(
+		object, key, is_known && isfinite(seconds) ? json_real(seconds) : json_null());
+}
+
+static void set_text(json_t *object, const char *key, const char *text) {
+	json_object_set_new(
+		object, key, text != NULL && text[0] != '\0' ? json_string(text) : json_null());
+}
+
+static json_t *refusals(const struct server_stats *stats) {
+	static const char *const names[] = {
+		[REFUSE_VERSION] = "version",
+		[REFUSE_MALFORMED] = "malformed",
+		[REFUSE_TOO_LARGE] = "too_large",
+		[REFUSE_BAD_FIELD] = "bad_field",
+		[REFUSE_BUDGET] = "budget",
+		[REFUSE_RUN_BUSY] = "run_busy",
+		[REFUSE_RANK_TAKEN] = "rank_taken",
+		[REFUSE_MISMATCH] = "mismatch",
+		[REFUSE_RESUME] = "resume",
+		[REFUSE_OUT_OF_ORDER] = "out_of_order",
+		[REFUSE_SHUTTING_DOWN] = "shutting_down",
+		[REFUSE_TOO_MANY] = "too_many",
+		[REFUSE_NOT_PERMITTED] = "not_permitted",
+		[REFUSE_STORAGE] = "storage",
+	};
+	json_t *object = json_object();
+	for (size_t i = 1; i < sizeof names / sizeof names[0]; i++) {
+		if (stats->refused[i] > 0) {
+			json_object_set_new(
+				object, names[i], json_integer((json_int_t)stats->refused[i]));
+		}
+	}
+	return object;
+}
+
+static void add_connections(const struct engine *e, const struct engine_sum *sum, json_t *daemon) {
+	const struct server_stats *stats = server_stats(e->server);
+
+	set_count(daemon, "connections", sum->connections);
+	set_count(daemon, "held_connections", sum->held_connections);
+	set_count(daemon, "accepted", stats->accepted);
+	set_count(daemon, "messages", stats->messages);
+	json_object_set_new(daemon, "messages_per_s", json_real(sum->messages_per_s));
+	set_count(daemon, "received_bytes", stats->bytes);
+	json_object_set_new(daemon, "refused", refusals(stats));
+	set_count(daemon, "overdue", stats->overdue);
+}
+
+static void add_commits(const struct engine *e, const struct engine_sum *sum, json_t *daemon) {
+	bool is_slow = e->cadence.paid_ns > clock_mono_ns() + CADENCE_INTERVAL_MAX_NS;
+
+	set_count(daemon, "commits", e->commits);
+	json_object_set_new(daemon, "commit_s", json_real(store_last_commit_s(e->store)));
+	json_object_set_new(daemon, "commit_lag_s", json_real(sum->commit_lag_s));
+	set_count(daemon, "uncut_bytes", e->uncut_bytes);
+	set_count(daemon, "uncommitted_bytes", sum->uncommitted_bytes);
+	set_text(daemon, "cadence",
+		is_slow ? "commits are further apart than 5 s: the host's write budget is used up"
+			: NULL);
+}
+
+static uint64_t file_bytes(const char *path, const char *suffix) {
+	char full[PATH_MAX];
+	struct stat st;
+
+	snprintf(full, sizeof full, "%s%s", path, suffix);
+	return stat(full, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* As far as this user may use it. */
+static void add_free(json_t *daemon, const char *database) {
+	char path[PATH_MAX];
+	struct statvfs fs;
+
+	snprintf(path, sizeof path, "%s", database);
+	if (statvfs(dirname(path), &fs) == 0) {
+		set_count(daemon, "free_bytes", (uint64_t)fs.f_bavail * fs.f_frsize);
+	} else {
+		json_object_set_new(daemon, "free_bytes", json_null());
+	}
+}
+
+static void add_database(const struct engine *e, json_t *daemon) {
+	uint64_t log_bytes = file_bytes(e->database, "-wal");
+	const char *log_words = store_log_words(e->store);
+
+	json_object_set_new(daemon, "database", json_string(e->database));
+	set_count(daemon, "database_bytes", file_bytes(e->database, "") + log_bytes);
+	set_count(daemon, "log_bytes", log_bytes);
+	set_text(daemon, "log_pinned", log_words);
+	add_free(daemon, e->database);
+	set_text(daemon, "trouble",
+		e->trouble[0] != '\0' ? e->trouble
+		: log_words != NULL   ? log_words
+				      : e->backup_trouble);
+	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
+}
+
+void engine_tell_backup(struct engine *e, const char *words, double newest) {
+	snprintf(e->backup_trouble, sizeof e->backup_trouble, "%s%s",
+		words[0] != '\0' ? "no backup is made: " : "", words);
+	e->backed_up = newest;
+}
+
+json_t *engine_report_daemon(struct engine *e) {
+	struct engine_sum sum;
+	char host[256] = "";
+
+	(void)gethostname(host, sizeof host - 1);
+	engine_sum(e, &sum);
+	json_t *daemon = json_pack("{s:s, s:s, s:b, s:s, s:i, s:f, s:s}", "version", e->version,
+		"scope", e->scope, "reachable", 1, "host", host, "pid", (int)getpid(), "uptime_s",
+		clock_wall() - e->started, "socket", e->socket);
+	if (daemon != NULL) {
+		json_object_set_new(daemon, "forward", engine_forward_report(e, &sum));
+		add_database(e, daemon);
+		add_commits(e, &sum, daemon);
+		add_connections(e, &sum, daemon);
+		set_count(daemon, "open_runs", sum.runs);
+		set_count(daemon, "running_runs", sum.running);
+		set_count(daemon, "bytes", sum.bytes);
+	}
+	return daemon;
+}
