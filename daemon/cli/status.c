@@ -5,7 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "attention.h"
+#include "clock.h"
+#include "document.h"
 #include "json_write.h"
+#include "openmetrics.h"
+#include "output_file.h"
 #include "render.h"
 #include "source.h"
 #include "subcommand.h"
@@ -28,6 +33,10 @@ const struct subcommand subcommand_status = {
 		 "  --no-headings     rows only\n"
 		 "  --json            everything, as one JSON document (with RUN: the run)\n"
 		 "  --jsonl           the same, a run a line\n"
+		 "  --openmetrics     all of it as metrics, for the textfile collector of\n"
+		 "                    node_exporter; without runs that have been over for an hour\n"
+		 "  --all             with --openmetrics: these, too\n"
+		 "  --output FILE     write into FILE, which is whole at any time\n"
 		 "  --check           exit with 10 if a run shown stalled, failed, crashed or has\n"
 		 "                    an alert, or the daemon is in trouble (said on stderr):\n"
 		 "                    for cron, a Slurm epilog, Nagios\n"
@@ -43,13 +52,14 @@ const struct subcommand subcommand_status = {
 
 #define COLUMNS_MAX 32u
 
-enum output { OUTPUT_SCREEN = 0, OUTPUT_JSON, OUTPUT_JSONL };
+enum output { OUTPUT_SCREEN = 0, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_OPENMETRICS };
 
 struct options {
 	struct source source;
 	enum output output;
 	enum colour_choice colour;
-	bool no_headings, check, help;
+	const char *file; /* NULL: stdout */
+	bool no_headings, check, all, help;
 	unsigned columns[COLUMNS_MAX];
 	size_t n_columns;
 };
@@ -116,6 +126,9 @@ enum {
 	OPTION_SOCKET,
 	OPTION_JSON,
 	OPTION_JSONL,
+	OPTION_OPENMETRICS,
+	OPTION_ALL,
+	OPTION_OUTPUT,
 	OPTION_CHECK,
 	OPTION_COLOR,
 	OPTION_NO_HEADINGS
@@ -134,6 +147,15 @@ static int parse_option(int option, const char *word, struct options *o) {
 		return EXIT_OK;
 	case OPTION_JSONL:
 		o->output = OUTPUT_JSONL;
+		return EXIT_OK;
+	case OPTION_OPENMETRICS:
+		o->output = OUTPUT_OPENMETRICS;
+		return EXIT_OK;
+	case OPTION_ALL:
+		o->all = true;
+		return EXIT_OK;
+	case OPTION_OUTPUT:
+		o->file = optarg;
 		return EXIT_OK;
 	case OPTION_CHECK:
 		o->check = true;
@@ -173,6 +195,9 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"socket", required_argument, NULL, OPTION_SOCKET},
 		{"json", no_argument, NULL, OPTION_JSON},
 		{"jsonl", no_argument, NULL, OPTION_JSONL},
+		{"openmetrics", no_argument, NULL, OPTION_OPENMETRICS},
+		{"all", no_argument, NULL, OPTION_ALL},
+		{"output", required_argument, NULL, OPTION_OUTPUT},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"color", required_argument, NULL, OPTION_COLOR},
 		{"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
@@ -189,17 +214,27 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	while (status == EXIT_OK && optind < argc) {
 		status = parse_word(argv[optind++], o);
 	}
+	if (status == EXIT_OK && o->all && o->output != OUTPUT_OPENMETRICS && !o->help) {
+		return usage_error("--all goes with --openmetrics", "");
+	}
 	return status;
 }
 
 /* ---- what is printed ---- */
 
-static int print(const char *text, size_t len) {
-	if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0) {
-		fprintf(stderr, "sae-metricsd status: cannot write: %s\n", strerror(errno));
-		return EXIT_FAILED;
+static int print(const struct options *o, const char *text, size_t len) {
+	int err = 0;
+
+	if (o->file != NULL) {
+		err = output_file_write(o->file, text, len);
+	} else if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0) {
+		err = -errno;
 	}
-	return EXIT_OK;
+	if (err < 0) {
+		fprintf(stderr, "sae-metricsd status: cannot write%s%s: %s\n",
+			o->file != NULL ? " " : "", o->file != NULL ? o->file : "", strerror(-err));
+	}
+	return err < 0 ? EXIT_FAILED : EXIT_OK;
 }
 
 static int print_json(const struct options *o, json_t *document) {
@@ -217,7 +252,23 @@ static int print_json(const struct options *o, json_t *document) {
 		err = json_write(&out, run ? run : document, JSON_FOR_PEOPLE);
 		err = err == 0 ? buf_append(&out, "\n", 1) : err;
 	}
-	int status = err == 0 ? print((const char *)out.data, out.len) : EXIT_FAILED;
+	int status = err == 0 ? print(o, (const char *)out.data, out.len) : EXIT_FAILED;
+	buf_finish(&out);
+	return status;
+}
+
+/* `document` NULL: nobody answered, and whoever watches is to see that. */
+static int print_openmetrics(const struct options *o, const json_t *document, bool of_files) {
+	const struct openmetrics_options options = {
+		.now_s = clock_wall(),
+		.all = o->all || o->source.run_part != NULL,
+		.of_files = of_files,
+	};
+	struct buf out = {0};
+	int status = openmetrics_write(&out, document, &options) == 0
+			     ? print(o, (const char *)out.data, out.len)
+			     : EXIT_FAILED;
+
 	buf_finish(&out);
 	return status;
 }
@@ -238,51 +289,27 @@ static int print_screen(const struct options *o, const json_t *document) {
 		render_runs(document, &runs, &page);
 	}
 	const char *text = page_text(&page);
-	int status = text ? print(text, page.out.len) : EXIT_FAILED;
+	int status = text ? print(o, text, page.out.len) : EXIT_FAILED;
 	page_finish(&page);
 	return status;
 }
 
-/* What is not of one run is said: a table has no place for it. */
-static bool daemon_needs_attention(const json_t *document) {
-	static const char *const troubles[] = {"daemon.trouble", "daemon.forward.alert"};
-	bool needs = false;
-
-	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {
-		const char *words = document_text(document, troubles[i]);
-		if (words != NULL) {
-			fprintf(stderr, "sae-metricsd status: %s\n", words);
-			needs = true;
-		}
-	}
-	return needs;
-}
-
-static bool needs_attention(const json_t *document) {
-	const json_t *runs = document_at(document, "runs");
-
-	if (daemon_needs_attention(document)) {
-		return true;
-	}
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		if (run_needs_attention(json_array_get(runs, i))) {
-			return true;
-		}
-	}
-	return false;
-}
-
 static int status_show(struct options *o) {
+	bool of_files = o->source.files.n > 0;
 	json_t *document = NULL;
 	int status = source_read(&o->source, &document);
+	int printed = EXIT_OK;
 
 	/* Some files could not be read (EXIT_FAILED): the others are shown all the same. */
 	if (document && (status == EXIT_OK || status == EXIT_FAILED)) {
-		int printed = o->output == OUTPUT_SCREEN ? print_screen(o, document)
-							 : print_json(o, document);
-		status = printed == EXIT_OK ? status : printed;
+		printed = o->output == OUTPUT_OPENMETRICS ? print_openmetrics(o, document, of_files)
+			  : o->output == OUTPUT_SCREEN    ? print_screen(o, document)
+							  : print_json(o, document);
+	} else if (status == EXIT_NO_ANSWER && o->output == OUTPUT_OPENMETRICS && !of_files) {
+		printed = print_openmetrics(o, NULL, false);
 	}
-	if (status == EXIT_OK && o->check && needs_attention(document)) {
+	status = printed == EXIT_OK ? status : printed;
+	if (status == EXIT_OK && o->check && attention_is_needed(document)) {
 		status = EXIT_NEEDS_ATTENTION;
 	}
 	json_decref(document);
@@ -294,7 +321,8 @@ static int status_run(int argc, char **argv) {
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.help) {
-		status = print(subcommand_status.usage, strlen(subcommand_status.usage));
+		status = print(&(struct options){0}, subcommand_status.usage,
+			strlen(subcommand_status.usage));
 	} else if (status == EXIT_OK) {
 		status = status_show(&o);
 	}
