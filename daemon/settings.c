@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "paths.h"
 #include "settings_private.h"
@@ -26,40 +27,74 @@ void settings_problem(struct settings_loading *l, const char *format, ...) {
 	l->on_problem(l->user, words);
 }
 
-/* Needs room for a path only where there is one. */
-static const char *source_words(
-	const struct settings *s, struct settings_source source, char out[SETTINGS_SOURCE_SIZE]) {
-	if (source.variable != NULL) {
-		snprintf(out, SETTINGS_SOURCE_SIZE, "%s", source.variable);
-	} else if (source.line > 0) {
-		snprintf(out, SETTINGS_SOURCE_SIZE, "%s:%u", s->file, source.line);
+void settings_no_memory(struct settings_loading *l) {
+	settings_problem(l, "memory is short");
+	l->err = -ENOMEM;
+}
+
+const char *settings_keep_name(
+	struct settings_loading *l, struct settings_names *names, const char *name) {
+	char *copy = strdup(name);
+	char **at = copy != NULL ? realloc(names->at, (names->n + 1) * sizeof *at) : NULL;
+
+	if (at == NULL) {
+		free(copy);
+		settings_no_memory(l);
+		return NULL;
+	}
+	names->at = at;
+	at[names->n++] = copy;
+	return copy;
+}
+
+static void names_finish(struct settings_names *names) {
+	for (size_t i = 0; i < names->n; i++) {
+		free(names->at[i]);
+	}
+	free(names->at);
+}
+
+const char *settings_source_words(struct settings_source source, char out[SETTINGS_SOURCE_SIZE]) {
+	if (source.line > 0) {
+		snprintf(out, SETTINGS_SOURCE_SIZE, "%s:%u", source.name, source.line);
 	} else {
-		snprintf(out, SETTINGS_SOURCE_SIZE, "default");
+		snprintf(out, SETTINGS_SOURCE_SIZE, "%s",
+			source.name != NULL ? source.name : "default");
 	}
 	return out;
 }
 
-void settings_set(
-	struct settings_loading *l, size_t key, const char *text, struct settings_source source) {
+int settings_read_value(struct settings_loading *l, size_t key, const char *text, void *field,
+	struct settings_source source) {
 	const struct settings_key *k = &settings_keys[key];
 	char expected[SETTINGS_EXPECTED_MAX], where[SETTINGS_SOURCE_SIZE];
 
-	int err = k->kind->read(k, text, (char *)l->settings + k->field, expected);
-	if (err == 0) {
+	int err = k->kind->read(k, text, field, expected);
+	if (err == -EINVAL) {
+		settings_problem(l, "%s: %s: expected %s", settings_source_words(source, where),
+			k->name, expected);
+	} else if (err < 0) {
+		settings_no_memory(l);
+	}
+	return err;
+}
+
+void settings_set(
+	struct settings_loading *l, size_t key, const char *text, struct settings_source source) {
+	void *field = (char *)l->settings + settings_keys[key].field;
+
+	if (settings_read_value(l, key, text, field, source) == 0) {
 		l->settings->sources[key] = source;
-	} else if (err == -EINVAL) {
-		source_words(l->settings, source, where);
-		settings_problem(l, "%s: %s: expected %s", where, k->name, expected);
-	} else {
-		settings_problem(l, "memory is short");
-		l->err = err;
 	}
 }
 
 static void set_presets(struct settings_loading *l) {
 	for (size_t i = 0; i < settings_n_keys; i++) {
-		if (settings_keys[i].preset != NULL) {
-			settings_set(l, i, settings_keys[i].preset, (struct settings_source){0});
+		const struct settings_key *k = &settings_keys[i];
+		const char *preset =
+			!l->is_system && k->preset_of_user != NULL ? k->preset_of_user : k->preset;
+		if (preset != NULL) {
+			settings_set(l, i, preset, (struct settings_source){0});
 		}
 	}
 }
@@ -72,8 +107,8 @@ static void set_from_variables(struct settings_loading *l) {
 			const char *variable = settings_keys[i].variables[j];
 			const char *value = getenv(variable);
 			if (value != NULL && value[0] != '\0') {
-				settings_set(l, i, value,
-					(struct settings_source){.variable = variable});
+				settings_set(
+					l, i, value, (struct settings_source){.name = variable});
 				break;
 			}
 		}
@@ -123,19 +158,19 @@ static void set_from_file(struct settings_loading *l, const struct settings_opti
 	if (path[0] == '\0' && may_be_missing) {
 		return;
 	}
-	l->settings->file = strdup(path);
-	if (l->settings->file == NULL) {
-		settings_problem(l, "memory is short");
-		l->err = -ENOMEM;
+	if (may_be_missing && access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR)) {
 		return;
 	}
-	settings_read_file(l, may_be_missing);
+	settings_read_file(l, path);
 }
 
 int settings_load(const struct settings_options *options, settings_problem_fn on_problem,
 	void *user, struct settings *ret) {
 	struct settings s = {0};
-	struct settings_loading l = {.settings = &s, .on_problem = on_problem, .user = user};
+	struct settings_loading l = {.settings = &s,
+		.is_system = options->is_system,
+		.on_problem = on_problem,
+		.user = user};
 
 	set_presets(&l);
 	set_from_file(&l, options);
@@ -156,7 +191,8 @@ void settings_finish(struct settings *s) {
 			free(*field);
 		}
 	}
-	free(s->file);
+	free(s->users);
+	names_finish(&s->files);
 	*s = (struct settings){0};
 }
 
@@ -164,5 +200,5 @@ const char *settings_source(const struct settings *s, const char *section, const
 	char out[SETTINGS_SOURCE_SIZE]) {
 	int key = settings_find(section, name);
 
-	return key >= 0 ? source_words(s, s->sources[key], out) : NULL;
+	return key >= 0 ? settings_source_words(s->sources[key], out) : NULL;
 }

@@ -1,9 +1,10 @@
-/* What people set: one INI file, laid over the defaults, and over both the variables that W&B's own client reads. Every
- * value knows where it came from. README.md and the man page say what each is for. */
+/* What people set: files, laid over the presets, and over them variables and then flags. Every value knows where it came
+ * from. README.md and sae-metricsd.conf(5) say what each is for. */
 #pragma once
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum wandb_mode {
@@ -37,17 +38,75 @@ struct ranks_settings {
 	uint32_t grace_ms; /* a rank that is missing is waited for so long */
 };
 
-#define SETTINGS_KEYS_MAX 32u
+struct access_settings {
+	char *socket_group;   /* NULL: the daemon's own */
+	uint32_t socket_mode; /* 0600, 0660 or 0666 */
+	char *admin_group;    /* may all that a run's own user may; NULL: none. It may not exist */
+	bool trust_root;      /* uid 0 is an administrator */
+	bool private_runs; /* runs are shown to their own user alone, also when they do not ask for that */
+};
 
-struct settings_source { /* neither: the default */
-	const char *variable;
-	unsigned line; /* of the file */
+/* Of one user; 0 is "no limit" for database_bytes only. */
+struct user_limits {
+	uint32_t connections, runs, keys;
+	uint64_t memory_bytes, queued_bytes, database_bytes;
+};
+
+struct limits_settings {
+	struct user_limits user; /* of who has no section of his own: ask settings_user_limits */
+	uint32_t host_connections;
+	uint64_t host_memory_bytes;
+};
+
+#define RETENTION_FOREVER UINT64_MAX
+#define RETENTION_NO_MAX  UINT64_MAX
+
+struct retention_settings {
+	uint64_t steps_s, windows_s, runs_s; /* RETENTION_FOREVER: kept */
+	uint64_t max_db_bytes;               /* RETENTION_NO_MAX: none */
+};
+
+struct disk_settings {
+	uint64_t keep_free_bytes; /* with less free space nothing more is taken */
+};
+
+struct settings_source {  /* name NULL: the preset */
+	const char *name; /* of a file, a variable or a flag */
+	unsigned line;    /* of the file; else 0 */
+};
+
+/* Texts that are kept for as long as the settings are. */
+struct settings_names {
+	char **at;
+	size_t n;
+};
+
+#define SETTINGS_KEYS_MAX      64u
+#define SETTINGS_USER_KEYS_MAX 8u
+
+#define SETTINGS_USERS_MAX                                                                         \
+	1000u /* [user …] sections: more are a matter for a group's limits, and a slow search */
+#define SETTINGS_USER_NAME_MAX 64u
+#define SETTINGS_NO_UID        UINT32_MAX
+
+/* A [user NAME] section, of one file or several. */
+struct user_settings {
+	char name[SETTINGS_USER_NAME_MAX + 1]; /* or a uid, as it was written */
+	uint32_t uid;                          /* SETTINGS_NO_UID: there is no such user here */
+	struct user_limits limits;             /* what has a source */
+	struct settings_source sources[SETTINGS_USER_KEYS_MAX];
 };
 
 struct settings {
 	struct wandb_settings wandb;
 	struct ranks_settings ranks;
-	char *file;                                        /* NULL: there was none */
+	struct access_settings access;
+	struct limits_settings limits;
+	struct retention_settings retention;
+	struct disk_settings disk;
+	struct user_settings *users;
+	size_t n_users;
+	struct settings_names files;                       /* as they were read */
 	struct settings_source sources[SETTINGS_KEYS_MAX]; /* ask settings_source */
 };
 
@@ -65,6 +124,9 @@ typedef void (*settings_problem_fn)(void *user, const char *words);
 int settings_load(const struct settings_options *options, settings_problem_fn on_problem,
 	void *user, struct settings *ret);
 void settings_finish(struct settings *s);
+
+/* What holds for this user: [limits], with what a [user …] section says of it laid over. */
+void settings_user_limits(const struct settings *s, uint32_t uid, struct user_limits *ret);
 
 #define SETTINGS_SOURCE_SIZE (PATH_MAX + 16)
 

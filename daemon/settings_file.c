@@ -18,15 +18,18 @@
 #include "text.h"
 
 #define FILE_LEN_MAX    65536u /* a hundred times what there is to set */
-#define SECTION_SIZE    32u
-#define LINE_WORDS_SIZE 1280u /* all the keys of a section, and the one that is none of them */
+#define SECTION_SIZE    96u    /* "user ", and a name */
+#define LINE_WORDS_SIZE 1280u  /* all the keys of a section, and the one that is none of them */
 
 struct reading {
 	struct settings_loading *loading;
+	const char *file; /* kept by the settings */
 	const char *at, *end;
 	unsigned line;
 	bool is_owed;   /* the handler is to be called for this line */
 	bool is_passed; /* so are the lines of a section that does not exist: that was said once */
+	char section[SECTION_SIZE];        /* "": none yet. inih would cut a long one */
+	char user[SECTION_SIZE];           /* whose it is, "" : nobody's */
 	unsigned lines[SETTINGS_KEYS_MAX]; /* where each key was given; 0: nowhere yet */
 };
 
@@ -40,7 +43,7 @@ static void line_problem(struct reading *r, const char *format, ...) {
 	va_start(args, format);
 	vsnprintf(words, sizeof words, format, args);
 	va_end(args);
-	settings_problem(r->loading, "%s:%u: %s", r->loading->settings->file, r->line, words);
+	settings_problem(r->loading, "%s:%u: %s", r->file, r->line, words);
 }
 
 static bool is_space(char c) {
@@ -66,8 +69,29 @@ static struct text next_line(struct reading *r) {
 	return text_of(begin, (size_t)(end - begin));
 }
 
+/* Trimmed; "" when it is longer than any section's, or holds a NUL. */
+static void copy_name(char out[SECTION_SIZE], struct text name) {
+	while (name.len > 0 && is_space(*name.data)) {
+		name = text_of(name.data + 1, name.len - 1);
+	}
+	while (name.len > 0 && is_space(name.data[name.len - 1])) {
+		name.len--;
+	}
+	bool fits = name.len < SECTION_SIZE && memchr(name.data, '\0', name.len) == NULL;
+	snprintf(out, SECTION_SIZE, "%.*s", fits ? (int)name.len : 0, name.data);
+}
+
+/* [user NAME]: judged here, and again by who keeps it, which may move. */
+static void read_user_heading(struct reading *r, struct text name) {
+	char where[SETTINGS_SOURCE_SIZE];
+
+	copy_name(r->user, name);
+	settings_source_words((struct settings_source){r->file, r->line}, where);
+	r->is_passed = settings_user(r->loading, r->user, where) == NULL;
+}
+
 static void read_heading(struct reading *r, struct text line) {
-	char section[SECTION_SIZE] = "", quote[TEXT_QUOTE_SIZE];
+	char quote[TEXT_QUOTE_SIZE];
 	const char *end = memchr(line.data, ']', line.len);
 
 	if (end == NULL) {
@@ -75,10 +99,14 @@ static void read_heading(struct reading *r, struct text line) {
 		return;
 	}
 	struct text name = text_of(line.data + 1, (size_t)(end - line.data - 1));
-	if (name.len < sizeof section) {
-		memcpy(section, name.data, name.len);
+	copy_name(r->section, name);
+	r->user[0] = '\0';
+	if (strncmp(r->section, "user", 4) == 0 &&
+		(r->section[4] == '\0' || is_space(r->section[4]))) {
+		read_user_heading(r, text_of(r->section + 4, strlen(r->section) - 4));
+		return;
 	}
-	r->is_passed = !settings_has_section(section);
+	r->is_passed = !settings_has_section(r->section);
 	if (r->is_passed) {
 		line_problem(r, "there is no section [%s]", text_quote(name, quote));
 	}
@@ -132,40 +160,71 @@ static char *on_reader(char *out, int size, void *user) {
 	return out;
 }
 
-static void unknown_key(struct reading *r, const char *section, const char *name) {
+static bool belongs(const struct reading *r, const struct settings_key *key) {
+	return r->user[0] != '\0' ? key->is_per_user : strcmp(key->section, r->section) == 0;
+}
+
+static void unknown_key(struct reading *r, const char *name) {
 	char known[1024] = "", quote[TEXT_QUOTE_SIZE];
 	size_t len = 0;
 
 	for (size_t i = 0; i < settings_n_keys; i++) {
-		const struct settings_key *key = &settings_keys[i];
-		if (strcmp(key->section, section) == 0 && len < sizeof known) {
+		if (belongs(r, &settings_keys[i]) && len < sizeof known) {
 			len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
-				len > 0 ? ", " : "", key->name);
+				len > 0 ? ", " : "", settings_keys[i].name);
 		}
 	}
 	line_problem(r, "there is no \"%s\" in [%s], but %s",
-		text_quote(text_of(name, strlen(name)), quote), section, known);
+		text_quote(text_of(name, strlen(name)), quote), r->section, known);
+}
+
+static void set_value(struct reading *r, size_t key, const char *value) {
+	const struct settings_source source = {r->file, r->line};
+
+	if (r->lines[key] > 0) {
+		line_problem(r, "%s: was given in line %u already", settings_keys[key].name,
+			r->lines[key]);
+		return;
+	}
+	r->lines[key] = r->line;
+	settings_set(r->loading, key, value, source);
+}
+
+static void set_value_of_user(struct reading *r, size_t key, const char *value) {
+	const struct settings_source source = {r->file, r->line};
+
+	struct user_settings *u = settings_user(r->loading, r->user, r->file);
+	if (u == NULL) {
+		return;
+	}
+	struct settings_source before = settings_user_source(u, key);
+	if (before.name == r->file) {
+		line_problem(r, "%s: was given in line %u already", settings_keys[key].name,
+			before.line);
+	} else {
+		settings_set_user(r->loading, u, key, value, source);
+	}
 }
 
 /* inih's call for a NAME = VALUE. */
 static int on_value(void *user, const char *section, const char *name, const char *value) {
 	struct reading *r = user;
 
+	(void)section;
 	if (value == NULL) {
 		return 1; /* a NAME alone, which some builds let pass */
 	}
 	r->is_owed = false;
-	int key = settings_find(section, name);
-	if (section[0] == '\0') {
+	bool is_user = r->user[0] != '\0';
+	int key = is_user ? settings_find_user_key(name) : settings_find(r->section, name);
+	if (r->section[0] == '\0') {
 		line_problem(r, "expected a section before it: [wandb]");
 	} else if (key < 0) {
-		unknown_key(r, section, name);
-	} else if (r->lines[key] > 0) {
-		line_problem(r, "%s: was given in line %u already", name, r->lines[key]);
+		unknown_key(r, name);
+	} else if (is_user) {
+		set_value_of_user(r, (size_t)key, value);
 	} else {
-		r->lines[key] = r->line;
-		settings_set(
-			r->loading, (size_t)key, value, (struct settings_source){.line = r->line});
+		set_value(r, (size_t)key, value);
 	}
 	return 1;
 }
@@ -185,18 +244,16 @@ static int read_all(int fd, char *out, size_t size, size_t *ret_len) {
 	return 0;
 }
 
-static void read_text(struct settings_loading *l, const char *text, size_t len) {
-	struct reading r = {.loading = l, .at = text, .end = text + len};
+static void read_text(struct settings_loading *l, const char *file, const char *text, size_t len) {
+	struct reading r = {.loading = l, .file = file, .at = text, .end = text + len};
 
 	if (ini_parse_stream(on_reader, &r, on_value, &r) == -2) {
-		settings_problem(l, "memory is short");
-		l->err = -ENOMEM;
+		settings_no_memory(l);
 	}
 	settle_line(&r);
 }
 
-static void read_open_file(struct settings_loading *l, int fd) {
-	const char *path = l->settings->file;
+static void read_open_file(struct settings_loading *l, const char *path, int fd) {
 	char *text = malloc(FILE_LEN_MAX + 1);
 	size_t len = 0;
 	struct stat st;
@@ -211,23 +268,22 @@ static void read_open_file(struct settings_loading *l, int fd) {
 		/* It says where a key is sent. */
 		settings_problem(l, "%s: may be written by everybody: `chmod o-w` it", path);
 	} else {
-		read_text(l, text, len);
+		read_text(l, path, text, len);
 	}
 	free(text);
 }
 
-void settings_read_file(struct settings_loading *l, bool may_be_missing) {
-	int fd = open(l->settings->file, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		read_open_file(l, fd);
-		close(fd);
+void settings_read_file(struct settings_loading *l, const char *path) {
+	const char *name = settings_keep_name(l, &l->settings->files, path);
+	if (name == NULL) {
 		return;
 	}
-	if (may_be_missing && (errno == ENOENT || errno == ENOTDIR)) {
-		free(l->settings->file);
-		l->settings->file = NULL;
+	int fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) {
+		l->err = -errno;
+		settings_problem(l, "%s: %s", name, strerror(-l->err));
 		return;
 	}
-	l->err = -errno;
-	settings_problem(l, "%s: %s", l->settings->file, strerror(-l->err));
+	read_open_file(l, name, fd);
+	close(fd);
 }

@@ -5,7 +5,18 @@
 
 #define MINUTE_MS 60000u
 #define HOUR_MS   3600000u
+#define DAY_S     86400ull
+#define AGE_MAX_S (3650 * DAY_S) /* ten years: who means longer means forever */
 
+#define KiB (1ull << 10)
+#define MiB (1ull << 20)
+#define GiB (1ull << 30)
+#define TiB (1ull << 40)
+
+#define ACCESS(name, member)      "access", name, offsetof(struct settings, access.member)
+#define HOST_LIMIT(name, member)  "limits", name, offsetof(struct settings, limits.member)
+#define USER_LIMIT(name, member)  "limits", name, offsetof(struct settings, limits.user.member)
+#define RETENTION(name, member)   "retention", name, offsetof(struct settings, retention.member)
 #define WANDB(name)               "wandb", #name, offsetof(struct settings, wandb.name)
 #define WANDB_FIELD(name, member) "wandb", #name, offsetof(struct settings, wandb.member)
 
@@ -25,6 +36,21 @@ static const struct settings_word axes[] = {
 	{"tokens", WANDB_X_AXIS_TOKENS},
 	{0},
 };
+
+/* Octal, as chmod has them. */
+static const struct settings_word socket_modes[] = {
+	{"0600", 0600},
+	{"0660", 0660},
+	{"0666", 0666},
+	{"600", 0600},
+	{"660", 0660},
+	{"666", 0666},
+	{0},
+};
+
+#define AGE                                                                                        \
+	&settings_kind_age, "forever", .min = 60, .max = AGE_MAX_S, .unbounded = "forever",        \
+				       .unbounded_value = RETENTION_FOREVER
 
 const struct settings_key settings_keys[] = {
 	{WANDB(base_url), &settings_kind_url, "https://api.wandb.ai", {"WANDB_BASE_URL"}},
@@ -53,6 +79,39 @@ const struct settings_key settings_keys[] = {
 	{WANDB(allow_insecure_http), &settings_kind_switch, "no"},
 	{"ranks", "grace", offsetof(struct settings, ranks.grace_ms), &settings_kind_duration,
 		"120s", .min = RANK_GRACE_MIN_MS, .max = RANK_GRACE_MAX_MS},
+
+	{ACCESS("socket_group", socket_group), &settings_kind_group},
+	{ACCESS("socket_mode", socket_mode), &settings_kind_word, "0660", .words = socket_modes,
+		.words_expected = "0600, 0660 or 0666", .preset_of_user = "0600"},
+	{ACCESS("admin_group", admin_group), &settings_kind_group, "sae-metrics-admin"},
+	{ACCESS("trust_root", trust_root), &settings_kind_switch, "no"},
+	{ACCESS("private", private_runs), &settings_kind_switch, "no"},
+
+	{USER_LIMIT("connections", connections), &settings_kind_count, "10000", .min = 1,
+		.max = 1000000, .is_per_user = true},
+	{USER_LIMIT("runs", runs), &settings_kind_count, "1000", .min = 1, .max = 1000000,
+		.is_per_user = true},
+	{USER_LIMIT("keys", keys), &settings_kind_count, "1000", .min = 1, .max = 1000000,
+		.is_per_user = true},
+	{USER_LIMIT("memory", memory_bytes), &settings_kind_size, "2G", .min = MiB, .max = TiB,
+		.is_per_user = true},
+	{USER_LIMIT("queued", queued_bytes), &settings_kind_size, "256M", .min = MiB, .max = TiB,
+		.is_per_user = true},
+	{USER_LIMIT("database", database_bytes), &settings_kind_size, "none", .min = MiB,
+		.max = KiB * TiB, .unbounded = "none", .unbounded_value = 0, .is_per_user = true},
+	{HOST_LIMIT("host_connections", host_connections), &settings_kind_count, "10240", .min = 1,
+		.max = 1000000},
+	{HOST_LIMIT("host_memory", host_memory_bytes), &settings_kind_size, "8G", .min = 64 * MiB,
+		.max = KiB * TiB},
+
+	{RETENTION("steps", steps_s), AGE},
+	{RETENTION("windows", windows_s), AGE},
+	{RETENTION("runs", runs_s), AGE},
+	{RETENTION("max_db", max_db_bytes), &settings_kind_size, "none", .min = 16 * MiB,
+		.max = KiB * TiB, .unbounded = "none", .unbounded_value = RETENTION_NO_MAX},
+
+	{"disk", "keep_free", offsetof(struct settings, disk.keep_free_bytes), &settings_kind_size,
+		"256M", .min = 0, .max = KiB * TiB},
 };
 const size_t settings_n_keys = sizeof settings_keys / sizeof settings_keys[0];
 

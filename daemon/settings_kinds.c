@@ -1,4 +1,4 @@
-/* How the text of a value becomes what the program goes by. */
+/* Words and texts: how the text of a value becomes what the program goes by. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -6,12 +6,12 @@
 #include <string.h>
 #include <strings.h>
 
-#include "duration.h"
 #include "settings_private.h"
 #include "text.h"
 #include "url.h"
 
-#define TEXT_LEN_MAX 4095u /* a path's; nothing else that is set is longer */
+#define GROUP_NAME_MAX 64u
+#define TEXT_LEN_MAX   4095u /* a path's; nothing else that is set is longer */
 
 static int expect(char expected[SETTINGS_EXPECTED_MAX], const char *words) {
 	snprintf(expected, SETTINGS_EXPECTED_MAX, "%s", words);
@@ -96,6 +96,24 @@ static int read_address(const struct settings_key *key, const char *text, void *
 	return replace(field, strdup(text));
 }
 
+/* A group's name, which may be longer and odder than what groupadd makes; "none" takes back one that is preset. */
+static int read_group(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	char **group = field;
+
+	(void)key;
+	if (strcmp(text, "none") == 0) {
+		free(*group);
+		*group = NULL;
+		return 0;
+	}
+	if (!is_good_text(text) || strlen(text) > GROUP_NAME_MAX || text[0] == '-' ||
+		strpbrk(text, " \t:,/") != NULL) {
+		return expect(expected, "a group's name, or none");
+	}
+	return replace(group, strdup(text));
+}
+
 static int read_word(const struct settings_key *key, const char *text, void *field,
 	char expected[SETTINGS_EXPECTED_MAX]) {
 	for (const struct settings_word *w = key->words; w->word != NULL; w++) {
@@ -122,54 +140,10 @@ static int read_switch(const struct settings_key *key, const char *text, void *f
 	return expect(expected, "yes or no");
 }
 
-/* Digits, within bounds; what stands behind them in ret_rest. Returns -1 when it is anything else. */
-static int64_t read_digits(const char *text, const char **ret_rest) {
-	int64_t number = 0;
-	const char *at = text;
-
-	for (; *at >= '0' && *at <= '9'; at++) {
-		number = number * 10 + (*at - '0');
-		if (number > UINT32_MAX) {
-			return -1;
-		}
-	}
-	*ret_rest = at;
-	return at > text ? number : -1;
-}
-
-static int read_duration(const struct settings_key *key, const char *text, void *field,
-	char expected[SETTINGS_EXPECTED_MAX]) {
-	char min[DURATION_TEXT_SIZE], max[DURATION_TEXT_SIZE];
-
-	int64_t ms = duration_read(text);
-	if (ms >= key->min && ms <= key->max) {
-		*(uint32_t *)field = (uint32_t)ms;
-		return 0;
-	}
-	snprintf(expected, SETTINGS_EXPECTED_MAX, "a time from %s to %s, as 500ms, 15s or 2m",
-		duration_write(min, key->min), duration_write(max, key->max));
-	return -EINVAL;
-}
-
-static int read_count(const struct settings_key *key, const char *text, void *field,
-	char expected[SETTINGS_EXPECTED_MAX]) {
-	const char *rest = "";
-
-	int64_t number = read_digits(text, &rest);
-	if (number < key->min || number > key->max || *rest != '\0') {
-		snprintf(expected, SETTINGS_EXPECTED_MAX, "a number from %u to %u", key->min,
-			key->max);
-		return -EINVAL;
-	}
-	*(uint32_t *)field = (uint32_t)number;
-	return 0;
-}
-
 const struct settings_kind settings_kind_url = {read_url, true};
 const struct settings_kind settings_kind_name = {read_name, true};
 const struct settings_kind settings_kind_path = {read_path, true};
 const struct settings_kind settings_kind_address = {read_address, true};
+const struct settings_kind settings_kind_group = {read_group, true};
 const struct settings_kind settings_kind_word = {read_word, false};
 const struct settings_kind settings_kind_switch = {read_switch, false};
-const struct settings_kind settings_kind_duration = {read_duration, false};
-const struct settings_kind settings_kind_count = {read_count, false};

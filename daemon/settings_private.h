@@ -1,8 +1,6 @@
 /* Between the files of settings: the table of keys, how their values are read, and a loading that is under way. */
 #pragma once
 
-#include <stddef.h>
-
 #include "settings.h"
 
 #define SETTINGS_EXPECTED_MAX 128
@@ -17,8 +15,10 @@ struct settings_kind {
 };
 
 extern const struct settings_kind settings_kind_url, settings_kind_name, settings_kind_path,
-	settings_kind_address, settings_kind_word, settings_kind_switch, settings_kind_duration,
-	settings_kind_count;
+	settings_kind_address, settings_kind_group, settings_kind_word, settings_kind_switch;
+/* uint32_t: a time in ms, a number; uint64_t: a time in seconds, a number of bytes. */
+extern const struct settings_kind settings_kind_duration, settings_kind_count, settings_kind_age,
+	settings_kind_size;
 
 struct settings_word {
 	const char *word;
@@ -29,11 +29,16 @@ struct settings_key {
 	const char *section, *name;
 	size_t field; /* its offset in struct settings */
 	const struct settings_kind *kind;
-	const char *preset;                /* NULL: none */
-	const char *variables[2];          /* the first that is set counts; NULL: none */
-	uint32_t min, max;                 /* durations (in ms) and counts */
-	const struct settings_word *words; /* NULL ends them */
+	const char *preset;       /* NULL: none */
+	const char *variables[2]; /* the first that is set counts; NULL: none */
+	uint64_t min, max;        /* in the field's unit */
+	const struct settings_word
+		*words; /* NULL ends them; the first of a value is how it is shown */
 	const char *words_expected;
+	const char *unbounded; /* the word for … ("forever"); NULL: none. Of sizes and ages */
+	uint64_t unbounded_value;
+	const char *preset_of_user; /* of a user's own daemon, where it is another */
+	bool is_per_user;           /* may stand in a [user …] section, too */
 };
 
 extern const struct settings_key settings_keys[];
@@ -45,6 +50,7 @@ int settings_find(const char *section, const char *name);
 
 struct settings_loading {
 	struct settings *settings;
+	bool is_system;
 	settings_problem_fn on_problem;
 	void *user;
 	int err;
@@ -52,10 +58,31 @@ struct settings_loading {
 
 void settings_problem(struct settings_loading *l, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+void settings_no_memory(struct settings_loading *l);
 
-/* Reads a value into its field, or tells what was expected. */
+/* NULL when memory is short, and said. */
+const char *settings_keep_name(
+	struct settings_loading *l, struct settings_names *names, const char *name);
+
+/* "FILE:12", "WANDB_MODE" or "default". Returns out. */
+const char *settings_source_words(struct settings_source source, char out[SETTINGS_SOURCE_SIZE]);
+
+/* Reads a value into the key's field, or tells what was expected. 0 or below. */
+int settings_read_value(struct settings_loading *l, size_t key, const char *text, void *field,
+	struct settings_source source);
 void settings_set(
 	struct settings_loading *l, size_t key, const char *text, struct settings_source source);
 
-/* Reads the file that l->settings->file names; `may_be_missing`, or that is told. */
-void settings_read_file(struct settings_loading *l, bool may_be_missing);
+/* Reads a file over what is there. One that cannot be read is told. `path` is kept. */
+void settings_read_file(struct settings_loading *l, const char *path);
+
+/* ---- settings_users.c ---- */
+
+/* The index in [limits] of a key that may stand in a user's section, or -1. */
+int settings_find_user_key(const char *name);
+/* Found or made. NULL, and told: as what is wrong with the name behind `where` ("FILE:3"). */
+struct user_settings *settings_user(
+	struct settings_loading *l, const char *name, const char *where);
+struct settings_source settings_user_source(const struct user_settings *u, size_t key);
+void settings_set_user(struct settings_loading *l, struct user_settings *u, size_t key,
+	const char *text, struct settings_source source);

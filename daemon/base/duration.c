@@ -12,17 +12,21 @@ static const struct {
 #define N_UNITS (sizeof units / sizeof units[0])
 
 int64_t duration_read(const char *text) {
+	return duration_read_up_to(text, DURATION_MAX_MS);
+}
+
+int64_t duration_read_up_to(const char *text, uint64_t max_ms) {
 	uint64_t number = 0;
 	const char *unit = text;
 
 	for (; *unit >= '0' && *unit <= '9'; unit++) {
 		number = number * 10 + (uint64_t)(*unit - '0');
-		if (number > DURATION_MAX_MS) {
+		if (number > max_ms) {
 			return -1;
 		}
 	}
 	for (size_t i = 0; unit > text && i < N_UNITS; i++) {
-		if (strcmp(unit, units[i].name) == 0 && number <= DURATION_MAX_MS / units[i].ms) {
+		if (strcmp(unit, units[i].name) == 0 && number <= max_ms / units[i].ms) {
 			return (int64_t)(number * units[i].ms);
 		}
 	}

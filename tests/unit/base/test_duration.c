@@ -28,6 +28,8 @@ static void whatever_else_it_is_is_none(void **state) {
 		assert_int_equal(duration_read(words[i]), -1);
 	}
 	assert_int_equal(duration_read("400d"), DURATION_MAX_MS);
+	assert_int_equal(duration_read_up_to("3651d", 3650ull * 86400000), -1);
+	assert_int_equal(duration_read_up_to("3650d", 3650ull * 86400000), 3650ll * 86400000);
 }
 
 static void it_is_written_without_a_fraction(void **state) {

@@ -73,11 +73,15 @@ void rig_load(struct rig *r, const char *text) {
 	rig_load_bytes(r, text, strlen(text));
 }
 
-void rig_load_line(struct rig *r, const char *line) {
+void rig_load_in(struct rig *r, const char *section, const char *line) {
 	char text[512];
 
-	assert_true(snprintf(text, sizeof text, "[wandb]\n%s\n", line) < (int)sizeof text);
+	assert_true(snprintf(text, sizeof text, "[%s]\n%s\n", section, line) < (int)sizeof text);
 	rig_load(r, text);
+}
+
+void rig_load_line(struct rig *r, const char *line) {
+	rig_load_in(r, "wandb", line);
 }
 
 void rig_assert_good(const struct rig *r) {

@@ -31,5 +31,8 @@ void rig_load_line(struct rig *r, const char *line);
 void rig_assert_good(const struct rig *r);
 /* These lines were told, and no others: "2: mode: expected …\n". */
 void rig_assert_told(const struct rig *r, const char *problems);
+/* [section] with this one line, in line 2. */
+void rig_load_in(struct rig *r, const char *section, const char *line);
+
 /* The source of a key in [wandb]; the file is "FILE". */
 void rig_assert_source(const struct rig *r, const char *name, const char *source);

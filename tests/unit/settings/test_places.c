@@ -20,7 +20,7 @@ static void nothing_set_anywhere_is_good(void **state) {
 
 	rig_load_as(r, (struct settings_options){0});
 	rig_assert_good(r);
-	assert_null(r->settings.file);
+	assert_int_equal(r->settings.files.n, 0);
 	assert_string_equal(w->base_url, "https://api.wandb.ai");
 	assert_null(w->app_url);
 	assert_null(w->entity);
@@ -57,7 +57,7 @@ static void the_file_named_goes_before_the_variable_and_that_before_the_default(
 
 	rig_load_as(r, (struct settings_options){0});
 	assert_string_equal(r->settings.wandb.entity, "by-default");
-	assert_string_equal(r->settings.file, other);
+	assert_string_equal(r->settings.files.at[0], other);
 
 	setenv("SAE_METRICSD_CONFIG", r->path, 1);
 	rig_write_bytes(r, "[wandb]\nentity = by-variable\n", 29);
@@ -107,7 +107,7 @@ static void an_empty_file_says_nothing(void **state) {
 
 	rig_load(r, "");
 	rig_assert_good(r);
-	assert_string_equal(r->settings.file, r->path);
+	assert_string_equal(r->settings.files.at[0], r->path);
 	rig_load_as(r, (struct settings_options){.file = "/dev/null"});
 	rig_assert_good(r);
 }

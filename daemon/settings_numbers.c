@@ -1,0 +1,108 @@
+/* Numbers: counts, times and sizes. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "duration.h"
+#include "settings_private.h"
+#include "size.h"
+
+#define MS_PER_S 1000u
+
+/* Digits, within bounds; what stands behind them in ret_rest. Returns -1 when it is anything else. */
+static int64_t read_digits(const char *text, const char **ret_rest) {
+	int64_t number = 0;
+	const char *at = text;
+
+	for (; *at >= '0' && *at <= '9'; at++) {
+		number = number * 10 + (*at - '0');
+		if (number > UINT32_MAX) {
+			return -1;
+		}
+	}
+	*ret_rest = at;
+	return at > text ? number : -1;
+}
+
+static int read_count(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	const char *rest = "";
+
+	int64_t number = read_digits(text, &rest);
+	if (number < (int64_t)key->min || number > (int64_t)key->max || *rest != '\0') {
+		snprintf(expected, SETTINGS_EXPECTED_MAX, "a number from %" PRIu64 " to %" PRIu64,
+			key->min, key->max);
+		return -EINVAL;
+	}
+	*(uint32_t *)field = (uint32_t)number;
+	return 0;
+}
+
+static int read_duration(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	char min[DURATION_TEXT_SIZE], max[DURATION_TEXT_SIZE];
+
+	int64_t ms = duration_read(text);
+	if (ms >= (int64_t)key->min && ms <= (int64_t)key->max) {
+		*(uint32_t *)field = (uint32_t)ms;
+		return 0;
+	}
+	snprintf(expected, SETTINGS_EXPECTED_MAX, "a time from %s to %s, as 500ms, 15s or 2m",
+		duration_write(min, key->min), duration_write(max, key->max));
+	return -EINVAL;
+}
+
+static bool is_unbounded(const struct settings_key *key, const char *text) {
+	return key->unbounded != NULL && strcmp(key->unbounded, text) == 0;
+}
+
+/* " or forever", or nothing. */
+static const char *or_unbounded(const struct settings_key *key, char out[32]) {
+	snprintf(out, 32, "%s%s", key->unbounded != NULL ? ", or " : "",
+		key->unbounded != NULL ? key->unbounded : "");
+	return out;
+}
+
+/* Of days rather than of seconds. */
+static int read_age(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	char min[DURATION_TEXT_SIZE], max[DURATION_TEXT_SIZE], other[32];
+
+	if (is_unbounded(key, text)) {
+		*(uint64_t *)field = key->unbounded_value;
+		return 0;
+	}
+	int64_t ms = duration_read_up_to(text, key->max * MS_PER_S);
+	if (ms >= (int64_t)key->min * MS_PER_S && ms % MS_PER_S == 0) {
+		*(uint64_t *)field = (uint64_t)ms / MS_PER_S;
+		return 0;
+	}
+	snprintf(expected, SETTINGS_EXPECTED_MAX, "a time from %s to %s, as 12h or 90d%s",
+		duration_write(min, key->min * MS_PER_S), duration_write(max, key->max * MS_PER_S),
+		or_unbounded(key, other));
+	return -EINVAL;
+}
+
+static int read_size(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	char min[SIZE_TEXT_SIZE], max[SIZE_TEXT_SIZE], other[32];
+	uint64_t bytes;
+
+	if (is_unbounded(key, text)) {
+		*(uint64_t *)field = key->unbounded_value;
+		return 0;
+	}
+	if (size_read(text, &bytes) == 0 && bytes >= key->min && bytes <= key->max) {
+		*(uint64_t *)field = bytes;
+		return 0;
+	}
+	snprintf(expected, SETTINGS_EXPECTED_MAX, "a size from %s to %s, as 512M or 20G%s",
+		size_write(min, key->min), size_write(max, key->max), or_unbounded(key, other));
+	return -EINVAL;
+}
+
+const struct settings_kind settings_kind_count = {read_count, false};
+const struct settings_kind settings_kind_duration = {read_duration, false};
+const struct settings_kind settings_kind_age = {read_age, false};
+const struct settings_kind settings_kind_size = {read_size, false};
