@@ -50,6 +50,7 @@ static void note_add_open(struct note *n, const struct msg_open *open, uint64_t 
 	m.open.wandb_log_frequency = open->wandb_log_frequency;
 	m.open.feature_sampling_window = open->feature_sampling_window;
 	m.open.dead_feature_window = open->dead_feature_window;
+	m.open.has_private = open->has_private;
 	m.open.is_private = open->is_private;
 	note_add(n, &m);
 }

@@ -99,7 +99,8 @@ static void take_numbers(struct msg_open *m, const struct saem_options *o) {
 	m->min_l0 = o->min_l0;
 	m->has_min_explained_variance = o->has_min_explained_variance != 0;
 	m->min_explained_variance = o->min_explained_variance;
-	m->is_private = o->is_private != 0;
+	m->has_private = o->is_private != 0;
+	m->is_private = o->is_private > 0;
 	m->log_to_wandb = o->log_to_wandb != 0;
 }
 

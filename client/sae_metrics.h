@@ -104,7 +104,10 @@ struct saem_options {
 	size_t n_thresholds;
 	int has_min_l0, has_min_explained_variance;
 	double min_l0, min_explained_variance;
-	int is_private, log_to_wandb;
+	/* Positive: only its user, and the daemon's administrators, see it. Negative: everybody does, also
+	 * one that was private. 0: as it was; at first everybody does. */
+	int is_private;
+	int log_to_wandb;
 	const char *wandb_key; /* see wandb_key_any_user */
 
 	/* The names of saem_log_step's scalars, in its order. */

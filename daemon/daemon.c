@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backup.h"
 #include "engine.h"
@@ -129,6 +130,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.version = SAE_METRICSD_VERSION,
 		.socket = options->socket,
 		.scope = options->is_system ? "system" : "user",
+		.access = {.own_uid = geteuid()},
 		.registry =
 			{
 				.rank_grace_ms = options->rank_grace_ms > 0

@@ -79,7 +79,7 @@ static void on_look(uv_timer_t *timer) {
 	uint64_t now_ns = clock_mono_ns();
 	double now_s = clock_wall();
 
-	forward_look_all(d->forward, now_s, &all);
+	forward_look_all(d->forward, now_s, NULL, &all);
 	say_of_any(d, now_s, &all.worst);
 	uint64_t progress = forward_progress(d->forward);
 	if (progress != d->progress) {

@@ -211,6 +211,7 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	e->scope = options->scope;
 	e->socket = strdup(options->socket);
 	e->database = location_resolve(options->database);
+	e->access = options->access;
 	e->registry_options = options->registry;
 	e->registry = registry_create(&options->registry);
 	e->run_hold_bytes =
@@ -285,7 +286,7 @@ enum engine_need engine_need(const struct engine *e) {
 	}
 	struct forward_sum sum = {0};
 	if (e->forward != NULL) {
-		forward_look_all(e->forward, clock_wall(), &sum);
+		forward_look_all(e->forward, clock_wall(), NULL, &sum);
 	}
 	return sum.runs > sum.held ? ENGINE_FORWARDS : ENGINE_IDLE;
 }

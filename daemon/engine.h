@@ -11,6 +11,7 @@
  * callbacks that daemon.c wires. */
 #pragma once
 
+#include "access.h"
 #include "forward.h"
 #include "server.h"
 #include "store.h"
@@ -27,6 +28,7 @@ struct engine_options {
 	const char *version;
 	const char *socket; /* for status */
 	const char *scope;  /* "system" or "user" */
+	struct access_rules access;
 	struct registry_options registry;
 	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
@@ -47,6 +49,9 @@ enum engine_need {
 	ENGINE_BUSY
 };
 enum engine_need engine_need(const struct engine *e);
+
+/* Counts from the next question on; who is connected stays. */
+void engine_set_access(struct engine *e, const struct access_rules *rules);
 
 /* What is wrong with the backups, for status; "" when nothing is. When the newest was made; 0: there is none. */
 void engine_tell_backup(struct engine *e, const char *words, double newest);

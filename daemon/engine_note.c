@@ -74,7 +74,8 @@ static void take_effect(struct conversation *c, struct stream *stream) {
 /* 0, or a named refusal in words. */
 static const char *open_note(struct conversation *c, char words[256]) {
 	struct engine *e = c->reading->engine;
-	struct peer_identity identity = {.uid = c->note->uid};
+	struct asker asker = access_asker(&e->access, c->note->uid, false);
+	struct peer_identity identity = {.uid = asker.uid, .is_admin = asker.is_admin};
 	struct stream *stream = NULL;
 	struct msg_opened opened = {0};
 	struct refusal refusal = {0};

@@ -129,7 +129,12 @@ void peer_drain(struct peer *peer) {
 
 static enum session_verdict say_hello(struct peer *peer, const struct msg_hello *hello) {
 	struct engine *e = peer->engine;
+	const char *unwelcome = peer_unwelcome(peer);
 
+	if (unwelcome != NULL) {
+		return refuse(peer, &(struct msg_refusal){.code = REFUSE_NOT_PERMITTED,
+					    .words = text_from(unwelcome)});
+	}
 	if (hello->version_min > PROTO_VERSION_MAX || hello->version_max < PROTO_VERSION_MIN) {
 		char words[160];
 		snprintf(words, sizeof words,
@@ -253,8 +258,9 @@ static enum session_verdict opened(struct peer *peer, const struct msg_open *ope
 
 static enum session_verdict open_stream(struct peer *peer, const struct msg_open *open) {
 	struct engine *e = peer->engine;
+	struct asker asker = peer_asker(peer);
 	struct peer_identity identity = {
-		.uid = session_uid(peer->session), .pid = session_pid(peer->session)};
+		.uid = asker.uid, .pid = session_pid(peer->session), .is_admin = asker.is_admin};
 	struct stream *stream = NULL;
 	struct msg_opened answer = {0};
 	struct refusal refusal = {0};
@@ -269,7 +275,9 @@ static enum session_verdict open_stream(struct peer *peer, const struct msg_open
 			peer, REFUSE_SHUTTING_DOWN, RETRY_LATER_MS, "the daemon is shutting down");
 	}
 	snprintf(id, sizeof id, "%.*s", (int)open->run.len, open->run.data);
-	take_over(e, open->stream);
+	if (peer_may_take_over(peer, open->stream)) {
+		take_over(e, open->stream); /* else it is refused below */
+	}
 	if (bring_run(peer, id) < 0) {
 		return SESSION_CLOSE;
 	}
@@ -277,7 +285,9 @@ static enum session_verdict open_stream(struct peer *peer, const struct msg_open
 	int result = registry_open(e->registry, open, &identity, store_db_id(e->store),
 		engine_now(), &stream, &answer, &refusal);
 	if (result == 0) {
-		engine_forward_opened(e, id, open);
+		if (asker.uid == run_uid(stream_run(stream))) {
+			engine_forward_opened(e, id, open);
+		}
 		return opened(peer, open, stream, is_new, &answer);
 	}
 	if (result > 0) {

@@ -9,6 +9,7 @@
 #include "forward.h"
 #include "list.h"
 #include "process.h"
+#include "viewer.h"
 
 /* Refusals that may help later: when to come again. */
 #define RETRY_SOON_MS  250u
@@ -87,6 +88,9 @@ struct engine {
 	uv_loop_t *loop;
 	char *socket, *database;
 	const char *version, *scope;
+	struct access_rules access;
+	bool has_user, is_shared; /* whose runs have been in memory: anybody's; several users' */
+	uint32_t first_uid;
 	struct registry_options registry_options;
 	uint64_t run_hold_bytes, hold_bytes;
 	struct store *store;
@@ -151,6 +155,16 @@ void peer_detach(struct peer *peer);
 /* Its process has ended: closes it once everything it had sent is read. */
 void peer_drain(struct peer *peer);
 
+/* ---- engine_access.c ---- */
+
+struct asker peer_asker(const struct peer *peer);
+/* Why he is not let in; NULL: he is. */
+const char *peer_unwelcome(const struct peer *peer);
+/* Nobody closes another user's connection by opening its stream. */
+bool peer_may_take_over(const struct peer *peer, const uint8_t stream_id[STREAM_ID_SIZE]);
+/* Which runs he sees. */
+struct viewer engine_viewer(const struct engine *e, const struct asker *asker);
+
 /* ---- engine_run.c ---- */
 
 struct feed *feed_of(const struct run *run);
@@ -213,8 +227,15 @@ void engine_forward_lay(const struct engine *e, const char *id, struct json_t *r
 /* ---- engine_report.c, engine_report_daemon.c ---- */
 
 /* Over the store's report, what only the daemon knows. */
-void engine_report_lay(struct engine *e, struct json_t *report);
+void engine_report_lay(struct engine *e, const struct asker *asker, struct json_t *report);
 struct json_t *engine_report_daemon(struct engine *e);
+
+/* ---- engine_hide.c ---- */
+
+/* A run of this user's came into memory. */
+void engine_note_user(struct engine *e, uint32_t uid);
+/* Takes out of the report's object of the daemon what its asker may not see. */
+void engine_hide(const struct engine *e, const struct asker *asker, struct json_t *daemon);
 
 /* ---- engine_query.c ---- */
 
@@ -222,7 +243,7 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 /* The peer is gone; its answer is dropped when it comes. */
 void query_abandon(struct query *query);
 /* Asks the store, by store_report or store_find_run; on_report gets the query as its user, to free. */
-typedef int (*query_ask_fn)(struct store *s, const char *run_part, uint32_t reader_uid,
+typedef int (*query_ask_fn)(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 enum session_verdict query_ask(struct peer *peer, const struct msg_query *query, query_ask_fn ask,
 	store_report_fn on_report);
@@ -238,7 +259,8 @@ void query_free(struct query *query);
 
 /* ---- engine_target.c ---- */
 
-#define TARGET_USER_MAX 64u /* names of users are shorter */
+#define TARGET_USER_MAX  64u /* names of users are shorter */
+#define TARGET_ASKER_MAX 80u
 
 /* A run as the database has it. */
 struct target {
@@ -249,8 +271,12 @@ struct target {
 };
 /* The one that store_find_run found. */
 struct target target_of(const struct json_t *report);
-/* Its own user and root may do something to it; "stop" goes into the words when somebody else wants to. */
-bool target_permits(const struct target *t, uint32_t asker, const char *verb, char ret_words[512]);
+/* Its own user and administrators may do something to it; "stop" goes into the words when somebody else wants to. */
+bool target_permits(
+	const struct target *t, const struct asker *asker, const char *verb, char ret_words[512]);
+/* Who it was that asked: his name where the run is his own. */
+const char *target_asker_name(
+	const struct target *t, const struct asker *asker, char out[TARGET_ASKER_MAX]);
 
 /* ---- engine_stop.c ---- */
 

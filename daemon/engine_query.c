@@ -61,8 +61,10 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 		query->reason.data != NULL ? query->reason.data : "");
 	snprintf(part, sizeof part, "%.*s", (int)query->run.len,
 		query->run.data != NULL ? query->run.data : "");
-	int err = ask(peer->engine->store, query->run.len > 0 ? part : NULL,
-		session_uid(peer->session), on_report, asked);
+	struct asker asker = peer_asker(peer);
+	struct viewer viewer = engine_viewer(peer->engine, &asker);
+	int err = ask(
+		peer->engine->store, query->run.len > 0 ? part : NULL, &viewer, on_report, asked);
 	if (err < 0) {
 		query_free(asked);
 		return SESSION_CLOSE;
@@ -100,7 +102,8 @@ static void on_report(void *user, json_t *report, int status, const char *words)
 	struct peer *peer = query_answered(query, status, words);
 
 	if (peer != NULL) {
-		engine_report_lay(peer->engine, report);
+		struct asker asker = peer_asker(peer);
+		engine_report_lay(peer->engine, &asker, report);
 		query_reply(peer, query->token, REPLY_OK, "", report);
 		session_resume(peer->session);
 	}

@@ -95,11 +95,12 @@ static void lay_run(json_t *object, const struct run *run) {
 	lay_without(object, &live);
 }
 
-void engine_report_lay(struct engine *e, json_t *report) {
+void engine_report_lay(struct engine *e, const struct asker *asker, json_t *report) {
 	size_t i;
-	json_t *object;
+	json_t *object, *daemon = engine_report_daemon(e);
 
-	json_object_set_new(report, "daemon", engine_report_daemon(e));
+	engine_hide(e, asker, daemon);
+	json_object_set_new(report, "daemon", daemon);
 	json_array_foreach(json_object_get(report, "runs"), i, object) {
 		const char *id = json_string_value(json_object_get(object, "id"));
 		struct run *run = id != NULL ? registry_find(e->registry, id) : NULL;

@@ -19,6 +19,7 @@ int feed_create(struct engine *e, struct run *run) {
 	list_init(&feed->watches);
 	list_append(&e->feeds, &feed->link);
 	run_set_user(run, feed);
+	engine_note_user(e, run_uid(run));
 	return 0;
 }
 

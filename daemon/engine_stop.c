@@ -1,4 +1,4 @@
-/* QUERY stop: the run is found as `status` finds it, in the database; its own user and root may stop it. */
+/* QUERY stop: the run is found as `status` finds it, in the database; its own user and administrators may stop it. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -85,17 +85,17 @@ static void stop(struct engine *e, struct run *run, const struct target *t, cons
 
 static void stop_if_permitted(
 	const struct query *query, const struct target *t, struct outcome *ret) {
-	uint32_t asker = session_uid(query->peer->session);
-	char reason[REASON_SIZE];
+	struct asker asker = peer_asker(query->peer);
+	char reason[REASON_SIZE], name[TARGET_ASKER_MAX];
 
-	if (!target_permits(t, asker, "stop", ret->words)) {
+	if (!target_permits(t, &asker, "stop", ret->words)) {
 		ret->code = REPLY_NOT_PERMITTED;
 		return;
 	}
 	struct run *run = bring(query->engine, t, ret);
 	if (run != NULL) {
-		log_info("run %s: user %u asks it to stop", t->id, (unsigned)asker);
-		compose_reason(reason, asker == t->uid ? t->user : "root", query->reason);
+		log_info("run %s: user %u asks it to stop", t->id, (unsigned)asker.uid);
+		compose_reason(reason, target_asker_name(t, &asker, name), query->reason);
 		stop(query->engine, run, t, reason, ret);
 	}
 }

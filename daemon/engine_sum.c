@@ -26,7 +26,7 @@ void engine_sum(struct engine *e, struct engine_sum *ret) {
 		.bytes = registry_bytes(e->registry),
 	};
 	if (e->forward != NULL) {
-		forward_look_all(e->forward, clock_wall(), &ret->forward);
+		forward_look_all(e->forward, clock_wall(), NULL, &ret->forward);
 	}
 	for (struct run *run = NULL; (run = registry_next(e->registry, run)) != NULL;) {
 		struct run_live live;

@@ -10,12 +10,13 @@ static const char no_forwarding[] = "this daemon forwards nothing (mode is not o
 				    "`sae-metricsd backup`, and `sae-metricsd "
 				    "sync` of the copy, send what is kept";
 
-/* What becomes of the asker's key. Root's would put somebody else's run into root's account. */
-static const char *offer_key(struct query *query, const struct target *t, uint32_t asker) {
+/* What becomes of the asker's key. An administrator's would put somebody else's run into his own account. */
+static const char *offer_key(
+	struct query *query, const struct target *t, const struct asker *asker) {
 	if (query->wandb_key == NULL) {
 		return query->key_note;
 	}
-	if (asker != t->uid) {
+	if (asker->uid != t->uid) {
 		return "; the asker's key is not used, the run is another user's";
 	}
 	switch (forward_offer_key(query->engine->forward, t->id, text_from(query->wandb_key))) {
@@ -29,22 +30,24 @@ static const char *offer_key(struct query *query, const struct target *t, uint32
 	return "; it has a key, another one is not used";
 }
 
-static void resume(
-	struct query *query, const struct target *t, uint32_t asker, char ret_words[512]) {
+static void resume(struct query *query, const struct target *t, const struct asker *asker,
+	char ret_words[512]) {
 	struct forward *forward = query->engine->forward;
+	char name[TARGET_ASKER_MAX];
 
 	forward_add(forward, t->id);
 	const char *about_key = offer_key(query, t, asker);
 	(void)forward_resume(forward, t->id, query->take_over);
 	snprintf(ret_words, 512, "run %s is tried at once%s%s", t->id,
 		query->take_over ? ", behind whatever W&B has" : "", about_key);
-	log_info("%s: so %s asked", ret_words, asker == t->uid ? "its user" : "root");
+	log_info("%s: so %s asked", ret_words,
+		asker->uid == t->uid ? "its user" : target_asker_name(t, asker, name));
 }
 
 static uint32_t sync_if_permitted(
 	struct query *query, const struct target *t, char ret_words[512]) {
-	uint32_t asker = session_uid(query->peer->session);
-	if (!target_permits(t, asker, "sync", ret_words)) {
+	struct asker asker = peer_asker(query->peer);
+	if (!target_permits(t, &asker, "sync", ret_words)) {
 		return REPLY_NOT_PERMITTED;
 	}
 	if (query->engine->forward == NULL) {
@@ -56,7 +59,7 @@ static uint32_t sync_if_permitted(
 			t->id);
 		return REPLY_NOT_FORWARDED;
 	}
-	resume(query, t, asker, ret_words);
+	resume(query, t, &asker, ret_words);
 	return REPLY_OK;
 }
 

@@ -24,11 +24,24 @@ struct target target_of(const json_t *report) {
 	return t;
 }
 
-bool target_permits(const struct target *t, uint32_t asker, const char *verb, char ret_words[512]) {
-	if (asker == t->uid || asker == 0) {
+bool target_permits(
+	const struct target *t, const struct asker *asker, const char *verb, char ret_words[512]) {
+	if (access_owns(asker, t->uid)) {
 		return true;
 	}
-	snprintf(ret_words, 512, "run %s is %s's; its own user and root may %s it", t->id, t->user,
-		verb);
+	snprintf(ret_words, 512, "run %s is %s's; its own user and administrators may %s it", t->id,
+		t->user, verb);
 	return false;
+}
+
+const char *target_asker_name(
+	const struct target *t, const struct asker *asker, char out[TARGET_ASKER_MAX]) {
+	if (asker->uid == t->uid) {
+		snprintf(out, TARGET_ASKER_MAX, "%s", t->user);
+	} else if (asker->uid == UID_ROOT) {
+		snprintf(out, TARGET_ASKER_MAX, "root");
+	} else {
+		snprintf(out, TARGET_ASKER_MAX, "an administrator (user %u)", (unsigned)asker->uid);
+	}
+	return out;
 }

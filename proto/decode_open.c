@@ -78,6 +78,9 @@ static bool read_field(struct fields *f, const msgpack_object *o, const struct o
 	case OPEN_FLOAT:
 		return read_float_field(f, o, field, m);
 	case OPEN_BOOL:
+		if (field->given != 0) {
+			*(bool *)given = true;
+		}
 		return read_bool(f, o, field->key, value);
 	case OPEN_NAMES:
 	case OPEN_TEXTS:

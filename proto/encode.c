@@ -66,7 +66,7 @@ static bool open_is_given(const struct msg_open *m, const struct open_field *fie
 	case OPEN_FLOAT:
 		return field->given != 0 ? *(const bool *)given : *(const double *)value != 0;
 	case OPEN_BOOL:
-		return *(const bool *)value;
+		return *(const bool *)value || (field->given != 0 && *(const bool *)given);
 	case OPEN_NAMES:
 	case OPEN_TEXTS:
 	case OPEN_FLOATS:

@@ -151,7 +151,7 @@ struct msg_open {
 	double thresholds[THRESHOLDS_MAX];
 	bool has_min_l0, has_min_explained_variance;
 	double min_l0, min_explained_variance;
-	bool is_private, log_to_wandb;
+	bool has_private, is_private, log_to_wandb;
 	struct text wandb_key, wandb_base_url; /* the second: whose key it is */
 	uint32_t n_scalars;
 	struct text scalars[SCALARS_MAX];

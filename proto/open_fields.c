@@ -79,7 +79,7 @@ const struct open_field open_fields[] = {
 		.kind = OPEN_FLOAT,
 		AT(min_explained_variance),
 		GIVEN(has_min_explained_variance)},
-	{.key = "private", .kind = OPEN_BOOL, AT(is_private)},
+	{.key = "private", .kind = OPEN_BOOL, AT(is_private), GIVEN(has_private)},
 	{.key = "log_to_wandb", .kind = OPEN_BOOL, AT(log_to_wandb)},
 	{NAME(wandb_key, FIELD_MAX_BYTES)},
 	{NAME(wandb_base_url, FIELD_MAX_BYTES)},

@@ -148,9 +148,19 @@ bool database_default(char ret_path[PATH_MAX]) {
 	return false;
 }
 
+struct viewer database_viewer(const char *path) {
+	struct viewer viewer = {.uid = geteuid(), .sees_all = geteuid() == 0};
+	struct stat st;
+
+	if (stat(path, &st) == 0 && st.st_uid == viewer.uid) {
+		viewer.sees_all = true;
+	}
+	return viewer;
+}
+
 enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
 	char ret_words[DATABASE_WORDS_MAX]) {
-	struct report_query query = {.run_part = run_part, .reader_uid = geteuid()};
+	struct report_query query = {.run_part = run_part, .viewer = database_viewer(path)};
 	char remark[DATABASE_WORDS_MAX];
 	sqlite3 *sql = NULL;
 

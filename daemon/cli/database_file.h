@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "viewer.h"
+
 #define DATABASE_WORDS_MAX 256
 
 enum database_result {
@@ -32,6 +34,9 @@ void database_places(char ret[DATABASE_PLACES][PATH_MAX]);
 
 /* The first of them that is there. False when none is. */
 bool database_default(char ret_path[PATH_MAX]);
+
+/* Who looks into this file: its owner and root see all, whoever else may read it what is not private. */
+struct viewer database_viewer(const char *path);
 
 /* Reads one database, without changing it. With DATABASE_OK, words may hold a remark, else "". */
 enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,

@@ -2,7 +2,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "database_file.h"
 #include "export_wandb.h"
@@ -152,8 +151,9 @@ static int open_database(const struct options *o, sqlite3 **ret) {
 
 static int find_run(sqlite3 *sql, const struct options *o, struct kept_run *ret) {
 	char words[RUN_MATCH_WORDS_MAX];
+	const struct viewer viewer = database_viewer(sqlite3_db_filename(sql, "main"));
 	int64_t n;
-	int result = run_match(sql, o->run_part, geteuid(), &n, words);
+	int result = run_match(sql, o->run_part, &viewer, &n, words);
 
 	if (result == RUN_MATCH_NOT_ONE) {
 		say(words);

@@ -67,7 +67,7 @@ int facts_set_open(struct facts *f, const struct msg_open *open) {
 	if (err == 0 && open->args.count > 0) {
 		err = facts_set_list(f, FACT_ARGS, &open->args);
 	}
-	f->is_private = open->is_private;
+	f->is_private = open->has_private ? open->is_private : f->is_private;
 	f->log_to_wandb = open->log_to_wandb;
 	if (f->started == 0) {
 		f->started = open->started;

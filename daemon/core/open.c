@@ -186,18 +186,34 @@ static bool check_launch(const struct opening *in) {
 	return true;
 }
 
+/* First of all: whoever may not append to it learns nothing else of it. */
+static bool check_owner(const struct opening *in) {
+	const struct run *run = in->run, *other = in->stream != NULL ? in->stream->run : NULL;
+
+	if (in->peer->is_admin) {
+		return true;
+	}
+	if (run != NULL && run->uid != in->peer->uid) {
+		return refuse(in, REFUSE_NOT_PERMITTED, "run %s belongs to another user", run->id);
+	}
+	if (other != NULL && other->uid != in->peer->uid) {
+		return refuse(in, REFUSE_NOT_PERMITTED, "this stream belongs to another user");
+	}
+	return true;
+}
+
 static bool check_run(const struct opening *in) {
 	const struct run *run = in->run;
 
+	if (!check_owner(in)) {
+		return false;
+	}
 	if (in->stream != NULL && in->stream->run != run) {
 		return refuse(
 			in, REFUSE_BAD_FIELD, "this stream belongs to run %s", in->stream->run->id);
 	}
 	if (run == NULL) {
 		return check_resume(in);
-	}
-	if (run->uid != in->peer->uid && in->peer->uid != 0) {
-		return refuse(in, REFUSE_NOT_PERMITTED, "run %s belongs to another user", run->id);
 	}
 	if (run->broken) {
 		return refuse_for_now(in, REFUSE_STORAGE, "memory is short");
@@ -372,9 +388,13 @@ static int new_stream(const struct opening *in, struct run *run, struct stream *
 
 /* The launch's first rank speaks for it until rank 0 does. */
 static int take_config(const struct opening *in, struct run *run) {
+	bool was_private = run->facts.is_private;
 	int err = run_configure(run, in->open);
 	if (err == 0) {
 		err = facts_set_open(&run->facts, in->open);
+	}
+	if (run->uid != in->peer->uid) {
+		run->facts.is_private |= was_private; /* it is its user's to show */
 	}
 	if (err == 0 && run->facts.text[FACT_NAME] == NULL) {
 		err = facts_set(&run->facts, FACT_NAME, in->open->run);

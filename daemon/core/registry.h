@@ -38,7 +38,8 @@ struct registry_options {
 /* Who is at the other end; from the kernel, not from the message. */
 struct peer_identity {
 	uint32_t uid;
-	int32_t pid; /* 0: unknown */
+	int32_t pid;   /* 0: unknown */
+	bool is_admin; /* may append to anybody's run */
 };
 
 struct refusal {
@@ -58,6 +59,7 @@ struct run *registry_find(struct registry *r, const char *run_id);
 /* Iterates; NULL ends. */
 struct run *registry_next(struct registry *r, struct run *after);
 const char *run_id(const struct run *run);
+uint32_t run_uid(const struct run *run); /* whose it is: who opened it first */
 /* The engine's own pointer on a run, NULL at first. */
 void run_set_user(struct run *run, void *user);
 void *run_user(const struct run *run);

@@ -225,6 +225,10 @@ void run_set_user(struct run *run, void *user) {
 	run->user = user;
 }
 
+uint32_t run_uid(const struct run *run) {
+	return run->uid;
+}
+
 void *run_user(const struct run *run) {
 	return run->user;
 }

@@ -108,7 +108,9 @@ struct forward_sum {
 	struct forward_view
 		worst; /* of those not held: state, its words, the soonest retry, the greatest lag */
 };
-void forward_look_all(const struct forward *f, double now_s, struct forward_sum *ret);
+/* Of all runs, or (uid not NULL) of that user's. */
+void forward_look_all(
+	const struct forward *f, double now_s, const uint32_t *uid, struct forward_sum *ret);
 /* Answers W&B has given that moved something: for whoever waits. */
 uint64_t forward_progress(const struct forward *f);
 /* Runs that still have something to send, and could (not parked, not without a key). */

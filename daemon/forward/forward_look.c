@@ -249,14 +249,16 @@ static void take_worse(struct forward_view *worst, const struct forward_view *on
 	worst->lag_s = lag_s;
 }
 
-void forward_look_all(const struct forward *f, double now_s, struct forward_sum *ret) {
+void forward_look_all(
+	const struct forward *f, double now_s, const uint32_t *uid, struct forward_sum *ret) {
 	*ret = (struct forward_sum){
 		.outages = f->outages, .worst = {.state = FORWARD_OK, .retry_in_s = -1}};
 	list_for_each(link, &f->runs) {
 		const struct forwarded *run = container_of(link, struct forwarded, link);
 		struct forward_view one;
 		view(run, now_s, &one);
-		if (!run->courier.known || one.state == FORWARD_SYNCED) {
+		bool is_another = uid != NULL && run->courier.uid != *uid;
+		if (!run->courier.known || is_another || one.state == FORWARD_SYNCED) {
 			continue;
 		}
 		ret->runs++;

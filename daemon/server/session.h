@@ -39,7 +39,10 @@ void session_set_user(struct session *s, void *user);
 void *session_user(const struct session *s); /* NULL at first */
 /* From the kernel (SO_PEERCRED). */
 uid_t session_uid(const struct session *s);
-pid_t session_pid(const struct session *s);
+pid_t session_pid(const struct session
+		*s); /* 0: it is in another pid namespace, or of one that is not below ours */
+/* Whether he was in that group when he connected, by his own or by a supplementary one. */
+bool session_in_group(const struct session *s, gid_t gid);
 
 /* Queues a message. A peer that does not read loses its connection instead of growing the queue. */
 void session_send(struct session *s, const struct message *m);

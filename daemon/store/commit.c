@@ -97,9 +97,10 @@ static void settle(struct committer *c, struct batch *batch, bool committed) {
 
 /* ---- slots ---- */
 
-static int slot_failed(struct committer *c, const char *run_id, int err) {
-	snprintf(c->words, sizeof c->words, "%s-state: the state of run %s cannot be written: %s",
-		c->db->path, run_id, strerror(-err));
+/* Users are shown it, who may not see every run: it names none. */
+static int slot_failed(struct committer *c, int err) {
+	snprintf(c->words, sizeof c->words, "%s-state: the state of a run cannot be written: %s",
+		c->db->path, strerror(-err));
 	return err == -ENOSPC || err == -EDQUOT || err == -EFBIG ? -ENOSPC : -EAGAIN;
 }
 
@@ -133,7 +134,7 @@ static int write_slots(struct committer *c, struct known_run *run) {
 	if (err == 0 && base != NULL) {
 		err = write_base(c, run, base);
 	}
-	return err < 0 ? slot_failed(c, run->id, err) : 0;
+	return err < 0 ? slot_failed(c, err) : 0;
 }
 
 static int write_all_slots(struct committer *c) {
@@ -160,7 +161,7 @@ static int put_mark(struct committer *c, struct known_run *run, const struct cha
 	int64_t n = run->next.mark_last + 1;
 	int err = slots_write_mark(c->slots, run->id, n, mark->state, mark->state_len);
 	if (err < 0) {
-		return slot_failed(c, run->id, err);
+		return slot_failed(c, err);
 	}
 	run->next.mark_last = n;
 	if (run->next.mark_first <= n - MARKS_KEPT) {

@@ -17,7 +17,7 @@
 static const char run_sql[] =
 	"SELECT r.n AS _n, r.attempt AS _attempt, r.step AS _step, "
 	"r.id, r.name, r.project, r.group_name AS \"group\", r.user, "
-	"r.uid = :reader AS \"own:bool\", r.host, r.pid, r.program, "
+	"r.uid = :viewer AS \"own:bool\", r.host, r.pid, r.program, "
 	"r.source, r.profile, r.architecture, r.state, r.exit_code, r.end_words, r.attempt, "
 	"r.resumed AS \"resumed:bool\", r.world_size, r.waiting_for, "
 	"r.started AS \"started:time\", r.last_seen AS \"last_seen:time\", r.ended AS "
@@ -28,7 +28,7 @@ static const char run_sql[] =
 	"r.n_tokens_folded, r.n_training_images, r.d_in, r.d_sae, r.train_batch_size, "
 	"r.context_size, r.wandb_log_frequency, r.feature_sampling_window, r.dead_feature_window, "
 	"a.config AS \"config:json\", a.summary AS \"summary:json\", a.tags AS \"tags:json\", "
-	"a.notes, r.private AS \"private:bool\", "
+	"a.notes, (r.private OR :all_private) AS \"private:bool\", "
 	"CASE WHEN f.run IS NULL THEN 'none' ELSE 'wandb' END AS \"forward.target\", "
 	"CASE WHEN f.run IS NULL THEN 'off' WHEN f.parked IS NOT NULL THEN 'refused' "
 	"WHEN f.lines > f.accepted THEN 'pending' "
@@ -103,7 +103,7 @@ static sqlite3_stmt *query_runs(
 	snprintf(sql, sizeof sql, "%s%s", run_sql, tail);
 	sqlite3_stmt *st = report_query(r, sql, 0);
 	if (st != NULL) {
-		bind_int(st, ":reader", query->reader_uid);
+		run_match_bind(st, &query->viewer);
 		(void)sqlite3_bind_double(st, sqlite3_bind_parameter_index(st, ":now"), r->now);
 	}
 	return st;
@@ -137,7 +137,7 @@ static void report_whose(struct report *r, int64_t n, json_t *runs) {
 static int report_one(
 	struct report *r, const struct report_query *query, json_t *runs, char ret_words[256]) {
 	int64_t n = 0;
-	int result = run_match(r->sql, query->run_part, query->reader_uid, &n, ret_words);
+	int result = run_match(r->sql, query->run_part, &query->viewer, &n, ret_words);
 	if (result != RUN_MATCH_ONE) {
 		return result < 0 ? result : REPORT_NO_SUCH_RUN;
 	}

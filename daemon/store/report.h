@@ -7,6 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "viewer.h"
+
 #define REPORT_SCHEMA 1
 
 enum report_result {
@@ -17,9 +19,9 @@ enum report_result {
 struct report_query {
 	const char *
 		run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
-	uint32_t reader_uid; /* runs marked private are shown to their own user and to root */
-	int runs_max;        /* 0: all */
-	bool whose; /* of the one run that fits nothing but "id", "uid", "user" and "state" */
+	struct viewer viewer;
+	int runs_max; /* 0: all */
+	bool whose;   /* of the one run that fits nothing but "id", "uid", "user" and "state" */
 };
 
 /* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's

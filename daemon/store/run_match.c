@@ -10,7 +10,7 @@
 struct matching {
 	sqlite3 *sql;
 	const char *part;
-	uint32_t reader_uid;
+	const struct viewer *viewer;
 	int64_t n; /* the last that fits */
 	int count;
 	char ids[128]; /* the first few */
@@ -24,6 +24,16 @@ static const char *const matches[] = {
 	"instr(r.id, :part) > 0 OR instr(coalesce(r.name, ''), :part) > 0",
 };
 
+static void bind(sqlite3_stmt *st, const char *name, int64_t value) {
+	(void)sqlite3_bind_int64(st, sqlite3_bind_parameter_index(st, name), value);
+}
+
+void run_match_bind(sqlite3_stmt *st, const struct viewer *viewer) {
+	bind(st, ":viewer", viewer->uid);
+	bind(st, ":sees_all", viewer->sees_all);
+	bind(st, ":all_private", viewer->all_private);
+}
+
 static int prepare(const struct matching *m, const char *match, sqlite3_stmt **ret) {
 	char sql[512];
 	snprintf(sql, sizeof sql,
@@ -34,8 +44,7 @@ static int prepare(const struct matching *m, const char *match, sqlite3_stmt **r
 	if (rc == SQLITE_OK) {
 		(void)sqlite3_bind_text(*ret, sqlite3_bind_parameter_index(*ret, ":part"), m->part,
 			-1, SQLITE_STATIC);
-		(void)sqlite3_bind_int64(
-			*ret, sqlite3_bind_parameter_index(*ret, ":reader"), m->reader_uid);
+		run_match_bind(*ret, m->viewer);
 	}
 	return rc;
 }
@@ -62,9 +71,9 @@ static int count_matches(struct matching *m, const char *match) {
 	return err;
 }
 
-int run_match(sqlite3 *sql, const char *part, uint32_t reader_uid, int64_t *ret_n,
+int run_match(sqlite3 *sql, const char *part, const struct viewer *viewer, int64_t *ret_n,
 	char ret_words[RUN_MATCH_WORDS_MAX]) {
-	struct matching m = {.sql = sql, .part = part, .reader_uid = reader_uid};
+	struct matching m = {.sql = sql, .part = part, .viewer = viewer};
 	for (size_t i = 0; m.count == 0 && i < sizeof matches / sizeof matches[0]; i++) {
 		int err = count_matches(&m, matches[i]);
 		if (err < 0) {

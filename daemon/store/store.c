@@ -124,16 +124,15 @@ static int ask_report(
 	return 0;
 }
 
-int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
+int store_report(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user) {
-	const struct report_query query = {.run_part = run_part, .reader_uid = reader_uid};
+	const struct report_query query = {.run_part = run_part, .viewer = *viewer};
 	return ask_report(s, &query, on_report, user);
 }
 
-int store_find_run(struct store *s, const char *run_part, uint32_t reader_uid,
+int store_find_run(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user) {
-	const struct report_query query = {
-		.run_part = run_part, .reader_uid = reader_uid, .whose = true};
+	const struct report_query query = {.run_part = run_part, .viewer = *viewer, .whose = true};
 	return ask_report(s, &query, on_report, user);
 }
 

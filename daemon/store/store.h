@@ -14,6 +14,7 @@
 #include "registry.h"
 
 struct json_t; /* jansson */
+struct viewer;
 struct store;
 
 struct store_callbacks {
@@ -81,10 +82,10 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 /* Builds a status document (report.h) on the worker, between commits; `on_report` gets it on the
  * loop (report NULL: status < 0, or 4 with words). run_part NULL: all runs. */
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
-int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
+int store_report(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 /* The same of the one run that fits, with nothing but whose it is (report.h). */
-int store_find_run(struct store *s, const char *run_part, uint32_t reader_uid,
+int store_find_run(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 
 /* A visit of the forwarder's (forwarding.h), on the worker, between commits. `on_visit` gets it back on the loop, with

@@ -15,7 +15,7 @@
 #include "forget.h"
 #include "text.h"
 
-#define OTHER_UID 65533u /* any but our own and root's */
+#define OTHER_UID 65533u /* any but our own, root's and the overflow's */
 
 static struct text text(const char *s) {
 	return text_of(s, strlen(s));
@@ -253,7 +253,8 @@ static void a_run_of_another_user_is_not_stopped(void **state) {
 	reader_connect(f, &reader);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(ask_to_stop(&reader, "roots", "mine now", words), REPLY_NOT_PERMITTED);
-	assert_string_equal(words, "run roots is root's; its own user and root may stop it");
+	assert_string_equal(
+		words, "run roots is root's; its own user and administrators may stop it");
 	peer_close(&reader);
 	trainer_step(&t);
 	trainer_until_acked(&t, 2); /* and no STOP */
@@ -269,23 +270,44 @@ static void a_run_of_another_user_is_not_stopped(void **state) {
 	reader_connect(f, &reader);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(ask_to_stop(&reader, "secret", NULL, words), REPLY_NO_SUCH_RUN);
+	assert_string_equal(words, "no run fits 'secret'");
 	peer_close(&reader);
 	trainer_close(&t);
 }
 
-static void root_stops_the_run_of_any_user(void **state) {
+/* A run of somebody who is not root. */
+static void begin_theirs(struct trainer *t, struct flow *f) {
+	become_another_user();
+	trainer_init(t, f, "theirs", 0, 1);
+	trainer_join(t);
+	assert_int_equal(seteuid(0), 0);
+	trainer_step(t);
+	trainer_until_acked(t, 1);
+	assert_int_equal(flow_ask(f, "SELECT uid FROM runs_data"), OTHER_UID);
+}
+
+static void root_is_a_user_like_any_other(void **state) {
+	struct flow *f = *state;
+	struct trainer t;
+	char words[512];
+
+	skip_unless_root();
+	begin_theirs(&t, f);
+	assert_int_equal(ask_once(f, "theirs", NULL, words), REPLY_NOT_PERMITTED);
+	assert_non_null(strstr(words, "run theirs is "));
+	assert_non_null(strstr(words, "its own user and administrators may stop it"));
+	trainer_close(&t);
+}
+
+static void root_stops_the_run_of_any_user_where_that_was_agreed_to(void **state) {
 	struct flow *f = *state;
 	struct trainer t;
 	char words[512], reason[512];
 
 	skip_unless_root();
-	become_another_user();
-	trainer_init(&t, f, "theirs", 0, 1);
-	trainer_join(&t);
-	assert_int_equal(seteuid(0), 0);
-	trainer_step(&t);
-	trainer_until_acked(&t, 1);
-	assert_int_equal(flow_ask(f, "SELECT uid FROM runs_data"), OTHER_UID);
+	f->options.access.trust_root = true;
+	engine_set_access(f->engine, &f->options.access);
+	begin_theirs(&t, f);
 	assert_int_equal(ask_once(f, "theirs", NULL, words), REPLY_OK);
 	expect_stop(&t, reason);
 	assert_string_equal(reason, "stopped by root with `sae-metricsd stop`");
@@ -304,7 +326,8 @@ int main(void) {
 		T(a_run_that_has_ended_is_not_stopped),
 		T(a_part_that_fits_no_run_or_several_stops_none),
 		T(a_run_of_another_user_is_not_stopped),
-		T(root_stops_the_run_of_any_user),
+		T(root_is_a_user_like_any_other),
+		T(root_stops_the_run_of_any_user_where_that_was_agreed_to),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);

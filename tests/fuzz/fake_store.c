@@ -486,10 +486,10 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 
 /* ---- reports ---- */
 
-int store_report(struct store *s, const char *run_part, uint32_t reader_uid,
+int store_report(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user) {
 	struct question *question = zeroed(sizeof *question);
-	(void)reader_uid;
+	(void)viewer;
 
 	question->run_part = run_part != NULL ? strdup(run_part) : NULL;
 	question->on_report = on_report;
@@ -514,9 +514,9 @@ int store_each_forward(struct store *s, void (*each)(void *user, const char *run
 	return 0;
 }
 
-int store_find_run(struct store *s, const char *run_part, uint32_t reader_uid,
+int store_find_run(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user) {
-	return store_report(s, run_part, reader_uid, on_report, user);
+	return store_report(s, run_part, viewer, on_report, user);
 }
 
 /* As much of the real one as the engine lays something over, or asks of a run. */

@@ -75,7 +75,7 @@ class Stop(unittest.TestCase):
                 answer = stop(daemon, "roots001", user=65533, group=65533, extra_groups=[])
             except PermissionError:
                 self.skipTest("the build is in a folder that no other user may enter")
-            self.assertEqual((1, "", "sae-metricsd stop: run roots001 is root's; its own user and root may stop it\n"),
+            self.assertEqual((1, "", "sae-metricsd stop: run roots001 is root's; its own user and administrators may stop it\n"),
                              answer)
             self.assertFalse(run.should_stop)
             run.finish(timeout=20)

@@ -189,7 +189,7 @@ class Settings:
         options.run = None if self.id is None else self.id.encode()
         if self.global_world_size is not None:
             options.global_rank, options.global_world_size = self.global_rank, self.global_world_size
-        options.is_private = bool(self.private)
+        options.is_private = 0 if self.private is None else 1 if self.private else -1
         options.has_dead_feature_window = self.dead_feature_window is not None
         # As in ViT-Prisma: a bound of 0 is no bound.
         options.has_min_l0 = bool(self.min_l0)

@@ -105,16 +105,80 @@ static void resume_must_refuses_a_run_that_does_not_exist(void **state) {
 	assert_true(rig->opened.resumed);
 }
 
-static void another_users_run_is_refused_but_not_to_root(void **state) {
+static void another_users_run_is_refused_to_root_too_but_not_to_an_administrator(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(4);
 	struct stream *s = rig_must_open(rig, &open);
 	registry_disconnected(rig->registry, s, rig->now);
 
 	rig->peer.uid = 1001;
-	refused(rig, &open, REFUSE_NOT_PERMITTED, "another user");
+	refused(rig, &open, REFUSE_NOT_PERMITTED, "run r belongs to another user");
 	rig->peer.uid = 0;
+	refused(rig, &open, REFUSE_NOT_PERMITTED, "run r belongs to another user");
+	rig->peer.uid = 1001;
+	rig->peer.is_admin = true;
 	(void)rig_must_open(rig, &open);
+	assert_int_equal(run_uid(registry_find(rig->registry, "r")), 1000);
+}
+
+static void another_users_stream_is_refused_and_its_run_not_named(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	struct stream *s = rig_must_open(rig, &open);
+	registry_disconnected(rig->registry, s, rig->now);
+
+	open.run = rig_lit("mine");
+	rig->peer.uid = 1001;
+	refused(rig, &open, REFUSE_NOT_PERMITTED, "this stream belongs to another user");
+	rig->peer.uid = 1000;
+	refused(rig, &open, REFUSE_BAD_FIELD, "this stream belongs to run r");
+}
+
+static void a_rank_of_another_user_is_refused(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(4);
+	open.world_size = 2;
+	(void)rig_must_open(rig, &open);
+
+	open.rank = 1;
+	rig_stream_id(&open, 2);
+	rig->peer.uid = 1001;
+	refused(rig, &open, REFUSE_NOT_PERMITTED, "run r belongs to another user");
+	rig->peer.uid = 1000;
+	(void)rig_must_open(rig, &open);
+}
+
+static bool shows_as_private(struct rig *rig) {
+	struct run_cut *cut = run_cut(rig->registry, registry_find(rig->registry, "r"), rig->now);
+	bool is_private = cut->row.is_private;
+	run_cut_destroy(cut);
+	return is_private;
+}
+
+static void open_as(struct rig *rig, uint8_t stream, const char *launch, int says_private) {
+	struct msg_open open = rig_msg_open(4);
+	open.launch = text_of(launch, strlen(launch));
+	open.has_private = says_private >= 0;
+	open.is_private = says_private > 0;
+	rig_stream_id(&open, stream);
+	registry_disconnected(rig->registry, rig_must_open(rig, &open), rig->now);
+}
+
+static void a_run_stays_private_until_its_own_user_says_otherwise(void **state) {
+	struct rig *rig = *state;
+
+	open_as(rig, 1, "first", 1);
+	assert_true(shows_as_private(rig));
+	open_as(rig, 2, "second", -1);
+	assert_true(shows_as_private(rig));
+	rig->peer = (struct peer_identity){.uid = 1001, .is_admin = true};
+	open_as(rig, 3, "third", 0);
+	assert_true(shows_as_private(rig));
+	rig->peer = (struct peer_identity){.uid = 1000};
+	open_as(rig, 4, "fourth", 0);
+	assert_false(shows_as_private(rig));
+	open_as(rig, 5, "fifth", -1);
+	assert_false(shows_as_private(rig));
 }
 
 static void ranks_of_a_launch_have_to_agree(void **state) {
@@ -344,7 +408,10 @@ int main(void) {
 		TEST(more_names_than_a_run_has_places_for_are_refused),
 		TEST(resume_never_refuses_a_run_that_exists),
 		TEST(resume_must_refuses_a_run_that_does_not_exist),
-		TEST(another_users_run_is_refused_but_not_to_root),
+		TEST(another_users_run_is_refused_to_root_too_but_not_to_an_administrator),
+		TEST(another_users_stream_is_refused_and_its_run_not_named),
+		TEST(a_rank_of_another_user_is_refused),
+		TEST(a_run_stays_private_until_its_own_user_says_otherwise),
 		TEST(ranks_of_a_launch_have_to_agree),
 		TEST(a_later_launch_keeps_the_runs_d_sae),
 		TEST(a_rank_taken_twice_is_refused),

@@ -325,7 +325,7 @@ static void when_nobody_answers_one_request_at_a_time_finds_out(void **state) {
 	}
 	assert_int_equal(w.server.n_requests, 2);
 	struct forward_sum sum;
-	forward_look_all(w.forward, 0, &sum);
+	forward_look_all(w.forward, 0, NULL, &sum);
 	assert_int_equal(sum.worst.state, FORWARD_WAITING);
 	assert_string_equal(sum.worst.words, "HTTP 503");
 }

@@ -127,7 +127,7 @@ static struct forward_view look(int run) {
 
 static struct forward_sum look_all(void) {
 	struct forward_sum sum;
-	forward_look_all(&f, NOW, &sum);
+	forward_look_all(&f, NOW, NULL, &sum);
 	return sum;
 }
 

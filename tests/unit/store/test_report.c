@@ -49,8 +49,8 @@ static void commit(struct run_cut *cut) {
 
 static int report_as(const char *part, uint32_t uid, json_t **ret) {
 	*ret = NULL;
-	return report_build(
-		db.sql, &(struct report_query){.run_part = part, .reader_uid = uid}, ret, words);
+	return report_build(db.sql,
+		&(struct report_query){.run_part = part, .viewer = {.uid = uid}}, ret, words);
 }
 
 /* The one run that fits. */
@@ -465,23 +465,64 @@ static void a_part_of_an_id_or_a_name_is_enough_when_it_fits_one(void **state) {
 	assert_null(none);
 }
 
-static void a_private_run_is_shown_to_its_user_and_to_root(void **state) {
+static size_t runs_shown(const char *part, struct viewer viewer) {
+	const struct report_query query = {.run_part = part, .viewer = viewer};
+	json_t *document = NULL;
+	int result = report_build(db.sql, &query, &document, words);
+	size_t n = json_array_size(json_object_get(document, "runs"));
+	assert_int_equal(result, n > 0 || part == NULL ? REPORT_OK : REPORT_NO_SUCH_RUN);
+	json_decref(document);
+	return n;
+}
+
+static void a_private_run_is_shown_to_its_user_and_to_who_sees_all(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_create("secret", 1);
 	cut->row.is_private = true;
 	commit(cut);
 	json_t *document;
-	static const uint32_t may[] = {0, 1000};
-	for (size_t i = 0; i < 2; i++) {
-		assert_int_equal(report_as("secret", may[i], &document), REPORT_OK);
-		json_t *run = json_array_get(json_object_get(document, "runs"), 0);
-		assert_int_equal(json_is_true(at(run, "own")), may[i] == 1000);
-		json_decref(document);
-	}
-	assert_int_equal(report_as("secret", 1001, &document), REPORT_NO_SUCH_RUN);
-	assert_int_equal(report_as(NULL, 1001, &document), REPORT_OK);
-	assert_int_equal(json_array_size(json_object_get(document, "runs")), 0);
+	assert_int_equal(report_as("secret", 1000, &document), REPORT_OK);
+	json_t *run = json_array_get(json_object_get(document, "runs"), 0);
+	assert_true(json_is_true(at(run, "own")));
+	assert_true(json_is_true(at(run, "private")));
 	json_decref(document);
+	static const struct viewer may_not[] = {{.uid = 0}, {.uid = 1001}, {.uid = 65534}};
+	for (size_t i = 0; i < sizeof may_not / sizeof may_not[0]; i++) {
+		assert_int_equal(runs_shown(NULL, may_not[i]), 0);
+		assert_int_equal(runs_shown("secret", may_not[i]), 0);
+		assert_string_equal(words, "no run fits 'secret'");
+	}
+	assert_int_equal(runs_shown(NULL, (struct viewer){.uid = 1001, .sees_all = true}), 1);
+	assert_int_equal(runs_shown("secret", (struct viewer){.uid = 0, .sees_all = true}), 1);
+}
+
+static void where_all_runs_are_private_each_sees_his_own(void **state) {
+	(void)state;
+	commit(cut_create("mine", 1));
+	struct run_cut *cut = cut_create("theirs", 1);
+	cut->row.uid = 1001;
+	commit(cut);
+	assert_int_equal(runs_shown(NULL, (struct viewer){.uid = 1000}), 2);
+	assert_int_equal(runs_shown(NULL, (struct viewer){.uid = 1000, .all_private = true}), 1);
+	assert_int_equal(runs_shown("mine", (struct viewer){.uid = 1000, .all_private = true}), 1);
+	assert_int_equal(
+		runs_shown("theirs", (struct viewer){.uid = 1000, .all_private = true}), 0);
+	assert_int_equal(
+		runs_shown(NULL, (struct viewer){.uid = 1, .sees_all = true, .all_private = true}),
+		2);
+}
+
+/* "2 runs fit" would tell that there is another one. */
+static void a_part_that_fits_one_run_he_sees_is_that_run(void **state) {
+	(void)state;
+	commit(cut_create("clip8f3a", 1));
+	struct run_cut *cut = cut_create("clip77a0", 1);
+	cut->row.uid = 1001;
+	cut->row.is_private = true;
+	commit(cut);
+	assert_int_equal(runs_shown("clip", (struct viewer){.uid = 1000}), 1);
+	assert_int_equal(runs_shown("clip", (struct viewer){.uid = 1001}), 0);
+	assert_non_null(strstr(words, "2 runs fit"));
 }
 
 static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
@@ -489,7 +530,7 @@ static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
 	struct run_cut *cut = cut_create("secret", 1);
 	cut->row.is_private = true;
 	commit(cut);
-	struct report_query query = {.run_part = "sec", .reader_uid = 1000, .whose = true};
+	struct report_query query = {.run_part = "sec", .viewer = {.uid = 1000}, .whose = true};
 	json_t *document;
 	assert_int_equal(report_build(db.sql, &query, &document, words), REPORT_OK);
 	json_t *run = json_array_get(json_object_get(document, "runs"), 0);
@@ -501,7 +542,7 @@ static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
 	assert_int_equal(json_object_size(run), 5);
 	json_decref(document);
 
-	query.reader_uid = 1001;
+	query.viewer.uid = 1001;
 	assert_int_equal(report_build(db.sql, &query, &document, words), REPORT_NO_SUCH_RUN);
 }
 
@@ -563,7 +604,9 @@ int main(void) {
 		T(where_a_run_went_back_the_windows_behind_are_not_shown),
 		T(events_come_newest_first_and_not_without_end),
 		T(a_part_of_an_id_or_a_name_is_enough_when_it_fits_one),
-		T(a_private_run_is_shown_to_its_user_and_to_root),
+		T(a_private_run_is_shown_to_its_user_and_to_who_sees_all),
+		T(where_all_runs_are_private_each_sees_his_own),
+		T(a_part_that_fits_one_run_he_sees_is_that_run),
 		T(whose_a_run_is_can_be_asked_by_who_may_see_it),
 		T(the_document_is_strict_json),
 		T(a_long_run_is_told_from_a_sample),

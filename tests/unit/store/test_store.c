@@ -1,4 +1,5 @@
 #include "store.h"
+#include "viewer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -445,14 +446,16 @@ static void a_database_put_back_from_a_copy_is_another_database(void **state) {
 	assert_null(store_opening_words(store));
 }
 
+static const struct viewer viewer = {.uid = 0};
+
 static void a_report_is_made_between_commits(void **state) {
 	(void)state;
 	for (uint32_t i = 0; i < 3; i++) {
 		put_step(i);
 		store_commit(store);
 	}
-	assert_int_equal(store_report(store, NULL, 0, on_report, NULL), 0);
-	assert_int_equal(store_report(store, "nobody", 0, on_report, NULL), 0);
+	assert_int_equal(store_report(store, NULL, &viewer, on_report, NULL), 0);
+	assert_int_equal(store_report(store, "nobody", &viewer, on_report, NULL), 0);
 	WAIT_UNTIL(seen.reports == 1);
 	assert_int_equal(seen.report_status, 0);
 	json_t *runs = json_object_get(seen.report, "runs");
@@ -469,7 +472,7 @@ static void a_run_is_found_without_its_report(void **state) {
 	(void)state;
 	put_step(0);
 	store_commit(store);
-	assert_int_equal(store_find_run(store, "un1", 0, on_report, NULL), 0);
+	assert_int_equal(store_find_run(store, "un1", &viewer, on_report, NULL), 0);
 	WAIT_UNTIL(seen.reports == 1);
 	assert_int_equal(seen.report_status, 0);
 	json_t *run = json_array_get(json_object_get(seen.report, "runs"), 0);
@@ -483,7 +486,7 @@ static void closing_finishes_what_is_in_flight_and_answers_who_waits(void **stat
 	put_step(0);
 	store_commit(store);
 	put_step(1);
-	assert_int_equal(store_report(store, NULL, 0, on_report, NULL), 0);
+	assert_int_equal(store_report(store, NULL, &viewer, on_report, NULL), 0);
 	close_store();
 	assert_int_equal(seen.commits, 1);
 	assert_int_equal(seen.applied, 1);
