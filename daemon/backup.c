@@ -58,7 +58,8 @@ static int open_database(struct backup *b, sqlite3 **ret) {
 
 static void on_work(uv_work_t *work) {
 	struct backup *b = work->data;
-	const struct database_copy copy = {.to = b->file, .stop = &b->stop};
+	const struct database_copy copy = {
+		.to = b->file, .stop = &b->stop, .keep_free_bytes = b->options.keep_free_bytes};
 	sqlite3 *sql = NULL;
 
 	b->prune_status = 0;

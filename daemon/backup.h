@@ -11,7 +11,8 @@
 struct backup_options { /* borrowed until closed */
 	const char *database, *folder;
 	uint64_t every_ms;
-	unsigned keep; /* at least 1 */
+	unsigned keep;            /* at least 1 */
+	uint64_t keep_free_bytes; /* of the disk that the folder is on */
 	/* After each attempt, and once from within backup_open: what went wrong, "" when nothing did, and when the
 	 * newest copy was made, in seconds since 1970 (0: there is none). */
 	void (*on_done)(void *user, const char *words, double newest);

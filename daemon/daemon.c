@@ -113,6 +113,7 @@ static int open_backup(struct daemon *d, const struct daemon_options *options, c
 		.folder = options->backup_folder,
 		.every_ms = options->backup_every_ms,
 		.keep = options->backup_keep,
+		.keep_free_bytes = options->settings->disk.keep_free_bytes,
 		.on_done = on_backup_done,
 		.user = d,
 	};
@@ -142,6 +143,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 				.forwards = wandb->mode != WANDB_MODE_OFF,
 				.forwards_without_ours = !wandb->extra_metrics,
 			},
+		.keep_free_bytes = options->settings->disk.keep_free_bytes,
 		.forward = wandb->mode == WANDB_MODE_ONLINE ? &forward : NULL,
 	};
 	struct listener_options listener = {

@@ -261,6 +261,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 		log_warning("%s", store_opening_words(e->store));
 	}
 	start_handles(e);
+	engine_space_open(e, options->keep_free_bytes);
 	load_open_runs(e);
 	engine_take_notes(e);
 	if (options->forward != NULL) {
@@ -335,6 +336,7 @@ void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	closing_handle(&e->closing, (uv_handle_t *)&e->before_wait);
 	closing_handle(&e->closing, (uv_handle_t *)&e->due);
 	closing_handle(&e->closing, (uv_handle_t *)&e->tick);
+	closing_handle(&e->closing, (uv_handle_t *)&e->space_timer);
 	processes_close(&e->processes, &e->closing);
 	engine_forward_close(e, &e->closing);
 	closing_hold(&e->closing);

@@ -32,6 +32,7 @@ struct engine_options {
 	struct registry_options registry;
 	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
+	uint64_t keep_free_bytes;                   /* as space.h has it */
 	const struct forward_options
 		*forward; /* NULL: nothing is forwarded; copied, its texts are borrowed */
 };
@@ -52,6 +53,9 @@ enum engine_need engine_need(const struct engine *e);
 
 /* Counts from the next question on; who is connected stays. */
 void engine_set_access(struct engine *e, const struct access_rules *rules);
+
+/* So much of the disk is kept free from now on. */
+void engine_keep_free(struct engine *e, uint64_t keep_free_bytes);
 
 /* What is wrong with the backups, for status; "" when nothing is. When the newest was made; 0: there is none. */
 void engine_tell_backup(struct engine *e, const char *words, double newest);

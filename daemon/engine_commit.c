@@ -47,6 +47,9 @@ void feed_hurry(struct engine *e, struct feed *feed) {
 }
 
 bool engine_make_room(struct engine *e, struct feed *feed) {
+	if (engine_space_holds(e)) {
+		return false;
+	}
 	if (e->uncut_bytes > e->hold_bytes) {
 		list_for_each(link, &e->dirty) {
 			feed_hurry(e, container_of(link, struct feed, dirty));
@@ -180,11 +183,8 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 }
 
 static void resume_held(struct engine *e) {
-	if (e->n_held == 0 || e->uncut_bytes > e->hold_bytes) {
-		return;
-	}
-	list_for_each(link, &e->peers) {
-		peer_resume(container_of(link, struct peer, link));
+	if (e->uncut_bytes <= e->hold_bytes) {
+		engine_space_resume(e);
 	}
 }
 

@@ -9,6 +9,7 @@
 #include "forward.h"
 #include "list.h"
 #include "process.h"
+#include "space.h"
 #include "viewer.h"
 
 /* Refusals that may help later: when to come again. */
@@ -114,6 +115,12 @@ struct engine {
 	uint32_t n_held;
 	char trouble[512]; /* "" while commits succeed */
 	char backup_trouble[512];
+
+	/* The room on the disk. */
+	struct space space;
+	uv_timer_t space_timer;
+	char space_words[512]; /* "" while there is enough */
+
 	double backed_up; /* when the newest copy was made; 0: there is none */
 
 	uv_timer_t tick;
@@ -193,6 +200,15 @@ void feed_hurry(struct engine *e, struct feed *feed);
 /* Whether more may be taken for this run; if not, what is in the way is committed soon. */
 bool engine_make_room(struct engine *e, struct feed *feed);
 void engine_commit(struct engine *e);
+
+/* ---- engine_space.c ---- */
+
+/* Looks at the disk, and from now on all the time. */
+void engine_space_open(struct engine *e, uint64_t keep_free_bytes);
+/* Whether nothing more is to be taken for want of room. */
+bool engine_space_holds(const struct engine *e);
+/* Whoever waited for room is read from again, if there is. */
+void engine_space_resume(struct engine *e);
 
 /* ---- engine_note.c ---- */
 

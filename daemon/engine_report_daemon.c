@@ -1,11 +1,9 @@
 /* What a running daemon says of itself in the status document. */
 #include <jansson.h>
-#include <libgen.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -87,17 +85,20 @@ static uint64_t file_bytes(const char *path, const char *suffix) {
 	return stat(full, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
-/* As far as this user may use it. */
-static void add_free(json_t *daemon, const char *database) {
-	char path[PATH_MAX];
-	struct statvfs fs;
+/* As far as this user may use it; of all that is watched, as it was a moment ago. */
+static void add_free(const struct engine *e, json_t *daemon) {
+	set_count(daemon, "free_bytes", e->space.free_bytes);
+	set_count(daemon, "keep_free_bytes", space_kept_bytes(&e->space));
+	json_object_set_new(daemon, "takes_nothing", json_boolean(engine_space_holds(e)));
+}
 
-	snprintf(path, sizeof path, "%s", database);
-	if (statvfs(dirname(path), &fs) == 0) {
-		set_count(daemon, "free_bytes", (uint64_t)fs.f_bavail * fs.f_frsize);
-	} else {
-		json_object_set_new(daemon, "free_bytes", json_null());
-	}
+static const char *trouble(const struct engine *e) {
+	const char *log_words = store_log_words(e->store);
+
+	return e->trouble[0] != '\0'       ? e->trouble
+	       : e->space_words[0] != '\0' ? e->space_words
+	       : log_words != NULL         ? log_words
+					   : e->backup_trouble;
 }
 
 static void add_database(const struct engine *e, json_t *daemon) {
@@ -108,11 +109,8 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	set_count(daemon, "database_bytes", file_bytes(e->database, "") + log_bytes);
 	set_count(daemon, "log_bytes", log_bytes);
 	set_text(daemon, "log_pinned", log_words);
-	add_free(daemon, e->database);
-	set_text(daemon, "trouble",
-		e->trouble[0] != '\0' ? e->trouble
-		: log_words != NULL   ? log_words
-				      : e->backup_trouble);
+	add_free(e, daemon);
+	set_text(daemon, "trouble", trouble(e));
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
 }
 

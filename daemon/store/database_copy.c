@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "copy_room.h"
 #include "db.h"
 #include "location.h"
 #include "paths.h"
@@ -24,6 +25,7 @@ struct copying {
 	char partial[PATH_MAX]; /* what is written until then */
 	int fd;                 /* of that */
 	uint64_t n_unsynced;
+	struct copy_room room;
 	struct database_copied result;
 	char *words;
 };
@@ -181,6 +183,10 @@ static int copy_portions(struct copying *c, sqlite3_backup *backup) {
 			if (fdatasync(c->fd) < 0) {
 				return fail(c, -errno, "cannot write", c->partial);
 			}
+			int err = copy_room_check(&c->room, 0); /* others write, too */
+			if (err < 0) {
+				return err;
+			}
 		}
 	}
 	return 0;
@@ -193,9 +199,16 @@ static int copy_pages(struct copying *c) {
 	if (rc != SQLITE_OK) {
 		return portion_error(c, rc);
 	}
+	c->room = (struct copy_room){
+		.place = c->place,
+		.copy_bytes = copy_room_needed(c->from),
+		.keep_free_bytes = c->copy->keep_free_bytes,
+		.words = c->words,
+	};
 	sqlite3_backup *backup = sqlite3_backup_init(c->to, "main", c->from, "main");
-	int err =
-		backup == NULL ? write_error(c, sqlite3_errcode(c->to)) : copy_portions(c, backup);
+	int err = backup == NULL ? write_error(c, sqlite3_errcode(c->to))
+				 : copy_room_check(&c->room, c->room.copy_bytes);
+	err = err < 0 ? err : copy_portions(c, backup);
 	rc = sqlite3_backup_finish(backup);
 	(void)sqlite3_exec(c->from, "COMMIT", NULL, NULL, NULL);
 	return err < 0 || rc == SQLITE_OK ? err : portion_error(c, rc);

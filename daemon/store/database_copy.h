@@ -18,6 +18,8 @@ struct database_copy {
 	const char *to;          /* a file, or where one is to be; a link is followed */
 	bool replace;            /* a file that is there already */
 	const atomic_bool *stop; /* looked at all the time */
+	uint64_t
+		keep_free_bytes; /* as space.h has it; a copy that leaves less is not begun, or not finished */
 };
 
 struct database_copied {

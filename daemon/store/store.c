@@ -75,6 +75,17 @@ const char *store_log_words(const struct store *s) {
 	return s->log_words[0] == '\0' ? NULL : s->log_words;
 }
 
+bool store_is_full(const struct store *s) {
+	return s->trouble == -ENOSPC;
+}
+
+void store_try_again(struct store *s) {
+	(void)uv_timer_stop(&s->retry);
+	s->waiting = false;
+	s->checkpoint_at = s->checkpoint_failed ? store_checkpoint_bytes() : s->checkpoint_at;
+	store_next(s);
+}
+
 void store_put(struct store *s, struct run_cut *cut) {
 	batch_put(&s->filling, cut);
 }

@@ -50,6 +50,11 @@ const uint8_t *store_db_id(const struct store *s);
 /* A sentence when opening set something aside or began a new file, else NULL. */
 const char *store_opening_words(const struct store *s);
 
+/* Whether commits fail because the disk is full, or a quota is. */
+bool store_is_full(const struct store *s);
+/* What failed for want of room, or waits to be tried again, is tried now: there may be some. */
+void store_try_again(struct store *s);
+
 /* Takes the cut into the filling batch. */
 void store_put(struct store *s, struct run_cut *cut);
 /* Starts the commit of what is filling unless one is in flight or nothing is there. */

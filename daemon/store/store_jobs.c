@@ -67,7 +67,8 @@ static void on_retry(uv_timer_t *timer) {
 static void retry_later(struct store *s, int err, const char *words) {
 	s->waiting = true;
 	uv_timer_start(&s->retry, on_retry, s->retry_ms, 0);
-	s->retry_ms = s->retry_ms * 2 > RETRY_MAX_MS ? RETRY_MAX_MS : s->retry_ms * 2;
+	uint64_t most_ms = err == -ENOSPC ? RETRY_FULL_MAX_MS : RETRY_MAX_MS;
+	s->retry_ms = s->retry_ms * 2 > most_ms ? most_ms : s->retry_ms * 2;
 
 	char sentence[512];
 	snprintf(sentence, sizeof sentence,
@@ -164,7 +165,14 @@ static void on_checkpoint_done(struct store *s) {
 	bool pinned = s->status < 0 || s->pinned;
 	s->checkpoint_at = (pinned ? log_bytes : 0) + store_checkpoint_bytes();
 	s->log_words[0] = '\0';
-	if (pinned && log_bytes >= LOG_LONG_BYTES) {
+	s->checkpoint_failed = s->status < 0;
+	if (s->checkpoint_failed) {
+		snprintf(s->log_words, sizeof s->log_words,
+			"%.200s-wal cannot be copied into the database (%s): nothing of it is "
+			"lost, but "
+			"it grows until that works",
+			s->files.path, strerror(-s->status));
+	} else if (pinned && log_bytes >= LOG_LONG_BYTES) {
 		snprintf(s->log_words, sizeof s->log_words,
 			"%.80s-wal has grown to %zu MiB because a program keeps reading an old "
 			"state "

@@ -9,6 +9,8 @@
 
 #define RETRY_MIN_MS 100u
 #define RETRY_MAX_MS 5000u
+/* Room comes back unannounced where it is a quota that is full. */
+#define RETRY_FULL_MAX_MS 500u
 
 /* What the worker does; one at a time. */
 enum job { JOB_NONE, JOB_COMMIT, JOB_CHECKPOINT, JOB_REQUEST, JOB_REOPEN, JOB_CLOSE };
@@ -40,7 +42,7 @@ struct store {
 	uv_timer_t retry;
 	uint64_t retry_ms;
 	bool waiting; /* for the timer */
-	bool commit_wanted, reopen_wanted, request_next;
+	bool commit_wanted, reopen_wanted, request_next, checkpoint_failed;
 	int trouble; /* what was last said by on_trouble, 0: all is well */
 	size_t checkpoint_at;
 	double last_commit_s;

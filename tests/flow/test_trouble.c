@@ -106,6 +106,52 @@ static void with_a_full_disk_reading_stops_at_the_bound(void **state) {
 	trainer_close(&t);
 }
 
+static void with_too_little_room_nothing_is_taken_until_there_is_more(void **state) {
+	struct flow *f = *state;
+	struct trainer t;
+
+	f->options.keep_free_bytes = UINT64_MAX;
+	start(f);
+	trainer_init(&t, f, "short", 0, 1);
+	trainer_join(&t);
+	for (int i = 0; i < 5; i++) {
+		trainer_step(&t);
+	}
+	trainer_flush(&t);
+	assert_true(in_trouble(f));
+	for (int i = 0; i < 100; i++) {
+		(void)uv_run(&f->loop, UV_RUN_NOWAIT);
+	}
+	assert_int_equal(flow_ask(f, "SELECT count(*) FROM steps"), 0);
+
+	engine_keep_free(f->engine, 0);
+	trainer_until_acked(&t, 5);
+	assert_int_equal(flow_ask(f, "SELECT count(*) FROM steps"), 5);
+	assert_false(in_trouble(f));
+	trainer_close(&t);
+}
+
+static void what_was_taken_while_there_was_room_is_committed_without(void **state) {
+	struct flow *f = *state;
+	struct trainer t;
+
+	start(f);
+	trainer_init(&t, f, "taken", 0, 1);
+	trainer_join(&t);
+	uint64_t before = server_stats(f->server)->messages;
+	for (int i = 0; i < 5; i++) {
+		trainer_step(&t);
+	}
+	while (server_stats(f->server)->messages < before + 5) {
+		(void)uv_run(&f->loop, UV_RUN_NOWAIT);
+	}
+	engine_keep_free(f->engine, UINT64_MAX);
+	trainer_flush(&t);
+	trainer_until_acked(&t, 5);
+	assert_true(in_trouble(f));
+	trainer_close(&t);
+}
+
 static void an_unknown_outcome_is_forgotten_and_sent_again(void **state) {
 	struct flow *f = *state;
 	struct trainer t;
@@ -200,6 +246,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(a_full_disk_holds_the_ack_and_heals),
 		T(with_a_full_disk_reading_stops_at_the_bound),
+		T(with_too_little_room_nothing_is_taken_until_there_is_more),
+		T(what_was_taken_while_there_was_room_is_committed_without),
 		T(an_unknown_outcome_is_forgotten_and_sent_again),
 		T(the_end_does_not_wait_for_a_full_disk),
 		T(what_comes_faster_than_it_is_kept_arrives_all_the_same),

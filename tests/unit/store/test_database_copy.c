@@ -51,8 +51,13 @@ static int teardown(void **state) {
 	return 0;
 }
 
+static uint64_t keep_free_bytes;
+
 static int copy_to(const char *target, bool replace) {
-	const struct database_copy copy = {.to = target, .replace = replace, .stop = &stop};
+	const struct database_copy copy = {.to = target,
+		.replace = replace,
+		.stop = &stop,
+		.keep_free_bytes = keep_free_bytes};
 	int err = database_copy(from, &copy, &copied, words);
 
 	/* No transaction is left open that would keep the log from shrinking. */
@@ -265,6 +270,15 @@ static void names_of_copies_are_told_from_others(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void a_copy_that_would_fill_the_disk_is_not_begun(void **state) {
+	(void)state;
+	keep_free_bytes = UINT64_MAX;
+	assert_int_equal(copy_to(to, false), -ENOSPC);
+	keep_free_bytes = 0;
+	assert_non_null(strstr(words, "too little room for a copy of"));
+	assert_nothing_left();
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(a_copy_is_one_closed_file_with_everything),
@@ -279,6 +293,7 @@ int main(void) {
 		TEST(a_folder_that_is_not_there_is_said),
 		TEST(told_to_stop_it_leaves_nothing),
 		TEST(a_full_disk_is_said_and_leaves_nothing),
+		TEST(a_copy_that_would_fill_the_disk_is_not_begun),
 		cmocka_unit_test(names_of_copies_are_told_from_others),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
