@@ -110,12 +110,26 @@ static void on_report(void *user, json_t *report, int status, const char *words)
 	query_free(query);
 }
 
+static void on_list(void *user, json_t *report, int status, const char *words) {
+	struct query *query = user;
+	struct peer *peer = query_answered(query, status, words);
+
+	if (peer != NULL) {
+		query_reply(peer, query->token, REPLY_OK, "", report);
+		session_resume(peer->session);
+	}
+	query_free(query);
+}
+
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query) {
 	if (peer->query != NULL || session_sending_payload(peer->session)) {
 		return SESSION_LATER; /* one question at a time */
 	}
 	if (text_is(query->what, "status")) {
 		return query_ask(peer, query, store_report, on_report);
+	}
+	if (text_is(query->what, "runs")) {
+		return query_ask(peer, query, store_list_runs, on_list);
 	}
 	if (text_is(query->what, "ping")) {
 		query_reply(peer, query->token, REPLY_OK, "", NULL);
@@ -129,7 +143,7 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	}
 	char words[160];
 	snprintf(words, sizeof words,
-		"no query \"%.*s\"; this daemon knows status, ping, stop and sync",
+		"no query \"%.*s\"; this daemon knows status, runs, ping, stop and sync",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
 	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;

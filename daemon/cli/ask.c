@@ -237,13 +237,10 @@ static void ask_end(struct ask *a) {
 	buf_finish(&a->in);
 }
 
-static enum ask_result ask_document(struct ask *a, const char *run_part, json_t **ret_document) {
-	const struct msg_query query = {
-		.what = text_of("status", 6),
-		.run = run_part ? text_of(run_part, strlen(run_part)) : text_of(NULL, 0),
-	};
+static enum ask_result ask_document(
+	struct ask *a, const struct msg_query *query, json_t **ret_document) {
 	struct msg_reply reply;
-	enum ask_result result = ask_query(a, &query, &reply);
+	enum ask_result result = ask_query(a, query, &reply);
 
 	if (result != ASK_ANSWERED) {
 		return result == ASK_REFUSED ? ASK_FAILED : result;
@@ -253,16 +250,32 @@ static enum ask_result ask_document(struct ask *a, const char *run_part, json_t 
 			     : ask_fail(a, ASK_FAILED, "its answer cannot be understood");
 }
 
-enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
-	json_t **ret_document, char ret_words[ASK_WORDS_MAX]) {
+static enum ask_result ask_for_document(const char *socket_path, const struct msg_query *query,
+	uint32_t timeout_ms, json_t **ret_document, char ret_words[ASK_WORDS_MAX]) {
 	struct ask a;
 	enum ask_result result = ask_begin(&a, socket_path, timeout_ms, ret_words);
 
 	if (result == ASK_ANSWERED) {
-		result = ask_document(&a, run_part, ret_document);
+		result = ask_document(&a, query, ret_document);
 	}
 	ask_end(&a);
 	return result;
+}
+
+enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
+	json_t **ret_document, char ret_words[ASK_WORDS_MAX]) {
+	const struct msg_query query = {
+		.what = text_of("status", 6),
+		.run = run_part ? text_of(run_part, strlen(run_part)) : text_of(NULL, 0),
+	};
+	return ask_for_document(socket_path, &query, timeout_ms, ret_document, ret_words);
+}
+
+enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **ret_document,
+	char ret_words[ASK_WORDS_MAX]) {
+	const struct msg_query query = {.what = text_of("runs", 4)};
+
+	return ask_for_document(socket_path, &query, timeout_ms, ret_document, ret_words);
 }
 
 enum ask_result ask_to(const char *socket_path, const struct msg_query *query, uint32_t timeout_ms,

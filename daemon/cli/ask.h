@@ -22,6 +22,10 @@ enum ask_result {
 enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
 	json_t **ret_document, char ret_words[ASK_WORDS_MAX]);
 
+/* The same of no more than what runs are called: the query "runs". */
+enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **ret_document,
+	char ret_words[ASK_WORDS_MAX]);
+
 /* Asks it to do something to a run, as `query` says (its token is set here). Its words are the daemon's sentence,
  * also of what it has done; of ASK_NO_DAEMON and ASK_FAILED as above. */
 enum ask_result ask_to(const char *socket_path, const struct msg_query *query, uint32_t timeout_ms,

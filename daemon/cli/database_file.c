@@ -158,9 +158,8 @@ struct viewer database_viewer(const char *path) {
 	return viewer;
 }
 
-enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
-	char ret_words[DATABASE_WORDS_MAX]) {
-	struct report_query query = {.run_part = run_part, .viewer = database_viewer(path)};
+static enum database_result read_report(const char *path, const struct report_query *query,
+	json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]) {
 	char remark[DATABASE_WORDS_MAX];
 	sqlite3 *sql = NULL;
 
@@ -169,7 +168,7 @@ enum database_result database_read(const char *path, const char *run_part, json_
 		memcpy(ret_words, remark, sizeof(remark));
 		return result;
 	}
-	int outcome = report_build(sql, &query, ret_document, ret_words);
+	int outcome = report_build(sql, query, ret_document, ret_words);
 	if (outcome == REPORT_OK) {
 		memcpy(ret_words, remark, sizeof(remark));
 	} else {
@@ -177,6 +176,20 @@ enum database_result database_read(const char *path, const char *run_part, json_
 	}
 	(void)sqlite3_close(sql);
 	return result;
+}
+
+enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
+	char ret_words[DATABASE_WORDS_MAX]) {
+	const struct report_query query = {.run_part = run_part, .viewer = database_viewer(path)};
+
+	return read_report(path, &query, ret_document, ret_words);
+}
+
+enum database_result database_read_brief(
+	const char *path, json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]) {
+	const struct report_query query = {.viewer = database_viewer(path), .brief = true};
+
+	return read_report(path, &query, ret_document, ret_words);
 }
 
 /* ---- several ---- */

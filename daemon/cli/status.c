@@ -12,6 +12,7 @@
 #include "openmetrics.h"
 #include "output_file.h"
 #include "render.h"
+#include "run_ids.h"
 #include "source.h"
 #include "subcommand.h"
 #include "terminal.h"
@@ -37,6 +38,7 @@ const struct subcommand subcommand_status = {
 		 "                    node_exporter; without runs that have been over for an hour\n"
 		 "  --all             with --openmetrics: these, too\n"
 		 "  --output FILE     write into FILE, which is whole at any time\n"
+		 "  --ids             ids of the newest runs and, behind a tab, what they are\n"
 		 "  --check           exit with 10 if a run shown stalled, failed, crashed or has\n"
 		 "                    an alert, or the daemon is in trouble (said on stderr):\n"
 		 "                    for cron, a Slurm epilog, Nagios\n"
@@ -52,7 +54,7 @@ const struct subcommand subcommand_status = {
 
 #define COLUMNS_MAX 32u
 
-enum output { OUTPUT_SCREEN = 0, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_OPENMETRICS };
+enum output { OUTPUT_SCREEN = 0, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_OPENMETRICS, OUTPUT_IDS };
 
 struct options {
 	struct source source;
@@ -129,6 +131,7 @@ enum {
 	OPTION_OPENMETRICS,
 	OPTION_ALL,
 	OPTION_OUTPUT,
+	OPTION_IDS,
 	OPTION_CHECK,
 	OPTION_COLOR,
 	OPTION_NO_HEADINGS
@@ -156,6 +159,9 @@ static int parse_option(int option, const char *word, struct options *o) {
 		return EXIT_OK;
 	case OPTION_OUTPUT:
 		o->file = optarg;
+		return EXIT_OK;
+	case OPTION_IDS:
+		o->output = OUTPUT_IDS;
 		return EXIT_OK;
 	case OPTION_CHECK:
 		o->check = true;
@@ -198,6 +204,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"openmetrics", no_argument, NULL, OPTION_OPENMETRICS},
 		{"all", no_argument, NULL, OPTION_ALL},
 		{"output", required_argument, NULL, OPTION_OUTPUT},
+		{"ids", no_argument, NULL, OPTION_IDS},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"color", required_argument, NULL, OPTION_COLOR},
 		{"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
@@ -323,6 +330,8 @@ static int status_run(int argc, char **argv) {
 	if (status == EXIT_OK && o.help) {
 		status = print(&(struct options){0}, subcommand_status.usage,
 			strlen(subcommand_status.usage));
+	} else if (status == EXIT_OK && o.output == OUTPUT_IDS) {
+		status = run_ids_print(&o.source);
 	} else if (status == EXIT_OK) {
 		status = status_show(&o);
 	}

@@ -121,6 +121,23 @@ static void report_all(struct report *r, const struct report_query *query, json_
 	}
 }
 
+/* Costs the worker next to nothing, however many runs there are: a shell asks at each press of a key. */
+static void report_brief(struct report *r, const struct report_query *query, json_t *runs) {
+	sqlite3_stmt *st = report_query(r,
+		"SELECT r.id, r.name, r.project, r.state FROM runs_data r WHERE " RUN_VISIBLE
+		" ORDER BY r.last_seen DESC, r.n DESC LIMIT :limit",
+		0);
+	if (st != NULL) {
+		run_match_bind(st, &query->viewer);
+		bind_int(st, ":limit", REPORT_BRIEF_RUNS);
+	}
+	while (report_next(r, &st)) {
+		json_t *run = json_object();
+		report_append(r, runs, run);
+		report_take_row(r, st, run);
+	}
+}
+
 static void report_whose(struct report *r, int64_t n, json_t *runs) {
 	sqlite3_stmt *st = report_query(r,
 		"SELECT r.id, r.uid, r.user, r.state, f.run IS NOT NULL AS \"forwards:bool\" FROM "
@@ -170,7 +187,11 @@ static int build(
 	if (query->run_part != NULL && query->run_part[0] != '\0') {
 		return report_one(r, query, runs, ret_words);
 	}
-	report_all(r, query, runs);
+	if (query->brief) {
+		report_brief(r, query, runs);
+	} else {
+		report_all(r, query, runs);
+	}
 	return r->err;
 }
 

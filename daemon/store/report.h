@@ -9,7 +9,8 @@
 
 #include "viewer.h"
 
-#define REPORT_SCHEMA 1
+#define REPORT_SCHEMA     1
+#define REPORT_BRIEF_RUNS 1000 /* more are of no use to who chooses one from a list */
 
 enum report_result {
 	REPORT_OK = 0,
@@ -21,7 +22,8 @@ struct report_query {
 		run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
 	struct viewer viewer;
 	int runs_max; /* 0: all */
-	bool whose;   /* of the one run that fits nothing but "id", "uid", "user" and "state" */
+	bool brief; /* of all runs the newest, with nothing but "id", "name", "project" and "state" */
+	bool whose; /* of the one run that fits nothing but "id", "uid", "user" and "state" */
 };
 
 /* {"schema":1, "runs":[…]}. With run_part the one run has its detail: curves, the last window's

@@ -525,6 +525,40 @@ static void a_part_that_fits_one_run_he_sees_is_that_run(void **state) {
 	assert_non_null(strstr(words, "2 runs fit"));
 }
 
+/* Of all the runs that a reader may see. */
+static json_t *report_brief(uint32_t uid) {
+	json_t *document = NULL;
+	assert_int_equal(
+		report_build(db.sql, &(struct report_query){.viewer = {.uid = uid}, .brief = true},
+			&document, words),
+		REPORT_OK);
+	return document;
+}
+
+static void a_brief_report_has_the_newest_runs_that_the_reader_may_see(void **state) {
+	(void)state;
+	char id[16];
+	for (int i = 0; i < REPORT_BRIEF_RUNS + 5; i++) {
+		snprintf(id, sizeof id, "run%d", i);
+		struct run_cut *cut = cut_create(id, 1);
+		cut->row.last_seen = 1e9 + i;
+		cut->row.is_private = i % 2 == 0;
+		commit(cut);
+	}
+	json_t *document = report_brief(1000), *runs = json_object_get(document, "runs");
+	assert_int_equal(json_array_size(runs), REPORT_BRIEF_RUNS);
+	json_t *run = json_array_get(runs, 0);
+	assert_string_equal(text_at(run, "id"), id);
+	assert_string_equal(text_at(run, "state"), "running");
+	assert_int_equal(json_object_size(run), 4);
+	json_decref(document);
+
+	document = report_brief(1001);
+	assert_int_equal(
+		json_array_size(json_object_get(document, "runs")), REPORT_BRIEF_RUNS / 2 + 2);
+	json_decref(document);
+}
+
 static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_create("secret", 1);
@@ -607,6 +641,7 @@ int main(void) {
 		T(a_private_run_is_shown_to_its_user_and_to_who_sees_all),
 		T(where_all_runs_are_private_each_sees_his_own),
 		T(a_part_that_fits_one_run_he_sees_is_that_run),
+		T(a_brief_report_has_the_newest_runs_that_the_reader_may_see),
 		T(whose_a_run_is_can_be_asked_by_who_may_see_it),
 		T(the_document_is_strict_json),
 		T(a_long_run_is_told_from_a_sample),

@@ -481,6 +481,19 @@ static void a_run_is_found_without_its_report(void **state) {
 	json_decref(seen.report);
 }
 
+static void runs_are_listed_without_their_reports(void **state) {
+	(void)state;
+	put_step(0);
+	store_commit(store);
+	assert_int_equal(store_list_runs(store, "nobody", &viewer, on_report, NULL), 0);
+	WAIT_UNTIL(seen.reports == 1);
+	assert_int_equal(seen.report_status, 0);
+	json_t *run = json_array_get(json_object_get(seen.report, "runs"), 0);
+	assert_string_equal(json_string_value(json_object_get(run, "id")), "run1");
+	assert_int_equal(json_object_size(run), 4);
+	json_decref(seen.report);
+}
+
 static void closing_finishes_what_is_in_flight_and_answers_who_waits(void **state) {
 	(void)state;
 	put_step(0);
@@ -608,6 +621,7 @@ int main(void) {
 		T(a_report_is_made_between_commits),
 		T(a_run_is_found_without_its_report),
 		T(a_cut_made_while_a_request_fails_is_given_back),
+		T(runs_are_listed_without_their_reports),
 		T(closing_finishes_what_is_in_flight_and_answers_who_waits),
 		T(closing_does_not_wait_for_a_disk_that_stays_full),
 		T(the_log_is_emptied_into_the_database_as_it_grows),

@@ -1,0 +1,103 @@
+# bash completion for sae-metricsd(8)
+
+# What --socket and --db say before the word that is completed, so that the runs are those of the same place.
+_sae_metricsd_place() {
+	local i
+	place=()
+	for ((i = 2; i < COMP_CWORD - 1; i++)); do
+		case ${COMP_WORDS[i]} in
+		--socket | --db) place+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]/#\~\//$HOME/}") ;;
+		esac
+	done
+}
+
+# Quick, and silent where no daemon answers.
+_sae_metricsd_runs() {
+	local place
+	_sae_metricsd_place
+	COMPREPLY+=($(compgen -W "$("$program" status --ids "${place[@]}" 2>/dev/null </dev/null | cut -f 1)" -- "$cur"))
+}
+
+_sae_metricsd_paths() { # _sae_metricsd_paths -f|-d
+	local IFS=$'\n'
+	compopt -o filenames 2>/dev/null
+	COMPREPLY+=($(compgen "$1" -- "$cur"))
+}
+
+_sae_metricsd_words() {
+	COMPREPLY+=($(compgen -W "$*" -- "$cur"))
+}
+
+# A list with commas: what is complete stays in front of the last.
+_sae_metricsd_columns() {
+	local done=
+	[[ $cur == *,* ]] && done=${cur%,*},
+	cur=${cur##*,}
+	compopt -o nospace 2>/dev/null
+	COMPREPLY+=($(compgen -P "$done" -W "RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS" -- "$cur"))
+}
+
+# The value of an option. False where `$1` is none that has one.
+_sae_metricsd_value() {
+	case $1 in
+	--socket | --config) _sae_metricsd_paths -f ;;
+	--db | --output) _sae_metricsd_paths -f ;;
+	--backup-to | --wandb) _sae_metricsd_paths -d ;;
+	--log-level) _sae_metricsd_words error warning info debug ;;
+	--color) _sae_metricsd_words auto always never ;;
+	--x-axis) _sae_metricsd_words step tokens ;;
+	--backup-every) _sae_metricsd_words 10m 1h 6h 1d ;;
+	--exit-when-idle)
+		_sae_metricsd_words 10m 1h 1d
+		[ "$command" != start ] || _sae_metricsd_words never
+		;;
+	--rank-grace | --backup-keep | --patience | --reason) ;;
+	-o) _sae_metricsd_columns ;;
+	*) return 1 ;;
+	esac
+}
+
+_sae_metricsd_options() {
+	case $command in
+	serve)
+		echo --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
+		;;
+	start) echo --exit-when-idle --json --help ;;
+	status) echo --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
+	stop) echo --reason --socket --help ;;
+	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
+	export) echo --wandb --db --no-extra-metrics --x-axis --unfinished --help ;;
+	backup) echo --db --force --help ;;
+	esac
+}
+
+_sae_metricsd() {
+	local program=${COMP_WORDS[0]/#\~\//$HOME/} command=${COMP_WORDS[1]} cur=${COMP_WORDS[COMP_CWORD]}
+	local prev=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+
+	# --color=al comes as three words.
+	if [ "$cur" = = ]; then
+		cur=
+	elif [ "$prev" = = ]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	if [ "$COMP_CWORD" -eq 1 ]; then
+		_sae_metricsd_words serve start status export stop sync backup --help --version
+	elif _sae_metricsd_value "$prev"; then
+		:
+	elif [[ $cur == -* ]]; then
+		_sae_metricsd_words $(_sae_metricsd_options)
+	else
+		case $command in
+		status | stop | export) _sae_metricsd_runs ;;
+		sync)
+			_sae_metricsd_runs
+			_sae_metricsd_paths -f
+			;;
+		backup) _sae_metricsd_paths -f ;;
+		esac
+	fi
+}
+
+complete -F _sae_metricsd sae-metricsd

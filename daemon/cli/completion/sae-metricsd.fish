@@ -1,0 +1,93 @@
+# fish completion for sae-metricsd(8)
+
+# Quick, and silent where no daemon answers. --socket and --db say whose runs.
+function __sae_metricsd_runs
+    set -l words (commandline -opc)
+    set -l place
+    for i in (seq 3 (math (count $words) - 1))
+        if contains -- $words[$i] --socket --db
+            set -a place $words[$i] (string replace -r '^~/' "$HOME/" -- $words[(math $i + 1)])
+        end
+    end
+    $words[1] status --ids $place 2>/dev/null </dev/null
+end
+
+# A list with commas: what is complete stays in front of the last.
+function __sae_metricsd_columns
+    set -l done (string match -r '^.*,' -- (commandline -ct))
+    for column in RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS
+        echo $done$column
+    end
+end
+
+function __sae_metricsd_command # COMMAND DESCRIPTION
+    complete -c sae-metricsd -n __fish_use_subcommand -a $argv[1] -d $argv[2]
+    complete -c sae-metricsd -n "__fish_seen_subcommand_from $argv[1]" -s h -l help -d 'a summary'
+end
+
+function __sae_metricsd_option # COMMAND complete's arguments
+    complete -c sae-metricsd -n "__fish_seen_subcommand_from $argv[1]" $argv[2..-1]
+end
+
+complete -c sae-metricsd -f
+complete -c sae-metricsd -n __fish_use_subcommand -s h -l help -d 'a summary'
+complete -c sae-metricsd -n __fish_use_subcommand -l version -d 'which this is'
+
+__sae_metricsd_command serve 'run the daemon in the foreground'
+__sae_metricsd_option serve -l socket -r -F -d 'where to listen'
+__sae_metricsd_option serve -l db -r -F -d 'the database'
+__sae_metricsd_option serve -l config -r -F -d 'what is set'
+__sae_metricsd_option serve -l backup-every -x -a '10m 1h 6h 1d' -d 'copy the database so often'
+__sae_metricsd_option serve -l backup-to -x -a '(__fish_complete_directories)' -d 'where copies go'
+__sae_metricsd_option serve -l backup-keep -x -d 'as many copies are kept'
+__sae_metricsd_option serve -l exit-when-idle -x -a '10m 1h 1d' -d 'end when nobody was connected for so long'
+__sae_metricsd_option serve -l rank-grace -x -d 'so long a missing rank is waited for'
+__sae_metricsd_option serve -l log-level -x -a 'error warning info debug' -d 'what is logged'
+
+__sae_metricsd_command start 'run the daemon in the background, unless one is there'
+__sae_metricsd_option start -l exit-when-idle -x -a '10m 1h 1d never' -d 'how long it waits for somebody'
+__sae_metricsd_option start -l json -d 'say what became of it as JSON'
+
+__sae_metricsd_command status 'show the runs, or one in full'
+__sae_metricsd_option status -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option status -l db -r -F -d 'read database files'
+__sae_metricsd_option status -l socket -r -F -d 'ask the daemon behind this socket'
+__sae_metricsd_option status -s o -x -a '(__sae_metricsd_columns)' -d 'only these columns'
+__sae_metricsd_option status -l no-headings -d 'rows only'
+__sae_metricsd_option status -l json -d 'everything, as one JSON document'
+__sae_metricsd_option status -l jsonl -d 'the same, a run a line'
+__sae_metricsd_option status -l openmetrics -d 'all of it as metrics'
+__sae_metricsd_option status -l all -d 'with --openmetrics: also runs that are long over'
+__sae_metricsd_option status -l output -r -F -d 'write into a file'
+__sae_metricsd_option status -l ids -d 'ids of the newest runs'
+__sae_metricsd_option status -l check -d 'exit with 10 if something needs attention'
+__sae_metricsd_option status -l color -x -a 'auto always never' -d colours
+
+__sae_metricsd_command export 'write a run as a file for wandb sync'
+__sae_metricsd_option export -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option export -l wandb -x -a '(__fish_complete_directories)' -d 'where to'
+__sae_metricsd_option export -l db -r -F -d 'the database'
+__sae_metricsd_option export -l no-extra-metrics -d "only what the run's own trainer would have logged"
+__sae_metricsd_option export -l x-axis -x -a 'step tokens' -d 'what charts are drawn over'
+__sae_metricsd_option export -l unfinished -d 'also a run that goes on'
+
+__sae_metricsd_command stop "ask a run's trainer to stop"
+__sae_metricsd_option stop -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option stop -l reason -x -d why
+__sae_metricsd_option stop -l socket -r -F -d 'ask the daemon behind this socket'
+
+__sae_metricsd_command sync 'send what waits for Weights & Biases'
+__sae_metricsd_option sync -F -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option sync -l take-over -d 'go on behind whatever W&B has'
+__sae_metricsd_option sync -l dry-run -d 'say what would be sent'
+__sae_metricsd_option sync -l db -r -F -d 'the database RUNs are looked for in'
+__sae_metricsd_option sync -l socket -r -F -d "the daemon's socket"
+__sae_metricsd_option sync -l config -r -F -d 'what is set about W&B'
+__sae_metricsd_option sync -l patience -x -d 'give up when nothing was taken for so many seconds'
+
+__sae_metricsd_command backup 'copy the database, also while it is in use'
+__sae_metricsd_option backup -F
+__sae_metricsd_option backup -l db -r -F -d 'the database'
+__sae_metricsd_option backup -l force -d 'replace a file that is there'
+
+functions -e __sae_metricsd_command __sae_metricsd_option
