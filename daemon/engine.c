@@ -262,6 +262,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	}
 	start_handles(e);
 	engine_space_open(e, options->keep_free_bytes);
+	engine_report_begin(e);
 	load_open_runs(e);
 	engine_take_notes(e);
 	if (options->forward != NULL) {

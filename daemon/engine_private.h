@@ -124,6 +124,7 @@ struct engine {
 	double backed_up; /* when the newest copy was made; 0: there is none */
 
 	uv_timer_t tick;
+	uint64_t bytes_at_start;      /* of the database, without its log */
 	double started, previous_end; /* previous_end: when the database was last written before */
 	uint64_t messages_at_tick;
 	double messages_per_s;
@@ -245,6 +246,8 @@ void engine_forward_lay(const struct engine *e, const char *id, struct json_t *r
 /* Over the store's report, what only the daemon knows. */
 void engine_report_lay(struct engine *e, const struct asker *asker, struct json_t *report);
 struct json_t *engine_report_daemon(struct engine *e);
+/* From now on it is known how fast the database grows. */
+void engine_report_begin(struct engine *e);
 
 /* ---- engine_hide.c ---- */
 

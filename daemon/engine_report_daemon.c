@@ -10,6 +10,9 @@
 #include "engine_private.h"
 #include "engine_sum.h"
 
+/* Sooner it says little: the log is written into the database now and then only. */
+#define GROWTH_AFTER_S 600.0
+
 static void set_count(json_t *object, const char *key, uint64_t count) {
 	json_object_set_new(object, key, json_integer((json_int_t)count));
 }
@@ -101,6 +104,17 @@ static const char *trouble(const struct engine *e) {
 					   : e->backup_trouble;
 }
 
+void engine_report_begin(struct engine *e) {
+	e->bytes_at_start = file_bytes(e->database, "");
+}
+
+/* Of all that was written since the start; a database that shrank does not grow. */
+static double growth_bytes_per_s(const struct engine *e, double since_s) {
+	uint64_t bytes = file_bytes(e->database, "");
+
+	return bytes > e->bytes_at_start ? (double)(bytes - e->bytes_at_start) / since_s : 0;
+}
+
 static void add_database(const struct engine *e, json_t *daemon) {
 	uint64_t log_bytes = file_bytes(e->database, "-wal");
 	const char *log_words = store_log_words(e->store);
@@ -110,6 +124,9 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	set_count(daemon, "log_bytes", log_bytes);
 	set_text(daemon, "log_pinned", log_words);
 	add_free(e, daemon);
+	double since_s = clock_wall() - e->started;
+	set_seconds(daemon, "growth_bytes_per_s", growth_bytes_per_s(e, since_s),
+		since_s >= GROWTH_AFTER_S);
 	set_text(daemon, "trouble", trouble(e));
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
 }

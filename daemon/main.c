@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "doctor_command.h"
 #include "serve.h"
 #include "start.h"
 #include "subcommand.h"
@@ -17,6 +18,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_stop,
 	&subcommand_sync,
 	&subcommand_backup,
+	&subcommand_doctor,
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 

@@ -34,9 +34,9 @@ struct http_response { /* borrowed by the callback */
 	char words
 		[256]; /* unless TRANSPORT_DONE: what failed, in libcurl's words, without the key */
 	int status;    /* 0: none came */
-	struct text body;                    /* NUL-terminated; its first HTTP_ANSWER_MAX bytes */
-	struct text retry_after, location;   /* header values; NULL data: not given */
-	double rate_remaining, rate_reset_s; /* RateLimit-*; NAN: not given */
+	struct text body; /* NUL-terminated; its first HTTP_ANSWER_MAX bytes */
+	struct text retry_after, location, date; /* header values; NULL data: not given */
+	double rate_remaining, rate_reset_s;     /* RateLimit-*; NAN: not given */
 };
 
 typedef void (*http_done_fn)(void *user, const struct http_response *response);

@@ -84,6 +84,7 @@ void http_call_report(const struct http_call *call, CURLcode code) {
 		.body = {"", 0},
 		.retry_after = header_of(call->easy, "Retry-After"),
 		.location = header_of(call->easy, "Location"),
+		.date = header_of(call->easy, "Date"),
 		.rate_remaining = number_of(call->easy, "RateLimit-Remaining"),
 		.rate_reset_s = number_of(call->easy, "RateLimit-Reset"),
 	};

@@ -1,6 +1,7 @@
 /* What becomes of a request, and when it is tried again: W&B's answers judged in one place. Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "message.h"
@@ -36,3 +37,6 @@ uint64_t retry_wait_ms(enum verdict verdict, uint32_t n_failed, double chance);
  * from now, at most an hour. -1 when it is neither or not given; 0 for a date in the past. `now_s` since
  * 1970. */
 int64_t retry_after_ms(struct text value, double now_s);
+
+/* An HTTP date, in seconds since 1970. False: it is none, or not given. */
+bool retry_read_date(struct text value, double now_s, double *ret_s);

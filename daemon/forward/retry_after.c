@@ -212,3 +212,13 @@ int64_t retry_after_ms(struct text value, double now_s) {
 	}
 	return left_ms < WAIT_MAX_MS ? (int64_t)left_ms : WAIT_MAX_MS;
 }
+
+bool retry_read_date(struct text value, double now_s, double *ret_s) {
+	time_t date = 0;
+
+	if (value.data == NULL || !read_date(without_blanks(value), now_s, &date)) {
+		return false;
+	}
+	*ret_s = (double)date;
+	return true;
+}

@@ -68,6 +68,7 @@ _sae_metricsd_options() {
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	export) echo --wandb --db --no-extra-metrics --x-axis --unfinished --help ;;
 	backup) echo --db --force --help ;;
+	doctor) echo --socket --db --config --json --help ;;
 	esac
 }
 
@@ -83,7 +84,7 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status export stop sync backup --help --version
+		_sae_metricsd_words serve start status export stop sync backup doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then

@@ -90,4 +90,10 @@ __sae_metricsd_option backup -F
 __sae_metricsd_option backup -l db -r -F -d 'the database'
 __sae_metricsd_option backup -l force -d 'replace a file that is there'
 
+__sae_metricsd_command doctor 'check all that is needed, and say what to do'
+__sae_metricsd_option doctor -l socket -r -F -d 'of the daemon behind this socket'
+__sae_metricsd_option doctor -l db -r -F -d 'of this database'
+__sae_metricsd_option doctor -l config -r -F -d 'what is set'
+__sae_metricsd_option doctor -l json -d 'what was found as JSON'
+
 functions -e __sae_metricsd_command __sae_metricsd_option

@@ -106,6 +106,19 @@ static void a_year_of_two_digits_is_the_nearest_of_its_name(void **state) {
 	assert_waits(long_past, N(long_past), 1790000000.0); /* 2094 would be 68 years ahead */
 }
 
+static void a_date_alone_is_read_and_seconds_are_none(void **state) {
+	static const char date[] = " Sun, 06 Nov 1994 08:49:37 GMT ", seconds[] = "17";
+	double s = -1;
+	(void)state;
+
+	assert_true(retry_read_date(text_of(date, strlen(date)), EXAMPLE_S, &s));
+	assert_true(s == 784111777.0);
+	s = -1;
+	assert_false(retry_read_date(text_of(seconds, strlen(seconds)), EXAMPLE_S, &s));
+	assert_false(retry_read_date((struct text){0}, EXAMPLE_S, &s));
+	assert_true(s == -1);
+}
+
 static void a_leap_day_is_known(void **state) {
 	static const struct wait waits[] = {
 		{"Tue, 29 Feb 2000 00:00:01 GMT", 1000},
@@ -187,6 +200,7 @@ int main(void) {
 		cmocka_unit_test(a_date_never_comes_early_by_a_fraction_of_our_second),
 		cmocka_unit_test(a_date_in_the_past_means_now),
 		cmocka_unit_test(a_year_of_two_digits_is_the_nearest_of_its_name),
+		cmocka_unit_test(a_date_alone_is_read_and_seconds_are_none),
 		cmocka_unit_test(a_leap_day_is_known),
 		cmocka_unit_test(a_leap_second_is_no_reason_to_refuse_a_date),
 		cmocka_unit_test(what_is_neither_seconds_nor_a_date_says_nothing),
