@@ -15,6 +15,7 @@
 
 #include "clock.h"
 #include "location.h"
+#include "notify.h"
 
 #define PATIENCE_MS   10000u /* with one that opens a large database, and with whoever has the lock */
 #define LOOK_EVERY_MS 2
@@ -137,6 +138,7 @@ static void become_daemon(const struct background *b, const char *program, int l
 	sigset_t none;
 
 	(void)setsid();
+	notify_leave(); /* whoever's service this is */
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	leave_the_core();
@@ -225,7 +227,7 @@ int background_start(struct background *b, char ret_words[HOME_WORDS_MAX]) {
 			strerror(-err));
 		return err;
 	}
-	err = home_find(NULL, NULL, &b->home, ret_words);
+	err = home_find(NULL, NULL, false, &b->home, ret_words);
 	if (err < 0) {
 		return err;
 	}

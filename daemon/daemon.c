@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "daemon_notify.h"
 #include "engine.h"
 #include "idle.h"
 #include "listener.h"
@@ -32,8 +33,9 @@ struct daemon {
 	struct engine *engine;
 	struct server *server;
 	struct listener *listener;
-	struct backup *backup; /* NULL: none are made */
-	struct idle *idle;     /* NULL: it waits for a signal */
+	struct backup *backup;        /* NULL: none are made */
+	struct idle *idle;            /* NULL: it waits for a signal */
+	struct daemon_notify *notify; /* NULL: nobody listens */
 	bool ending;
 	struct closing closing;
 };
@@ -42,20 +44,27 @@ static void on_nothing_left(void *user) {
 	(void)user;
 }
 
-static void on_engine_closed(void *user) {
+static void on_notify_closed(void *user) {
 	struct daemon *d = user;
 	closing_init(&d->closing, on_nothing_left, d);
 	signals_close(&d->signals, &d->closing);
 	closing_release(&d->closing);
 }
 
+static void on_engine_closed(void *user) {
+	struct daemon *d = user;
+	daemon_notify_close(d->notify, on_notify_closed, d);
+}
+
 static void on_server_closed(void *user) {
 	struct daemon *d = user;
+	daemon_notify_ending(d->notify, "closing the database");
 	engine_close(d->engine, on_engine_closed, d);
 }
 
 static void on_engine_ended(void *user) {
 	struct daemon *d = user;
+	daemon_notify_ending(d->notify, "the last acks");
 	server_close(d->server, on_server_closed, d);
 }
 
@@ -77,6 +86,7 @@ static void on_idle_closed(void *user) {
 static void begin_end(struct daemon *d) {
 	if (!d->ending) {
 		d->ending = true;
+		daemon_notify_ending(d->notify, "the last commit");
 		idle_close(d->idle, on_idle_closed, d);
 	}
 }
@@ -148,6 +158,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	};
 	struct listener_options listener = {
 		.path = options->socket,
+		.passed_fd = options->socket_fd,
 		.mode = options->is_system ? SOCKET_MODE_SYSTEM : SOCKET_MODE_USER,
 		.directory_mode = options->is_system ? DIRECTORY_MODE : DIRECTORY_MODE_OWN,
 	};
@@ -190,6 +201,12 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	return 0;
 }
 
+static enum daemon_forward forward_mode(const struct settings *s) {
+	return s->wandb.mode == WANDB_MODE_ONLINE ? DAEMON_FORWARD_WANDB
+	       : s->wandb.mode == WANDB_MODE_OFF  ? DAEMON_FORWARD_OFF
+						  : DAEMON_FORWARD_OFFLINE;
+}
+
 static const char *forward_words(const struct daemon_options *options, char out[256]) {
 	const struct wandb_settings *wandb = &options->settings->wandb;
 	const struct credential *credential = options->credential;
@@ -226,6 +243,7 @@ int daemon_run(const struct daemon_options *options) {
 	} else {
 		log_info("sae-metricsd %s: listening on %s, database %s, %s", SAE_METRICSD_VERSION,
 			options->socket, options->database, forward_words(options, words));
+		d.notify = daemon_notify_open(&d.loop, d.engine, forward_mode(options->settings));
 	}
 	(void)uv_run(&d.loop, UV_RUN_DEFAULT);
 	int closed = uv_loop_close(&d.loop);

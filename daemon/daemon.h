@@ -9,6 +9,7 @@ struct credential;
 
 struct daemon_options {
 	const char *socket, *database;   /* their folders are there */
+	int socket_fd;                   /* was passed, and listens on `socket`; 0: none was */
 	bool is_system;                  /* the host's daemon, not a user's */
 	const struct settings *settings; /* both borrowed until it returns */
 	const struct credential *credential;

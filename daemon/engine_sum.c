@@ -22,6 +22,8 @@ void engine_sum(struct engine *e, struct engine_sum *ret) {
 		.held_connections = e->n_held,
 		.messages_per_s = e->messages_per_s,
 		.commit_lag_s = commit_lag_s(e),
+		.worker_s = store_working_s(e->store),
+		.trouble = e->trouble,
 		.uncommitted_bytes = e->uncut_bytes + store_held_bytes(e->store),
 		.bytes = registry_bytes(e->registry),
 	};

@@ -86,9 +86,9 @@ static int find_database(struct home *h) {
 	return 0;
 }
 
-int home_find(const char *socket, const char *database, struct home *ret,
+int home_find(const char *socket, const char *database, bool is_system, struct home *ret,
 	char ret_words[HOME_WORDS_MAX]) {
-	struct home h = {.is_system = geteuid() == 0};
+	struct home h = {.is_system = is_system || geteuid() == 0};
 
 	int err = socket != NULL ? set(h.socket, socket) : find_socket(&h);
 	if (err == 0) {

@@ -1,11 +1,13 @@
 #include "serve.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "activation.h"
 #include "backup.h"
 #include "coredump.h"
 #include "credential.h"
@@ -27,7 +29,10 @@ const struct subcommand subcommand_serve = {
 		"Listens for trainers and keeps what they push. Ends at SIGTERM or SIGINT, after\n"
 		"the last commit.\n"
 		"\n"
-		"  --socket PATH      where to listen: $SAE_METRICS_SOCKET, else\n"
+		"  --system           be the host's daemon, as root's is, without being root\n"
+		"  --socket PATH      where to listen: the socket that the service manager passed, "
+		"or\n"
+		"                     $SAE_METRICS_SOCKET, else\n"
 		"                     $XDG_RUNTIME_DIR/sae-metricsd/socket, without such a folder\n"
 		"                     /tmp/sae-metricsd-UID/socket (root: "
 		"/run/sae-metricsd/socket)\n"
@@ -136,11 +141,34 @@ static const char *read_rank_grace(const char *time, struct daemon_options *ret)
 	return NULL;
 }
 
+/* A socket that was passed is where it is. 0, or -errno and said. */
+static int take_passed(struct daemon_options *options, struct activation *passed) {
+	char words[256];
+
+	int err = activation_take(passed, words);
+	if (err < 0) {
+		log_error("%s", words);
+		return err;
+	}
+	if (passed->fd > 0 && options->socket != NULL &&
+		strcmp(options->socket, passed->path) != 0) {
+		log_error(
+			"--socket names %s, but the service manager passed %s: leave --socket out",
+			options->socket, passed->path);
+		return -EINVAL;
+	}
+	if (passed->fd > 0) {
+		options->socket = passed->path;
+		options->socket_fd = passed->fd;
+	}
+	return 0;
+}
+
 /* What nobody named gets its default. 0, or -errno and said. */
 static int fill_in(struct daemon_options *options, struct home *home) {
 	char words[HOME_WORDS_MAX];
 
-	int err = home_find(options->socket, options->database, home, words);
+	int err = home_find(options->socket, options->database, options->is_system, home, words);
 	if (err < 0) {
 		log_error("%s", words);
 		return err;
@@ -156,8 +184,12 @@ static int fill_in(struct daemon_options *options, struct home *home) {
 
 /* With the options read: completes them, reads what is set, and serves. */
 static int serve(struct daemon_options options, const char *config) {
+	struct activation passed;
 	struct home home;
-	int err = fill_in(&options, &home);
+	int err = take_passed(&options, &passed);
+	if (err == 0) {
+		err = fill_in(&options, &home);
+	}
 	if (err < 0) {
 		return err;
 	}
@@ -187,7 +219,8 @@ static int serve(struct daemon_options options, const char *config) {
 
 static int serve_run(int argc, char **argv) {
 	enum {
-		SOCKET = 256,
+		SYSTEM = 256,
+		SOCKET,
 		DB,
 		CONFIG,
 		BACKUP_EVERY,
@@ -198,6 +231,7 @@ static int serve_run(int argc, char **argv) {
 		LOG_LEVEL
 	};
 	static const struct option known[] = {
+		{"system", no_argument, NULL, SYSTEM},
 		{"socket", required_argument, NULL, SOCKET},
 		{"db", required_argument, NULL, DB},
 		{"config", required_argument, NULL, CONFIG},
@@ -218,6 +252,9 @@ static int serve_run(int argc, char **argv) {
 	opterr = 0;
 	for (int c; (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
 		switch (c) {
+		case SYSTEM:
+			options.is_system = true;
+			break;
 		case SOCKET:
 			options.socket = optarg;
 			break;

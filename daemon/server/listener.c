@@ -95,6 +95,15 @@ static int bind_socket(
 	return 0;
 }
 
+static int bind_anew(const struct listener_options *options, const struct sockaddr_un *address,
+	int *ret_fd, char ret_words[256]) {
+	int err = make_directory(options, ret_words);
+	if (err == 0) {
+		err = remove_stale(address, ret_words);
+	}
+	return err == 0 ? bind_socket(address, options->mode, ret_fd, ret_words) : err;
+}
+
 /* With 10,000 connections and a soft limit of 1,024 the hard one is what counts. */
 static void raise_descriptor_limit(void) {
 	struct rlimit limit;
@@ -114,10 +123,10 @@ static void on_connection(uv_stream_t *stream, int status) {
 	}
 }
 
-static int start(struct listener *l, uv_loop_t *loop, int fd) {
+static int start(struct listener *l, uv_loop_t *loop, int fd, bool is_own) {
 	struct stat st;
 
-	if (stat(l->path, &st) == 0) {
+	if (is_own && stat(l->path, &st) == 0) {
 		l->device = st.st_dev;
 		l->inode = st.st_ino;
 	}
@@ -191,7 +200,7 @@ static void ignore(void *user) {
 int listener_open(uv_loop_t *loop, const struct listener_options *options, struct server *server,
 	struct listener **ret, char ret_words[256]) {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int fd = -1;
+	int fd = options->passed_fd;
 
 	if (strlen(options->path) >= sizeof address.sun_path) {
 		snprintf(ret_words, 256,
@@ -200,13 +209,7 @@ int listener_open(uv_loop_t *loop, const struct listener_options *options, struc
 		return -ENAMETOOLONG;
 	}
 	memcpy(address.sun_path, options->path, strlen(options->path));
-	int err = make_directory(options, ret_words);
-	if (err == 0) {
-		err = remove_stale(&address, ret_words);
-	}
-	if (err == 0) {
-		err = bind_socket(&address, options->mode, &fd, ret_words);
-	}
+	int err = options->passed_fd > 0 ? 0 : bind_anew(options, &address, &fd, ret_words);
 	if (err < 0) {
 		return err;
 	}
@@ -219,7 +222,7 @@ int listener_open(uv_loop_t *loop, const struct listener_options *options, struc
 	}
 	l->server = server;
 	memcpy(l->path, address.sun_path, sizeof l->path);
-	err = start(l, loop, fd);
+	err = start(l, loop, fd, options->passed_fd == 0);
 	if (err < 0) {
 		listener_close(l, ignore, NULL);
 		return fail(err, ret_words, "cannot listen on", options->path);

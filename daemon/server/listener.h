@@ -10,7 +10,8 @@ struct listener;
 
 struct listener_options {
 	const char *path;
-	mode_t mode;           /* 0660 for a system's daemon, 0600 for a user's */
+	int passed_fd; /* listens there already, and stays its owner's: takes it over; 0: none */
+	mode_t mode;   /* 0660 for a system's daemon, 0600 for a user's */
 	mode_t directory_mode; /* of the directories above, where they have to be made */
 };
 
@@ -18,8 +19,9 @@ struct listener_options {
  * RLIMIT_NOFILE to its hard limit. 0, or -errno and one sentence. */
 int listener_open(uv_loop_t *loop, const struct listener_options *options, struct server *server,
 	struct listener **ret, char ret_words[256]);
-/* Takes the socket file away, so that nobody comes any more; unless somebody has come already and was not yet let in: then
+/* Takes the socket file away, so that nobody comes any more (not one that was passed: who comes later waits for the next
+ * daemon); unless somebody has come already and was not yet let in: then
  * false, and all is as it was. */
 bool listener_retire(struct listener *l);
-/* Accepts no more and removes the socket file, unless another daemon has put its own there. */
+/* Accepts no more and removes the socket file, unless it was passed, or another daemon has put its own there. */
 void listener_close(struct listener *l, void (*on_closed)(void *user), void *user);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "asked.h"
 #include "store_private.h"
 
@@ -109,6 +110,10 @@ size_t store_held_bytes(const struct store *s) {
 
 double store_last_commit_s(const struct store *s) {
 	return s->last_commit_s;
+}
+
+double store_working_s(const struct store *s) {
+	return s->job != JOB_NONE ? (double)(clock_mono_ns() - s->job_began_ns) * 1e-9 : 0;
 }
 
 int store_load(struct store *s, const char *run_id, struct loaded_run *ret) {

@@ -65,6 +65,8 @@ size_t store_filling_bytes(const struct store *s);
 const char *store_log_words(const struct store *s);
 size_t store_held_bytes(const struct store *s); /* filling and flushing */
 double store_last_commit_s(const struct store *s);
+/* For so long the worker has been at what it does; 0: it rests. */
+double store_working_s(const struct store *s);
 
 /* Reads a run's saved state on the loop thread, through a connection of its own: 0, -ENOENT, or
  * broken. The arrays are NULL when no slot matches what the database names,

@@ -290,6 +290,7 @@ void store_next(struct store *s) {
 	case JOB_REOPEN:
 		break;
 	}
+	s->job_began_ns = clock_mono_ns();
 	int err = uv_queue_work(s->loop, &s->work, on_work, on_work_done);
 	assert(err == 0);
 	(void)err;

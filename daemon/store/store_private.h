@@ -20,6 +20,7 @@ struct store {
 	struct store_callbacks callbacks;
 	void *user;
 	enum job job;
+	uint64_t job_began_ns;
 	uv_work_t work;
 
 	/* The worker's while job is not JOB_NONE, the loop's otherwise. */

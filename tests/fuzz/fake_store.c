@@ -417,6 +417,11 @@ double store_last_commit_s(const struct store *s) {
 	return 0;
 }
 
+double store_working_s(const struct store *s) {
+	(void)s;
+	return 0;
+}
+
 static size_t bytes_of(const struct list *entries) {
 	size_t bytes = 0;
 	list_for_each(link, entries) {

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
 import time
@@ -36,6 +37,17 @@ class Start(unittest.TestCase):
         open_files = {os.readlink(f"/proc/{said['pid']}/fd/{fd}") for fd in (0, 1, 2)}
         self.assertEqual({"/dev/null", said["log"]}, open_files)
         self.assertEqual("/", os.readlink(f"/proc/{said['pid']}/cwd"))
+
+    def test_started_by_a_trainer_that_is_a_service_it_does_not_speak_for_it(self):
+        user = self.user()
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
+            told.bind(str(user.home / "notify"))
+            (user.home / "notify").chmod(0o777)
+            user.start(NOTIFY_SOCKET=str(user.home / "notify"), WATCHDOG_USEC="100000", JOURNAL_STREAM="1:1")
+            told.setblocking(False)
+            with self.assertRaises(BlockingIOError):
+                told.recv(4096)
+        self.assertTrue(user.log.startswith("sae-metricsd "), user.log)
 
     def test_who_asks_again_gets_the_same(self):
         user = self.user()

@@ -63,7 +63,7 @@ static void a_user_with_a_login_has_all_in_his_own_folders(void **state) {
 	(void)state;
 	char expected[128];
 
-	assert_int_equal(home_find(NULL, NULL, &home, words), 0);
+	assert_int_equal(home_find(NULL, NULL, false, &home, words), 0);
 	assert_false(home.is_system);
 	(void)snprintf(expected, sizeof expected, "%s/sae-metricsd/socket", folder);
 	assert_string_equal(home.socket, expected);
@@ -82,14 +82,14 @@ static void what_is_named_is_taken_and_its_folder_made(void **state) {
 	(void)snprintf(database, sizeof database, "%s/deep/down/m.db", folder);
 	(void)snprintf(socket, sizeof socket, "%s/s/socket", folder);
 	setenv("SAE_METRICS_SOCKET", "/nowhere/at/all", 1);
-	assert_int_equal(home_find(socket, database, &home, words), 0);
+	assert_int_equal(home_find(socket, database, false, &home, words), 0);
 	assert_string_equal(home.socket, socket);
 	assert_string_equal(home.database, database);
 	*strrchr(database, '/') = '\0';
 	assert_int_equal(mode_of(database), 0700);
 
 	setenv("SAE_METRICS_SOCKET", socket, 1);
-	assert_int_equal(home_find(NULL, NULL, &home, words), 0);
+	assert_int_equal(home_find(NULL, NULL, false, &home, words), 0);
 	assert_string_equal(home.socket, socket);
 }
 
@@ -100,7 +100,7 @@ static void a_home_that_cannot_be_written_is_replaced_by_a_disk_of_this_machine(
 	need_nobodys_folders();
 	(void)snprintf(expected, sizeof expected, "%s/metrics.db", in_var_tmp);
 	setenv("XDG_STATE_HOME", "/proc/none", 1);
-	assert_int_equal(home_find(NULL, NULL, &home, words), 0);
+	assert_int_equal(home_find(NULL, NULL, false, &home, words), 0);
 	assert_string_equal(home.database, expected);
 	assert_non_null(strstr(home.remark, expected));
 	assert_non_null(strstr(home.remark, "/proc/none"));
@@ -111,12 +111,12 @@ static void a_home_that_cannot_be_written_is_replaced_by_a_disk_of_this_machine(
 	(void)snprintf(expected, sizeof expected, "%s/.local", folder);
 	assert_int_equal(mkdir(expected, 0500), 0);
 	setenv("XDG_STATE_HOME", expected, 1);
-	assert_int_equal(home_find(NULL, NULL, &home, words), 0);
+	assert_int_equal(home_find(NULL, NULL, false, &home, words), 0);
 	assert_non_null(strstr(home.remark, strerror(EACCES)));
 
 	unsetenv("XDG_STATE_HOME");
 	unsetenv("HOME");
-	assert_int_equal(home_find(NULL, NULL, &home, words), 0);
+	assert_int_equal(home_find(NULL, NULL, false, &home, words), 0);
 	assert_non_null(strstr(home.remark, "HOME"));
 	assert_int_equal(rmdir(in_var_tmp), 0);
 }
@@ -127,7 +127,7 @@ static void without_a_login_the_socket_is_in_tmp(void **state) {
 
 	need_nobodys_folders();
 	setenv("XDG_RUNTIME_DIR", "/run/user/none", 1);
-	assert_int_equal(home_find(NULL, NULL, &home, words), 0);
+	assert_int_equal(home_find(NULL, NULL, false, &home, words), 0);
 	(void)snprintf(expected, sizeof expected, "%s/socket", in_tmp);
 	assert_string_equal(home.socket, expected);
 	assert_int_equal(mode_of(in_tmp), 0700);
@@ -143,7 +143,7 @@ static void a_folder_that_somebody_made_before_us_is_not_used(void **state) {
 	assert_int_equal(mkdir(in_tmp, 0777), 0);
 	assert_int_equal(chmod(in_tmp, 0777), 0);
 	assert_int_equal(seteuid(NOBODYS), 0);
-	int err = home_find(NULL, NULL, &home, words);
+	int err = home_find(NULL, NULL, false, &home, words);
 	assert_int_equal(seteuid(0), 0);
 	assert_int_equal(rmdir(in_tmp), 0);
 	assert_int_equal(err, -EPERM);
@@ -154,7 +154,7 @@ static void a_folder_that_somebody_made_before_us_is_not_used(void **state) {
 static void a_folder_that_cannot_be_made_is_named(void **state) {
 	(void)state;
 
-	assert_true(home_find("/proc/none/socket", NULL, &home, words) < 0);
+	assert_true(home_find("/proc/none/socket", NULL, false, &home, words) < 0);
 	assert_non_null(strstr(words, "cannot make the directory /proc/none"));
 }
 
@@ -167,7 +167,7 @@ static void roots_is_the_hosts(void **state) {
 	}
 	/* The socket's default would make a folder of the host's. */
 	(void)snprintf(database, sizeof database, "/tmp/sae-home-root-%d/m.db", (int)getpid());
-	assert_int_equal(home_find(database, database, &home, words), 0);
+	assert_int_equal(home_find(database, database, false, &home, words), 0);
 	assert_true(home.is_system);
 	*strrchr(database, '/') = '\0';
 	assert_int_equal(mode_of(database), 0755);
