@@ -9,6 +9,7 @@
 #include "daemon_notify.h"
 #include "engine.h"
 #include "idle.h"
+#include "limits_setup.h"
 #include "listener.h"
 #include "log.h"
 #include "notes.h"
@@ -21,8 +22,7 @@
 #define DIRECTORY_MODE     0755
 #define DIRECTORY_MODE_OWN 0700
 
-#define USER_BUDGET      (2ull << 30) /* of core state: 128 runs of a million features */
-#define STALL_FACTOR_PCT 2000u        /* 20 times the usual step */
+#define STALL_FACTOR_PCT 2000u /* 20 times the usual step */
 #define STALL_MIN_MS     60000u
 
 /* Taken down in the order of what each one needs: no watch for idleness, no backup, no new connections, the last commit with its
@@ -30,6 +30,7 @@
 struct daemon {
 	uv_loop_t loop;
 	struct signals signals;
+	struct ledger ledger;
 	struct engine *engine;
 	struct server *server;
 	struct listener *listener;
@@ -147,7 +148,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 				.rank_grace_ms = options->rank_grace_ms > 0
 							 ? options->rank_grace_ms
 							 : options->settings->ranks.grace_ms,
-				.user_budget = USER_BUDGET,
+				.ledger = &d->ledger,
 				.stall_factor_pct = STALL_FACTOR_PCT,
 				.stall_min_ms = STALL_MIN_MS,
 				.forwards = wandb->mode != WANDB_MODE_OFF,
@@ -168,8 +169,8 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		on_engine_closed(d);
 		return err;
 	}
-	err = server_open(
-		&d->loop, &server_default_limits, &engine_session_callbacks, d->engine, &d->server);
+	err = server_open(&d->loop, &server_default_limits, &d->ledger, &engine_session_callbacks,
+		d->engine, &d->server);
 	if (err < 0) {
 		snprintf(words, 256, "the connections cannot be set up: %s", strerror(-err));
 		engine_close(d->engine, on_engine_closed, d);
@@ -237,6 +238,7 @@ int daemon_run(const struct daemon_options *options) {
 		log_error("the loop cannot be set up: %s", strerror(-err));
 		return err;
 	}
+	limits_setup(&d.ledger, options->settings);
 	err = open_parts(&d, options, words);
 	if (err < 0) {
 		log_error("%s", words);
@@ -248,6 +250,7 @@ int daemon_run(const struct daemon_options *options) {
 	(void)uv_run(&d.loop, UV_RUN_DEFAULT);
 	int closed = uv_loop_close(&d.loop);
 	assert(closed == 0); /* every handle had an owner, and every owner has closed it */
+	ledger_finish(&d.ledger);
 	(void)closed;
 	return err;
 }

@@ -29,7 +29,7 @@ struct engine_options {
 	const char *socket; /* for status */
 	const char *scope;  /* "system" or "user" */
 	struct access_rules access;
-	struct registry_options registry;
+	struct registry_options registry;           /* its ledger is the whole engine's */
 	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
 	uint64_t keep_free_bytes;                   /* as space.h has it */

@@ -43,9 +43,11 @@ static void give_own(const struct engine *e, uint32_t uid, json_t *daemon) {
 		forward_look_all(e->forward, clock_wall(), &uid, &own.forward);
 	}
 	json_object_set_new(daemon, "forward", engine_forward_report(e, &own));
+	json_object_set_new(daemon, "limits", engine_report_limits_of(e, uid));
 	json_object_set_new(daemon, "connections", json_integer(own_connections(e, uid)));
-	json_object_set_new(
-		daemon, "bytes", json_integer((json_int_t)registry_user_bytes(e->registry, uid)));
+	json_object_set_new(daemon, "bytes",
+		json_integer(
+			(json_int_t)ledger_held(e->registry_options.ledger, uid, HOLDING_MEMORY)));
 }
 
 void engine_hide(const struct engine *e, const struct asker *asker, json_t *daemon) {

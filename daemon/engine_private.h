@@ -297,6 +297,12 @@ bool target_permits(
 const char *target_asker_name(
 	const struct target *t, const struct asker *asker, char out[TARGET_ASKER_MAX]);
 
+/* ---- engine_report_limits.c ---- */
+
+struct json_t *engine_report_limits(const struct engine *e);
+/* The same of one user, and nothing of the host's. */
+struct json_t *engine_report_limits_of(const struct engine *e, uint32_t uid);
+
 /* ---- engine_stop.c ---- */
 
 enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query);

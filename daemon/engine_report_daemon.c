@@ -151,6 +151,7 @@ json_t *engine_report_daemon(struct engine *e) {
 		add_database(e, daemon);
 		add_commits(e, &sum, daemon);
 		add_connections(e, &sum, daemon);
+		json_object_set_new(daemon, "limits", engine_report_limits(e));
 		set_count(daemon, "open_runs", sum.runs);
 		set_count(daemon, "running_runs", sum.running);
 		set_count(daemon, "bytes", sum.bytes);

@@ -20,6 +20,7 @@
 #include "text.h"
 
 #define BUSY_RETRY_MS 1000u /* the older launch's sockets are drained in less */
+#define ROOM_RETRY_MS 5000u /* until another run has ended: it is of no use to ask often */
 
 #define OUTBOX_RECOMMENDED (64u << 20)
 #define OUTBOX_FRAMES      16u
@@ -230,35 +231,53 @@ static bool check_run(const struct opening *in) {
 
 /* ---- memory ---- */
 
-static void budget_words(const struct opening *in, uint64_t need, uint64_t held) {
-	const struct msg_open *o = in->open;
-	char needs[FORMAT_MAX], holds[FORMAT_MAX], may[FORMAT_MAX], part[FORMAT_MAX];
-	char ranks[128] = "";
+/* Whether waiting can help: somebody else's, or another run of his, may end. */
+static bool refuse_holding(const struct opening *in, const struct run *run, enum holding what,
+	enum ledger_answer answer, const char *sum, bool may_help) {
+	char words[LEDGER_WORDS_MAX];
+	uint64_t limit = ledger_say(run->holder, what, answer, words);
 
-	if (o->world_size > 1) {
-		(void)snprintf(ranks, sizeof ranks,
-			" + %u pending steps × (d_sae × 8 bytes + %u ranks × %s)", PENDING_SLOTS,
-			o->world_size, format_bytes(part, sizeof(struct rank_part)));
-	}
-	(void)refuse(in, REFUSE_BUDGET, "d_sae %u × %u bytes%s = %s; user %u holds %s of %s",
-		o->d_sae, RUN_FEATURE_BYTES, ranks, format_bytes(needs, (double)need),
-		in->peer->uid, format_bytes(holds, (double)held),
-		format_bytes(may, (double)in->registry->options.user_budget));
+	(void)refuse(in, what == HOLDING_MEMORY ? REFUSE_BUDGET : REFUSE_TOO_MANY, "%s%s%s", sum,
+		words, may_help ? "; tried again until it fits" : "; it never fits");
 	in->refusal->has_limit = true;
-	in->refusal->limit = in->registry->options.user_budget;
+	in->refusal->limit = limit;
+	in->refusal->has_retry = may_help;
+	in->refusal->retry_after_ms = may_help ? ROOM_RETRY_MS : 0;
+	return false;
 }
 
-/* Charges the run's user with what it may come to hold. A later launch may need more, or less. */
+/* "d_sae 1048576 × 48 bytes + 8 ranks = 90 MiB more; " */
+static void sum_in_words(const struct opening *in, uint64_t more, char *out, size_t size) {
+	char needs[FORMAT_MAX], ranks[32] = "";
+
+	if (in->open->world_size > 1) {
+		(void)snprintf(ranks, sizeof ranks, " with %u ranks", in->open->world_size);
+	}
+	(void)snprintf(out, size, "d_sae %u%s takes %s; ", in->open->d_sae, ranks,
+		format_bytes(needs, (double)more));
+}
+
+/* Counts it among its user's runs and charges him with what it may come to hold. A later launch may need more, or less. */
 static bool charge(const struct opening *in, struct run *run) {
 	uint64_t need = run_bytes_needed(in->open->d_sae, in->open->world_size);
-	uint64_t others = run->account->bytes - run->charged;
+	enum ledger_answer answer =
+		run->counted ? LEDGER_TAKEN : ledger_ask(run->holder, HOLDING_RUNS, 1);
+	char sum[64] = "";
 
-	if (need > run->charged && others + need > in->registry->options.user_budget) {
-		budget_words(in, need, others);
-		return false;
+	if (answer != LEDGER_TAKEN) {
+		ledger_count_refusal(run->holder, HOLDING_RUNS);
+		return refuse_holding(in, run, HOLDING_RUNS, answer, sum, true);
 	}
-	run->account->bytes = others + need;
-	run->charged = need;
+	if (need > run->charged) {
+		answer = ledger_ask(run->holder, HOLDING_MEMORY, need - run->charged);
+	}
+	if (answer != LEDGER_TAKEN) {
+		ledger_count_refusal(run->holder, HOLDING_MEMORY);
+		sum_in_words(in, need, sum, sizeof sum);
+		return refuse_holding(in, run, HOLDING_MEMORY, answer, sum,
+			ledger_ever_fits(run->holder, HOLDING_MEMORY, need));
+	}
+	run_charge(run, need);
 	return true;
 }
 
@@ -481,7 +500,13 @@ static int open_run(struct opening *in, struct stream **ret) {
 		}
 		registry_add_run(in->registry, run);
 	}
-	int err = charge(in, run) ? take_launch(in, run, existed) : 1;
+	int err = charge(in, run) ? 0 : 1;
+	if (err == 0 && !existed) {
+		err = run_make_arrays(run);
+	}
+	if (err == 0) {
+		err = take_launch(in, run, existed);
+	}
 	if (err == 0) {
 		err = take_stream(in, run, ret);
 	}

@@ -34,30 +34,8 @@ void registry_destroy(struct registry *r) {
 	while (!list_empty(&r->runs)) {
 		registry_forget(r, container_of(r->runs.next, struct run, link));
 	}
-	while (r->accounts != NULL) {
-		struct account *account = r->accounts;
-		r->accounts = account->next;
-		free(account);
-	}
 	density_scratch_destroy(r->density_scratch);
 	free(r);
-}
-
-/* ---- accounts ---- */
-
-struct account *registry_account(struct registry *r, uint32_t uid) {
-	for (struct account *a = r->accounts; a != NULL; a = a->next) {
-		if (a->uid == uid) {
-			return a;
-		}
-	}
-	struct account *account = calloc(1, sizeof *account);
-	if (account != NULL) {
-		account->uid = uid;
-		account->next = r->accounts;
-		r->accounts = account;
-	}
-	return account;
 }
 
 uint64_t registry_bytes(const struct registry *r) {
@@ -66,15 +44,6 @@ uint64_t registry_bytes(const struct registry *r) {
 		bytes += run_bytes(container_of(link, struct run, link));
 	}
 	return bytes;
-}
-
-uint64_t registry_user_bytes(const struct registry *r, uint32_t uid) {
-	for (const struct account *a = r->accounts; a != NULL; a = a->next) {
-		if (a->uid == uid) {
-			return a->bytes;
-		}
-	}
-	return 0;
 }
 
 /* ---- runs ---- */

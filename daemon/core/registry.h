@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "changes.h"
+#include "ledger.h"
 #include "message.h"
 
 /* Both clocks at one moment; the core never asks for another. */
@@ -27,8 +28,9 @@ struct run;
 struct stream;
 
 struct registry_options {
-	uint64_t rank_grace_ms;    /* 120,000 */
-	uint64_t user_budget;      /* bytes of core state one user may make us hold */
+	uint64_t rank_grace_ms; /* 120,000 */
+	struct ledger *
+		ledger; /* borrowed: runs, and the memory they may take, are charged to their users */
 	uint64_t stall_factor_pct; /* stalled after this × the usual step time … */
 	uint64_t stall_min_ms;     /* … and at least this long */
 	/* Of runs with log_to_wandb: whether lines for W&B are kept, and without our own metrics. */
@@ -278,6 +280,7 @@ int run_ask_to_stop(struct run *run, const char *reason, struct instant now);
 /* NULL: nobody asked this launch to stop. */
 const char *run_stop_reason(const struct run *run);
 
-/* Bytes held for a user, and for all. */
+/* Bytes held for all runs. */
 uint64_t registry_bytes(const struct registry *r);
-uint64_t registry_user_bytes(const struct registry *r, uint32_t uid);
+/* What a run is charged with: all it may ever come to take, with its copies. */
+uint64_t run_bytes_needed(uint32_t d_sae, uint32_t world_size);

@@ -6,13 +6,6 @@
 
 #define ID_BUCKETS 256u
 
-/* Bytes are charged to the user whose runs take them. */
-struct account {
-	struct account *next; /* registry.accounts */
-	uint32_t uid;
-	uint64_t bytes;
-};
-
 struct queued_notice {
 	struct queued_notice *next;
 	struct notice notice;
@@ -23,7 +16,6 @@ struct registry {
 	struct list runs;
 	struct run *runs_by_id[ID_BUCKETS];
 	struct stream *streams_by_id[ID_BUCKETS];
-	struct account *accounts;
 	struct queued_notice *notices, **notices_tail;
 	struct list unblocked;  /* stream.unblocked_link */
 	uint32_t marks_unasked; /* runs that wait for a restore point nobody was asked for yet */
@@ -33,9 +25,6 @@ struct registry {
 	struct density_summary density;
 	struct scalars scalars;
 };
-
-/* NULL when memory is short. */
-struct account *registry_account(struct registry *r, uint32_t uid);
 
 void registry_add_run(struct registry *r, struct run *run);
 /* So that registry_find_stream finds it; one that is not on its run yet is also put there. */

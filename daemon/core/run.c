@@ -10,7 +10,7 @@
 #include "registry_private.h"
 #include "stream.h"
 
-struct run *run_create_bare(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae) {
+struct run *run_create(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae) {
 	struct run *run = calloc(1, sizeof *run);
 	if (run == NULL) {
 		return NULL;
@@ -24,22 +24,35 @@ struct run *run_create_bare(struct registry *r, struct text id, uint32_t uid, ui
 	changes_init(&run->changes);
 	run->folded.step = -1;
 	run->shown_state = "running";
-	run->account = registry_account(r, uid);
-	if (run->account == NULL) {
+	run->holder = ledger_holder(r->options.ledger, uid);
+	if (run->holder == NULL) {
 		run_destroy(run);
 		return NULL;
 	}
 	return run;
 }
 
-struct run *run_create(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae) {
-	struct run *run = run_create_bare(r, id, uid, d_sae);
+int run_make_arrays(struct run *run) {
+	return run->d_sae > 0 ? firing_init(&run->firing, run->d_sae, UINT32_MAX) : 0;
+}
 
-	if (run != NULL && d_sae > 0 && firing_init(&run->firing, d_sae, UINT32_MAX) < 0) {
-		run_destroy(run);
-		return NULL;
+void run_charge(struct run *run, uint64_t bytes) {
+	if (!run->counted) {
+		run->counted = true;
+		ledger_add(run->holder, HOLDING_RUNS, 1);
 	}
-	return run;
+	ledger_give(run->holder, HOLDING_MEMORY, run->charged);
+	ledger_add(run->holder, HOLDING_MEMORY, bytes);
+	run->charged = bytes;
+}
+
+static void discharge(struct run *run) {
+	if (run->holder == NULL) {
+		return;
+	}
+	ledger_give(run->holder, HOLDING_MEMORY, run->charged);
+	ledger_give(run->holder, HOLDING_RUNS, run->counted);
+	holder_release(run->holder);
 }
 
 static void keys_finish(struct run *run) {
@@ -53,9 +66,7 @@ void run_destroy(struct run *run) {
 	if (run == NULL) {
 		return;
 	}
-	if (run->account != NULL) {
-		run->account->bytes -= run->charged;
-	}
+	discharge(run);
 	keys_finish(run);
 	facts_finish(&run->facts);
 	extras_finish(&run->extras);
@@ -74,8 +85,10 @@ void run_destroy(struct run *run) {
 }
 
 uint64_t run_bytes_needed(uint32_t d_sae, uint32_t world_size) {
-	return sizeof(struct run) + RUN_FEATURE_BYTES * (uint64_t)d_sae +
-	       assembly_bytes_max(d_sae, world_size);
+	uint64_t held = world_size > 1 ? world_size * (uint64_t)HELD_BYTES_MAX : 0;
+
+	return RUN_OWN_BYTES_MAX + RUN_FEATURE_BYTES_MAX * (uint64_t)d_sae +
+	       assembly_bytes_max(d_sae, world_size) + held;
 }
 
 uint64_t run_bytes(const struct run *run) {

@@ -26,8 +26,13 @@
 #define LAUNCHES_REMEMBERED 16u  /* ended ones, so that a straggler does not pass for a new one */
 #define STREAMS_REMEMBERED  128u /* with those of the launch, at most 64 */
 #define RUN_FEATURE_BYTES   16u  /* struct firing */
-#define BLAMES_MAX          32u  /* steps ahead of the run: four a rank pend, others were dropped */
-#define DISAGREE_EVERY      1000u /* steps between two events about one metric */
+/* What a feature may come to take: the state, its copy in a cut that is written, its copy in a STATE that is sent. Of either
+ * there is one at a time. */
+#define RUN_FEATURE_BYTES_MAX (3u * RUN_FEATURE_BYTES)
+/* … and a run beside its features: open lines, summary, texts and streams, each at its own limit. */
+#define RUN_OWN_BYTES_MAX (2u << 20)
+#define BLAMES_MAX        32u   /* steps ahead of the run: four a rank pend, others were dropped */
+#define DISAGREE_EVERY    1000u /* steps between two events about one metric */
 
 struct run_config {
 	const struct profile *profile;
@@ -80,8 +85,9 @@ struct run {
 	struct list link;       /* registry.runs */
 	struct run *next_by_id; /* id_table */
 	struct registry *registry;
-	struct account *account;
-	uint64_t charged;
+	struct holder *holder; /* its user */
+	uint64_t charged;      /* of his memory */
+	bool counted;          /* among his runs */
 	char id[RUN_ID_MAX + 1];
 	void *user;
 	uint32_t uid;
@@ -155,14 +161,14 @@ struct run {
 	uint32_t cuts_in_flight;
 };
 
-/* A run without launch or streams; NULL when memory is short. */
+/* A run without launch, streams or arrays; NULL when memory is short. */
 struct run *run_create(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae);
-/* The same without its arrays. */
-struct run *run_create_bare(struct registry *r, struct text id, uint32_t uid, uint32_t d_sae);
+/* Its arrays. 0 or -ENOMEM. */
+int run_make_arrays(struct run *run);
 void run_destroy(struct run *run);
 
-/* Bytes it may come to hold with so many ranks, without what is bounded by the changes' limit. */
-uint64_t run_bytes_needed(uint32_t d_sae, uint32_t world_size);
+/* Counts it among its user's runs, and charges him with `bytes` in place of what it was charged with; whatever his limits say. */
+void run_charge(struct run *run, uint64_t bytes);
 
 /* Takes from an OPEN what decides its rows. 0 or -ENOMEM. */
 int run_configure(struct run *run, const struct msg_open *open);

@@ -321,7 +321,7 @@ int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run 
 		id.len > RUN_ID_MAX) {
 		return -EBADMSG;
 	}
-	struct run *run = run_create_bare(r, id, uid, d_sae);
+	struct run *run = run_create(r, id, uid, d_sae);
 	if (run == NULL) {
 		return -ENOMEM;
 	}
@@ -373,8 +373,7 @@ static int take_arrays(struct run *run, struct run_saved *saved) {
 }
 
 static void put_on_registry(struct registry *r, struct run *run, struct instant now) {
-	run->charged = run_bytes_needed(run->d_sae, run->world_size);
-	run->account->bytes += run->charged;
+	run_charge(run, run_bytes_needed(run->d_sae, run->world_size));
 	run->waiting_since_ms = now.mono_ms;
 	run->has_last_ms = run->position.has_step;
 	run->last_ms = now.mono_ms;

@@ -5,22 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-void account_init(struct account *a, uid_t uid, uint64_t bytes_max) {
-	*a = (struct account){.uid = uid, .bytes_max = bytes_max};
+void account_init(struct account *a, struct holder *holder) {
+	*a = (struct account){.holder = holder};
 	list_init(&a->waiting);
+	list_init(&a->resting);
 }
 
 bool account_is_short(const struct account *a) {
-	return a->bytes + STAGING_SIZE > a->bytes_max;
+	return ledger_ask(a->holder, HOLDING_QUEUED, STAGING_SIZE) != LEDGER_TAKEN;
 }
 
 static void charge(struct intake *in, uint64_t bytes) {
-	in->account->bytes += bytes - in->charged;
+	struct holder *h = in->account->holder;
+
+	ledger_give(h, HOLDING_QUEUED, in->charged);
+	ledger_add(h, HOLDING_QUEUED, bytes);
 	in->charged = bytes;
 }
 
 static bool fits(const struct account *a, uint64_t more) {
-	return a->n_filling == 0 || a->bytes + more <= a->bytes_max;
+	return a->n_filling == 0 || ledger_ask(a->holder, HOLDING_QUEUED, more) == LEDGER_TAKEN;
 }
 
 static uint64_t missing_charge(const struct intake *in) {
@@ -97,6 +101,7 @@ bool intake_admit(struct intake *in, size_t frame_len) {
 	if (missing_charge(in) > 0 && !(first && fits(in->account, missing_charge(in)))) {
 		if (!list_linked(&in->waiting)) {
 			list_append(&in->account->waiting, &in->waiting);
+			ledger_count_refusal(in->account->holder, HOLDING_QUEUED);
 		}
 		return false;
 	}

@@ -2,7 +2,7 @@
  *
  * A frame that is complete in the staging buffer never comes here. Of a frame that is not, the rest is read into a
  * buffer of its own, which grows only as bytes come but is *charged* for the whole frame when it begins; where the user's
- * allowance is spent, the frame waits its turn. One frame is always let in while no other is
+ * allowance is spent, the frame waits its turn. One frame of each user is always let in while no other of his is
  * being filled: the wait ends by bytes that arrive or by a connection that is closed for bringing none. */
 #pragma once
 
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "ledger.h"
 #include "list.h"
 
 #define STAGING_SIZE 65536u /* stays in the L2 cache; larger reads bring nothing */
@@ -18,12 +19,17 @@
 
 /* What the connections of one user hold. */
 struct account {
-	struct list link; /* server.accounts */
-	uid_t uid;
+	struct list link;      /* server.accounts */
+	struct holder *holder; /* whose queued bytes the frames are */
 	uint32_t n_sessions;
-	uint64_t bytes_max, bytes; /* allowed; charged */
-	uint32_t n_filling;        /* frames let in and not complete yet */
-	struct list waiting;       /* intake.waiting, first come first served */
+	uint32_t n_filling;  /* frames let in and not complete yet */
+	struct list waiting; /* intake.waiting, first come first served */
+
+	/* turns.c */
+	struct list broke;   /* server.broke: has used up his part of this turn */
+	struct list resting; /* session.resting */
+	int64_t credit_ns;
+	uint64_t turn; /* of the credit */
 };
 
 struct intake {
@@ -36,7 +42,7 @@ struct intake {
 	bool filling;
 };
 
-void account_init(struct account *a, uid_t uid, uint64_t bytes_max);
+void account_init(struct account *a, struct holder *holder);
 /* So little is left that reads should be small. */
 bool account_is_short(const struct account *a);
 /* Lets the next waiting frame in; NULL when none waits or none fits. */

@@ -1,11 +1,11 @@
 #include "listener.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,9 +17,16 @@
 
 /* The kernel cuts it to net.core.somaxconn; a sweep's trainers all knock at once after a restart. */
 #define BACKLOG 4096
+#define REST_MS 100u
+
+/* So many are let in at once before those that are here are read on; and all of them cost less than a message. */
+#define ACCEPTED_A_TURN 16u
 
 struct listener {
-	uv_pipe_t pipe;
+	int fd;
+	int spare_fd; /* given up for a moment to turn somebody away when there is no other; -1: none */
+	uv_poll_t poll;
+	uv_timer_t rest;
 	struct server *server;
 	struct closing closing;
 	void (*on_closed)(void *user);
@@ -104,25 +111,76 @@ static int bind_anew(const struct listener_options *options, const struct sockad
 	return err == 0 ? bind_socket(address, options->mode, ret_fd, ret_words) : err;
 }
 
-/* With 10,000 connections and a soft limit of 1,024 the hard one is what counts. */
-static void raise_descriptor_limit(void) {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
+static void take_spare(struct listener *l) {
+	if (l->spare_fd < 0) {
+		l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	}
 }
 
-/* Out of descriptors, libuv accepts and closes what waits with the one it holds in reserve, so the loop does
- * not spin on it; such a client comes again. */
-static void on_connection(uv_stream_t *stream, int status) {
-	struct listener *l = stream->data;
-	int err = status < 0 ? status : server_accept(l->server, stream);
-	if (err < 0) {
-		log_debug("socket: a connection could not be accepted: %s", uv_strerror(err));
+static int accept_one(const struct listener *l) {
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	return fd < 0 ? -errno : fd;
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events);
+
+static void on_rested(uv_timer_t *timer) {
+	struct listener *l = timer->data;
+	(void)uv_poll_start(&l->poll, UV_READABLE, on_readable);
+}
+
+/* There is not even one descriptor to say so with, or no memory: whoever waits waits. */
+static void rest(struct listener *l) {
+	(void)uv_poll_stop(&l->poll);
+	(void)uv_timer_start(&l->rest, on_rested, REST_MS, 0);
+}
+
+static void turn_one_away(struct listener *l) {
+	if (l->spare_fd < 0) {
+		rest(l);
+		return;
+	}
+	close(l->spare_fd);
+	l->spare_fd = -1;
+	int fd = accept_one(l);
+	if (fd >= 0) {
+		server_turn_away(l->server, fd);
+	}
+	take_spare(l);
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+	struct listener *l = poll->data;
+	(void)status;
+	(void)events;
+
+	take_spare(l);
+	for (unsigned i = 0; i < ACCEPTED_A_TURN; i++) {
+		int fd = accept_one(l);
+		if (fd == -EMFILE || fd == -ENFILE) {
+			turn_one_away(l);
+			return;
+		}
+		if (fd == -ENOMEM || fd == -ENOBUFS) {
+			rest(l);
+			return;
+		}
+		if (fd < 0) {
+			return; /* there is nobody, or he is gone again */
+		}
+		int err = server_adopt(l->server, fd);
+		if (err < 0) {
+			log_debug(
+				"socket: a connection could not be accepted: %s", uv_strerror(err));
+		}
 	}
 }
 
+static void ignore(void *user) {
+	(void)user;
+}
+
+/* Takes l and fd over, also when it fails. */
 static int start(struct listener *l, uv_loop_t *loop, int fd, bool is_own) {
 	struct stat st;
 
@@ -130,14 +188,22 @@ static int start(struct listener *l, uv_loop_t *loop, int fd, bool is_own) {
 		l->device = st.st_dev;
 		l->inode = st.st_ino;
 	}
-	(void)uv_pipe_init(loop, &l->pipe, 0); /* only registers with the loop */
-	l->pipe.data = l;
-	int err = uv_pipe_open(&l->pipe, fd);
+	l->fd = fd;
+	l->spare_fd = -1;
+	int err = uv_poll_init(loop, &l->poll, fd);
 	if (err < 0) {
 		close(fd);
+		free(l);
 		return err;
 	}
-	return uv_listen((uv_stream_t *)&l->pipe, BACKLOG, on_connection);
+	take_spare(l);
+	(void)uv_timer_init(loop, &l->rest);
+	l->poll.data = l->rest.data = l;
+	err = listen(fd, BACKLOG) < 0 ? -errno : uv_poll_start(&l->poll, UV_READABLE, on_readable);
+	if (err < 0) {
+		listener_close(l, ignore, NULL);
+	}
+	return err;
 }
 
 static void on_all_closed(void *user) {
@@ -145,6 +211,10 @@ static void on_all_closed(void *user) {
 	void (*on_closed)(void *) = l->on_closed;
 	void *on_closed_user = l->on_closed_user;
 
+	close(l->fd);
+	if (l->spare_fd >= 0) {
+		close(l->spare_fd);
+	}
 	free(l);
 	on_closed(on_closed_user);
 }
@@ -156,9 +226,9 @@ static bool is_own(const struct listener *l, const char *path) {
 }
 
 static bool somebody_waits(const struct listener *l) {
-	struct pollfd door = {.events = POLLIN};
+	struct pollfd door = {.fd = l->fd, .events = POLLIN};
 
-	return uv_fileno((const uv_handle_t *)&l->pipe, &door.fd) == 0 && poll(&door, 1, 0) > 0;
+	return poll(&door, 1, 0) > 0;
 }
 
 bool listener_retire(struct listener *l) {
@@ -189,12 +259,9 @@ void listener_close(struct listener *l, void (*on_closed)(void *user), void *use
 	l->on_closed = on_closed;
 	l->on_closed_user = user;
 	closing_init(&l->closing, on_all_closed, l);
-	closing_handle(&l->closing, (uv_handle_t *)&l->pipe);
+	closing_handle(&l->closing, (uv_handle_t *)&l->poll);
+	closing_handle(&l->closing, (uv_handle_t *)&l->rest);
 	closing_release(&l->closing);
-}
-
-static void ignore(void *user) {
-	(void)user;
 }
 
 int listener_open(uv_loop_t *loop, const struct listener_options *options, struct server *server,
@@ -214,7 +281,6 @@ int listener_open(uv_loop_t *loop, const struct listener_options *options, struc
 		return err;
 	}
 
-	raise_descriptor_limit();
 	struct listener *l = calloc(1, sizeof *l);
 	if (l == NULL) {
 		close(fd);
@@ -224,7 +290,6 @@ int listener_open(uv_loop_t *loop, const struct listener_options *options, struc
 	memcpy(l->path, address.sun_path, sizeof l->path);
 	err = start(l, loop, fd, options->passed_fd == 0);
 	if (err < 0) {
-		listener_close(l, ignore, NULL);
 		return fail(err, ret_words, "cannot listen on", options->path);
 	}
 	*ret = l;

@@ -15,8 +15,7 @@ struct listener_options {
 	mode_t directory_mode; /* of the directories above, where they have to be made */
 };
 
-/* Binds and listens. A socket file that nobody answers on is replaced; one that somebody answers on is not. Raises
- * RLIMIT_NOFILE to its hard limit. 0, or -errno and one sentence. */
+/* Binds and listens. A socket file that nobody answers on is replaced; one that somebody answers on is not. 0, or -errno and one sentence. */
 int listener_open(uv_loop_t *loop, const struct listener_options *options, struct server *server,
 	struct listener **ret, char ret_words[256]);
 /* Takes the socket file away, so that nobody comes any more (not one that was passed: who comes later waits for the next

@@ -2,16 +2,22 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "encode.h"
+
 #define TICK_MS 1000u
 
+#define TOO_MANY_RETRY_MS 5000u
+#define REFUSAL_SIZE      512u /* one of a sentence */
+#define ACCEPT_NS                                                                                  \
+	20000u /* what a connection costs the loop, come and gone; a refused one half of it */
+
 const struct server_limits server_default_limits = {
-	.sessions_max = SERVER_SESSIONS_MAX,
-	.sessions_per_user_max = SERVER_SESSIONS_PER_USER_MAX,
-	.frame_bytes_per_user = SERVER_FRAME_BYTES_PER_USER,
 	.greeting_ms = SERVER_GREETING_MS,
 	.stall_ms = SERVER_STALL_MS,
 	.end_ms = SERVER_END_MS,
@@ -32,7 +38,15 @@ static void on_resumer(uv_idle_t *idle) {
 		list_append(&batch, link);
 	}
 	for (struct list *link; (link = list_take_first(&batch)) != NULL;) {
-		session_offer_again(container_of(link, struct session, resuming));
+		struct session *s = container_of(link, struct session, resuming);
+		if (account_is_broke(s->account)) {
+			list_append(&server->resuming, link);
+		} else {
+			session_offer_again(s);
+		}
+	}
+	if (!list_empty(&server->resuming)) {
+		server_wake_resumer(server);
 	}
 }
 
@@ -40,7 +54,7 @@ void server_wake_resumer(struct server *server) {
 	(void)uv_idle_start(&server->resumer, on_resumer);
 }
 
-int server_open(uv_loop_t *loop, const struct server_limits *limits,
+int server_open(uv_loop_t *loop, const struct server_limits *limits, struct ledger *ledger,
 	const struct session_callbacks *callbacks, void *user, struct server **ret) {
 	struct server *server = calloc(1, sizeof *server);
 	if (server == NULL) {
@@ -48,6 +62,7 @@ int server_open(uv_loop_t *loop, const struct server_limits *limits,
 	}
 	server->loop = loop;
 	server->limits = *limits;
+	server->ledger = ledger;
 	server->callbacks = callbacks;
 	server->user = user;
 	server->decoder = decoder_create();
@@ -65,6 +80,7 @@ int server_open(uv_loop_t *loop, const struct server_limits *limits,
 	(void)uv_idle_init(loop, &server->resumer);
 	server->timer.data = server->resumer.data = server;
 	(void)uv_timer_start(&server->timer, on_timer, TICK_MS, TICK_MS);
+	turns_open(server);
 	*ret = server;
 	return 0;
 }
@@ -74,16 +90,34 @@ int server_open(uv_loop_t *loop, const struct server_limits *limits,
 static struct account *account_of(struct server *server, uid_t uid) {
 	list_for_each(link, &server->accounts) {
 		struct account *a = container_of(link, struct account, link);
-		if (a->uid == uid) {
+		if (a->holder->uid == uid) {
 			return a;
 		}
 	}
 	struct account *a = calloc(1, sizeof *a);
-	if (a != NULL) {
-		account_init(a, uid, server->limits.frame_bytes_per_user);
-		list_append(&server->accounts, &a->link);
+	struct holder *holder = a != NULL ? ledger_holder(server->ledger, uid) : NULL;
+	if (holder == NULL) {
+		free(a);
+		return NULL;
 	}
+	account_init(a, holder);
+	list_append(&server->accounts, &a->link);
+	server->n_accounts++;
 	return a;
+}
+
+static void account_destroy(struct server *server, struct account *a) {
+	server->n_accounts--;
+	list_remove(&a->broke);
+	list_remove(&a->link);
+	holder_release(a->holder);
+	free(a);
+}
+
+void server_settle_account(struct server *server, struct account *account) {
+	if (account->n_sessions == 0 && !account_is_broke(account)) {
+		account_destroy(server, account);
+	}
 }
 
 void server_admit(struct server *server, struct account *account) {
@@ -92,6 +126,15 @@ void server_admit(struct server *server, struct account *account) {
 
 	while ((in = account_admit_next(account)) != NULL) {
 		session_admitted(container_of(in, struct session, in));
+	}
+}
+
+void server_admit_waiting(struct server *server) {
+	list_for_each(link, &server->accounts) {
+		struct account *account = container_of(link, struct account, link);
+		if (!list_empty(&account->waiting)) {
+			server_admit(server, account);
+		}
 	}
 }
 
@@ -118,36 +161,40 @@ void server_forget(struct server *server, struct session *s) {
 		server->stats.sessions--;
 		account->n_sessions--;
 		intake_finish(&s->in);
+		ledger_give(account->holder, HOLDING_CONNECTIONS, 1);
 		server_admit(server, account);
-		if (account->n_sessions == 0) {
-			list_remove(&account->link);
-			free(account);
-		}
+		server_settle_account(server, account);
 	}
 	server_settle_end(server);
 }
 
 /* ---- connections ---- */
 
-static int begin(struct session *s) {
-	uv_os_fd_t fd;
-	struct ucred peer;
-	socklen_t len = sizeof peer;
+/* In one call, and without a session: who comes ten thousand times is to cost little each time. */
+static void refuse_raw(struct server *server, int fd, const char *words, uint64_t limit) {
+	uint8_t frame[REFUSAL_SIZE];
+	const struct message m = {.type = MSG_REFUSAL,
+		.refusal = {.code = REFUSE_TOO_MANY,
+			.has_limit = limit > 0,
+			.limit = limit,
+			.has_retry = true,
+			.retry_after_ms = TOO_MANY_RETRY_MS,
+			.words = text_of(words, strlen(words))}};
 
-	int err = uv_fileno((const uv_handle_t *)&s->pipe, &fd);
-	if (err == 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
-		err = -errno;
-	}
-	struct account *account = err == 0 ? account_of(s->server, peer.uid) : NULL;
-	if (account == NULL) {
-		session_abandon(s);
-		return err < 0 ? err : -ENOMEM;
-	}
-	session_begin(s, account, peer.uid, peer.pid);
-	return 0;
+	server->stats.refused[REFUSE_TOO_MANY]++;
+	size_t len = encode(&m, 0, frame, sizeof frame);
+	(void)send(fd, frame, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
 }
 
-int server_adopt(struct server *server, int fd) {
+void server_turn_away(struct server *server, int fd) {
+	server->stats.accepted++;
+	refuse_raw(server, fd,
+		"the daemon has no file descriptor left for another connection; it is tried again",
+		0);
+}
+
+static int begin(struct server *server, struct account *account, int fd, uid_t uid, pid_t pid) {
 	struct session *s = session_create(server);
 	if (s == NULL) {
 		close(fd);
@@ -159,20 +206,51 @@ int server_adopt(struct server *server, int fd) {
 		session_abandon(s);
 		return err;
 	}
-	return begin(s);
+	ledger_add(account->holder, HOLDING_CONNECTIONS, 1);
+	session_begin(s, account, uid, pid);
+	return 0;
 }
 
-int server_accept(struct server *server, uv_stream_t *listener) {
-	struct session *s = session_create(server);
-	if (s == NULL) {
+static void refuse_too_many(
+	struct server *server, const struct account *account, int fd, enum ledger_answer answer) {
+	char said[LEDGER_WORDS_MAX], words[LEDGER_WORDS_MAX + 32];
+	uint64_t limit = ledger_say(account->holder, HOLDING_CONNECTIONS, answer, said);
+
+	(void)snprintf(words, sizeof words, "%s; it is tried again", said);
+	refuse_raw(server, fd, words, limit);
+}
+
+int server_adopt_from(struct server *server, int fd, uid_t uid, pid_t pid) {
+	struct account *account = account_of(server, uid);
+	int err = 0;
+
+	if (account == NULL) {
+		close(fd);
 		return -ENOMEM;
 	}
-	int err = uv_accept(listener, (uv_stream_t *)&s->pipe);
-	if (err < 0) {
-		session_abandon(s);
+	server->stats.accepted++;
+	enum ledger_answer answer = ledger_ask(account->holder, HOLDING_CONNECTIONS, 1);
+	if (answer == LEDGER_TAKEN) {
+		err = begin(server, account, fd, uid, pid);
+	} else {
+		ledger_count_refusal(account->holder, HOLDING_CONNECTIONS);
+		refuse_too_many(server, account, fd, answer);
+	}
+	account_spend(server, account, ACCEPT_NS);
+	server_settle_account(server, account);
+	return err;
+}
+
+int server_adopt(struct server *server, int fd) {
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0) {
+		int err = -errno;
+		close(fd);
 		return err;
 	}
-	return begin(s);
+	return server_adopt_from(server, fd, peer.uid, peer.pid);
 }
 
 void server_tick(struct server *server, uint64_t now_ms) {
@@ -198,6 +276,9 @@ static void on_all_closed(void *user) {
 	void (*on_closed)(void *) = server->on_closed;
 	void *on_closed_user = server->on_closed_user;
 
+	list_for_each(link, &server->accounts) {
+		account_destroy(server, container_of(link, struct account, link)); /* with a debt */
+	}
 	decoder_destroy(server->decoder);
 	free(server->staging);
 	free(server);
@@ -211,6 +292,7 @@ static void on_sessions_closed(void *user) {
 	closing_init(&server->closing, on_all_closed, server);
 	closing_handle(&server->closing, (uv_handle_t *)&server->timer);
 	closing_handle(&server->closing, (uv_handle_t *)&server->resumer);
+	turns_close(server, &server->closing);
 	closing_release(&server->closing);
 }
 

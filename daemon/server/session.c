@@ -38,6 +38,7 @@ static void on_handle_closed(uv_handle_t *handle) {
 static void close_handle(struct session *s) {
 	s->phase = PHASE_CLOSING;
 	list_remove(&s->resuming);
+	list_remove(&s->resting);
 	uv_close((uv_handle_t *)&s->pipe, on_handle_closed);
 }
 
@@ -159,6 +160,10 @@ static size_t offer_all(struct session *s, const uint8_t *data, size_t len, size
 
 	*ret_partial = 0;
 	while (s->phase == PHASE_OPEN && !s->held) {
+		if (!turn_goes_on(s)) {
+			s->yielding = at < len;
+			return at;
+		}
 		struct frame_view frame = {0};
 		switch (frame_next(data + at, len - at, s->payload_len_max, &frame)) {
 		case FRAME_PARTIAL:
@@ -201,6 +206,10 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *ret) {
 	struct session *s = handle->data;
 	(void)suggested;
 
+	if (account_is_broke(s->account)) {
+		*ret = uv_buf_init(NULL, 0);
+		return;
+	}
 	if (s->in.cap == 0) {
 		size_t size = account_is_short(s->account) ? INTAKE_SMALL : STAGING_SIZE;
 		*ret = uv_buf_init((char *)s->server->staging, (unsigned)size);
@@ -228,7 +237,10 @@ static void settle(
 		intake_consume(&s->in, consumed);
 	}
 
-	if (s->in.len > 0 && !s->held && !s->in.filling) {
+	if (account_is_broke(s->account)) {
+		session_rest(s);
+	}
+	if (s->in.len > 0 && !s->held && !s->yielding && !s->in.filling) {
 		bool waited = list_linked(&s->in.waiting);
 		if (intake_admit(&s->in, partial)) {
 			progress_begin(&s->filling, s->received, uv_now(s->server->loop));
@@ -243,10 +255,16 @@ static void settle(
 static void on_read(uv_stream_t *stream, ssize_t n_read, const uv_buf_t *buf) {
 	struct session *s = stream->data;
 
+	if (n_read == UV_ENOBUFS && account_is_broke(s->account)) {
+		session_rest(s);
+		arrange_reading(s);
+		return;
+	}
 	if (n_read < 0) { /* the end, an error, or no memory to read into */
 		session_close(s);
 		return;
 	}
+	turn_begin(s, (size_t)n_read);
 	s->received += (uint64_t)n_read;
 	s->server->stats.bytes += (uint64_t)n_read;
 	const uint8_t *data = (const uint8_t *)buf->base;
@@ -261,7 +279,8 @@ static void on_read(uv_stream_t *stream, ssize_t n_read, const uv_buf_t *buf) {
 }
 
 static void arrange_reading(struct session *s) {
-	bool wanted = s->phase == PHASE_OPEN && !s->held && !list_linked(&s->in.waiting);
+	bool wanted = s->phase == PHASE_OPEN && !s->held && !list_linked(&s->in.waiting) &&
+		      !list_linked(&s->resting);
 
 	if (wanted && !s->reading) {
 		s->reading = uv_read_start((uv_stream_t *)&s->pipe, on_alloc, on_read) == 0;
@@ -280,22 +299,7 @@ void session_begin(struct session *s, struct account *account, uid_t uid, pid_t 
 	intake_init(&s->in, account);
 	account->n_sessions++;
 	server->stats.sessions++;
-	server->stats.accepted++;
 	s->began_ms = uv_now(server->loop);
-
-	uint32_t limit = account->n_sessions > server->limits.sessions_per_user_max
-				 ? server->limits.sessions_per_user_max
-				 : server->limits.sessions_max;
-	if (account->n_sessions > limit || server->stats.sessions > limit) {
-		const char *words = "too many connections";
-		session_refuse(s, &(struct msg_refusal){.code = REFUSE_TOO_MANY,
-					  .has_limit = true,
-					  .limit = limit,
-					  .has_retry = true,
-					  .retry_after_ms = TOO_MANY_RETRY_MS,
-					  .words = text_of(words, strlen(words))});
-		return;
-	}
 	arrange_reading(s);
 }
 
@@ -311,10 +315,19 @@ void session_resume(struct session *s) {
 }
 
 void session_offer_again(struct session *s) {
-	s->held = false;
+	s->held = s->yielding = false;
+	turn_begin(s, 0);
 	size_t partial;
 	size_t consumed = offer_all(s, s->in.data, s->in.len, &partial);
 	settle(s, s->in.data, s->in.len, consumed, partial);
+}
+
+void session_rested(struct session *s) {
+	if (s->yielding && !s->held && s->phase == PHASE_OPEN) {
+		session_offer_again(s);
+	} else {
+		arrange_reading(s);
+	}
 }
 
 void session_admitted(struct session *s) {

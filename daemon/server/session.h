@@ -4,7 +4,7 @@
  * cut out of a staging buffer that all sessions share, many per read; a large one is read into a buffer of its
  * own (alloc_cb hands out its tail: staging and copying costs 35 % more), which grows as bytes come and is
  * charged to the peer's user. Offers each message to its owner; on SESSION_LATER it keeps the
- * bytes, stops reading, and offers the message again after session_resume. What is to be sent waits in
+ * bytes, stops reading, and offers the message again after session_resume. Users are read in turns (turns.c). What is to be sent waits in
  * a bounded queue; ACKs that could not leave yet are replaced by later ones. */
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <uv.h>
 
 #include "decode.h"
+#include "ledger.h"
 
 struct session;
 
@@ -59,6 +60,9 @@ void session_resume(struct session *s);
 void session_establish(struct session *s, uint64_t payload_len_max);
 /* Closes now, unread bytes included: nothing is offered after this. on_closed follows. */
 void session_close(struct session *s);
+
+/* What was done for it beside its messages took so long of the loop: its user's turns pay for it. */
+void session_spend(struct session *s, uint64_t ns);
 
 uint64_t session_bytes(const struct session *s); /* received so far */
 /* Nothing of the peer waits unread: neither here nor in the socket. */

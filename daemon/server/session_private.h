@@ -9,8 +9,6 @@
 /* Answers kept for a peer that does not read them; payloads apart. */
 #define SESSION_OUT_MAX 65536u
 
-#define TOO_MANY_RETRY_MS 5000u
-
 /* How far something was, when: a byte a second is no progress. */
 struct progress {
 	uint64_t mark, since_ms;
@@ -29,6 +27,7 @@ enum session_phase {
 struct session {
 	struct list link;     /* server.sessions */
 	struct list resuming; /* server.resuming */
+	struct list resting;  /* account.resting: it is not its user's turn */
 	struct server *server;
 	struct account *account;
 	uv_pipe_t pipe;
@@ -38,9 +37,10 @@ struct session {
 	enum session_phase phase;
 
 	bool greeted, established;
-	bool held;    /* the owner said later */
-	bool resumed; /* … and it may be offered again, which he said before that */
-	bool reading; /* uv_read_start is in effect */
+	bool held;     /* the owner said later */
+	bool resumed;  /* … and it may be offered again, which he said before that */
+	bool reading;  /* uv_read_start is in effect */
+	bool yielding; /* the turn was over before all that had come was offered */
 	uint64_t payload_len_max;
 	struct intake in;
 	uint64_t received;
@@ -64,9 +64,19 @@ struct server {
 	struct decoder *decoder;
 	uint8_t *staging; /* [STAGING_SIZE] */
 	struct list sessions, resuming, accounts;
+	uint32_t n_accounts;
+	struct ledger *ledger;
 	uv_timer_t timer;
 	uv_idle_t resumer;
 	struct server_stats stats;
+
+	/* turns.c */
+	struct list broke; /* account.broke */
+	uv_prepare_t turns;
+	uv_idle_t awake;       /* while somebody rests, the loop does not wait */
+	uint64_t turn;         /* of the loop, counted */
+	uint64_t accounted_ns; /* up to here the loop's time is somebody's */
+
 	bool ending;
 	struct closing closing;
 	void (*on_closed)(void *user);
@@ -74,7 +84,7 @@ struct server {
 };
 
 struct session *session_create(struct server *server);
-/* A connected pipe: begins to read, or is refused when there are too many. */
+/* A connected pipe, counted already: begins to read. */
 void session_begin(struct session *s, struct account *account, uid_t uid, pid_t pid);
 /* Never began: closes without telling the owner. */
 void session_abandon(struct session *s);
@@ -84,11 +94,25 @@ void session_offer_again(struct session *s);
 /* Its frame may be read now. */
 void session_admitted(struct session *s);
 void session_tick(struct session *s, uint64_t now_ms);
+/* It is its user's turn again. */
+void session_rested(struct session *s);
 
 /* session_write.c */
 void session_flush(struct session *s);
 bool session_all_written(const struct session *s);
 uint64_t session_written(const struct session *s); /* bytes that left */
+
+/* turns.c */
+void turns_open(struct server *server);
+void turns_close(struct server *server, struct closing *closing);
+/* So many bytes of the session were read, or none: they were there. */
+void turn_begin(struct session *s, size_t n_read);
+/* What was done since is its user's; false: his part of this turn is used up. */
+bool turn_goes_on(struct session *s);
+bool account_is_broke(const struct account *a);
+void account_spend(struct server *server, struct account *a, uint64_t ns);
+/* Nothing is read of it until it is its user's turn. */
+void session_rest(struct session *s);
 
 /* server.c */
 void server_wake_resumer(struct server *server);
@@ -96,5 +120,7 @@ void server_wake_resumer(struct server *server);
 void server_forget(struct server *server, struct session *s);
 /* Memory of this account came free: those that wait for it read on. */
 void server_admit(struct server *server, struct account *account);
+/* Forgets an account of which nothing is left: no session, and no debt. */
+void server_settle_account(struct server *server, struct account *account);
 /* Somebody begins to wait: empty buffers of this account are given back. */
 void server_trim(struct server *server, struct account *account);

@@ -31,13 +31,18 @@ void flow_init(struct flow *f) {
 	assert_non_null(mkdtemp(f->directory));
 	snprintf(f->database, sizeof f->database, "%s/metrics.db", f->directory);
 	snprintf(f->socket, sizeof f->socket, "%s/socket", f->directory);
+	ledger_no_limits.of_user(NULL, 0, &f->limits);
+	ledger_init(&f->ledger, &(struct ledger_limits){.host_connections = LEDGER_NO_LIMIT,
+					.host_memory = LEDGER_NO_LIMIT,
+					.of_user = ledger_same_for_all,
+					.user = &f->limits});
 	f->options = (struct engine_options){
 		.database = f->database,
 		.version = "0.0.0",
 		.socket = f->socket,
 		.scope = "user",
 		.registry = {.rank_grace_ms = 120000,
-			.user_budget = 1u << 30,
+			.ledger = &f->ledger,
 			.stall_factor_pct = 2000,
 			.stall_min_ms = 60000},
 	};
@@ -49,8 +54,8 @@ void flow_start(struct flow *f) {
 	int err = engine_open(&f->loop, &f->options, &f->engine, words);
 	assert_string_equal(words, "");
 	assert_int_equal(err, 0);
-	assert_int_equal(server_open(&f->loop, &server_default_limits, &engine_session_callbacks,
-				 f->engine, &f->server),
+	assert_int_equal(server_open(&f->loop, &server_default_limits, &f->ledger,
+				 &engine_session_callbacks, f->engine, &f->server),
 		0);
 	engine_serve(f->engine, f->server);
 }
@@ -101,6 +106,7 @@ void flow_finish(struct flow *f) {
 		flow_stop(f);
 	}
 	close_reader(f); /* which may have been asked after the end */
+	ledger_finish(&f->ledger);
 	assert_int_equal(nftw(f->directory, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
 }
 

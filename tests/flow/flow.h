@@ -11,6 +11,8 @@ struct flow {
 	uv_loop_t loop;
 	struct engine *engine;
 	struct server *server;
+	struct holdings limits; /* everybody's */
+	struct ledger ledger;
 	struct engine_options options;
 	char directory[64], database[96], socket[96];
 	sqlite3 *reader; /* a connection of the test's own */

@@ -25,5 +25,5 @@ void core_check(struct registry *r, uint32_t uid) {
 		check_run(run);
 		charged += run->charged;
 	}
-	HOLDS(registry_user_bytes(r, uid) == charged);
+	HOLDS(ledger_held(r->options.ledger, uid, HOLDING_MEMORY) == charged);
 }

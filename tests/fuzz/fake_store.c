@@ -226,7 +226,9 @@ static bool same_bytes(const uint8_t *a, size_t a_len, const uint8_t *b, size_t 
 
 /* A daemon that reads it has the run that was cut. */
 static void check_restored(const struct kept_run *kept, const struct entry *entry) {
-	const struct registry_options options = {.user_budget = UINT64_MAX};
+	struct ledger ledger;
+	ledger_init(&ledger, &ledger_no_limits);
+	const struct registry_options options = {.ledger = &ledger};
 	struct registry *registry = registry_create(&options);
 	struct run_saved saved = saved_of(kept);
 	struct packer packer = {0};
@@ -246,6 +248,7 @@ static void check_restored(const struct kept_run *kept, const struct entry *entr
 	buf_finish(&packer.buf);
 	saved_finish(&saved);
 	registry_destroy(registry);
+	ledger_finish(&ledger);
 }
 
 static void commit_entry(const struct entry *entry) {

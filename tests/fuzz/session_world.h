@@ -43,6 +43,7 @@ struct sent_stream {
 struct world {
 	uv_loop_t loop;
 	struct engine *engine;
+	struct ledger ledger;
 	struct server *server;
 	struct talk talks[TALKS_MAX];
 	uint32_t n_talks;

@@ -172,14 +172,18 @@ struct rig_text rig_sorted(const struct rig_text *text) {
 
 void rig_start(struct rig *rig) {
 	*rig = (struct rig){
+		.limits = {{[HOLDING_RUNS] = 8, [HOLDING_MEMORY] = 64u << 20}},
 		.options = {.rank_grace_ms = 120000,
-			.user_budget = 64u << 20,
+			.ledger = &rig->ledger,
 			.stall_factor_pct = 1000,
 			.stall_min_ms = 60000},
 		.now = {.wall = 1700000000, .mono_ms = 1000},
 		.peer = {.uid = 1000, .pid = 4711},
 	};
 	memset(rig->db_id, 0xdb, sizeof rig->db_id);
+	ledger_init(&rig->ledger, &(struct ledger_limits){.host_memory = LEDGER_NO_LIMIT,
+					  .of_user = ledger_same_for_all,
+					  .user = &rig->limits});
 	rig->registry = registry_create(&rig->options);
 	assert(rig->registry != NULL);
 }
@@ -194,6 +198,7 @@ static void saved_free(struct rig_saved *s) {
 
 void rig_finish(struct rig *rig) {
 	registry_destroy(rig->registry);
+	ledger_finish(&rig->ledger);
 	while (rig->saved != NULL) {
 		struct rig_saved *s = rig->saved;
 		rig->saved = s->next;

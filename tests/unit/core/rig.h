@@ -33,6 +33,8 @@ struct rig_mark {
 
 struct rig {
 	struct registry *registry;
+	struct holdings limits; /* everybody's */
+	struct ledger ledger;
 	struct registry_options options;
 	struct instant now;
 	struct peer_identity peer;

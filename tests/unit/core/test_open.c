@@ -14,7 +14,7 @@ static void refused(
 	struct rig *rig, const struct msg_open *open, enum refusal_code code, const char *words) {
 	struct stream *before = registry_find_stream(rig->registry, open->stream);
 	bool was_connected = before != NULL && stream_connected(before);
-	uint64_t bytes = registry_user_bytes(rig->registry, rig->peer.uid);
+	uint64_t bytes = ledger_held(&rig->ledger, rig->peer.uid, HOLDING_MEMORY);
 
 	assert_int_equal(rig_open(rig, open), 1);
 	assert_int_equal(rig->refusal.code, code);
@@ -23,7 +23,7 @@ static void refused(
 	}
 	assert_ptr_equal(registry_find_stream(rig->registry, open->stream), before);
 	assert_true(before == NULL || stream_connected(before) == was_connected);
-	assert_int_equal(registry_user_bytes(rig->registry, rig->peer.uid), bytes);
+	assert_int_equal(ledger_held(&rig->ledger, rig->peer.uid, HOLDING_MEMORY), bytes);
 }
 
 /* ---- fields ---- */
@@ -313,35 +313,63 @@ static void a_stream_belongs_to_one_run_and_one_rank(void **state) {
 
 static void the_budget_is_a_users_and_not_the_hosts(void **state) {
 	struct rig *rig = *state;
-	struct msg_open open = rig_msg_open(3u << 20);
+	struct msg_open open = rig_msg_open(1u << 20);
 	struct stream *s = rig_must_open(rig, &open);
-	struct msg_open more = rig_msg_open(2u << 20);
+	struct msg_open more = rig_msg_open(1u << 19);
 	more.run = rig_lit("second");
 	rig_stream_id(&more, 2);
 
 	refused(rig, &more, REFUSE_BUDGET,
-		"d_sae 2097152 × 16 bytes = 32 MiB; user 1000 holds 48 MiB of 64 MiB");
+		"d_sae 524288 takes 26 MiB; user 1000 holds 50 MiB of memory; limit memory = 64 "
+		"MiB "
+		"([limits] in sae-metricsd.conf); tried again until it fits");
+	assert_true(rig->refusal.has_retry);
 	assert_true(rig->refusal.has_limit);
 	assert_null(registry_find(rig->registry, "second"));
 	rig->peer.uid = 1001;
 	(void)rig_must_open(rig, &more);
-	assert_true(registry_user_bytes(rig->registry, 1001) >= 32u << 20);
+	assert_true(ledger_held(&rig->ledger, 1001, HOLDING_MEMORY) >= 24u << 20);
 
 	/* What is forgotten is given back. */
 	registry_disconnected(rig->registry, s, rig->now);
 	rig_commit(rig);
 	assert_true(run_evictable(registry_find(rig->registry, "r")));
 	registry_evict(rig->registry, registry_find(rig->registry, "r"));
-	assert_int_equal(registry_user_bytes(rig->registry, 1000), 0);
+	assert_int_equal(ledger_held(&rig->ledger, 1000, HOLDING_MEMORY), 0);
 }
 
 static void ranks_are_charged_for_the_steps_that_may_pend(void **state) {
 	struct rig *rig = *state;
-	struct msg_open open = rig_msg_open(2u << 20);
+	struct msg_open open = rig_msg_open(1u << 20);
 	open.world_size = 3;
-	refused(rig, &open, REFUSE_BUDGET, "5 pending steps × (d_sae × 8 bytes + 3 ranks");
+	refused(rig, &open, REFUSE_BUDGET, "d_sae 1048576 with 3 ranks takes 9");
+	assert_non_null(strstr(rig->refusal.words, "it never fits"));
+	assert_false(rig->refusal.has_retry);
 	open.world_size = 1;
 	(void)rig_must_open(rig, &open);
+}
+
+static void a_user_has_so_many_runs_at_once(void **state) {
+	struct rig *rig = *state;
+	char id[16];
+	for (uint32_t i = 0; i <= rig->limits.of[HOLDING_RUNS]; i++) {
+		struct msg_open open = rig_msg_open(2);
+		snprintf(id, sizeof id, "run%u", i);
+		open.run = rig_lit(id);
+		rig_stream_id(&open, (uint8_t)(i + 1));
+		if (i < rig->limits.of[HOLDING_RUNS]) {
+			(void)rig_must_open(rig, &open);
+			continue;
+		}
+		refused(rig, &open, REFUSE_TOO_MANY,
+			"user 1000 holds 8 runs; limit runs = 8 ([limits] in sae-metricsd.conf)");
+		assert_true(rig->refusal.has_retry);
+		assert_int_equal(rig->refusal.limit, 8);
+		/* Root has a limit of his own, and no other's. */
+		rig->peer.uid = 0;
+		(void)rig_must_open(rig, &open);
+		assert_int_equal(ledger_held(&rig->ledger, 0, HOLDING_RUNS), 1);
+	}
 }
 
 /* ---- the answer ---- */
@@ -421,6 +449,7 @@ int main(void) {
 		TEST(a_stream_belongs_to_one_run_and_one_rank),
 		TEST(the_budget_is_a_users_and_not_the_hosts),
 		TEST(ranks_are_charged_for_the_steps_that_may_pend),
+		TEST(a_user_has_so_many_runs_at_once),
 		TEST(opened_says_what_is_durable_and_what_is_wanted),
 		TEST(a_run_without_a_name_is_called_by_its_id),
 		TEST(what_update_changed_is_not_undone_by_a_reconnect),

@@ -83,10 +83,25 @@ static const struct session_callbacks callbacks = {
 	.on_closed = on_closed,
 };
 
-void harness_open(struct harness *h, const struct server_limits *limits) {
+void harness_open_with(
+	struct harness *h, const struct server_limits *limits, const struct holdings *of_users) {
 	memset(h, 0, sizeof *h);
+	h->limits = *of_users;
+	const struct ledger_limits all = {
+		.host_connections = LEDGER_NO_LIMIT,
+		.host_memory = LEDGER_NO_LIMIT,
+		.of_user = ledger_same_for_all,
+		.user = &h->limits,
+	};
+	ledger_init(&h->ledger, &all);
 	assert_int_equal(uv_loop_init(&h->loop), 0);
-	assert_int_equal(server_open(&h->loop, limits, &callbacks, h, &h->server), 0);
+	assert_int_equal(server_open(&h->loop, limits, &h->ledger, &callbacks, h, &h->server), 0);
+}
+
+void harness_open(struct harness *h, const struct server_limits *limits) {
+	struct holdings of_users;
+	ledger_no_limits.of_user(NULL, 0, &of_users);
+	harness_open_with(h, limits, &of_users);
 }
 
 static void on_server_closed(void *user) {
@@ -100,6 +115,7 @@ void harness_close(struct harness *h) {
 		harness_turn(h);
 	}
 	assert_int_equal(uv_loop_close(&h->loop), 0);
+	ledger_finish(&h->ledger);
 }
 
 void harness_turn(struct harness *h) {

@@ -14,6 +14,8 @@ struct seen {
 
 struct harness {
 	uv_loop_t loop;
+	struct holdings limits; /* everybody's; changed before harness_open_with */
+	struct ledger ledger;
 	struct server *server;
 	struct session *session; /* the one offered from last */
 	struct seen seen[SEEN_MAX];
@@ -25,6 +27,9 @@ struct harness {
 };
 
 void harness_open(struct harness *h, const struct server_limits *limits);
+/* The same with limits of users, which are set already. */
+void harness_open_with(
+	struct harness *h, const struct server_limits *limits, const struct holdings *of_users);
 /* Closes all, and proves that the loop is empty. */
 void harness_close(struct harness *h);
 /* One turn of the loop that waits for something to happen. */

@@ -332,13 +332,13 @@ static void a_bad_message_with_a_seq_is_the_owners(void **state) {
 
 static void too_many_connections_are_refused_and_may_come_again(void **state) {
 	struct harness *h = *state;
-	struct server_limits limits = server_default_limits;
+	struct holdings of_users = h->limits;
 	struct peer peers[3];
 	struct message m;
 
 	harness_close(h);
-	limits.sessions_per_user_max = 2;
-	harness_open(h, &limits);
+	of_users.of[HOLDING_CONNECTIONS] = 2;
+	harness_open_with(h, &server_default_limits, &of_users);
 	for (uint32_t i = 0; i < 3; i++) {
 		harness_connect(h, &peers[i]);
 	}
@@ -346,10 +346,12 @@ static void too_many_connections_are_refused_and_may_come_again(void **state) {
 	assert_int_equal(m.refusal.code, REFUSE_TOO_MANY);
 	assert_true(m.refusal.has_retry);
 	assert_int_equal(m.refusal.limit, 2);
+	assert_non_null(memmem(m.refusal.words.data, m.refusal.words.len,
+		"limit connections = 2 ([limits] in sae-metricsd.conf); it is tried again", 72));
 
 	peer_close(&peers[0]);
 	peer_close(&peers[2]);
-	until_closed(h, 2);
+	until_closed(h, 1);
 	harness_connect(h, &peers[0]);
 	peer_greet(h, &peers[0], 32);
 	peer_close(&peers[0]);
@@ -395,10 +397,10 @@ static void whoever_opened_may_be_silent_for_ever(void **state) {
 /* ---- memory ---- */
 
 static void small_memory(struct harness *h, uint64_t frame_bytes) {
-	struct server_limits limits = server_default_limits;
+	struct holdings of_users = h->limits;
 	harness_close(h);
-	limits.frame_bytes_per_user = frame_bytes;
-	harness_open(h, &limits);
+	of_users.of[HOLDING_QUEUED] = frame_bytes;
+	harness_open_with(h, &server_default_limits, &of_users);
 }
 
 /* Two large frames begun, memory for one: the second waits. */
