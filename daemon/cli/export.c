@@ -7,6 +7,7 @@
 #include "export_wandb.h"
 #include "format.h"
 #include "interrupt.h"
+#include "removed.h"
 #include "run_match.h"
 #include "subcommand.h"
 
@@ -171,6 +172,15 @@ static bool goes_on(const struct kept_run *run) {
 	return strcmp(run->state, "running") == 0 || strcmp(run->state, "stalled") == 0;
 }
 
+static void say_removed(void *user, const struct removed *removed) {
+	const struct kept_run *run = user;
+
+	if (strcmp(removed->what, "lines") == 0) {
+		fprintf(stderr, "sae-metricsd export: %s: %s: they are not exported\n", run->id,
+			removed->words);
+	}
+}
+
 /* What W&B will make of it, before it is too late. */
 static int check_run(const struct kept_run *run, const struct options *o) {
 	if (goes_on(run) && !o->unfinished) {
@@ -216,6 +226,9 @@ static int export_it(const struct options *o) {
 	int status = open_database(o, &sql);
 	status = status == EXIT_OK ? find_run(sql, o, &run) : status;
 	status = status == EXIT_OK ? check_run(&run, o) : status;
+	if (status == EXIT_OK) {
+		(void)removed_each(sql, run.n, say_removed, &run);
+	}
 	status = status == EXIT_OK ? write_run(sql, &run, o) : status;
 	kept_run_finish(&run);
 	(void)sqlite3_close(sql);

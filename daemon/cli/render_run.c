@@ -251,6 +251,18 @@ static void render_traffic(const json_t *run, struct page *page) {
 	page_end_line(page);
 }
 
+/* What is not there any more is no flaw of the run, and hides nothing: it is said. */
+static void render_removed(const json_t *run, struct page *page) {
+	const json_t *removed = document_at(run, "removed");
+
+	for (size_t i = 0; i < json_array_size(removed); i++) {
+		const char *words = document_text(json_array_get(removed, i), "words");
+		facts_label(i == 0 ? "removed" : "", page);
+		page_put_cut(page, STYLE_DIM, words ? words : "", page_room(page));
+		page_end_line(page);
+	}
+}
+
 static void render_events(const json_t *run, struct page *page) {
 	const json_t *events = document_at(run, "events");
 	size_t n = json_array_size(events);
@@ -317,6 +329,7 @@ void render_run(const json_t *document, const json_t *run, struct page *page) {
 	render_window_curves(run, page);
 	render_forwarding(run, page);
 	render_traffic(run, page);
+	render_removed(run, page);
 	render_events(run, page);
 	render_legend(run, page);
 }

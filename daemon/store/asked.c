@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "spool.h"
+#include "trim.h"
 
 /* ---- a report ---- */
 
@@ -88,4 +90,48 @@ struct request *request_visit(struct forward_visit *visit, store_visit_fn on_vis
 		};
 	}
 	return r == NULL ? NULL : &r->request;
+}
+
+/* ---- a turn of retention ---- */
+
+struct trim_request {
+	struct request request; /* first */
+	struct trim *trim;
+	const struct slots *slots;
+	struct known *known;
+	store_trim_fn on_trimmed;
+	void *user;
+	int result;
+	double took_s;
+};
+
+static int trim_serve(struct request *request, struct db *db) {
+	struct trim_request *r = (struct trim_request *)request;
+	uint64_t begun_ns = clock_mono_ns();
+	r->result = trim_turn(r->trim, db, r->slots, r->known);
+	r->took_s = (double)(clock_mono_ns() - begun_ns) * 1e-9;
+	return r->result < 0 ? r->result : 0;
+}
+
+static void trim_answer(struct request *request, int status) {
+	struct trim_request *r = (struct trim_request *)request;
+	r->on_trimmed(r->user, status < 0 ? status : r->result, r->took_s);
+	free(r);
+}
+
+struct request *request_trim(struct trim *trim, const struct slots *slots, struct known *known,
+	store_trim_fn on_trimmed, void *user) {
+	struct trim_request *r = calloc(1, sizeof *r);
+	if (r == NULL) {
+		return NULL;
+	}
+	*r = (struct trim_request){
+		.request = {.serve = trim_serve, .answer = trim_answer},
+		.trim = trim,
+		.slots = slots,
+		.known = known,
+		.on_trimmed = on_trimmed,
+		.user = user,
+	};
+	return &r->request;
 }

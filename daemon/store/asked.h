@@ -1,6 +1,7 @@
 /* The requests the store's face makes of its callers' questions. */
 #pragma once
 
+#include "known.h"
 #include "report.h"
 #include "requests.h"
 #include "store.h"
@@ -9,3 +10,6 @@
 struct request *request_report(const struct report_query *query, store_report_fn on_report,
 	void *user); /* copies the query */
 struct request *request_visit(struct forward_visit *visit, store_visit_fn on_visit, void *user);
+/* Slots and known runs are the worker's. */
+struct request *request_trim(struct trim *trim, const struct slots *slots, struct known *known,
+	store_trim_fn on_trimmed, void *user);

@@ -30,6 +30,14 @@ struct known_run *known_find(const struct known *k, const char *run_id) {
 	return node == NULL ? NULL : *(struct known_run **)node;
 }
 
+void known_forget(struct known *k, const char *run_id) {
+	struct known_run *run = known_find(k, run_id);
+	if (run != NULL) {
+		(void)tdelete(run_id, &k->tree, compare_ids);
+		run_destroy(run);
+	}
+}
+
 static void renumber(const void *node, VISIT visit, int depth) {
 	(void)depth;
 	if (visit == postorder || visit == leaf) {

@@ -38,5 +38,7 @@ void known_finish(struct known *k);
 struct known_run *known_find(const struct known *k, const char *run_id);
 /* Asks the database the first time. */
 int known_get(struct known *k, struct db *db, const struct run_cut *cut, struct known_run **ret);
+/* The run was removed: should it come again, it is new. No cut of it is at hand. */
+void known_forget(struct known *k, const char *run_id);
 /* To an empty database every run is new. */
 void known_renumber(struct known *k);

@@ -81,6 +81,7 @@ static void report_list(
 }
 
 static void report_detail(struct report *r, const struct report_run *run) {
+	report_removed(r, run);
 	report_curves(r, run);
 	report_window_detail(r, run);
 	report_list(r, run, "attempts",

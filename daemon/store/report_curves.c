@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <string.h>
 
 /* A curve is this many means. A run with more steps than are read is sampled: so many steps a mean,
  * evenly spaced, found by key. */
@@ -115,6 +116,12 @@ static void report_curve(struct report *r, const struct report_run *run, const s
 	}
 }
 
+static bool steps_were_removed(const struct report_run *run) {
+	const json_t *first = json_array_get(json_object_get(run->object, "removed"), 0);
+	const char *what = json_string_value(json_object_get(first, "what"));
+	return what != NULL && strcmp(what, "steps") == 0;
+}
+
 void report_curves(struct report *r, const struct report_run *run) {
 	struct curves c = {0};
 	if (!read_bounds(r, run, &c)) {
@@ -132,6 +139,7 @@ void report_curves(struct report *r, const struct report_run *run) {
 	} else {
 		read_all(r, run, &c);
 	}
+	sampled = sampled || steps_were_removed(run);
 
 	report_set(r, run->object, "curves.step_first", json_integer(c.step_first));
 	report_set(r, run->object, "curves.step_last", json_integer(c.step_last));

@@ -43,9 +43,14 @@ struct report_run {
 	json_t *object; /* borrowed */
 };
 
+/* From so many of the newest attempt's steps come a run's figures; by how often it logs. */
+int64_t report_rows_searched(int64_t logged_every);
+
 void report_values(struct report *r, const struct report_run *run);  /* report_values.c */
 void report_windows(struct report *r, const struct report_run *run); /* report_windows.c */
 void report_alerts(struct report *r, const struct report_run *run);  /* report_alerts.c */
 void report_curves(struct report *r, const struct report_run *run);  /* report_curves.c */
+/* What retention has taken of the one run asked for. */
+void report_removed(struct report *r, const struct report_run *run); /* report_removed.c */
 /* The windows of the one run asked for. */
 void report_window_detail(struct report *r, const struct report_run *run);

@@ -116,9 +116,8 @@ static void report_pace(struct report *r, const struct report_run *run, const st
 		r, run->object, "eta_s", known ? report_number(left / steps_per_s) : json_null());
 }
 
-static int64_t rows_searched(const struct report_run *run) {
-	int64_t logged =
-		2 * json_integer_value(json_object_get(run->object, "wandb_log_frequency"));
+int64_t report_rows_searched(int64_t logged_every) {
+	int64_t logged = 2 * logged_every;
 	return logged < ROWS_TIMED          ? ROWS_TIMED
 	       : logged > ROWS_SEARCHED_MAX ? ROWS_SEARCHED_MAX
 					    : logged;
@@ -127,9 +126,12 @@ static int64_t rows_searched(const struct report_run *run) {
 void report_values(struct report *r, const struct report_run *run) {
 	bool found[N_VALUES] = {false};
 	struct pace pace = {0};
-	sqlite3_stmt *st = run->has_step ? report_query(r, values_sql, 4, run->n, run->step,
-						   (int64_t)run->attempt, rows_searched(run))
-					 : NULL;
+	sqlite3_stmt *st =
+		run->has_step
+			? report_query(r, values_sql, 4, run->n, run->step, (int64_t)run->attempt,
+				  report_rows_searched(json_integer_value(
+					  json_object_get(run->object, "wandb_log_frequency"))))
+			: NULL;
 	while (report_next(r, &st)) {
 		if (pace.n == 0) {
 			report_set(r, run->object, "last_step_age_s",

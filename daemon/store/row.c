@@ -14,7 +14,10 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_ROLLBACK_TO] = "ROLLBACK TO run",
 	[STATEMENT_EPOCH] = "SELECT epoch FROM meta WHERE id = 1",
 	[STATEMENT_FIND_RUN] = "SELECT n FROM runs_data WHERE id = ?",
-	[STATEMENT_ADD_RUN] = "INSERT INTO runs_data (id) VALUES (?)",
+	/* A number is never given twice: of a run that was removed rows may still be there. */
+	[STATEMENT_ADD_RUN] =
+		"INSERT INTO runs_data (id, n) VALUES (?, 1 + max(coalesce((SELECT max(n) FROM "
+		"runs_data), 0), coalesce((SELECT max(n) FROM removed_runs_data), 0)))",
 	[STATEMENT_UPDATE_RUN] =
 		"UPDATE runs_data SET (name, project, entity, group_name, job_type, user, uid, "
 		"pid, "

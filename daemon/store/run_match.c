@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "db.h"
+#include "removed.h"
 
 #define MATCHES_NAMED 3 /* in the sentence about a part that fits several runs */
 
@@ -71,6 +72,17 @@ static int count_matches(struct matching *m, const char *match) {
 	return err;
 }
 
+/* It may have been there. */
+static void say_none(const struct matching *m, char ret_words[RUN_MATCH_WORDS_MAX]) {
+	char removed[REMOVED_WORDS_MAX];
+	bool found = false;
+	if (removed_find(m->sql, m->part, m->viewer, &found, removed) < 0 || !found) {
+		removed[0] = '\0';
+	}
+	snprintf(ret_words, RUN_MATCH_WORDS_MAX, "no run fits '%.48s'%s%.180s", m->part,
+		removed[0] != '\0' ? ": " : "", removed);
+}
+
 int run_match(sqlite3 *sql, const char *part, const struct viewer *viewer, int64_t *ret_n,
 	char ret_words[RUN_MATCH_WORDS_MAX]) {
 	struct matching m = {.sql = sql, .part = part, .viewer = viewer};
@@ -85,7 +97,7 @@ int run_match(sqlite3 *sql, const char *part, const struct viewer *viewer, int64
 		return RUN_MATCH_ONE;
 	}
 	if (m.count == 0) {
-		snprintf(ret_words, RUN_MATCH_WORDS_MAX, "no run fits '%.48s'", part);
+		say_none(&m, ret_words);
 	} else {
 		snprintf(ret_words, RUN_MATCH_WORDS_MAX, "%d runs fit '%.48s': %s%s", m.count, part,
 			m.ids, m.count > MATCHES_NAMED ? ", …" : "");

@@ -7,6 +7,7 @@ static const char *const steps[] = {
 	schema_1_sql,
 	schema_2_sql,
 	schema_3_sql,
+	schema_4_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

@@ -209,6 +209,14 @@ int slots_read(const struct slots *s, const char *run_id, enum slot_kind kind,
 	return close_with(fd, err);
 }
 
+void slots_remove_run(const struct slots *s, const char *run_id) {
+	for (unsigned i = 0; i < 4; i++) {
+		char name[SLOT_NAME_MAX];
+		slot_name(name, run_id, i < 2 ? SLOT_HOT : SLOT_BASE, i % 2);
+		(void)unlinkat(s->dir_fd, name, 0);
+	}
+}
+
 static void mark_name(char out[SLOT_NAME_MAX], const char *run_id, int64_t n) {
 	snprintf(out, SLOT_NAME_MAX, "%.*s.mark.%" PRId64, (int)RUN_ID_MAX, run_id, n);
 }

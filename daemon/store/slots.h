@@ -56,6 +56,9 @@ int slots_read_mark(const struct slots *s, const char *run_id, int64_t n, size_t
 	uint64_t checksum, uint8_t **ret);
 void slots_remove_mark(const struct slots *s, const char *run_id, int64_t n);
 
+/* Removes all files of a run but its marks. */
+void slots_remove_run(const struct slots *s, const char *run_id);
+
 /* Removes the marks that nobody names: left by a kill before the commit, or after it. */
 void slots_sweep_marks(const struct slots *s,
 	int (*is_named)(void *user, const char *run_id, int64_t n), void *user);

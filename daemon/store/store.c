@@ -172,3 +172,14 @@ int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_
 int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user) {
 	return reader_each_forward(&s->reader, each, user);
 }
+
+int store_trim(struct store *s, struct trim *trim, store_trim_fn on_trimmed, void *user) {
+	assert(s->idle_request == NULL);
+	s->idle_request =
+		request_trim(trim, &s->files.slots, &s->committer.known, on_trimmed, user);
+	if (s->idle_request == NULL) {
+		return -ENOMEM;
+	}
+	store_next(s);
+	return 0;
+}

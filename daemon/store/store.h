@@ -103,5 +103,12 @@ int store_find_run(struct store *s, const char *run_part, const struct viewer *v
 typedef void (*store_visit_fn)(void *user, struct forward_visit *visit, int status);
 int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_visit, void *user);
 
+/* A turn of retention (trim.h), on the worker, once nothing else is to be done: one at a time. `trim` is lent until
+ * on_trimmed, which gets what trim_turn said and how long it took or, when the store is closed first, -ECANCELED. 0 or -ENOMEM
+ * (not taken). */
+struct trim;
+typedef void (*store_trim_fn)(void *user, int result, double took_s);
+int store_trim(struct store *s, struct trim *trim, store_trim_fn on_trimmed, void *user);
+
 /* Calls `each`, on the loop thread, for every run that W&B does not have all of yet. */
 int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user);

@@ -202,12 +202,20 @@ static void on_retry_closed(uv_handle_t *handle) {
 	on_closed(user);
 }
 
+static struct request *take_request(struct store *s) {
+	if (s->requests.first != NULL) {
+		return requests_take(&s->requests);
+	}
+	struct request *request = s->idle_request;
+	s->idle_request = NULL;
+	return request;
+}
+
 static void on_close_done(struct store *s) {
 	batch_clear(&s->filling);
 	batch_clear(&s->flushing);
 	committer_finish(&s->committer);
-	while (s->requests.first != NULL) {
-		struct request *request = requests_take(&s->requests);
+	for (struct request *request; (request = take_request(s)) != NULL;) {
 		request->answer(request, -ECANCELED);
 	}
 	uv_close((uv_handle_t *)&s->retry, on_retry_closed);
@@ -258,7 +266,11 @@ static enum job choose_job(const struct store *s) {
 	}
 	enum job write = choose_write(s);
 	bool readable = s->requests.first != NULL && !s->reopen_wanted;
-	return readable && (write == JOB_NONE || s->request_next) ? JOB_REQUEST : write;
+	if (readable && (write == JOB_NONE || s->request_next)) {
+		return JOB_REQUEST;
+	}
+	bool idle = write == JOB_NONE && s->idle_request != NULL && !s->reopen_wanted;
+	return idle ? JOB_REQUEST : write;
 }
 
 static void prepare_commit(struct store *s) {
@@ -281,7 +293,7 @@ void store_next(struct store *s) {
 		prepare_commit(s);
 		break;
 	case JOB_REQUEST:
-		s->serving = requests_take(&s->requests);
+		s->serving = take_request(s);
 		break;
 	case JOB_CLOSE:
 		reader_close(&s->reader); /* the last connection to close empties the log */

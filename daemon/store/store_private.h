@@ -40,6 +40,7 @@ struct store {
 	struct reader reader;
 	struct batch filling;
 	struct requests requests;
+	struct request *idle_request; /* NULL: none. Served while there is nothing else to do */
 	uv_timer_t retry;
 	uint64_t retry_ms;
 	bool waiting; /* for the timer */

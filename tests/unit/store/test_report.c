@@ -14,6 +14,7 @@
 
 #include "commit.h"
 #include "cut.h"
+#include "trim.h"
 
 static struct db db;
 static struct slots slots;
@@ -439,6 +440,67 @@ static void events_come_newest_first_and_not_without_end(void **state) {
 	json_decref(run);
 }
 
+static void take_by_age(uint64_t steps_s, uint64_t runs_s, double now) {
+	struct trim trim = {.policy = retention_none, .now = now, .pass_wanted = true};
+	trim.policy.steps_s = steps_s;
+	trim.policy.runs_s = runs_s;
+	int result;
+	do {
+		result = trim_turn(&trim, &db, &slots, &committer.known);
+		trim.may_remove = result == TRIM_ASKS;
+	} while (result == TRIM_MORE || result == TRIM_ASKS);
+	assert_int_equal(result, TRIM_DONE);
+	trim_finish(&trim);
+}
+
+static void a_run_whose_steps_are_gone_shows_its_figures_its_curves_and_what_is_missing(
+	void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 900);
+	cut->row.state = "finished";
+	commit(cut);
+	json_t *before = report_run("run1");
+	assert_int_equal(json_array_size(at(before, "removed")), 0);
+	take_by_age(1, RETENTION_FOREVER, 1800000000);
+	json_t *after = report_run("run1");
+	assert_true(json_equal(at(before, "losses"), at(after, "losses")));
+	assert_true(json_equal(at(before, "metrics"), at(after, "metrics")));
+	assert_true(json_equal(at(before, "sparsity"), at(after, "sparsity")));
+	assert_true(json_equal(at(before, "rate"), at(after, "rate")));
+	assert_false(json_is_true(at(before, "curves.sampled")));
+	assert_true(json_is_true(at(after, "curves.sampled")));
+	assert_int_equal(number_at(after, "curves.step_first"), 0);
+	json_t *drawn = at(before, "curves.series.l0.values"),
+	       *still = at(after, "curves.series.l0.values");
+	assert_int_equal(json_array_size(still), 32);
+	for (size_t i = 0; i < 32; i++) {
+		assert_true(fabs(json_number_value(json_array_get(drawn, i)) -
+				    json_number_value(json_array_get(still, i))) < 32);
+	}
+	json_t *removed = json_array_get(at(after, "removed"), 0);
+	assert_string_equal(text_at(removed, "what"), "steps");
+	assert_int_equal(number_at(removed, "step_last"), 835);
+	assert_string_equal(text_at(removed, "words"),
+		"steps through 835 (2023-11-14) removed by retention (steps = 1s)");
+	json_decref(before);
+	json_decref(after);
+}
+
+static void who_asks_for_a_run_that_is_gone_learns_what_became_of_it(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 10);
+	cut->row.state = "finished";
+	cut->row.is_private = true;
+	commit(cut);
+	take_by_age(RETENTION_FOREVER, 86400, 1800000000);
+	json_t *document;
+	assert_int_equal(report_as("run1", 1000, &document), REPORT_NO_SUCH_RUN);
+	assert_string_equal(
+		words, "no run fits 'run1': run1 was removed on 2027-01-15 (runs = 1d)");
+	assert_int_equal(report_as("run1", 1001, &document), REPORT_NO_SUCH_RUN);
+	assert_string_equal(words, "no run fits 'run1'");
+}
+
 static void a_part_of_an_id_or_a_name_is_enough_when_it_fits_one(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_create("clip8f3a", 1);
@@ -637,6 +699,8 @@ int main(void) {
 		T(where_a_run_went_back_the_curve_shows_the_newest_attempt),
 		T(where_a_run_went_back_the_windows_behind_are_not_shown),
 		T(events_come_newest_first_and_not_without_end),
+		T(a_run_whose_steps_are_gone_shows_its_figures_its_curves_and_what_is_missing),
+		T(who_asks_for_a_run_that_is_gone_learns_what_became_of_it),
 		T(a_part_of_an_id_or_a_name_is_enough_when_it_fits_one),
 		T(a_private_run_is_shown_to_its_user_and_to_who_sees_all),
 		T(where_all_runs_are_private_each_sees_his_own),

@@ -66,6 +66,9 @@ static const struct {
 		"density_counts"},
 	{"events", "run,attempt,step,time,kind,text"},
 	{"marks", "run,attempt,step,time,text,restorable"},
+	{"removed", "run,what,step_last,time_last,n_rows,removed,why"},
+	{"removed_runs",
+		"id,name,project,user,state,step,started,last_seen,removed,why,uid,private"},
 };
 
 static void every_view_has_the_columns_it_is_documented_with(void **state) {

@@ -1,0 +1,371 @@
+/* Rows of a run that go while the run stays. */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "report_row.h"
+#include "trim_private.h"
+
+/* Rows of a portion. A line has as many rows as it has keys, a window has kilobytes. */
+#define STEPS_PORTION   256
+#define LINES_PORTION   16
+#define WINDOWS_PORTION 16
+
+/* Before this (2001) no clock was set: such a time says nothing, and the run's own stands for it. */
+#define CLOCK_SET 1e9
+
+/* ---- what there is ---- */
+
+static int64_t column_or(sqlite3_stmt *st, int at, int64_t none) {
+	return sqlite3_column_type(st, at) == SQLITE_NULL ? none : sqlite3_column_int64(st, at);
+}
+
+static void take_run(sqlite3_stmt *st, struct trim_run *run) {
+	const char *state = (const char *)sqlite3_column_text(st, 2);
+	int64_t logged_every = sqlite3_column_int64(st, 6);
+	*run = (struct trim_run){
+		.n = sqlite3_column_int64(st, 0),
+		.step = column_or(st, 4, -1),
+		.attempt = sqlite3_column_int64(st, 5),
+		.n_newest = report_rows_searched(logged_every),
+		.facts =
+			{
+				.ended = state != NULL && strcmp(state, "running") != 0 &&
+					 strcmp(state, "stalled") != 0,
+				.quiet_since = sqlite3_column_double(st, 3),
+				.waits_for_wandb = sqlite3_column_int(st, 7),
+				.accepted_step = column_or(st, 8, -1),
+				.step_time = NAN,
+				.line_time = NAN,
+				.window_time = NAN,
+			},
+	};
+	snprintf(run->id, sizeof run->id, "%s", (const char *)sqlite3_column_text(st, 1));
+}
+
+int trim_look(sqlite3 *sql, int64_t n, struct trim_run *ret) {
+	sqlite3_stmt *st;
+	int err = trim_prepare(sql, &st,
+		"SELECT r.n, r.id, r.state, max(coalesce(r.ended, 0), coalesce(r.last_seen, 0)), "
+		"r.step, r.attempt, r.wandb_log_frequency, f.run IS NOT NULL AND (f.lines > "
+		"f.accepted OR (f.completed = 0 AND r.state <> 'crashed')), f.accepted_step "
+		"FROM runs_data r LEFT JOIN forwards_data f ON f.run = r.n WHERE r.n >= ?1 "
+		"ORDER BY r.n LIMIT 1",
+		1, n);
+	if (err == 0) {
+		int rc = sqlite3_step(st);
+		err = rc == SQLITE_ROW ? 0 : rc == SQLITE_DONE ? -ENOENT : db_error(sql, rc);
+	}
+	if (err == 0) {
+		take_run(st, ret);
+	}
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+static double row_time(const struct trim_run *run, sqlite3_stmt *st, int at) {
+	double time = sqlite3_column_double(st, at);
+	return time > CLOCK_SET ? time : run->facts.quiet_since;
+}
+
+/* The time in the first column of the first row, and what is in the second. */
+static int look_at_row(sqlite3 *sql, const struct trim_run *run, sqlite3_stmt *st, int err,
+	double *ret_time, int64_t *ret_step) {
+	int rc = err == 0 ? sqlite3_step(st) : SQLITE_DONE;
+	if (rc == SQLITE_ROW) {
+		*ret_time = row_time(run, st, 0);
+		*ret_step = sqlite3_column_int64(st, 1);
+	}
+	(void)sqlite3_finalize(st);
+	return err < 0 ? err : db_error(sql, rc);
+}
+
+/* Where the trimming of its steps stands: behind those that were gone through, unless a later attempt began before that. */
+static int look_at_steps(sqlite3 *sql, struct trim_run *run) {
+	struct retention_run *facts = &run->facts;
+	sqlite3_stmt *st;
+	int64_t ignored = 0;
+	int err = trim_read_int(sql, 0, &facts->steps_from,
+		"SELECT min(d.through, coalesce((SELECT min(a.step_first) FROM attempts_data a "
+		"WHERE a.run = d.run AND a.attempt > d.attempt), d.through)) FROM removed_data d "
+		"WHERE d.run = ?1 AND d.what = 0",
+		1, run->n);
+	facts->steps_limit = run->step + 1 - run->n_newest;
+	if (err < 0) {
+		return err;
+	}
+	err = trim_prepare(sql, &st,
+		"SELECT time, step FROM steps_data WHERE run = ?1 AND step >= ?2 "
+		"ORDER BY step, attempt LIMIT 1",
+		2, run->n, facts->steps_from);
+	return look_at_row(sql, run, st, err, &facts->step_time, &ignored);
+}
+
+/* Lines of their own numbers, and late ones, of which the newest has the lowest number. */
+#define LINES_ON_TIME "FROM lines_data WHERE run = ?1 AND line >= 0 ORDER BY line "
+#define LINES_LATE    "FROM lines_data WHERE run = ?1 AND line < 0 ORDER BY line DESC "
+
+static int look_at_lines(sqlite3 *sql, struct trim_run *run) {
+	struct retention_run *facts = &run->facts;
+	double late_time = NAN;
+	int64_t late_step = 0;
+	sqlite3_stmt *st;
+	int err = trim_prepare(sql, &st, "SELECT time, step " LINES_ON_TIME "LIMIT 1", 1, run->n);
+	err = look_at_row(sql, run, st, err, &facts->line_time, &facts->line_step);
+	if (err < 0) {
+		return err;
+	}
+	err = trim_prepare(sql, &st, "SELECT time, step " LINES_LATE "LIMIT 1", 1, run->n);
+	err = look_at_row(sql, run, st, err, &late_time, &late_step);
+	if (isnan(facts->line_time) || late_time < facts->line_time) {
+		facts->line_time = late_time;
+		facts->line_step = late_step;
+	}
+	return err;
+}
+
+/* All but the newest, which stay. */
+#define WINDOWS_THAT_MAY_GO                                                                        \
+	"FROM windows_data WHERE run = ?1 AND (attempt, window) < (SELECT attempt, window "        \
+	"FROM windows_data WHERE run = ?1 ORDER BY attempt DESC, window DESC LIMIT 1 "             \
+	"OFFSET ?2) ORDER BY attempt, window "
+
+static int look_at_windows(sqlite3 *sql, struct trim_run *run) {
+	sqlite3_stmt *st;
+	int64_t ignored = 0;
+	int err = trim_prepare(sql, &st, "SELECT time, window " WINDOWS_THAT_MAY_GO "LIMIT 1", 2,
+		run->n, (int64_t)RETENTION_WINDOWS_KEPT - 1);
+	return look_at_row(sql, run, st, err, &run->facts.window_time, &ignored);
+}
+
+int trim_look_at(sqlite3 *sql, struct trim_run *run, enum retention_what what) {
+	switch (what) {
+	case RETENTION_STEPS:
+		return look_at_steps(sql, run);
+	case RETENTION_LINES:
+		return look_at_lines(sql, run);
+	case RETENTION_WINDOWS:
+		return look_at_windows(sql, run);
+	case RETENTION_RUN:
+	case RETENTION_N_WHAT:
+		break;
+	}
+	return 0;
+}
+
+/* ---- what was removed ---- */
+
+struct portion {
+	int64_t through, n_rows;
+	int64_t step_last; /* -1: none */
+	double time_last;
+};
+
+static int note(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	const struct portion *p) {
+	sqlite3_stmt *st;
+	int err = trim_prepare(sql, &st,
+		"INSERT INTO removed_data VALUES (?1, ?2, ?3, ?4, ?6, ?7, ?5, ?8, ?9) "
+		"ON CONFLICT (run, what) DO UPDATE SET through = excluded.through, "
+		"attempt = excluded.attempt, n_rows = n_rows + excluded.n_rows, "
+		"step_last = max(coalesce(step_last, -1), coalesce(excluded.step_last, -1)), "
+		"time_last = max(coalesce(time_last, 0), coalesce(excluded.time_last, 0)), "
+		"removed = iif(excluded.n_rows > 0, excluded.removed, removed), "
+		"why = iif(excluded.n_rows > 0, excluded.why, why)",
+		5, run->n, (int64_t)order->what, p->through, run->attempt, p->n_rows);
+	if (err == 0) {
+		if (p->n_rows > 0) {
+			(void)sqlite3_bind_int64(st, 6, p->step_last);
+			(void)sqlite3_bind_double(st, 7, p->time_last);
+		}
+		(void)sqlite3_bind_double(st, 8, order->now);
+		(void)sqlite3_bind_text(st, 9, order->why, -1, SQLITE_STATIC);
+		err = db_error(sql, sqlite3_step(st));
+	}
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+/* ---- steps ---- */
+
+/* The portion's end is the first step that is not old, or of which not all attempts' rows were seen: what went back stays
+ * until what it went back to is old. */
+static int find_portion(sqlite3 *sql, const struct trim_run *run, int64_t from, double before,
+	struct portion *ret, bool *ret_more) {
+	sqlite3_stmt *st;
+	struct portion p = {.through = from, .step_last = -1};
+	int64_t n_rows = 0, newest = from - 1;
+	bool old = true;
+	int rc = SQLITE_DONE;
+	int err = trim_prepare(sql, &st,
+		"SELECT time, step FROM steps_data WHERE run = ?1 AND step >= ?2 AND step < ?3 "
+		"ORDER BY step, attempt LIMIT ?4",
+		4, run->n, from, run->facts.steps_limit, (int64_t)STEPS_PORTION);
+	while (err == 0 && old && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		double time = row_time(run, st, 0);
+		int64_t step = sqlite3_column_int64(st, 1);
+		old = time < before;
+		if (step != newest) {
+			p.through = step;
+			newest = step;
+		}
+		if (old) {
+			p.time_last = fmax(p.time_last, time);
+			n_rows++;
+		}
+	}
+	err = err < 0 || !old ? err : db_error(sql, rc);
+	(void)sqlite3_finalize(st);
+	*ret_more = old && n_rows == STEPS_PORTION;
+	if (old && !*ret_more) {
+		p.through = run->facts.steps_limit;
+	} else if (*ret_more && p.through == from) {
+		p.through = from + 1; /* more attempts than a portion has rows: all of this step */
+	}
+	*ret = p;
+	return err;
+}
+
+static int trim_steps(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	int64_t *ret_removed, bool *ret_more) {
+	struct portion p;
+	struct trim_run now = *run;
+	int err = look_at_steps(sql, &now);
+	int64_t from = now.facts.steps_from;
+	err = err < 0 ? err : find_portion(sql, &now, from, order->before, &p, ret_more);
+	if (err < 0 || p.through == from) {
+		*ret_more = false;
+		return err;
+	}
+	err = trim_run_sql(sql, &p.n_rows,
+		"DELETE FROM steps_data WHERE run = ?1 AND step >= ?2 AND step < ?3 "
+		"AND step % ?4 <> 0",
+		4, run->n, from, p.through, retention_curve_stride(run->step + 1));
+	p.step_last = p.through - 1;
+	*ret_removed += p.n_rows;
+	return err < 0 ? err : note(sql, run, order, &p);
+}
+
+/* ---- lines ---- */
+
+/* Its values first: a line's number is only free once none are left under it. */
+static int delete_line(sqlite3 *sql, int64_t run, int64_t line, int64_t step, int64_t attempt) {
+	int err = trim_run_sql(sql, NULL,
+		"DELETE FROM history_data WHERE run = ?1 AND step = ?3 AND attempt = ?4 AND "
+		"line = ?2",
+		4, run, line, step, attempt);
+	err = err < 0 ? err
+		      : trim_run_sql(sql, NULL,
+				"DELETE FROM histograms_data WHERE run = ?1 AND step = ?3 AND "
+				"attempt = ?4 AND line = ?2",
+				4, run, line, step, attempt);
+	return err < 0 ? err
+		       : trim_run_sql(sql, NULL,
+				 "DELETE FROM lines_data WHERE run = ?1 AND line = ?2", 2, run,
+				 line);
+}
+
+struct found_line {
+	int64_t line, attempt, step;
+};
+
+static int find_lines(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	bool late, struct found_line found[LINES_PORTION], struct portion *p) {
+	sqlite3_stmt *st;
+	int64_t limit = retention_lines_limit(order->policy, &run->facts);
+	int rc = SQLITE_DONE;
+	bool old = true;
+	int err = trim_prepare(sql, &st,
+		late ? "SELECT time, line, attempt, step " LINES_LATE "LIMIT ?2"
+		     : "SELECT time, line, attempt, step " LINES_ON_TIME "LIMIT ?2",
+		2, run->n, (int64_t)LINES_PORTION);
+	while (err == 0 && old && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct found_line line = {sqlite3_column_int64(st, 1), sqlite3_column_int64(st, 2),
+			sqlite3_column_int64(st, 3)};
+		double time = row_time(run, st, 0);
+		old = time < order->before && line.step < limit;
+		if (old) {
+			found[p->n_rows++] = line;
+			p->step_last = line.step > p->step_last ? line.step : p->step_last;
+			p->time_last = fmax(p->time_last, time);
+		}
+	}
+	err = err < 0 || !old ? err : db_error(sql, rc);
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+static int trim_lines(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	int64_t *ret_removed, bool *ret_more) {
+	struct found_line found[LINES_PORTION];
+	struct portion p = {.step_last = -1};
+	int err = find_lines(sql, run, order, false, found, &p);
+	if (err == 0 && p.n_rows == 0) {
+		err = find_lines(sql, run, order, true, found, &p);
+	}
+	for (int64_t i = 0; err == 0 && i < p.n_rows; i++) {
+		err = delete_line(sql, run->n, found[i].line, found[i].step, found[i].attempt);
+	}
+	*ret_removed += p.n_rows;
+	*ret_more = p.n_rows > 0; /* behind the last of one kind come those of the other */
+	return err < 0 || p.n_rows == 0 ? err : note(sql, run, order, &p);
+}
+
+/* ---- windows ---- */
+
+static int find_windows(sqlite3 *sql, const struct trim_run *run, double before,
+	int64_t found[WINDOWS_PORTION][2], struct portion *p) {
+	sqlite3_stmt *st;
+	int rc = SQLITE_DONE;
+	bool old = true;
+	int err = trim_prepare(sql, &st,
+		"SELECT time, attempt, window, step_last " WINDOWS_THAT_MAY_GO "LIMIT ?3", 3,
+		run->n, (int64_t)RETENTION_WINDOWS_KEPT - 1, (int64_t)WINDOWS_PORTION);
+	while (err == 0 && old && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		double time = row_time(run, st, 0);
+		int64_t step = sqlite3_column_int64(st, 3);
+		old = time < before;
+		if (old) {
+			found[p->n_rows][0] = sqlite3_column_int64(st, 1);
+			found[p->n_rows++][1] = sqlite3_column_int64(st, 2);
+			p->step_last = step > p->step_last ? step : p->step_last;
+			p->time_last = fmax(p->time_last, time);
+		}
+	}
+	err = err < 0 || !old ? err : db_error(sql, rc);
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+static int trim_windows(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	int64_t *ret_removed, bool *ret_more) {
+	int64_t found[WINDOWS_PORTION][2];
+	struct portion p = {.step_last = -1};
+	int err = find_windows(sql, run, order->before, found, &p);
+	for (int64_t i = 0; err == 0 && i < p.n_rows; i++) {
+		err = trim_run_sql(sql, NULL,
+			"DELETE FROM windows_data WHERE run = ?1 AND attempt = ?2 AND window = ?3",
+			3, run->n, found[i][0], found[i][1]);
+	}
+	*ret_removed += p.n_rows;
+	*ret_more = p.n_rows == WINDOWS_PORTION;
+	return err < 0 || p.n_rows == 0 ? err : note(sql, run, order, &p);
+}
+
+int trim_rows(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	int64_t *ret_removed, bool *ret_more) {
+	*ret_more = false;
+	switch (order->what) {
+	case RETENTION_STEPS:
+		return trim_steps(sql, run, order, ret_removed, ret_more);
+	case RETENTION_LINES:
+		return trim_lines(sql, run, order, ret_removed, ret_more);
+	case RETENTION_WINDOWS:
+		return trim_windows(sql, run, order, ret_removed, ret_more);
+	case RETENTION_RUN:
+	case RETENTION_N_WHAT:
+		break;
+	}
+	return 0;
+}
