@@ -63,7 +63,9 @@ static int open_folder(const char *socket_path) {
 	}
 	int len = snprintf(path, sizeof path, "%s.notes", socket_path);
 
-	return len < (int)sizeof path ? open(path, O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW) : -1;
+	/* It may be one that others write to, but do not list. */
+	return len < (int)sizeof path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW)
+				      : -1;
 }
 
 /* Whole or not at all: written under another name, then renamed. */

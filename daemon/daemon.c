@@ -3,10 +3,10 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backup.h"
 #include "daemon_notify.h"
+#include "directory.h"
 #include "engine.h"
 #include "idle.h"
 #include "limits_setup.h"
@@ -17,8 +17,6 @@
 #include "signals.h"
 #include "wandb_setup.h"
 
-#define SOCKET_MODE_SYSTEM 0660 /* members of the group may push */
-#define SOCKET_MODE_USER   0600
 #define DIRECTORY_MODE     0755
 #define DIRECTORY_MODE_OWN 0700
 
@@ -31,6 +29,7 @@ struct daemon {
 	uv_loop_t loop;
 	struct signals signals;
 	struct ledger ledger;
+	struct directory *directory;
 	struct engine *engine;
 	struct server *server;
 	struct listener *listener;
@@ -49,6 +48,7 @@ static void on_notify_closed(void *user) {
 	struct daemon *d = user;
 	closing_init(&d->closing, on_nothing_left, d);
 	signals_close(&d->signals, &d->closing);
+	directory_close(d->directory, &d->closing);
 	closing_release(&d->closing);
 }
 
@@ -136,13 +136,22 @@ static int open_backup(struct daemon *d, const struct daemon_options *options, c
 static int open_parts(struct daemon *d, const struct daemon_options *options, char words[256]) {
 	const struct wandb_settings *wandb = &options->settings->wandb;
 	struct forward_options forward;
+	int err = directory_open(&d->loop, options->settings, &d->directory);
+	if (err < 0) {
+		snprintf(
+			words, 256, "the directory's lookups cannot be set up: %s", strerror(-err));
+		on_engine_closed(d);
+		return err;
+	}
 	wandb_setup(wandb, options->credential, &forward);
 	struct engine_options engine = {
 		.database = options->database,
 		.version = SAE_METRICSD_VERSION,
 		.socket = options->socket,
 		.scope = options->is_system ? "system" : "user",
-		.access = {.own_uid = geteuid()},
+		.access = directory_rules(d->directory),
+		.user_name = directory_user_name,
+		.user_name_user = d->directory,
 		.registry =
 			{
 				.rank_grace_ms = options->rank_grace_ms > 0
@@ -160,15 +169,18 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	struct listener_options listener = {
 		.path = options->socket,
 		.passed_fd = options->socket_fd,
-		.mode = options->is_system ? SOCKET_MODE_SYSTEM : SOCKET_MODE_USER,
+		.mode = options->settings->access.socket_mode,
+		.has_group = options->has_socket_group,
+		.group = options->socket_group,
 		.directory_mode = options->is_system ? DIRECTORY_MODE : DIRECTORY_MODE_OWN,
 	};
 
-	int err = engine_open(&d->loop, &engine, &d->engine, words);
+	err = engine_open(&d->loop, &engine, &d->engine, words);
 	if (err < 0) {
 		on_engine_closed(d);
 		return err;
 	}
+	directory_attach(d->directory, d->engine);
 	err = server_open(&d->loop, &server_default_limits, &d->ledger, &engine_session_callbacks,
 		d->engine, &d->server);
 	if (err < 0) {
@@ -193,7 +205,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		backup_close(d->backup, on_backup_closed, d);
 		return err;
 	}
-	err = notes_make_folder(options->socket, listener.mode);
+	err = notes_make_folder(options->socket);
 	if (err < 0) {
 		log_warning("no folder for notes beside %s (%s): trainers that end while no daemon "
 			    "is there leave none",

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct settings;
 struct credential;
@@ -13,6 +14,8 @@ struct daemon_options {
 	bool is_system;                  /* the host's daemon, not a user's */
 	const struct settings *settings; /* both borrowed until it returns */
 	const struct credential *credential;
+	bool has_socket_group;
+	gid_t socket_group;        /* of the settings, found */
 	uint32_t rank_grace_ms;    /* 0: as it is set */
 	const char *backup_folder; /* NULL: no backups are made */
 	uint64_t backup_every_ms;

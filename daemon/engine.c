@@ -193,6 +193,7 @@ static double last_written(const char *database) {
 static void engine_free(struct engine *e) {
 	registry_destroy(e->registry);
 	engine_notes_forget(e);
+	engine_users_finish(e);
 	for (struct list *link; (link = list_take_first(&e->rejected)) != NULL;) {
 		free(container_of(link, struct rejected_run, link));
 	}
@@ -212,6 +213,8 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	e->socket = strdup(options->socket);
 	e->database = location_resolve(options->database);
 	e->access = options->access;
+	e->user_name = options->user_name;
+	e->user_name_user = options->user_name_user;
 	e->registry_options = options->registry;
 	e->registry = registry_create(&options->registry);
 	e->run_hold_bytes =
@@ -223,6 +226,7 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	list_init(&e->feeds);
 	list_init(&e->rejected);
 	list_init(&e->notes);
+	list_init(&e->users);
 	list_init(&e->dirty);
 	processes_init(&e->processes, loop);
 	cadence_init(&e->cadence, options->run_bytes_per_s, options->host_bytes_per_s);

@@ -29,6 +29,9 @@ struct engine_options {
 	const char *socket; /* for status */
 	const char *scope;  /* "system" or "user" */
 	struct access_rules access;
+	/* What a user is called; asked once of each. NULL: not known, or told later. */
+	const char *(*user_name)(void *user, uint32_t uid);
+	void *user_name_user;
 	struct registry_options registry;           /* its ledger is the whole engine's */
 	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
@@ -51,6 +54,8 @@ enum engine_need {
 };
 enum engine_need engine_need(const struct engine *e);
 
+/* His name, which was not known when it was asked for. */
+void engine_tell_user(struct engine *e, uint32_t uid, const char *name);
 /* Counts from the next question on; who is connected stays. */
 void engine_set_access(struct engine *e, const struct access_rules *rules);
 

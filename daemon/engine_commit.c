@@ -92,6 +92,7 @@ static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
 			run_id(feed->run));
 		return 0;
 	}
+	cut->row.user = engine_user_name(e, run_uid(feed->run));
 	cut->row.forwards_own_key = engine_forward_has_own_key(e, run_id(feed->run));
 	list_remove(&feed->dirty);
 	feed->urgent = false;

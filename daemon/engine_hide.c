@@ -7,17 +7,12 @@
 #include "engine_private.h"
 #include "engine_sum.h"
 
-void engine_note_user(struct engine *e, uint32_t uid) {
-	e->is_shared = e->is_shared || (e->has_user && e->first_uid != uid);
-	e->has_user = true;
-	e->first_uid = uid;
-}
-
 /* Of the host and its daemon. Everything else is nobody's to see: also what is new in the document, until it stands here. */
 static bool is_hosts(const char *key) {
 	static const char *const keys[] = {"version", "scope", "reachable", "host", "pid",
 		"uptime_s", "socket", "database", "database_bytes", "log_bytes", "log_pinned",
-		"free_bytes", "trouble", "backup_age_s", "cadence", "commit_s"};
+		"free_bytes", "keep_free_bytes", "takes_nothing", "trouble", "backup_age_s",
+		"cadence", "commit_s"};
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		if (strcmp(key, keys[i]) == 0) {
@@ -51,11 +46,10 @@ static void give_own(const struct engine *e, uint32_t uid, json_t *daemon) {
 }
 
 void engine_hide(const struct engine *e, const struct asker *asker, json_t *daemon) {
-	bool all_is_his = !e->has_user || (!e->is_shared && e->first_uid == asker->uid);
 	const char *key;
 	json_t *value;
 
-	if (asker->is_admin || all_is_his) {
+	if (asker->is_admin || !engine_is_shared(e, asker->uid)) {
 		return;
 	}
 	json_object_foreach(daemon, key, value) {

@@ -85,13 +85,23 @@ struct rejected_run {
 
 struct engine_sum;
 
+#define USER_NAME_MAX 255u /* a longer one is cut */
+
+/* Whose runs have been in memory. */
+struct user {
+	struct list link; /* engine.users */
+	uint32_t uid;
+	char name[USER_NAME_MAX + 1]; /* "": not known */
+};
+
 struct engine {
 	uv_loop_t *loop;
 	char *socket, *database;
 	const char *version, *scope;
 	struct access_rules access;
-	bool has_user, is_shared; /* whose runs have been in memory: anybody's; several users' */
-	uint32_t first_uid;
+	const char *(*user_name)(void *user, uint32_t uid);
+	void *user_name_user;
+	struct list users;
 	struct registry_options registry_options;
 	uint64_t run_hold_bytes, hold_bytes;
 	struct store *store;
@@ -251,8 +261,6 @@ void engine_report_begin(struct engine *e);
 
 /* ---- engine_hide.c ---- */
 
-/* A run of this user's came into memory. */
-void engine_note_user(struct engine *e, uint32_t uid);
 /* Takes out of the report's object of the daemon what its asker may not see. */
 void engine_hide(const struct engine *e, const struct asker *asker, struct json_t *daemon);
 
@@ -302,6 +310,16 @@ const char *target_asker_name(
 struct json_t *engine_report_limits(const struct engine *e);
 /* The same of one user, and nothing of the host's. */
 struct json_t *engine_report_limits_of(const struct engine *e, uint32_t uid);
+
+/* ---- engine_users.c ---- */
+
+/* A run of his came into memory. */
+void engine_note_user(struct engine *e, uint32_t uid);
+/* NULL: not known. Stays until the engine is closed. */
+const char *engine_user_name(const struct engine *e, uint32_t uid);
+/* Whether there are others than him. */
+bool engine_is_shared(const struct engine *e, uint32_t uid);
+void engine_users_finish(struct engine *e);
 
 /* ---- engine_stop.c ---- */
 

@@ -15,16 +15,46 @@ void notes_folder(char out[PATH_MAX], const char *socket_path) {
 	(void)snprintf(out, PATH_MAX, "%s.notes", socket_path);
 }
 
-int notes_make_folder(const char *socket_path, mode_t socket_mode) {
+/* Shared: files belong to the folder's group, only their owner may remove them, and nobody else lists them: they name runs, which
+ * may be private. */
+static mode_t folder_mode(mode_t socket_mode) {
+	if ((socket_mode & 0006) != 0) {
+		return 03733;
+	}
+	return (socket_mode & 0060) != 0 ? 03730 : 0700;
+}
+
+/* What is the daemon's own becomes what it should be; another user's stays as he has it. */
+static int adapt(int fd, const struct stat *socket) {
+	struct stat st;
+
+	if (fstat(fd, &st) < 0) {
+		return -errno;
+	}
+	if (st.st_uid != geteuid()) {
+		return 0;
+	}
+	if (st.st_gid != socket->st_gid && fchown(fd, (uid_t)-1, socket->st_gid) < 0) {
+		return -errno;
+	}
+	return fchmod(fd, folder_mode(socket->st_mode)) < 0 ? -errno : 0;
+}
+
+int notes_make_folder(const char *socket_path) {
 	char folder[PATH_MAX];
-	bool is_shared = (socket_mode & 0070) != 0;
+	struct stat socket;
 
 	notes_folder(folder, socket_path);
-	if (mkdir(folder, 0700) < 0) {
-		return errno == EEXIST ? 0 : -errno;
+	if (stat(socket_path, &socket) < 0 || (mkdir(folder, 0700) < 0 && errno != EEXIST)) {
+		return -errno;
 	}
-	/* Shared: files belong to the folder's group, and only their owner may remove them. */
-	return is_shared && chmod(folder, 03770) < 0 ? -errno : 0;
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		return -errno;
+	}
+	int err = adapt(fd, &socket);
+	close(fd);
+	return err;
 }
 
 static int hex_digit(char c) {

@@ -23,8 +23,9 @@ struct note {
 /* "<socket>.notes". */
 void notes_folder(char out[PATH_MAX], const char *socket_path);
 
-/* Makes the folder: for its own user alone, or for whoever may connect. 0 or -errno. */
-int notes_make_folder(const char *socket_path, mode_t socket_mode);
+/* Makes the folder beside a socket that is there: for its own user alone, or, as the socket's mode and group have it, for whoever
+ * may connect, who then sees nobody else's notes. 0 or -errno. */
+int notes_make_folder(const char *socket_path);
 
 /* Calls `each` for every note in the folder; one that is too long for a note comes with len 0. Returns how many. */
 unsigned notes_each(

@@ -16,6 +16,7 @@
 #include "home.h"
 #include "idle.h"
 #include "log.h"
+#include "lookup.h"
 #include "settings.h"
 
 static int serve_run(int argc, char **argv);
@@ -182,6 +183,27 @@ static int fill_in(struct daemon_options *options, struct home *home) {
 	return 0;
 }
 
+/* Without it there is no socket: the directory may take its time. 0, or -errno and said. */
+static int find_socket_group(const struct settings *s, struct daemon_options *ret) {
+	struct lookup_answer answer = {.kind = LOOKUP_GROUP};
+	const char *name = s->access.socket_group;
+	char where[SETTINGS_SOURCE_SIZE] = "";
+
+	if (name == NULL) {
+		return 0;
+	}
+	snprintf(answer.name, sizeof answer.name, "%s", name);
+	lookup_find(&answer);
+	if (!answer.found) {
+		(void)settings_source(s, "access", "socket_group", where);
+		log_error("%s: socket_group: there is no group %s", where, name);
+		return -ENOENT;
+	}
+	ret->has_socket_group = true;
+	ret->socket_group = (gid_t)answer.id;
+	return 0;
+}
+
 /* With the options read: completes them, reads what is set, and serves. */
 static int serve(struct daemon_options options, const char *config) {
 	struct activation passed;
@@ -204,6 +226,9 @@ static int serve(struct daemon_options options, const char *config) {
 		return err;
 	}
 	err = settings_load(&where, on_problem, NULL, &settings);
+	if (err == 0) {
+		err = find_socket_group(&settings, &options);
+	}
 	if (err == 0) {
 		err = find_key(&settings.wandb, &credential);
 	}

@@ -43,6 +43,7 @@ struct access_settings {
 	uint32_t socket_mode; /* 0600, 0660 or 0666 */
 	char *admin_group;    /* may all that a run's own user may; NULL: none. It may not exist */
 	bool trust_root;      /* uid 0 is an administrator */
+	bool trust_nobody;    /* uid 65534, whom a user namespace hides, is let in */
 	bool private_runs; /* runs are shown to their own user alone, also when they do not ask for that */
 };
 

@@ -85,6 +85,7 @@ const struct settings_key settings_keys[] = {
 		.words_expected = "0600, 0660 or 0666", .preset_of_user = "0600"},
 	{ACCESS("admin_group", admin_group), &settings_kind_group, "sae-metrics-admin"},
 	{ACCESS("trust_root", trust_root), &settings_kind_switch, "no"},
+	{ACCESS("nobody", trust_nobody), &settings_kind_switch, "no"},
 	{ACCESS("private", private_runs), &settings_kind_switch, "no"},
 
 	/* Beside a user of the host there are others, and `status`: he has a tenth of the connections, more runs than one

@@ -62,6 +62,8 @@ struct run *registry_find(struct registry *r, const char *run_id);
 struct run *registry_next(struct registry *r, struct run *after);
 const char *run_id(const struct run *run);
 uint32_t run_uid(const struct run *run); /* whose it is: who opened it first */
+/* Its row is to be written again. */
+void run_retell(struct run *run);
 /* The engine's own pointer on a run, NULL at first. */
 void run_set_user(struct run *run, void *user);
 void *run_user(const struct run *run);

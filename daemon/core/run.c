@@ -238,6 +238,10 @@ void run_set_user(struct run *run, void *user) {
 	run->user = user;
 }
 
+void run_retell(struct run *run) {
+	run->dirty = true;
+}
+
 uint32_t run_uid(const struct run *run) {
 	return run->uid;
 }

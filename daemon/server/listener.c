@@ -86,15 +86,23 @@ static int remove_stale(const struct sockaddr_un *address, char ret_words[256]) 
 }
 
 /* Until listen() nobody can connect, so the mode is in place before the first connection. */
-static int bind_socket(
-	const struct sockaddr_un *address, mode_t mode, int *ret_fd, char ret_words[256]) {
+static int bind_socket(const struct sockaddr_un *address, const struct listener_options *options,
+	int *ret_fd, char ret_words[256]) {
+	const char *path = address->sun_path;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0) {
 		return fail(-errno, ret_words, "cannot make a socket for", address->sun_path);
 	}
-	if (bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ||
-		chmod(address->sun_path, mode) < 0) {
-		int err = fail(-errno, ret_words, "cannot bind", address->sun_path);
+	int err = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ||
+				  chmod(path, options->mode) < 0
+			  ? fail(-errno, ret_words, "cannot bind", path)
+			  : 0;
+	if (err == 0 && options->has_group && chown(path, (uid_t)-1, options->group) < 0) {
+		err = fail(-errno, ret_words,
+			"its group (the daemon's user must be a member) cannot be given", path);
+		(void)unlink(path);
+	}
+	if (err < 0) {
 		close(fd);
 		return err;
 	}
@@ -108,7 +116,7 @@ static int bind_anew(const struct listener_options *options, const struct sockad
 	if (err == 0) {
 		err = remove_stale(address, ret_words);
 	}
-	return err == 0 ? bind_socket(address, options->mode, ret_fd, ret_words) : err;
+	return err == 0 ? bind_socket(address, options, ret_fd, ret_words) : err;
 }
 
 static void take_spare(struct listener *l) {

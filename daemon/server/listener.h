@@ -11,7 +11,9 @@ struct listener;
 struct listener_options {
 	const char *path;
 	int passed_fd; /* listens there already, and stays its owner's: takes it over; 0: none */
-	mode_t mode;   /* 0660 for a system's daemon, 0600 for a user's */
+	mode_t mode;
+	bool has_group;
+	gid_t group;           /* it is given to; else it has the daemon's own */
 	mode_t directory_mode; /* of the directories above, where they have to be made */
 };
 

@@ -225,7 +225,7 @@ static int put_changes(struct committer *c, struct known_run *run, const struct 
 
 static int put_cut(struct committer *c, struct known_run *run, const struct run_cut *cut) {
 	struct writer *writer = &c->db->writer;
-	int err = judge(c, writer_put_run(writer, &cut->row, run->user, &run->next.n));
+	int err = judge(c, writer_put_run(writer, &cut->row, &run->next.n));
 	for (uint32_t i = 0; err == 0 && i < cut->n_streams; i++) {
 		err = judge(c, writer_put_stream(writer, run->next.n, &cut->streams[i]));
 	}

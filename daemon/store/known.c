@@ -2,7 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pwd.h>
 #include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,6 @@ static int compare_ids(const void *a, const void *b) {
 static void run_destroy(void *node) {
 	struct known_run *run = node;
 	assert(run->cuts == NULL);
-	free(run->user);
 	free(run->why);
 	free(run);
 }
@@ -109,16 +107,6 @@ static int read_names(struct db *db, const char *run_id, struct names *ret) {
 	return err;
 }
 
-/* The name is for people: where the system has none, the number. */
-static char *user_name(uint32_t uid) {
-	char buffer[1024], *name = NULL;
-	struct passwd entry, *found = NULL;
-	if (getpwuid_r(uid, &entry, buffer, sizeof buffer, &found) == 0 && found != NULL) {
-		return strdup(entry.pw_name);
-	}
-	return asprintf(&name, "%u", (unsigned)uid) < 0 ? NULL : name;
-}
-
 static int run_create(struct db *db, const struct run_cut *cut, struct known_run **ret) {
 	struct known_run *run = calloc(1, sizeof *run);
 	if (run == NULL) {
@@ -126,8 +114,7 @@ static int run_create(struct db *db, const struct run_cut *cut, struct known_run
 	}
 	snprintf(run->id, sizeof run->id, "%s", cut->run_id);
 	run->tail = &run->cuts;
-	run->user = user_name(cut->row.uid);
-	int err = run->user == NULL ? -ENOMEM : read_names(db, cut->run_id, &run->now);
+	int err = read_names(db, cut->run_id, &run->now);
 	if (err < 0) {
 		run_destroy(run);
 		return err;

@@ -22,7 +22,6 @@ struct names {
 struct known_run {
 	char id[RUN_ID_MAX + 1]; /* first: it is the key of the tree */
 	struct names now, next;  /* committed; in the transaction at hand */
-	char *user;              /* who runs the trainer, as the system calls him */
 	char *why;               /* why it is rejected */
 	struct known_run *next_touched;
 	struct run_cut *cuts, **tail; /* of the batch at hand */

@@ -16,7 +16,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_FIND_RUN] = "SELECT n FROM runs_data WHERE id = ?",
 	/* A number is never given twice: of a run that was removed rows may still be there. */
 	[STATEMENT_ADD_RUN] =
-		"INSERT INTO runs_data (id, n) VALUES (?, 1 + max(coalesce((SELECT max(n) FROM "
+		"INSERT INTO runs_data (id, user, n) VALUES (?, ?, 1 + max(coalesce((SELECT max(n) "
+		"FROM "
 		"runs_data), 0), coalesce((SELECT max(n) FROM removed_runs_data), 0)))",
 	[STATEMENT_UPDATE_RUN] =
 		"UPDATE runs_data SET (name, project, entity, group_name, job_type, user, uid, "
@@ -30,7 +31,8 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"n_training_tokens, n_tokens_folded, n_training_images, total_training_tokens, "
 		"total_training_steps, started, last_seen, ended, messages, dropped, late, "
 		"refused, "
-		"lost, missing) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+		"lost, missing) = (?, ?, ?, ?, ?, coalesce(?, user), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+		"?, ?, ?, ?, ?, "
 		"?, "
 		"?, "
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "

@@ -1,16 +1,22 @@
 #include "row.h"
 
 #include <math.h>
+#include <stdio.h>
 
-static int number_run(struct writer *r, const char *id, int64_t *n) {
+/* Until his name is known the run is shown with its user's number. */
+static int number_run(struct writer *r, const struct run_row *run, int64_t *n) {
+	char user[16];
+
 	struct row find = row_begin(r, STATEMENT_FIND_RUN);
-	row_text(&find, id);
+	row_text(&find, run->id);
 	int rc = row_read_int(&find, n);
 	if (rc != SQLITE_DONE) {
 		return rc == SQLITE_ROW ? SQLITE_OK : rc;
 	}
 	struct row add = row_begin(r, STATEMENT_ADD_RUN);
-	row_text(&add, id);
+	(void)snprintf(user, sizeof user, "%u", (unsigned)run->uid);
+	row_text(&add, run->id);
+	row_text(&add, user);
 	rc = row_end(&add);
 	if (rc == SQLITE_OK) {
 		*n = sqlite3_last_insert_rowid(r->sql);
@@ -18,13 +24,13 @@ static int number_run(struct writer *r, const char *id, int64_t *n) {
 	return rc;
 }
 
-static void put_run_names(struct row *row, const struct run_row *run, const char *user) {
+static void put_run_names(struct row *row, const struct run_row *run) {
 	row_text(row, run->name);
 	row_text(row, run->project);
 	row_text(row, run->entity);
 	row_text(row, run->group_name);
 	row_text(row, run->job_type);
-	row_text(row, run->user != NULL ? run->user : user);
+	row_text(row, run->user);
 	row_int(row, run->uid);
 	row_uint_if(row, run->pid != 0, (uint64_t)run->pid);
 	row_text(row, run->host);
@@ -97,15 +103,15 @@ static int put_run_about(struct writer *r, const struct run_row *run, int64_t n)
 	return row_end(&row);
 }
 
-int writer_put_run(struct writer *r, const struct run_row *run, const char *user, int64_t *n) {
+int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n) {
 	if (*n == 0) {
-		int rc = number_run(r, run->id, n);
+		int rc = number_run(r, run, n);
 		if (rc != SQLITE_OK) {
 			return rc;
 		}
 	}
 	struct row row = row_begin(r, STATEMENT_UPDATE_RUN);
-	put_run_names(&row, run, user);
+	put_run_names(&row, run);
 	put_run_shape(&row, run);
 	put_run_progress(&row, run);
 	row_int(&row, *n);

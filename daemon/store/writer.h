@@ -62,9 +62,8 @@ void writer_finish(struct writer *r);
 /* A statement that returns no rows. */
 int writer_run(struct writer *r, enum statement statement);
 
-/* `user`: the name that goes with the row's uid. *n, the run's number, is found or given when it
- * is 0. */
-int writer_put_run(struct writer *r, const struct run_row *run, const char *user, int64_t *n);
+/* A user without a name keeps the one that is there. *n, the run's number, is found or given when it is 0. */
+int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n);
 int writer_stop_run(struct writer *r, int64_t run);
 int writer_put_stream(struct writer *r, int64_t run, const struct stream_row *stream);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <pwd.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +24,13 @@ static struct text text(const char *s) {
 
 /* ---- the daemon's side ---- */
 
+static const char *user_name(void *user, uint32_t uid) {
+	const struct passwd *entry = getpwuid(uid);
+	(void)user;
+
+	return entry != NULL ? entry->pw_name : NULL;
+}
+
 void flow_init(struct flow *f) {
 	memset(f, 0, sizeof *f);
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
@@ -41,6 +49,7 @@ void flow_init(struct flow *f) {
 		.version = "0.0.0",
 		.socket = f->socket,
 		.scope = "user",
+		.user_name = user_name,
 		.registry = {.rank_grace_ms = 120000,
 			.ledger = &f->ledger,
 			.stall_factor_pct = 2000,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
@@ -401,6 +402,30 @@ static void a_question_the_daemon_does_not_know_is_answered(void **state) {
 	peer_close(&reader);
 }
 
+static const char *no_name(void *user, uint32_t uid) {
+	(void)user;
+	(void)uid;
+
+	return NULL;
+}
+
+static void a_name_that_is_found_late_is_in_the_row_then(void **state) {
+	struct flow *f = *state;
+	struct trainer t;
+
+	flow_stop(f);
+	f->options.user_name = no_name;
+	flow_start(f);
+	trainer_init(&t, f, "named", 0, 1);
+	trainer_join(&t);
+	trainer_step(&t);
+	trainer_until_acked(&t, 1);
+	assert_int_equal(flow_ask(f, "SELECT count(*) FROM runs WHERE user = uid"), 1);
+	engine_tell_user(f->engine, geteuid(), "ana");
+	flow_until(f, 1, "SELECT count(*) FROM runs WHERE user = 'ana'");
+	trainer_close(&t);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, flow_setup, flow_teardown)
 	const struct CMUnitTest tests[] = {
@@ -422,6 +447,7 @@ int main(void) {
 		T(many_questions_at_once_are_answered_in_turn),
 		T(a_reader_may_leave_before_its_answer),
 		T(a_question_the_daemon_does_not_know_is_answered),
+		T(a_name_that_is_found_late_is_in_the_row_then),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);

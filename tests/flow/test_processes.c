@@ -32,7 +32,7 @@ static void start(struct fixture *f) {
 	flow_start(&f->flow);
 	assert_int_equal(
 		listener_open(&f->flow.loop, &options, f->flow.server, &f->listener, words), 0);
-	assert_int_equal(notes_make_folder(f->flow.socket, options.mode), 0);
+	assert_int_equal(notes_make_folder(f->flow.socket), 0);
 }
 
 static void on_listener_closed(void *user) {

@@ -1,5 +1,6 @@
 /* The socket file: who may have it, who loses it. */
 #include <errno.h>
+#include <grp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -111,6 +112,81 @@ static void socket_and_directory_have_the_modes_asked_for(void **state) {
 	snprintf(parent, sizeof parent, "%s/run", f->directory);
 	assert_int_equal(stat(parent, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0700);
+}
+
+static void who_connects_is_a_member_of_his_groups_and_of_no_other(void **state) {
+	struct fixture *f = *state;
+	struct peer peer;
+	gid_t groups[128] = {0};
+	int n = getgroups(128, groups);
+
+	assert_int_equal(open_listener(f), 0);
+	peer_connect(&peer, &f->h.loop, f->path);
+	peer_greet(&f->h, &peer, 32);
+	assert_true(session_in_group(f->h.session, getegid()));
+	for (int i = 0; i < n; i++) {
+		assert_true(session_in_group(f->h.session, groups[i]));
+	}
+	assert_false(session_in_group(f->h.session, 3999999999u));
+	peer_close(&peer);
+}
+
+static void many_supplementary_groups_are_all_looked_at(void **state) {
+	struct fixture *f = *state;
+	struct peer peer;
+	gid_t before[128], many[1000];
+	int n = getgroups(128, before);
+
+	if (geteuid() != 0) {
+		print_message("# only root can be in a thousand groups\n");
+		return;
+	}
+	for (size_t i = 0; i < 1000; i++) {
+		many[i] = (gid_t)(50000 + i);
+	}
+	assert_int_equal(open_listener(f), 0);
+	assert_int_equal(setgroups(1000, many), 0);
+	peer_connect(&peer, &f->h.loop, f->path);
+	assert_int_equal(setgroups((size_t)n, before), 0);
+	peer_greet(&f->h, &peer, 32);
+	assert_true(session_in_group(f->h.session, 50000));
+	assert_true(session_in_group(f->h.session, 50999));
+	assert_false(session_in_group(f->h.session, 51000));
+	peer_close(&peer);
+}
+
+static void the_socket_is_given_to_the_group_asked_for(void **state) {
+	struct fixture *f = *state;
+	struct stat st;
+
+	f->options.mode = 0660;
+	f->options.has_group = true;
+	f->options.group = getegid();
+	if (geteuid() == 0) {
+		f->options.group = 3999999999u;
+	} else {
+		print_message("# only root gives it to a group that is not his\n");
+	}
+	assert_int_equal(open_listener(f), 0);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_gid, f->options.group);
+	assert_int_equal(st.st_mode & 07777, 0660);
+}
+
+static void a_group_that_it_cannot_be_given_to_is_said_and_no_socket_is_left(void **state) {
+	struct fixture *f = *state;
+
+	bool is_root = geteuid() == 0; /* who gives it to any group */
+
+	f->options.has_group = true;
+	f->options.group = 3999999999u;
+	assert_int_equal(is_root ? chown(f->directory, 65533, 65533) : 0, 0);
+	assert_int_equal(is_root ? seteuid(65533) : 0, 0);
+	int err = open_listener(f);
+	assert_int_equal(is_root ? seteuid(0) : 0, 0);
+	assert_int_equal(err, -EPERM);
+	assert_non_null(strstr(f->words, "the daemon's user must be a member"));
+	assert_int_equal(access(f->path, F_OK), -1);
 }
 
 static void a_stale_socket_is_replaced(void **state) {
@@ -239,6 +315,10 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		T(a_peer_that_connects_is_greeted),
 		T(socket_and_directory_have_the_modes_asked_for),
+		T(who_connects_is_a_member_of_his_groups_and_of_no_other),
+		T(many_supplementary_groups_are_all_looked_at),
+		T(the_socket_is_given_to_the_group_asked_for),
+		T(a_group_that_it_cannot_be_given_to_is_said_and_no_socket_is_left),
 		T(a_stale_socket_is_replaced),
 		T(a_socket_that_answers_is_left_alone),
 		T(a_file_that_is_no_socket_is_left_alone),

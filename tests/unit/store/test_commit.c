@@ -311,15 +311,23 @@ static void the_long_texts_stay_until_others_come(void **state) {
 	assert_string_equal(ask("SELECT config || notes FROM runs"), "{\"lr\": 0.1}second");
 }
 
-static void a_run_is_its_users_by_name_or_else_by_number(void **state) {
+static void a_run_is_its_users_by_number_until_his_name_is_known(void **state) {
 	(void)state;
-	struct run_cut *root = cut_create("run1", 1), *nobody = cut_create("run2", 1);
-	root->row.user = nobody->row.user = NULL;
-	root->row.uid = 0;
-	nobody->row.uid = 3123456789u;
-	assert_int_equal(commit(root, nobody, NULL), 0);
-	assert_string_equal(ask("SELECT user FROM runs WHERE id = 'run1'"), "root");
-	assert_string_equal(ask("SELECT user FROM runs WHERE id = 'run2'"), "3123456789");
+	struct run_cut *cut = cut_create("run1", 1);
+	cut->row.user = NULL;
+	cut->row.uid = 3123456789u;
+	assert_int_equal(commit(cut, NULL), 0);
+	assert_string_equal(ask("SELECT user FROM runs"), "3123456789");
+	cut = cut_create("run1", 2);
+	cut->row.user = "joe";
+	assert_int_equal(commit(cut, NULL), 0);
+	assert_string_equal(ask("SELECT user FROM runs"), "joe");
+
+	/* The directory does not answer any more: what it had said stays. */
+	cut = cut_create("run1", 3);
+	cut->row.user = NULL;
+	assert_int_equal(commit(cut, NULL), 0);
+	assert_string_equal(ask("SELECT user FROM runs"), "joe");
 }
 
 static void the_arrays_come_back_as_they_were_committed(void **state) {
@@ -564,7 +572,7 @@ int main(void) {
 		T(a_stopped_run_stores_nothing_more),
 		T(a_number_that_fits_no_column_stops_nobody),
 		T(the_long_texts_stay_until_others_come),
-		T(a_run_is_its_users_by_name_or_else_by_number),
+		T(a_run_is_its_users_by_number_until_his_name_is_known),
 		T(the_arrays_come_back_as_they_were_committed),
 		T(a_run_whose_slot_is_not_what_was_named_comes_back_without_arrays),
 		T(several_cuts_of_a_run_in_one_batch_leave_the_last_state),

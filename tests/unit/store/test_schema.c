@@ -113,7 +113,7 @@ static void every_number_of_a_step_is_in_the_column_of_its_name(void **state) {
 		s->scalars_present |= 1u << i;
 		s->scalars[i] = 2000 + i;
 	}
-	assert_int_equal(writer_put_run(&db.writer, &cut->row, "joe", &run), SQLITE_OK);
+	assert_int_equal(writer_put_run(&db.writer, &cut->row, &run), SQLITE_OK);
 	assert_int_equal(writer_put_change(&db.writer, run, cut->changes.first), SQLITE_OK);
 	run_cut_destroy(cut);
 
