@@ -78,6 +78,10 @@ class Manual(unittest.TestCase):
         for symbol in symbols:
             self.assertIn(f"*{symbol}*(", SOURCES["libsae-metrics.3"])
 
+    def test_every_public_function_is_a_symbol_of_the_package(self):
+        packaged = (ROOT / "systemd" / "debian" / "libsae-metrics0.symbols").read_text()
+        self.assertEqual(set(re.findall(r"saem_\w+", SYMBOLS.read_text())), set(re.findall(r"^ (saem_\w+)@SAEM_0 ", packaged, re.M)))
+
     def test_the_librarys_page_declares_functions_as_the_header_does(self):
         header = " ".join((ROOT / "client" / "sae_metrics.h").read_text().split())
         page = re.sub(r"[\\*_]", "", SOURCES["libsae-metrics.3"])
