@@ -60,7 +60,7 @@ _sae_metricsd_value() {
 _sae_metricsd_options() {
 	case $command in
 	serve)
-		echo --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
+		echo --system --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
 		;;
 	start) echo --exit-when-idle --json --help ;;
 	status) echo --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;

@@ -34,6 +34,7 @@ complete -c sae-metricsd -n __fish_use_subcommand -s h -l help -d 'a summary'
 complete -c sae-metricsd -n __fish_use_subcommand -l version -d 'which this is'
 
 __sae_metricsd_command serve 'run the daemon in the foreground'
+__sae_metricsd_option serve -l system -d "be the host's daemon"
 __sae_metricsd_option serve -l socket -r -F -d 'where to listen'
 __sae_metricsd_option serve -l db -r -F -d 'the database'
 __sae_metricsd_option serve -l config -r -F -d 'what is set'
