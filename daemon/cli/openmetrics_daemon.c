@@ -1,6 +1,8 @@
 /* What the daemon says of itself, of its database and of W&B (REPORT.md), as metrics. */
 #include "openmetrics_private.h"
 
+#include <stdio.h>
+
 #include "document.h"
 
 static void put_info(struct exposition *x, const struct openmetric *m, const json_t *object) {
@@ -13,6 +15,45 @@ static void put_info(struct exposition *x, const struct openmetric *m, const jso
 
 	if (daemon != NULL) {
 		exposition_sample(x, labels, sizeof(labels) / sizeof(labels[0]), 1);
+	}
+}
+
+/* `path` is one of held, limit and refused. */
+static void put_of_host(struct exposition *x, const struct openmetric *m, const json_t *object) {
+	json_t *host = json_object_get(
+		json_object_get(json_object_get(object, "daemon"), "limits"), "host");
+	const char *resource;
+	json_t *holding;
+
+	json_object_foreach(host, resource, holding) {
+		double value;
+		if (document_number(holding, m->path, &value)) {
+			struct exposition_label label = {m->label, resource};
+			exposition_sample(x, &label, 1, value);
+		}
+	}
+}
+
+static void put_of_user(struct exposition *x, const struct openmetric *m, json_t *user) {
+	char uid[16];
+	const char *resource;
+	json_t *holding;
+
+	snprintf(uid, sizeof uid, "%.0f", document_count(user, "uid"));
+	json_object_foreach(user, resource, holding) {
+		double value;
+		if (document_number(holding, m->path, &value)) {
+			struct exposition_label labels[] = {{"uid", uid}, {m->label, resource}};
+			exposition_sample(x, labels, 2, value);
+		}
+	}
+}
+
+static void put_of_users(struct exposition *x, const struct openmetric *m, const json_t *object) {
+	const json_t *users = document_at(object, "daemon.limits.users");
+
+	for (size_t i = 0; i < json_array_size(users); i++) {
+		put_of_user(x, m, json_array_get(users, i));
 	}
 }
 
@@ -53,6 +94,21 @@ const struct openmetric openmetrics_of_daemon[] = {
 		 "Connections closed because nothing was said, or read, in time."},
 		NUMBER, "daemon.overdue"},
 
+	/* Limits: what everybody makes it hold, and may. */
+	{{"sae_host_held", "What it holds for all users: connections, or bytes."}, put_of_host,
+		"held", "resource"},
+	{{"sae_host_limit", "How much of that it takes; without a limit there is no sample."},
+		put_of_host, "limit", "resource"},
+	{{"sae_user_held", "What a user makes it hold: connections, runs, keys, or bytes."},
+		put_of_users, "held", "resource"},
+	{{"sae_user_limit", "How much of that he may; without a limit there is no sample."},
+		put_of_users, "limit", "resource"},
+	{{"sae_user_refused_total", "How often he was told no, or (queued) to wait."}, put_of_users,
+		"refused", "resource"},
+	{{"sae_forgotten_users_refused_total",
+		 "The same of users who are not remembered any longer."},
+		openmetric_put_members, "daemon.limits.forgotten_refused", "resource"},
+
 	/* Commits. */
 	{{"sae_daemon_commits_total", "Commits since it started."}, NUMBER, "daemon.commits"},
 	{{"sae_daemon_last_commit_seconds", "How long the last commit took.", "seconds"}, NUMBER,
@@ -75,6 +131,15 @@ const struct openmetric openmetrics_of_daemon[] = {
 		"daemon.log_pinned"},
 	{{"sae_database_free_bytes", "Room where the database lies, for the daemon.", "bytes"},
 		NUMBER, "daemon.free_bytes"},
+	{{"sae_database_keep_free_bytes", "With less room than that nothing more is taken.",
+		 "bytes"},
+		NUMBER, "daemon.keep_free_bytes"},
+	{{"sae_database_growth_bytes_per_second",
+		 "At which pace it grew since the daemon started."},
+		NUMBER, "daemon.growth_bytes_per_s"},
+	{{"sae_daemon_takes_nothing",
+		 "Whether trainers have to keep what they log, for want of room."},
+		FLAG, "daemon.takes_nothing"},
 	{{"sae_backup_age_seconds", "Of the newest copy that the daemon made by itself.",
 		 "seconds"},
 		NUMBER, "daemon.backup_age_s"},

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "doctor_words.h"
 #include "document.h"
 #include "format.h"
 #include "message.h"
@@ -39,13 +40,16 @@ static void say_who(struct doctor *d, const json_t *daemon) {
 			version != NULL ? version : "unknown");
 		return;
 	}
+	char runs[DOCTOR_WORDS_MAX] = "";
+	double open, running; /* of several users' daemon for its administrators alone */
+	if (document_number(daemon, "open_runs", &open) &&
+		document_number(daemon, "running_runs", &running)) {
+		snprintf(runs, sizeof runs, "; %.0f runs, %.0f of them being trained", open,
+			running);
+	}
 	doctor_say(d, FINDING_OK, NULL,
-		"version %s, protocol %u, pid %.0f, up %s, answered in %.0f ms; %.0f runs, %.0f of "
-		"them "
-		"being trained",
-		version, PROTO_VERSION_MAX, document_count(daemon, "pid"), uptime,
-		d->answer_s * 1000, document_count(daemon, "open_runs"),
-		document_count(daemon, "running_runs"));
+		"version %s, protocol %u, pid %.0f, up %s, answered in %.0f ms%s", version,
+		PROTO_VERSION_MAX, document_count(daemon, "pid"), uptime, d->answer_s * 1000, runs);
 }
 
 void doctor_look_at_daemon(struct doctor *d) {

@@ -14,6 +14,8 @@ from pathlib import Path
 from harness import DAEMON, ROOT, Daemon, own_environment, wait_until
 from openmetrics_text import Wrong, parse
 from test_status import NO_ANSWER, OK, status, trained
+from users import ANA, JOE, connect, let_in, needs_two_users
+from wire import ACK, FLUSH
 import workload
 
 import tap
@@ -110,6 +112,51 @@ class OpenMetrics(unittest.TestCase):
                     pass
             code, = {dict(labels)["code"] for labels in shown(daemon)["sae_daemon_refused_connections_total"].samples}
             self.assertIn(code, ("malformed", "too_large"))
+
+    @needs_two_users
+    def test_private_runs_and_what_is_counted_over_all_are_not_for_others(self):
+        with Daemon() as daemon:
+            let_in(daemon)
+            for run, private in (("secret01", True), ("public01", False)):
+                wire = connect(daemon, ANA)
+                self.addCleanup(wire.__exit__)
+                wire.open(run, private=private)
+                wire.step(1, 0)
+                wire.send(FLUSH, 1)
+                wire.until(ACK)
+
+            def seen_by(user):
+                out = subprocess.run(["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", DAEMON, "status",
+                                      "--openmetrics"], env=daemon.environment(), capture_output=True, text=True, check=False)
+                self.assertEqual(OK, out.returncode, out.stderr)
+                return out.stdout, parse(out.stdout)
+
+            text, families = seen_by(JOE)
+            self.assertNotIn("secret01", text)
+            self.assertEqual({"public01"}, {dict(labels)["run"] for labels in families["sae_run_info"].samples})
+            self.assertNotIn("sae_daemon_messages_total", families)
+            self.assertNotIn(f'uid="{ANA}"', text)
+            text, families = seen_by(ANA)
+            self.assertEqual({"public01", "secret01"}, {dict(labels)["run"] for labels in families["sae_run_info"].samples})
+            self.assertIn(f'uid="{ANA}"', text)
+
+    def test_what_users_hold_is_shown_beside_what_they_may(self):
+        with Daemon() as daemon:
+            handle = workload.begin(daemon.socket, "holding1")
+            self.addCleanup(handle.finish, timeout=0)
+            workload.log_step(handle, "holding1", 0, 0)
+            handle.flush(60)
+            families = shown(daemon)
+            limits = daemon.status()["daemon"]["limits"]
+            mine, = limits["users"]
+            for resource in ("connections", "runs", "keys", "memory", "queued", "database"):
+                labels = dict(uid=str(os.geteuid()), resource=resource)
+                self.assertEqual(mine[resource]["refused"], of(families, "sae_user_refused_total", **labels))
+                if mine[resource]["limit"] is not None:
+                    self.assertEqual(mine[resource]["limit"], of(families, "sae_user_limit", **labels))
+            self.assertEqual(1, of(families, "sae_user_held", uid=str(os.geteuid()), resource="runs"))
+            self.assertEqual(limits["host"]["memory"]["limit"], of(families, "sae_host_limit", resource="memory"))
+            self.assertLess(0, of(families, "sae_host_held", resource="connections"))
 
     def test_without_a_daemon_up_is_0(self):
         nobody = {**own_environment(), "SAE_METRICS_SOCKET": str(self.folder / "nobody")}
