@@ -6,6 +6,7 @@
 
 #include "backup.h"
 #include "daemon_notify.h"
+#include "daemon_reload.h"
 #include "directory.h"
 #include "engine.h"
 #include "idle.h"
@@ -36,6 +37,7 @@ struct daemon {
 	struct backup *backup;        /* NULL: none are made */
 	struct idle *idle;            /* NULL: it waits for a signal */
 	struct daemon_notify *notify; /* NULL: nobody listens */
+	struct daemon_reload reload;
 	bool ending;
 	struct closing closing;
 };
@@ -101,16 +103,25 @@ static void on_idle(void *user) {
 	begin_end(user);
 }
 
+static void on_reload(void *user) {
+	struct daemon *d = user;
+	if (!d->ending && d->engine != NULL) {
+		daemon_notify_reloading(d->notify);
+		(void)daemon_reload(&d->reload);
+		daemon_notify_reloaded(d->notify);
+	}
+}
+
 static int open_idle(struct daemon *d, const struct daemon_options *options) {
 	const struct idle_options idle = {
-		.after_ms = options->idle_ms,
+		.after_ms = options->settings->daemon.idle_ms,
 		.engine = d->engine,
 		.server = d->server,
 		.listener = d->listener,
 		.on_idle = on_idle,
 		.user = d,
 	};
-	return options->idle_ms == 0 ? 0 : idle_open(&d->loop, &idle, &d->idle);
+	return idle.after_ms == 0 ? 0 : idle_open(&d->loop, &idle, &d->idle);
 }
 
 static void on_backup_done(void *user, const char *words, double newest) {
@@ -121,15 +132,14 @@ static void on_backup_done(void *user, const char *words, double newest) {
 static int open_backup(struct daemon *d, const struct daemon_options *options, char words[256]) {
 	const struct backup_options backup = {
 		.database = options->database,
-		.folder = options->backup_folder,
-		.every_ms = options->backup_every_ms,
-		.keep = options->backup_keep,
+		.folder = options->settings->backup.folder,
+		.every_ms = options->settings->backup.every_ms,
+		.keep = options->settings->backup.keep,
 		.keep_free_bytes = options->settings->disk.keep_free_bytes,
 		.on_done = on_backup_done,
 		.user = d,
 	};
-	return options->backup_folder == NULL ? 0
-					      : backup_open(&d->loop, &backup, &d->backup, words);
+	return backup.folder == NULL ? 0 : backup_open(&d->loop, &backup, &d->backup, words);
 }
 
 /* Each part that was built is taken down again when the next one fails. */
@@ -154,9 +164,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.user_name_user = d->directory,
 		.registry =
 			{
-				.rank_grace_ms = options->rank_grace_ms > 0
-							 ? options->rank_grace_ms
-							 : options->settings->ranks.grace_ms,
+				.rank_grace_ms = options->settings->ranks.grace_ms,
 				.ledger = &d->ledger,
 				.stall_factor_pct = STALL_FACTOR_PCT,
 				.stall_min_ms = STALL_MIN_MS,
@@ -239,12 +247,13 @@ static const char *forward_words(const struct daemon_options *options, char out[
 }
 
 int daemon_run(const struct daemon_options *options) {
+	static const struct signals_callbacks callbacks = {on_end, on_reload};
 	struct daemon d = {0};
 	char words[256] = "";
 
 	int err = uv_loop_init(&d.loop);
 	if (err == 0) {
-		err = signals_open(&d.signals, &d.loop, on_end, &d);
+		err = signals_open(&d.signals, &d.loop, &callbacks, &d);
 	}
 	if (err < 0) {
 		log_error("the loop cannot be set up: %s", strerror(-err));
@@ -252,6 +261,8 @@ int daemon_run(const struct daemon_options *options) {
 	}
 	limits_setup(&d.ledger, options->settings);
 	err = open_parts(&d, options, words);
+	d.reload = (struct daemon_reload){
+		options->settings, options->where, d.engine, &d.ledger, d.directory};
 	if (err < 0) {
 		log_error("%s", words);
 	} else {

@@ -47,6 +47,13 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 /* The server whose sessions it answers: wired before the first one comes. */
 void engine_serve(struct engine *e, struct server *server);
 
+struct engine_changes {
+	uint32_t rank_grace_ms;
+	uint32_t transmit_ms, heartbeat_ms, request_timeout_ms, requests_per_s; /* to W&B */
+};
+/* These hold from now on, for what is under way, too. */
+void engine_reload(struct engine *e, const struct engine_changes *c);
+
 enum engine_need {
 	ENGINE_IDLE,     /* nobody is connected, and all is written */
 	ENGINE_FORWARDS, /* the same, but W&B does not have all yet that it can be sent */

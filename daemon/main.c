@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config.h"
 #include "doctor_command.h"
 #include "serve.h"
 #include "start.h"
@@ -12,6 +13,7 @@
 
 static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,
+	&subcommand_config,
 	&subcommand_start,
 	&subcommand_status,
 	&subcommand_export,

@@ -2,19 +2,16 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "activation.h"
-#include "backup.h"
 #include "coredump.h"
 #include "credential.h"
 #include "daemon.h"
-#include "duration.h"
 #include "home.h"
-#include "idle.h"
 #include "log.h"
 #include "lookup.h"
 #include "settings.h"
@@ -42,9 +39,15 @@ const struct subcommand subcommand_serve = {
 		"                     is on the network or cannot be written\n"
 		"                     /var/tmp/sae-metricsd-UID/metrics.db (root:\n"
 		"                     /var/lib/sae-metricsd/metrics.db)\n"
-		"  --config PATH      what is set: $SAE_METRICSD_CONFIG, else\n"
-		"                     ~/.config/sae-metricsd/sae-metricsd.conf (root:\n"
-		"                     /etc/sae-metricsd/sae-metricsd.conf)\n"
+		"  --config FILE      what is set, in place of all other files:\n"
+		"                     $SAE_METRICSD_CONFIG, else "
+		"~/.config/sae-metricsd/sae-metricsd.conf\n"
+		"                     (root: /etc/sae-metricsd/sae-metricsd.conf) with the files "
+		"in\n"
+		"                     sae-metricsd.conf.d beside it; SIGHUP reads them again\n"
+		"  --set SECTION.KEY=VALUE\n"
+		"                     sets one thing, over all files and variables: `sae-metricsd\n"
+		"                     config` lists what there is, and what it is\n"
 		"  --backup-every TIME, --backup-to DIR\n"
 		"                     copies the database into DIR again and again, as "
 		"`sae-metricsd\n"
@@ -78,6 +81,11 @@ static void on_problem(void *user, const char *words) {
 	log_error("%s", words);
 }
 
+static void on_remark(void *user, const char *words) {
+	(void)user;
+	log_warning("%s", words);
+}
+
 /* The key, where it is needed; from now on no environment shows one. 0, or -errno and said. */
 static int find_key(const struct wandb_settings *w, struct credential *ret) {
 	char words[CREDENTIAL_WORDS_MAX];
@@ -93,53 +101,6 @@ static int find_key(const struct wandb_settings *w, struct credential *ret) {
 		log_warning("%s", ret->note);
 	}
 	return err;
-}
-
-/* -1 when it is no number, or none that anybody means. */
-static long read_count(const char *text) {
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	return text[0] >= '0' && text[0] <= '9' && *end == '\0' ? n : -1;
-}
-
-/* NULL, or what is wrong with the backups asked for. */
-static const char *read_backup(const char *every, const char *keep, struct daemon_options *ret) {
-	int64_t ms = every != NULL ? duration_read(every) : 0;
-	long n = keep != NULL ? read_count(keep) : BACKUP_KEEP_DEFAULT;
-
-	if ((every != NULL) != (ret->backup_folder != NULL) || (keep != NULL && every == NULL)) {
-		return "--backup-every TIME and --backup-to DIR go together";
-	}
-	if (every != NULL && ms < BACKUP_EVERY_MIN_MS) {
-		return "--backup-every: expected a time from 1s to 400d, as 10m or 6h";
-	}
-	if (n < 1 || n > (long)BACKUP_KEEP_MAX) {
-		return "--backup-keep: expected a number from 1 to 10000";
-	}
-	ret->backup_every_ms = (uint64_t)ms;
-	ret->backup_keep = (unsigned)n;
-	return NULL;
-}
-
-static const char *read_idle(const char *after, struct daemon_options *ret) {
-	int64_t ms = after != NULL ? duration_read(after) : 0;
-
-	if (after != NULL && ms < IDLE_MIN_MS) {
-		return "--exit-when-idle: expected a time from 1s to 400d, as 10m or 1h";
-	}
-	ret->idle_ms = (uint64_t)ms;
-	return NULL;
-}
-
-static const char *read_rank_grace(const char *time, struct daemon_options *ret) {
-	int64_t ms = time != NULL ? duration_read(time) : 0;
-
-	if (time != NULL && (ms < RANK_GRACE_MIN_MS || ms > RANK_GRACE_MAX_MS)) {
-		return "--rank-grace: expected a time from 100ms to 1d, as 30s or 10m";
-	}
-	ret->rank_grace_ms = (uint32_t)ms;
-	return NULL;
 }
 
 /* A socket that was passed is where it is. 0, or -errno and said. */
@@ -205,7 +166,7 @@ static int find_socket_group(const struct settings *s, struct daemon_options *re
 }
 
 /* With the options read: completes them, reads what is set, and serves. */
-static int serve(struct daemon_options options, const char *config) {
+static int serve(struct daemon_options options, const struct settings_options *flags) {
 	struct activation passed;
 	struct home home;
 	int err = take_passed(&options, &passed);
@@ -215,10 +176,12 @@ static int serve(struct daemon_options options, const char *config) {
 	if (err < 0) {
 		return err;
 	}
-	struct settings_options where = {.file = config, .is_system = options.is_system};
+	struct settings_options where = *flags;
 	struct settings settings = {0};
 	struct credential credential = {0};
 
+	where.is_system = options.is_system;
+	where.on_remark = on_remark;
 	err = coredump_forbid();
 	if (err < 0) {
 		log_error("core dumps cannot be forbidden, and one might hold a key: %s",
@@ -227,6 +190,7 @@ static int serve(struct daemon_options options, const char *config) {
 	}
 	err = settings_load(&where, on_problem, NULL, &settings);
 	if (err == 0) {
+		log_set_level(settings.daemon.log_level);
 		err = find_socket_group(&settings, &options);
 	}
 	if (err == 0) {
@@ -234,6 +198,7 @@ static int serve(struct daemon_options options, const char *config) {
 	}
 	if (err == 0) {
 		options.settings = &settings;
+		options.where = &where;
 		options.credential = &credential;
 		err = daemon_run(&options);
 	}
@@ -242,90 +207,128 @@ static int serve(struct daemon_options options, const char *config) {
 	return err;
 }
 
-static int serve_run(int argc, char **argv) {
-	enum {
-		SYSTEM = 256,
-		SOCKET,
-		DB,
-		CONFIG,
-		BACKUP_EVERY,
-		BACKUP_TO,
-		BACKUP_KEEP,
-		IDLE,
-		RANK_GRACE,
-		LOG_LEVEL
-	};
-	static const struct option known[] = {
+/* ---- options ---- */
+
+#define FLAGS_MAX 128u /* more --set than there are keys */
+
+struct serve_options {
+	struct daemon_options daemon;
+	struct settings_flag flags[FLAGS_MAX];
+	struct settings_options where;
+	char folder[PATH_MAX]; /* of --backup-to, whole */
+	bool help;
+};
+
+static int add_flag(struct serve_options *o, const char *flag, const char *key) {
+	if (o->where.n_flags == FLAGS_MAX) {
+		return usage_error("too many options");
+	}
+	o->flags[o->where.n_flags++] =
+		(struct settings_flag){.flag = flag, .key = key, .text = optarg};
+	return EXIT_OK;
+}
+
+/* In a file a path says where it begins; here it begins where the shell is. */
+static int add_path(struct serve_options *o, const char *flag, const char *key) {
+	char here[PATH_MAX];
+
+	if (optarg[0] != '/' && optarg[0] != '~' && optarg[0] != '\0') {
+		if (getcwd(here, sizeof here) == NULL ||
+			snprintf(o->folder, sizeof o->folder, "%s/%s", here, optarg) >=
+				(int)sizeof o->folder) {
+			return usage_error("a path is too long");
+		}
+		optarg = o->folder;
+	}
+	return add_flag(o, flag, key);
+}
+
+/* Flags that only set something, and what. */
+static const struct {
+	const char *flag, *key;
+	int (*add)(struct serve_options *o, const char *flag, const char *key);
+} setters[] = {
+	{"--backup-every", "backup.every", add_flag},
+	{"--backup-to", "backup.to", add_path},
+	{"--backup-keep", "backup.keep", add_flag},
+	{"--exit-when-idle", "daemon.exit_when_idle", add_flag},
+	{"--rank-grace", "ranks.grace", add_flag},
+	{"--log-level", "daemon.log_level", add_flag},
+	{"--set", NULL, add_flag},
+};
+#define N_SETTERS (sizeof setters / sizeof setters[0])
+
+enum { FIRST_SETTER = 256, SOCKET = FIRST_SETTER + (int)N_SETTERS, DB, CONFIG, SYSTEM };
+
+static int read_option(int option, struct serve_options *o) {
+	switch (option) {
+	case SOCKET:
+		o->daemon.socket = optarg;
+		return EXIT_OK;
+	case DB:
+		o->daemon.database = optarg;
+		return EXIT_OK;
+	case CONFIG:
+		o->where.file = optarg;
+		return EXIT_OK;
+	case SYSTEM:
+		o->daemon.is_system = true;
+		return EXIT_OK;
+	case 'h':
+		o->help = true;
+		return EXIT_OK;
+	default:
+		if (option < FIRST_SETTER || option >= FIRST_SETTER + (int)N_SETTERS) {
+			return usage_error("unknown option, or one without its value");
+		}
+		return setters[option - FIRST_SETTER].add(
+			o, setters[option - FIRST_SETTER].flag, setters[option - FIRST_SETTER].key);
+	}
+}
+
+static void on_usage_problem(void *user, const char *words) {
+	(void)user;
+	(void)usage_error(words);
+}
+
+static int read_options(int argc, char **argv, struct serve_options *o) {
+	struct option known[N_SETTERS + 6] = {
 		{"system", no_argument, NULL, SYSTEM},
 		{"socket", required_argument, NULL, SOCKET},
 		{"db", required_argument, NULL, DB},
 		{"config", required_argument, NULL, CONFIG},
-		{"backup-every", required_argument, NULL, BACKUP_EVERY},
-		{"backup-to", required_argument, NULL, BACKUP_TO},
-		{"backup-keep", required_argument, NULL, BACKUP_KEEP},
-		{"exit-when-idle", required_argument, NULL, IDLE},
-		{"rank-grace", required_argument, NULL, RANK_GRACE},
-		{"log-level", required_argument, NULL, LOG_LEVEL},
 		{"help", no_argument, NULL, 'h'},
-		{0},
 	};
-	struct daemon_options options = {0};
-	const char *config = NULL, *backup_every = NULL, *backup_keep = NULL, *idle = NULL,
-		   *rank_grace = NULL;
-	int level = LOG_LEVEL_INFO;
+	int status = EXIT_OK;
 
+	for (size_t i = 0; i < N_SETTERS; i++) {
+		known[5 + i] = (struct option){
+			setters[i].flag + 2, required_argument, NULL, FIRST_SETTER + (int)i};
+	}
 	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
-		switch (c) {
-		case SYSTEM:
-			options.is_system = true;
-			break;
-		case SOCKET:
-			options.socket = optarg;
-			break;
-		case DB:
-			options.database = optarg;
-			break;
-		case CONFIG:
-			config = optarg;
-			break;
-		case BACKUP_EVERY:
-			backup_every = optarg;
-			break;
-		case BACKUP_TO:
-			options.backup_folder = optarg;
-			break;
-		case BACKUP_KEEP:
-			backup_keep = optarg;
-			break;
-		case IDLE:
-			idle = optarg;
-			break;
-		case RANK_GRACE:
-			rank_grace = optarg;
-			break;
-		case LOG_LEVEL:
-			level = log_level_parse(optarg);
-			break;
-		case 'h':
-			fputs(subcommand_serve.usage, stdout);
-			return EXIT_OK;
-		default:
-			return usage_error("unknown option, or one without its value");
-		}
+	for (int c; status == EXIT_OK && (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
+		status = read_option(c, o);
+	}
+	if (status != EXIT_OK || o->help) {
+		return status;
 	}
 	if (optind < argc) {
 		return usage_error("takes no arguments but options");
 	}
-	if (level < 0) {
-		return usage_error("--log-level: expected error, warning, info or debug");
+	o->where.flags = o->flags;
+	return settings_check_flags(&o->where, on_usage_problem, NULL) < 0 ? EXIT_USAGE : EXIT_OK;
+}
+
+static int serve_run(int argc, char **argv) {
+	struct serve_options o = {0};
+	int status = read_options(argc, argv, &o);
+
+	if (status != EXIT_OK) {
+		return status;
 	}
-	const char *wrong = read_backup(backup_every, backup_keep, &options);
-	wrong = wrong != NULL ? wrong : read_idle(idle, &options);
-	wrong = wrong != NULL ? wrong : read_rank_grace(rank_grace, &options);
-	if (wrong != NULL) {
-		return usage_error(wrong);
+	if (o.help) {
+		fputs(subcommand_serve.usage, stdout);
+		return EXIT_OK;
 	}
-	log_set_level((enum log_level)level);
-	return serve(options, config) < 0 ? EXIT_FAILED : EXIT_OK;
+	return serve(o.daemon, &o.where) < 0 ? EXIT_FAILED : EXIT_OK;
 }

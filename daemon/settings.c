@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "paths.h"
 #include "settings_private.h"
 #include "url.h"
 
@@ -21,10 +19,24 @@ void settings_problem(struct settings_loading *l, const char *format, ...) {
 	va_start(args, format);
 	vsnprintf(words, sizeof words, format, args);
 	va_end(args);
+	l->n_problems++;
 	if (l->err == 0) {
 		l->err = -EINVAL;
 	}
 	l->on_problem(l->user, words);
+}
+
+void settings_remark(struct settings_loading *l, const char *format, ...) {
+	char words[WORDS_SIZE];
+	va_list args;
+
+	if (l->options->on_remark == NULL) {
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	l->options->on_remark(l->user, words);
 }
 
 void settings_no_memory(struct settings_loading *l) {
@@ -70,9 +82,10 @@ int settings_read_value(struct settings_loading *l, size_t key, const char *text
 	char expected[SETTINGS_EXPECTED_MAX], where[SETTINGS_SOURCE_SIZE];
 
 	int err = k->kind->read(k, text, field, expected);
+	bool is_flag = source.name != NULL && source.name[0] == '-'; /* which says what it sets */
 	if (err == -EINVAL) {
-		settings_problem(l, "%s: %s: expected %s", settings_source_words(source, where),
-			k->name, expected);
+		settings_problem(l, "%s%s%s: expected %s", settings_source_words(source, where),
+			is_flag ? "" : ": ", is_flag ? "" : k->name, expected);
 	} else if (err < 0) {
 		settings_no_memory(l);
 	}
@@ -91,26 +104,11 @@ void settings_set(
 static void set_presets(struct settings_loading *l) {
 	for (size_t i = 0; i < settings_n_keys; i++) {
 		const struct settings_key *k = &settings_keys[i];
-		const char *preset =
-			!l->is_system && k->preset_of_user != NULL ? k->preset_of_user : k->preset;
+		const char *preset = !l->options->is_system && k->preset_of_user != NULL
+					     ? k->preset_of_user
+					     : k->preset;
 		if (preset != NULL) {
 			settings_set(l, i, preset, (struct settings_source){0});
-		}
-	}
-}
-
-static void set_from_variables(struct settings_loading *l) {
-	const size_t n_variables = sizeof settings_keys[0].variables / sizeof(char *);
-
-	for (size_t i = 0; i < settings_n_keys; i++) {
-		for (size_t j = 0; j < n_variables && settings_keys[i].variables[j] != NULL; j++) {
-			const char *variable = settings_keys[i].variables[j];
-			const char *value = getenv(variable);
-			if (value != NULL && value[0] != '\0') {
-				settings_set(
-					l, i, value, (struct settings_source){.name = variable});
-				break;
-			}
 		}
 	}
 }
@@ -133,55 +131,56 @@ static void check_base_url(struct settings_loading *l) {
 		where);
 }
 
-/* Which file, and whether it may be missing. "" when there is no place for one. */
-static const char *find_file(
-	const struct settings_options *options, struct paths *paths, bool *ret_may_be_missing) {
-	const char *named = options->file != NULL ? options->file : paths_config_override();
+/* A time without a folder, or the other way round, would be a backup that somebody counts on. */
+static void check_backup(struct settings_loading *l) {
+	const struct settings *s = l->settings;
+	char where[SETTINGS_SOURCE_SIZE];
+	const char *alone = s->backup.every_ms > 0     ? "every"
+			    : s->backup.folder != NULL ? "to"
+						       : "keep";
 
-	*ret_may_be_missing = named == NULL;
-	if (named != NULL) {
-		return named;
-	}
-	if (options->is_system) {
-		paths_system(paths);
-	} else {
-		paths_user(paths);
-	}
-	return paths->config;
-}
-
-static void set_from_file(struct settings_loading *l, const struct settings_options *options) {
-	struct paths paths;
-	bool may_be_missing = false;
-
-	const char *path = find_file(options, &paths, &may_be_missing);
-	if (path[0] == '\0' && may_be_missing) {
+	settings_source(s, "backup", alone, where);
+	if ((s->backup.every_ms > 0 && s->backup.folder != NULL) || strcmp(where, "default") == 0) {
 		return;
 	}
-	if (may_be_missing && access(path, F_OK) < 0 && (errno == ENOENT || errno == ENOTDIR)) {
-		return;
-	}
-	settings_read_file(l, path);
+	settings_problem(l,
+		"%s: `every` and `to` of [backup], as --backup-every TIME and --backup-to DIR, go "
+		"together",
+		where);
 }
 
 int settings_load(const struct settings_options *options, settings_problem_fn on_problem,
 	void *user, struct settings *ret) {
-	struct settings s = {0};
-	struct settings_loading l = {.settings = &s,
-		.is_system = options->is_system,
-		.on_problem = on_problem,
-		.user = user};
+	struct settings s = {.is_system = options->is_system};
+	struct settings_loading l = {
+		.settings = &s, .options = options, .on_problem = on_problem, .user = user};
 
 	set_presets(&l);
-	set_from_file(&l, options);
-	set_from_variables(&l);
+	settings_read_places(&l);
+	settings_read_variables(&l);
+	settings_read_flags(&l);
 	check_base_url(&l);
+	check_backup(&l);
 	if (l.err < 0) {
 		settings_finish(&s);
 		return l.err;
 	}
 	*ret = s;
 	return 0;
+}
+
+int settings_check_flags(
+	const struct settings_options *options, settings_problem_fn on_problem, void *user) {
+	struct settings s = {0};
+	struct settings_options quiet = *options;
+	struct settings_loading l = {
+		.settings = &s, .options = &quiet, .on_problem = on_problem, .user = user};
+
+	quiet.on_remark = NULL; /* settings_load will have it */
+
+	settings_read_flags(&l);
+	settings_finish(&s);
+	return l.err;
 }
 
 void settings_finish(struct settings *s) {
@@ -193,6 +192,7 @@ void settings_finish(struct settings *s) {
 	}
 	free(s->users);
 	names_finish(&s->files);
+	names_finish(&s->names);
 	*s = (struct settings){0};
 }
 

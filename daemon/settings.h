@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "log.h"
+
 enum wandb_mode {
 	WANDB_MODE_ONLINE = 0, /* what trainers want forwarded is */
 	WANDB_MODE_OFFLINE,    /* it is kept for a later `sync` */
@@ -71,6 +73,21 @@ struct disk_settings {
 	uint64_t keep_free_bytes; /* with less free space nothing more is taken */
 };
 
+struct daemon_settings {
+	enum log_level log_level;
+	uint64_t idle_ms; /* ends by itself after so long without anybody; 0: never */
+};
+
+#define IDLE_SET_MIN_MS         1000u
+#define BACKUP_SET_EVERY_MIN_MS 1000u
+#define BACKUP_SET_KEEP_MAX     10000u
+
+struct backup_settings {
+	char *folder;      /* NULL: no copies are made */
+	uint64_t every_ms; /* 0 likewise */
+	uint32_t keep;
+};
+
 struct settings_source {  /* name NULL: the preset */
 	const char *name; /* of a file, a variable or a flag */
 	unsigned line;    /* of the file; else 0 */
@@ -105,16 +122,33 @@ struct settings {
 	struct limits_settings limits;
 	struct retention_settings retention;
 	struct disk_settings disk;
+	struct backup_settings backup;
+	struct daemon_settings daemon;
 	struct user_settings *users;
 	size_t n_users;
+	bool is_system;                                    /* whose presets hold */
+	struct settings_names names;                       /* other sources' */
 	struct settings_names files;                       /* as they were read */
 	struct settings_source sources[SETTINGS_KEYS_MAX]; /* ask settings_source */
 };
 
-struct settings_options {
-	const char *
-		file; /* NULL: $SAE_METRICSD_CONFIG, else the default place, where one may be missing */
+/* What the command line says, over all else. */
+struct settings_flag {
+	const char *flag; /* for people: "--rank-grace". Borrowed for as long as the settings are */
+	const char *key;  /* "ranks.grace"; NULL: it is in the text, "ranks.grace=30s" */
+	const char *text;
+};
+
+struct settings_options { /* borrowed for the call */
+	/* One file alone, which must be there; NULL: $SAE_METRICSD_CONFIG, likewise, else the places where files are. */
+	const char *file;
 	bool is_system;
+	const struct settings_flag *flags;
+	size_t n_flags;
+	/* What should be known and is no reason not to start. NULL: nobody wants to. */
+	void (*on_remark)(void *user, const char *words);
+	/* A file was read, and is good or not. NULL: nobody wants to know. */
+	void (*on_file)(void *user, const char *path, bool is_good);
 };
 
 /* Somebody is to be told: "sae-metricsd.conf:3: mode: expected online, offline or off". Values are never repeated: one
@@ -125,9 +159,21 @@ typedef void (*settings_problem_fn)(void *user, const char *words);
 int settings_load(const struct settings_options *options, settings_problem_fn on_problem,
 	void *user, struct settings *ret);
 void settings_finish(struct settings *s);
+/* Of the flags alone what is wrong is told. 0 or as settings_load. */
+int settings_check_flags(
+	const struct settings_options *options, settings_problem_fn on_problem, void *user);
 
 /* What holds for this user: [limits], with what a [user …] section says of it laid over. */
 void settings_user_limits(const struct settings *s, uint32_t uid, struct user_limits *ret);
+
+/* A key has another value than before: `is_live`, and it counts from now on, or it waits for the next start. `source` is
+ * where it is set. */
+typedef void (*settings_change_fn)(void *user, const char *key, const char *source, bool is_live);
+
+/* Lays what was loaded anew over what is gone by: values that can change do, the others stay as they are. `fresh` gets what
+ * is not needed any more, to be finished. Texts that cannot change stay where they are. */
+void settings_take(
+	struct settings *s, struct settings *fresh, settings_change_fn on_change, void *user);
 
 #define SETTINGS_SOURCE_SIZE (PATH_MAX + 16)
 
@@ -135,3 +181,17 @@ void settings_user_limits(const struct settings *s, uint32_t uid, struct user_li
  * when there is no such key. */
 const char *settings_source(const struct settings *s, const char *section, const char *name,
 	char out[SETTINGS_SOURCE_SIZE]);
+
+/* A key and its value, as a file would have it. */
+struct settings_row {       /* borrowed for the call */
+	const char *name;   /* "wandb.mode", "user joe.runs" */
+	const char *value;  /* NULL: not set. Of an address without its password */
+	const char *source; /* as settings_source */
+	const char *preset; /* NULL: none */
+	const char *file;   /* NULL: it is of no file */
+	unsigned line;
+	bool is_live; /* SIGHUP changes it */
+};
+typedef void (*settings_row_fn)(void *user, const struct settings_row *row);
+/* All keys, in the order of the manual, and then what single users have. */
+void settings_each(const struct settings *s, settings_row_fn on_row, void *user);

@@ -17,9 +17,8 @@
 #include "settings_private.h"
 #include "text.h"
 
-#define FILE_LEN_MAX    65536u /* a hundred times what there is to set */
-#define SECTION_SIZE    96u    /* "user ", and a name */
-#define LINE_WORDS_SIZE 1280u  /* all the keys of a section, and the one that is none of them */
+#define FILE_LEN_MAX 65536u /* a hundred times what there is to set */
+#define SECTION_SIZE 96u    /* "user ", and a name */
 
 struct reading {
 	struct settings_loading *loading;
@@ -37,7 +36,7 @@ static void line_problem(struct reading *r, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 static void line_problem(struct reading *r, const char *format, ...) {
-	char words[LINE_WORDS_SIZE];
+	char words[SETTINGS_WORDS_SIZE];
 	va_list args;
 
 	va_start(args, format);
@@ -82,10 +81,10 @@ static void copy_name(char out[SECTION_SIZE], struct text name) {
 }
 
 /* [user NAME]: judged here, and again by who keeps it, which may move. */
-static void read_user_heading(struct reading *r, struct text name) {
+static void read_user_heading(struct reading *r, const char *name) {
 	char where[SETTINGS_SOURCE_SIZE];
 
-	copy_name(r->user, name);
+	snprintf(r->user, sizeof r->user, "%s", name);
 	settings_source_words((struct settings_source){r->file, r->line}, where);
 	r->is_passed = settings_user(r->loading, r->user, where) == NULL;
 }
@@ -101,9 +100,9 @@ static void read_heading(struct reading *r, struct text line) {
 	struct text name = text_of(line.data + 1, (size_t)(end - line.data - 1));
 	copy_name(r->section, name);
 	r->user[0] = '\0';
-	if (strncmp(r->section, "user", 4) == 0 &&
-		(r->section[4] == '\0' || is_space(r->section[4]))) {
-		read_user_heading(r, text_of(r->section + 4, strlen(r->section) - 4));
+	const char *user = settings_user_section(r->section);
+	if (user != NULL) {
+		read_user_heading(r, user);
 		return;
 	}
 	r->is_passed = !settings_has_section(r->section);
@@ -160,24 +159,6 @@ static char *on_reader(char *out, int size, void *user) {
 	return out;
 }
 
-static bool belongs(const struct reading *r, const struct settings_key *key) {
-	return r->user[0] != '\0' ? key->is_per_user : strcmp(key->section, r->section) == 0;
-}
-
-static void unknown_key(struct reading *r, const char *name) {
-	char known[1024] = "", quote[TEXT_QUOTE_SIZE];
-	size_t len = 0;
-
-	for (size_t i = 0; i < settings_n_keys; i++) {
-		if (belongs(r, &settings_keys[i]) && len < sizeof known) {
-			len += (size_t)snprintf(known + len, sizeof known - len, "%s%s",
-				len > 0 ? ", " : "", settings_keys[i].name);
-		}
-	}
-	line_problem(r, "there is no \"%s\" in [%s], but %s",
-		text_quote(text_of(name, strlen(name)), quote), r->section, known);
-}
-
 static void set_value(struct reading *r, size_t key, const char *value) {
 	const struct settings_source source = {r->file, r->line};
 
@@ -216,11 +197,12 @@ static int on_value(void *user, const char *section, const char *name, const cha
 	}
 	r->is_owed = false;
 	bool is_user = r->user[0] != '\0';
+	char words[SETTINGS_WORDS_SIZE];
 	int key = is_user ? settings_find_user_key(name) : settings_find(r->section, name);
 	if (r->section[0] == '\0') {
 		line_problem(r, "expected a section before it: [wandb]");
 	} else if (key < 0) {
-		unknown_key(r, name);
+		line_problem(r, "%s", settings_no_such_key(r->section, is_user, name, words));
 	} else if (is_user) {
 		set_value_of_user(r, (size_t)key, value);
 	} else {
@@ -253,37 +235,73 @@ static void read_text(struct settings_loading *l, const char *file, const char *
 	settle_line(&r);
 }
 
+/* NULL, or why what is open here is not read. */
+static const char *find_flaw(const struct stat *st) {
+	if (!S_ISREG(st->st_mode) && !S_ISCHR(st->st_mode)) {
+		return "is no regular file, which a reload could read again";
+	}
+	if (S_ISREG(st->st_mode) && (st->st_mode & S_IWOTH) != 0) {
+		/* It says where a key is sent. */
+		return "may be written by everybody: `chmod o-w` it";
+	}
+	return NULL;
+}
+
 static void read_open_file(struct settings_loading *l, const char *path, int fd) {
 	char *text = malloc(FILE_LEN_MAX + 1);
 	size_t len = 0;
 	struct stat st;
 
-	int err = text == NULL ? -ENOMEM : read_all(fd, text, FILE_LEN_MAX + 1, &len);
+	int err = text == NULL ? -ENOMEM : fstat(fd, &st) < 0 ? -errno : 0;
+	if (err == 0 && S_ISDIR(st.st_mode)) {
+		err = -EISDIR;
+	}
+	const char *flaw = err == 0 ? find_flaw(&st) : NULL;
+	if (err == 0 && flaw == NULL) {
+		err = read_all(fd, text, FILE_LEN_MAX + 1, &len);
+	}
 	if (err < 0) {
 		settings_problem(l, "%s: %s", path, strerror(-err));
 		l->err = err;
+	} else if (flaw != NULL) {
+		settings_problem(l, "%s: %s", path, flaw);
 	} else if (len > FILE_LEN_MAX) {
 		settings_problem(l, "%s: has more than %u bytes", path, FILE_LEN_MAX);
-	} else if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & S_IWOTH) != 0) {
-		/* It says where a key is sent. */
-		settings_problem(l, "%s: may be written by everybody: `chmod o-w` it", path);
 	} else {
 		read_text(l, path, text, len);
 	}
 	free(text);
 }
 
-void settings_read_file(struct settings_loading *l, const char *path) {
+/* A link that leads nowhere is there: somebody meant something by it. */
+static bool is_missing(const char *path, int err) {
+	struct stat st;
+
+	return (err == ENOENT || err == ENOTDIR) && lstat(path, &st) < 0;
+}
+
+bool settings_read_file(
+	struct settings_loading *l, const char *path, enum settings_presence presence) {
+	unsigned n_before = l->n_problems;
+
+	/* A pipe is not waited for: neither a start nor a reload may hang on one. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int err = fd < 0 ? errno : 0;
+	if (err != 0 && presence == SETTINGS_MAY_BE && is_missing(path, err)) {
+		return false;
+	}
 	const char *name = settings_keep_name(l, &l->settings->files, path);
-	if (name == NULL) {
-		return;
+	if (err != 0) {
+		settings_problem(l, "%s: %s", path, strerror(err));
+		l->err = -err;
+	} else if (name != NULL) {
+		read_open_file(l, name, fd);
 	}
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		l->err = -errno;
-		settings_problem(l, "%s: %s", name, strerror(-l->err));
-		return;
+	if (fd >= 0) {
+		close(fd);
 	}
-	read_open_file(l, name, fd);
-	close(fd);
+	if (l->options->on_file != NULL) {
+		l->options->on_file(l->user, path, l->n_problems == n_before);
+	}
+	return true;
 }

@@ -140,10 +140,65 @@ static int read_switch(const struct settings_key *key, const char *text, void *f
 	return expect(expected, "yes or no");
 }
 
-const struct settings_kind settings_kind_url = {read_url, true};
-const struct settings_kind settings_kind_name = {read_name, true};
-const struct settings_kind settings_kind_path = {read_path, true};
-const struct settings_kind settings_kind_address = {read_address, true};
-const struct settings_kind settings_kind_group = {read_group, true};
-const struct settings_kind settings_kind_word = {read_word, false};
-const struct settings_kind settings_kind_switch = {read_switch, false};
+/* ---- as text again ---- */
+
+static const char *write_text(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	(void)key;
+	(void)out;
+	return *(char *const *)field;
+}
+
+static const char *write_group(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	const char *group = write_text(key, field, out);
+
+	return group == NULL && key->preset != NULL ? "none" : group;
+}
+
+/* Who may look at what is set is not who may know the proxy's password, or the name that goes with it. */
+static const char *write_address(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	const char *text = write_text(key, field, out);
+	const char *at = text != NULL ? strrchr(text, '@') : NULL;
+
+	if (at == NULL) {
+		return text;
+	}
+	const char *scheme = strstr(text, "://");
+	int len = scheme != NULL && scheme < at ? (int)(scheme + 3 - text) : 0;
+	snprintf(out, SETTINGS_VALUE_SIZE, "%.*s***%s", len, text, at);
+	return out;
+}
+
+static const char *write_word(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	const struct settings_word *w = key->words;
+	unsigned value;
+
+	(void)out;
+	memcpy(&value, field, sizeof value);
+	while (w->word != NULL && w->value != value) {
+		w++;
+	}
+	return w->word;
+}
+
+static const char *write_switch(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	(void)key;
+	(void)out;
+	return *(const bool *)field ? "yes" : "no";
+}
+
+#define TEXT_KIND(name, writer)                                                                    \
+	const struct settings_kind settings_kind_##name = {                                        \
+		read_##name, writer, sizeof(char *), true}
+
+TEXT_KIND(url, write_text);
+TEXT_KIND(name, write_text);
+TEXT_KIND(path, write_text);
+TEXT_KIND(address, write_address);
+TEXT_KIND(group, write_group);
+const struct settings_kind settings_kind_word = {read_word, write_word, sizeof(unsigned), false};
+const struct settings_kind settings_kind_switch = {read_switch, write_switch, sizeof(bool), false};

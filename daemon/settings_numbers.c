@@ -39,6 +39,13 @@ static int read_count(const struct settings_key *key, const char *text, void *fi
 	return 0;
 }
 
+static const char *write_count(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	(void)key;
+	snprintf(out, SETTINGS_VALUE_SIZE, "%" PRIu32, *(const uint32_t *)field);
+	return out;
+}
+
 static int read_duration(const struct settings_key *key, const char *text, void *field,
 	char expected[SETTINGS_EXPECTED_MAX]) {
 	char min[DURATION_TEXT_SIZE], max[DURATION_TEXT_SIZE];
@@ -53,6 +60,14 @@ static int read_duration(const struct settings_key *key, const char *text, void 
 	return -EINVAL;
 }
 
+static const char *write_duration(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	(void)key;
+	return duration_write(out, *(const uint32_t *)field);
+}
+
+/* ---- what may have no bound ---- */
+
 static bool is_unbounded(const struct settings_key *key, const char *text) {
 	return key->unbounded != NULL && strcmp(key->unbounded, text) == 0;
 }
@@ -64,25 +79,60 @@ static const char *or_unbounded(const struct settings_key *key, char out[32]) {
 	return out;
 }
 
-/* Of days rather than of seconds. */
-static int read_age(const struct settings_key *key, const char *text, void *field,
-	char expected[SETTINGS_EXPECTED_MAX]) {
+static const char *write_number(const struct settings_key *key, uint64_t value,
+	char *(*write)(char *out, uint64_t value), char out[SETTINGS_VALUE_SIZE]) {
+	if (key->unbounded != NULL && value == key->unbounded_value) {
+		return key->unbounded;
+	}
+	return write(out, value);
+}
+
+/* ---- times that may be days, in units of unit_ms ---- */
+
+static int read_long(const struct settings_key *key, const char *text, uint64_t unit_ms,
+	uint64_t *field, char expected[SETTINGS_EXPECTED_MAX]) {
 	char min[DURATION_TEXT_SIZE], max[DURATION_TEXT_SIZE], other[32];
 
 	if (is_unbounded(key, text)) {
-		*(uint64_t *)field = key->unbounded_value;
+		*field = key->unbounded_value;
 		return 0;
 	}
-	int64_t ms = duration_read_up_to(text, key->max * MS_PER_S);
-	if (ms >= (int64_t)key->min * MS_PER_S && ms % MS_PER_S == 0) {
-		*(uint64_t *)field = (uint64_t)ms / MS_PER_S;
+	int64_t ms = duration_read_up_to(text, key->max * unit_ms);
+	if (ms >= (int64_t)(key->min * unit_ms) && (uint64_t)ms % unit_ms == 0) {
+		*field = (uint64_t)ms / unit_ms;
 		return 0;
 	}
 	snprintf(expected, SETTINGS_EXPECTED_MAX, "a time from %s to %s, as 12h or 90d%s",
-		duration_write(min, key->min * MS_PER_S), duration_write(max, key->max * MS_PER_S),
+		duration_write(min, key->min * unit_ms), duration_write(max, key->max * unit_ms),
 		or_unbounded(key, other));
 	return -EINVAL;
 }
+
+static int read_span(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	return read_long(key, text, 1, field, expected);
+}
+
+static int read_age(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	return read_long(key, text, MS_PER_S, field, expected);
+}
+
+static const char *write_span(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	return write_number(key, *(const uint64_t *)field, duration_write, out);
+}
+
+static char *write_seconds(char *out, uint64_t s) {
+	return duration_write(out, s * MS_PER_S);
+}
+
+static const char *write_age(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	return write_number(key, *(const uint64_t *)field, write_seconds, out);
+}
+
+/* ---- sizes ---- */
 
 static int read_size(const struct settings_key *key, const char *text, void *field,
 	char expected[SETTINGS_EXPECTED_MAX]) {
@@ -102,7 +152,14 @@ static int read_size(const struct settings_key *key, const char *text, void *fie
 	return -EINVAL;
 }
 
-const struct settings_kind settings_kind_count = {read_count, false};
-const struct settings_kind settings_kind_duration = {read_duration, false};
-const struct settings_kind settings_kind_age = {read_age, false};
-const struct settings_kind settings_kind_size = {read_size, false};
+static const char *write_size(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	return write_number(key, *(const uint64_t *)field, size_write, out);
+}
+
+const struct settings_kind settings_kind_count = {read_count, write_count, sizeof(uint32_t), false};
+const struct settings_kind settings_kind_duration = {
+	read_duration, write_duration, sizeof(uint32_t), false};
+const struct settings_kind settings_kind_span = {read_span, write_span, sizeof(uint64_t), false};
+const struct settings_kind settings_kind_age = {read_age, write_age, sizeof(uint64_t), false};
+const struct settings_kind settings_kind_size = {read_size, write_size, sizeof(uint64_t), false};

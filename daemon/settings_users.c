@@ -81,7 +81,20 @@ struct user_settings *settings_user(
 	u += s->n_users++;
 	*u = (struct user_settings){.uid = uid};
 	memcpy(u->name, name, strlen(name));
+	if (uid == SETTINGS_NO_UID) {
+		settings_remark(l,
+			"%s: there is no user %s here: what is said of him waits for the next "
+			"start or reload",
+			where, name);
+	}
 	return u;
+}
+
+const char *settings_user_section(const char *section) {
+	if (strncmp(section, "user", 4) != 0 || strchr(" \t", section[4]) == NULL) {
+		return NULL; /* the NUL behind [user] is found, too */
+	}
+	return section + 4 + strspn(section + 4, " \t");
 }
 
 /* ---- what it says ---- */
@@ -113,6 +126,10 @@ static void *field_of(struct user_limits *limits, size_t key) {
 	return (char *)limits + settings_keys[key].field - offsetof(struct settings, limits.user);
 }
 
+const void *settings_user_field(const struct user_settings *u, size_t key) {
+	return field_of((struct user_limits *)&u->limits, key);
+}
+
 struct settings_source settings_user_source(const struct user_settings *u, size_t key) {
 	return u->sources[nth_key(key)];
 }
@@ -134,10 +151,8 @@ void settings_user_limits(const struct settings *s, uint32_t uid, struct user_li
 	}
 	for (size_t i = 0; i < settings_n_keys; i++) {
 		if (settings_keys[i].is_per_user && settings_user_source(u, i).name != NULL) {
-			size_t size = settings_keys[i].kind == &settings_kind_size
-					      ? sizeof(uint64_t)
-					      : sizeof(uint32_t);
-			memcpy(field_of(ret, i), field_of(&u->limits, i), size);
+			memcpy(field_of(ret, i), field_of(&u->limits, i),
+				settings_keys[i].kind->size);
 		}
 	}
 }

@@ -26,7 +26,6 @@ static void join(char out[PATH_MAX], const char *folder, const char *rest) {
 
 void paths_system(struct paths *ret) {
 	join(ret->database, "/var/lib", "/sae-metricsd/metrics.db");
-	join(ret->config, "/etc", "/sae-metricsd/sae-metricsd.conf");
 }
 
 /* $variable/rest, or ~/fallback/rest. */
@@ -48,7 +47,6 @@ void paths_local_database(char ret[PATH_MAX]) {
 
 void paths_user(struct paths *ret) {
 	join_xdg(ret->database, "XDG_STATE_HOME", "/.local/state", "/sae-metricsd/metrics.db");
-	join_xdg(ret->config, "XDG_CONFIG_HOME", "/.config", "/sae-metricsd/sae-metricsd.conf");
 }
 
 const char *paths_socket_override(void) {
@@ -57,6 +55,47 @@ const char *paths_socket_override(void) {
 
 const char *paths_config_override(void) {
 	return environment("SAE_METRICSD_CONFIG");
+}
+
+/* Nothing where it would be too long. */
+static void add_folder(struct paths_folders *f, const char *root, const char *folder, int len) {
+	if (f->n < PATHS_FOLDERS_MAX && len > 0 && folder[0] == '/' &&
+		snprintf(f->at[f->n], PATH_MAX, "%s%.*s/sae-metricsd", root, len, folder) <
+			PATH_MAX) {
+		f->n++;
+	}
+}
+
+static void add_user_folders(struct paths_folders *f, const char *root) {
+	const char *all = environment("XDG_CONFIG_DIRS");
+	char own[PATH_MAX];
+
+	join_xdg(own, "XDG_CONFIG_HOME", "/.config", "");
+	add_folder(f, "", own, (int)strlen(own));
+	for (const char *at = all != NULL ? all : "/etc/xdg"; at[0] != '\0';) {
+		int len = (int)strcspn(at, ":");
+		add_folder(f, root, at, len);
+		at += len + (at[len] == ':');
+	}
+}
+
+int paths_config_folders(bool is_system, struct paths_folders *ret) {
+	static const char *const system[] = {"/etc", "/run", "/usr/lib"};
+	const char *root = environment("SAE_METRICSD_CONFIG_ROOT");
+
+	ret->n = 0;
+	if (root != NULL && root[0] != '/') {
+		return -EINVAL;
+	}
+	root = root != NULL ? root : "";
+	if (!is_system) {
+		add_user_folders(ret, root);
+		return 0;
+	}
+	for (size_t i = 0; i < sizeof system / sizeof system[0]; i++) {
+		add_folder(ret, root, system[i], (int)strlen(system[i]));
+	}
+	return 0;
 }
 
 static int make_folder(const char *path, mode_t mode) {

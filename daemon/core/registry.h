@@ -55,6 +55,9 @@ struct refusal {
 struct registry *registry_create(const struct registry_options *options);
 void registry_destroy(struct registry *r);
 
+/* Also ranks that are waited for already are waited for so long. */
+void registry_set_rank_grace(struct registry *r, uint64_t ms);
+
 /* ---- runs ---- */
 
 struct run *registry_find(struct registry *r, const char *run_id);

@@ -11,6 +11,12 @@ static void on_problem(void *user, const char *words) {
 		words);
 }
 
+static void on_remark(void *user, const char *words) {
+	struct doctor *d = user;
+
+	doctor_say(d, FINDING_WARN, "see `sae-metricsd config`", "%s", words);
+}
+
 static void warn_of_lax(struct doctor *d) {
 	const struct wandb_settings *w = &d->settings.wandb;
 
@@ -25,7 +31,8 @@ static void warn_of_lax(struct doctor *d) {
 }
 
 void doctor_look_at_config(struct doctor *d) {
-	const struct settings_options where = {.file = d->config, .is_system = d->is_system};
+	const struct settings_options where = {
+		.file = d->config, .is_system = d->is_system, .on_remark = on_remark};
 
 	d->has_settings = settings_load(&where, on_problem, d, &d->settings) == 0;
 	if (!d->has_settings) {

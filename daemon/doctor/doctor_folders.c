@@ -67,7 +67,7 @@ static void judge_runtime_directory(struct doctor *d) {
 
 void doctor_look_at_folders(struct doctor *d) {
 	char folder[PATH_MAX];
-	struct paths paths;
+	struct paths_folders folders;
 
 	judge_runtime_directory(d);
 	folder_of(d->socket, folder);
@@ -76,13 +76,7 @@ void doctor_look_at_folders(struct doctor *d) {
 		folder_of(d->database, folder);
 		judge(d, "state", folder);
 	}
-	if (d->is_system) {
-		paths_system(&paths);
-	} else {
-		paths_user(&paths);
-	}
-	if (paths.config[0] != '\0') {
-		folder_of(paths.config, folder);
-		judge(d, "configuration", folder);
+	if (paths_config_folders(d->is_system, &folders) == 0 && folders.n > 0) {
+		judge(d, "configuration", folders.at[0]);
 	}
 }

@@ -30,6 +30,15 @@ static void fill(struct budget *b, uint64_t now_ns) {
 	b->filled_ns = now_ns;
 }
 
+void budget_set_rate(struct budget *b, double rate_max_per_s, double burst, uint64_t now_ns) {
+	fill(b, now_ns);
+	bool is_adapted = b->rate_per_s < b->rate_max_per_s;
+	b->rate_max_per_s = rate_max_per_s;
+	b->rate_per_s = is_adapted ? fmin(b->rate_per_s, rate_max_per_s) : rate_max_per_s;
+	b->burst = burst;
+	b->tokens = fmin(b->tokens, burst);
+}
+
 bool budget_take(struct budget *b, uint64_t now_ns, uint64_t *ret_when_ns) {
 	if (now_ns < b->blocked_ns) {
 		*ret_when_ns = b->blocked_ns;

@@ -16,6 +16,9 @@ struct budget {
 
 void budget_init(struct budget *b, double rate_max_per_s, double burst, uint64_t now_ns);
 
+/* Another rate from now on; what the server has said of it still counts. */
+void budget_set_rate(struct budget *b, double rate_max_per_s, double burst, uint64_t now_ns);
+
 /* Takes a token, or says from when on there will be one. */
 bool budget_take(struct budget *b, uint64_t now_ns, uint64_t *ret_when_ns);
 

@@ -107,6 +107,19 @@ static void forget_all(struct forward *f) {
 	}
 }
 
+void forward_set_pace(struct forward *f, const struct forward_pace *pace) {
+	/* Couriers look at the policy itself. */
+	f->options.policy.transmit_ms = pace->transmit_ms;
+	f->options.policy.heartbeat_ms = pace->heartbeat_ms;
+	f->options.request_timeout_ms = pace->request_timeout_ms;
+	if (pace->requests_per_s != f->options.requests_per_s) {
+		f->options.requests_per_s = pace->requests_per_s;
+		budget_set_rate(&f->budget, pace->requests_per_s,
+			pace->requests_per_s * BURST_SECONDS, clock_boot_ns());
+	}
+	forward_pump_soon(f);
+}
+
 void forward_doubt_all(struct forward *f) {
 	list_for_each(link, &f->runs) {
 		courier_doubt(&container_of(link, struct forwarded, link)->courier);

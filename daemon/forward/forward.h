@@ -39,6 +39,13 @@ int forward_open(uv_loop_t *loop, const struct forward_options *options,
 /* Gives up what is under way: it is all in the database. */
 void forward_close(struct forward *f, void (*on_closed)(void *user), void *user);
 
+struct forward_pace {
+	uint32_t transmit_ms, heartbeat_ms, request_timeout_ms;
+	double requests_per_s;
+};
+/* From now on; a request under way keeps its time. */
+void forward_set_pace(struct forward *f, const struct forward_pace *pace);
+
 /* A run that has, or may have, something for W&B. Twice is once. */
 void forward_add(struct forward *f, const char *run_id);
 /* As courier_note; adds it. */

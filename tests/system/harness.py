@@ -29,7 +29,8 @@ def own_environment():
     """An environment without the W&B account, settings and proxies of whoever runs the tests: none is sent anything."""
     theirs = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CREDENTIALS_DIRECTORY", "LD_PRELOAD")
     kept = {name: value for name, value in os.environ.items()
-            if name not in theirs and not name.startswith("WANDB_") and not name.lower().endswith("_proxy")}
+            if name not in theirs and not name.startswith(("WANDB_", "SAE_METRICSD_"))
+            and not name.lower().endswith("_proxy")}
     return {**kept, "SAE_METRICSD_CONFIG": "/dev/null", "NETRC": "/nowhere/netrc",
             "WANDB_BASE_URL": "http://127.0.0.1:9"}
 

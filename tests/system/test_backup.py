@@ -272,10 +272,13 @@ class Serve(Checked):
     def test_wrong_usage(self):
         daemon = Daemon()
         try:
-            for arguments, words in ((["--backup-every", "1h"], "--backup-every TIME and --backup-to DIR go together"),
-                                     (["--backup-to", "x"], "--backup-every TIME and --backup-to DIR go together"),
-                                     (["--backup-keep", "3"], "--backup-every TIME and --backup-to DIR go together"),
-                                     (["--backup-to", "x", "--backup-every", "often"], "expected a time from 1s to 400d"),
+            together = "--backup-every TIME and --backup-to DIR, go together"
+            for arguments in (["--backup-every", "1h"], ["--backup-to", "x"], ["--backup-keep", "3"]):
+                out = subprocess.run([DAEMON, "serve", "--db", daemon.database, "--socket", daemon.socket, *arguments],
+                                     env=daemon.environment(), capture_output=True, text=True, check=False, timeout=60)
+                self.assertEqual((FAILED, ""), (out.returncode, out.stdout), arguments)
+                self.assertIn(f"{arguments[0]}: `every` and `to` of [backup], as {together}", out.stderr)
+            for arguments, words in ((["--backup-to", "x", "--backup-every", "often"], "expected a time from 1s to 400d"),
                                      (["--backup-to", "x", "--backup-every", "500ms"], "expected a time from 1s to 400d"),
                                      (["--backup-to", "x", "--backup-every", "1h", "--backup-keep", "0"], "from 1 to 10000"),
                                      (["--backup-to", "x", "--backup-every", "1h", "--backup-keep", "2x"], "from 1 to 10000")):

@@ -99,7 +99,7 @@ class Ranks(unittest.TestCase):
         for time in ("soon", "10ms", "25h"):
             done = subprocess.run([DAEMON, "serve", "--rank-grace", time], capture_output=True, text=True, check=False)
             self.assertEqual(2, done.returncode)
-            self.assertIn("--rank-grace: expected a time from 100ms to 1d, as 30s or 10m", done.stderr)
+            self.assertIn("--rank-grace: expected a time from 100ms to 1d, as 500ms, 15s or 2m", done.stderr)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,14 @@ _sae_metricsd_paths() { # _sae_metricsd_paths -f|-d
 	COMPREPLY+=($(compgen "$1" -- "$cur"))
 }
 
+# The keys there are, with `$1` behind each.
+_sae_metricsd_keys() {
+	local keys
+	keys=$("$program" config 2>/dev/null </dev/null | cut -d ' ' -f 1 | grep -vx -e wandb.key -e user)
+	[ -z "$1" ] || compopt -o nospace 2>/dev/null
+	COMPREPLY+=($(compgen -S "$1" -W "$keys" -- "$cur"))
+}
+
 _sae_metricsd_words() {
 	COMPREPLY+=($(compgen -W "$*" -- "$cur"))
 }
@@ -52,6 +60,7 @@ _sae_metricsd_value() {
 		[ "$command" != start ] || _sae_metricsd_words never
 		;;
 	--rank-grace | --backup-keep | --patience | --reason) ;;
+	--set) _sae_metricsd_keys = ;;
 	-o) _sae_metricsd_columns ;;
 	*) return 1 ;;
 	esac
@@ -60,7 +69,7 @@ _sae_metricsd_value() {
 _sae_metricsd_options() {
 	case $command in
 	serve)
-		echo --system --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
+		echo --system --set --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
 		;;
 	start) echo --exit-when-idle --json --help ;;
 	status) echo --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
@@ -68,6 +77,7 @@ _sae_metricsd_options() {
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	export) echo --wandb --db --no-extra-metrics --x-axis --unfinished --help ;;
 	backup) echo --db --force --help ;;
+	config) echo --check --json --system --user --config --set --help ;;
 	doctor) echo --socket --db --config --json --help ;;
 	esac
 }
@@ -84,7 +94,7 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status export stop sync backup doctor --help --version
+		_sae_metricsd_words serve start status export stop sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
@@ -97,6 +107,10 @@ _sae_metricsd() {
 			_sae_metricsd_paths -f
 			;;
 		backup) _sae_metricsd_paths -f ;;
+		config)
+			_sae_metricsd_keys ""
+			[[ " ${COMP_WORDS[*]} " != *" --check "* ]] || _sae_metricsd_paths -f
+			;;
 		esac
 	fi
 }

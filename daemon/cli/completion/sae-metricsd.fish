@@ -20,6 +20,14 @@ function __sae_metricsd_columns
     end
 end
 
+# The keys there are, with $argv[1] behind each.
+function __sae_metricsd_keys
+    set -l words (commandline -opc)
+    for key in ($words[1] config 2>/dev/null </dev/null | string match -r '^[a-z_]+\.\S+')
+        echo $key$argv[1]
+    end
+end
+
 function __sae_metricsd_command # COMMAND DESCRIPTION
     complete -c sae-metricsd -n __fish_use_subcommand -a $argv[1] -d $argv[2]
     complete -c sae-metricsd -n "__fish_seen_subcommand_from $argv[1]" -s h -l help -d 'a summary'
@@ -37,6 +45,7 @@ __sae_metricsd_command serve 'run the daemon in the foreground'
 __sae_metricsd_option serve -l system -d "be the host's daemon"
 __sae_metricsd_option serve -l socket -r -F -d 'where to listen'
 __sae_metricsd_option serve -l db -r -F -d 'the database'
+__sae_metricsd_option serve -l set -x -a '(__sae_metricsd_keys =)' -d 'set one thing'
 __sae_metricsd_option serve -l config -r -F -d 'what is set'
 __sae_metricsd_option serve -l backup-every -x -a '10m 1h 6h 1d' -d 'copy the database so often'
 __sae_metricsd_option serve -l backup-to -x -a '(__fish_complete_directories)' -d 'where copies go'
@@ -90,6 +99,15 @@ __sae_metricsd_command backup 'copy the database, also while it is in use'
 __sae_metricsd_option backup -F
 __sae_metricsd_option backup -l db -r -F -d 'the database'
 __sae_metricsd_option backup -l force -d 'replace a file that is there'
+
+__sae_metricsd_command config 'what is set, and where'
+__sae_metricsd_option config -F -k -a '(__sae_metricsd_keys "")'
+__sae_metricsd_option config -l check -d 'say what is wrong'
+__sae_metricsd_option config -l json -d 'as JSON'
+__sae_metricsd_option config -l system -d "of the host's daemon"
+__sae_metricsd_option config -l user -d 'of your own'
+__sae_metricsd_option config -l config -r -F -d 'this file in place of all others'
+__sae_metricsd_option config -l set -x -a '(__sae_metricsd_keys =)' -d 'as if serve had been told'
 
 __sae_metricsd_command doctor 'check all that is needed, and say what to do'
 __sae_metricsd_option doctor -l socket -r -F -d 'of the daemon behind this socket'

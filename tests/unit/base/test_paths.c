@@ -20,6 +20,8 @@ static int clean(void **state) {
 	unsetenv("XDG_CONFIG_HOME");
 	unsetenv("SAE_METRICS_SOCKET");
 	unsetenv("SAE_METRICSD_CONFIG");
+	unsetenv("SAE_METRICSD_CONFIG_ROOT");
+	unsetenv("XDG_CONFIG_DIRS");
 	setenv("HOME", "/home/ada", 1);
 	return 0;
 }
@@ -30,7 +32,6 @@ static void the_hosts_paths_are_fixed(void **state) {
 
 	paths_system(&p);
 	assert_string_equal(p.database, "/var/lib/sae-metricsd/metrics.db");
-	assert_string_equal(p.config, "/etc/sae-metricsd/sae-metricsd.conf");
 }
 
 static void a_users_paths_follow_the_environment(void **state) {
@@ -39,13 +40,10 @@ static void a_users_paths_follow_the_environment(void **state) {
 
 	paths_user(&p);
 	assert_string_equal(p.database, "/home/ada/.local/state/sae-metricsd/metrics.db");
-	assert_string_equal(p.config, "/home/ada/.config/sae-metricsd/sae-metricsd.conf");
 
 	setenv("XDG_STATE_HOME", "/state", 1);
-	setenv("XDG_CONFIG_HOME", "/config", 1);
 	paths_user(&p);
 	assert_string_equal(p.database, "/state/sae-metricsd/metrics.db");
-	assert_string_equal(p.config, "/config/sae-metricsd/sae-metricsd.conf");
 }
 
 static void a_database_on_a_disk_of_this_machine_is_its_users(void **state) {
@@ -65,7 +63,6 @@ static void what_the_environment_does_not_tell_is_empty(void **state) {
 	unsetenv("HOME");
 	paths_user(&p);
 	assert_string_equal(p.database, "");
-	assert_string_equal(p.config, "");
 }
 
 static void what_is_too_long_for_a_path_is_empty(void **state) {
@@ -78,7 +75,54 @@ static void what_is_too_long_for_a_path_is_empty(void **state) {
 	setenv("HOME", home, 1);
 	paths_user(&p);
 	assert_string_equal(p.database, "");
-	assert_string_equal(p.config, "");
+}
+
+static void assert_folders(bool is_system, const char *const *folders, size_t n) {
+	struct paths_folders f;
+
+	assert_int_equal(paths_config_folders(is_system, &f), 0);
+	assert_int_equal(f.n, n);
+	for (size_t i = 0; i < n; i++) {
+		assert_string_equal(f.at[i], folders[i]);
+	}
+}
+
+static void what_is_set_is_in_the_hosts_folders_or_the_users(void **state) {
+	static const char *const system[] = {
+		"/etc/sae-metricsd", "/run/sae-metricsd", "/usr/lib/sae-metricsd"};
+	static const char *const user[] = {
+		"/home/ada/.config/sae-metricsd", "/etc/xdg/sae-metricsd"};
+	static const char *const moved[] = {
+		"/config/sae-metricsd", "/a/sae-metricsd", "/b/sae-metricsd"};
+	(void)state;
+
+	assert_folders(true, system, 3);
+	assert_folders(false, user, 2);
+	setenv("XDG_CONFIG_HOME", "/config", 1);
+	setenv("XDG_CONFIG_DIRS", "/a::relative:/b", 1);
+	assert_folders(false, moved, 3);
+	unsetenv("XDG_CONFIG_HOME");
+	unsetenv("HOME");
+	assert_folders(false, moved + 1, 2);
+	setenv("XDG_CONFIG_DIRS", "/1:/2:/3:/4:/5:/6:/7:/8:/9", 1);
+	struct paths_folders f;
+	assert_int_equal(paths_config_folders(false, &f), 0);
+	assert_int_equal(f.n, PATHS_FOLDERS_MAX);
+}
+
+static void another_root_has_all_but_the_users_own(void **state) {
+	static const char *const system[] = {"/image/etc/sae-metricsd", "/image/run/sae-metricsd",
+		"/image/usr/lib/sae-metricsd"};
+	static const char *const user[] = {
+		"/home/ada/.config/sae-metricsd", "/image/etc/xdg/sae-metricsd"};
+	struct paths_folders f;
+	(void)state;
+
+	setenv("SAE_METRICSD_CONFIG_ROOT", "/image", 1);
+	assert_folders(true, system, 3);
+	assert_folders(false, user, 2);
+	setenv("SAE_METRICSD_CONFIG_ROOT", "image", 1);
+	assert_int_equal(paths_config_folders(true, &f), -EINVAL);
 }
 
 static void an_empty_override_is_none(void **state) {
@@ -139,6 +183,8 @@ int main(void) {
 		cmocka_unit_test(a_database_on_a_disk_of_this_machine_is_its_users),
 		cmocka_unit_test_setup(what_the_environment_does_not_tell_is_empty, clean),
 		cmocka_unit_test_setup(what_is_too_long_for_a_path_is_empty, clean),
+		cmocka_unit_test_setup(what_is_set_is_in_the_hosts_folders_or_the_users, clean),
+		cmocka_unit_test_setup(another_root_has_all_but_the_users_own, clean),
 		cmocka_unit_test_setup(an_empty_override_is_none, clean),
 		cmocka_unit_test(folders_above_a_path_are_made),
 		cmocka_unit_test(a_folder_that_cannot_be_made_is_named),

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,6 +15,8 @@
 
 int rig_setup(void **state) {
 	static const char *const variables[] = {"SAE_METRICSD_CONFIG", "XDG_CONFIG_HOME",
+		"SAE_METRICSD_WANDB_MODE", "SAE_METRICSD_WANDB_ENTITY", "SAE_METRICSD_LIMITS_RUNS",
+		"SAE_METRICSD_WANDB_MOD", "SAE_METRICSD_BUILD", "SAE_METRICSD_BUILD_KIND",
 		"WANDB_BASE_URL", "WANDB_APP_URL", "WANDB_ENTITY", "WANDB_PROJECT", "WANDB_MODE",
 		"WANDB_HTTP_PROXY", "WANDB_HTTPS_PROXY", "WANDB_INSECURE_DISABLE_SSL",
 		"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE"};
@@ -26,16 +29,23 @@ int rig_setup(void **state) {
 	strcpy(r->home, "/tmp/sae-settings-XXXXXX");
 	assert_non_null(mkdtemp(r->home));
 	setenv("HOME", r->home, 1);
+	setenv("SAE_METRICSD_CONFIG_ROOT", r->home, 1);
 	snprintf(r->path, sizeof r->path, "%s/conf", r->home);
 	*state = r;
 	return 0;
 }
 
+static int on_left(const char *path, const struct stat *st, int flag, struct FTW *ftw) {
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
 int rig_teardown(void **state) {
 	struct rig *r = *state;
 
-	(void)unlink(r->path);
-	assert_int_equal(rmdir(r->home), 0);
+	assert_int_equal(nftw(r->home, on_left, 8, FTW_DEPTH | FTW_PHYS), 0);
 	settings_finish(&r->settings);
 	free(r);
 	return 0;
@@ -54,13 +64,53 @@ static void on_problem(void *user, const char *words) {
 
 	if (strncmp(words, r->path, path_len) == 0 && words[path_len] == ':') {
 		words += path_len + 1;
+	} else if (strncmp(words, r->home, strlen(r->home)) == 0 && words[strlen(r->home)] == '/') {
+		words += strlen(r->home) + 1;
 	}
 	snprintf(r->problems + len, sizeof r->problems - len, "%s\n", words);
 }
 
+static void on_remark(void *user, const char *words) {
+	struct rig *r = user;
+	size_t len = strlen(r->remarks);
+
+	if (strncmp(words, r->home, strlen(r->home)) == 0) {
+		words += strlen(r->home) + 1;
+	}
+	snprintf(r->remarks + len, sizeof r->remarks - len, "%s\n", words);
+}
+
+static void on_file(void *user, const char *path, bool is_good) {
+	struct rig *r = user;
+	size_t len = strlen(r->files);
+
+	if (strncmp(path, r->home, strlen(r->home)) == 0) {
+		path += strlen(r->home) + 1;
+	}
+	snprintf(r->files + len, sizeof r->files - len, "%s%s\n", path, is_good ? "" : " bad");
+}
+
+void rig_put(struct rig *r, const char *name, const char *text) {
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof path, "%s/%s", r->home, name);
+	for (char *slash = path + strlen(r->home) + 1; (slash = strchr(slash, '/')) != NULL;
+		slash++) {
+		*slash = '\0';
+		(void)mkdir(path, 0700);
+		*slash = '/';
+	}
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
 void rig_load_as(struct rig *r, struct settings_options options) {
 	settings_finish(&r->settings);
-	r->problems[0] = '\0';
+	r->problems[0] = r->remarks[0] = r->files[0] = '\0';
+	options.on_remark = on_remark;
+	options.on_file = on_file;
 	r->result = settings_load(&options, on_problem, r, &r->settings);
 }
 

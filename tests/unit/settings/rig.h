@@ -6,11 +6,15 @@
 #include "settings.h"
 
 struct rig {
-	char home[64], path[PATH_MAX]; /* the file that write_config writes */
-	char problems[16384];          /* a line each, without the path */
+	char home[64], path[PATH_MAX];    /* the file that write_config writes */
+	char problems[16384];             /* a line each, without the path */
+	char remarks[4096], files[16384]; /* a line each, without the home */
 	struct settings settings;
 	int result;
 };
+
+/* A file below the home, which is the root of /etc, too, with the folders it needs. */
+void rig_put(struct rig *r, const char *name, const char *text);
 
 /* cmocka's fixtures. No variable that is looked at is set, HOME apart. */
 int rig_setup(void **state);

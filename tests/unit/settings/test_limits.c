@@ -12,7 +12,7 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-#define LONG "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
+#define LONG "user abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz"
 
 #define USER_KEYS "connections, runs, keys, memory, queued, database"
 
@@ -161,7 +161,7 @@ static void a_user_who_is_not_here_takes_nothing_from_nobody(void **state) {
 
 static void a_section_of_a_user_names_one(void **state) {
 	static const char *const bad[] = {"user", "user ", "user a b", "user 4294967295",
-		"user 99999999999", "user \"joe\"", "user " LONG};
+		"user 99999999999", "user \"joe\"", LONG};
 	struct rig *r = *state;
 	char text[256];
 

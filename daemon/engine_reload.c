@@ -1,0 +1,15 @@
+/* What may change while the daemon serves. */
+#include "engine_private.h"
+
+void engine_reload(struct engine *e, const struct engine_changes *c) {
+	e->registry_options.rank_grace_ms = c->rank_grace_ms;
+	registry_set_rank_grace(e->registry, c->rank_grace_ms);
+	if (e->forward != NULL) {
+		forward_set_pace(e->forward, &(struct forward_pace){
+						     .transmit_ms = c->transmit_ms,
+						     .heartbeat_ms = c->heartbeat_ms,
+						     .request_timeout_ms = c->request_timeout_ms,
+						     .requests_per_s = c->requests_per_s,
+					     });
+	}
+}
