@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "doctor_words.h"
 #include "format.h"
 
 /* A connection a rank, and a few dozen of its own; systemd's preset for a service is 524288. */
@@ -13,19 +14,34 @@
 /* The kernel's preset since 5.4 is 4096; trainers that come all at once wait in line. */
 #define BACKLOG_MIN 128u
 /* The client asks for so much, so that a step of a million features goes out in one call. */
-#define SEND_BUFFER_MIN 212992u
-#define MEMORY_FULL_PCT 90u
+#define SEND_BUFFER_MIN  212992u
+#define MEMORY_FULL_PCT  90u
+#define MEMORY_OF_NOBODY (256ull << 20)
 
 /* ---- judged ---- */
 
+uint64_t doctor_memory_wanted(uint64_t host_memory_bytes) {
+	uint64_t held = host_memory_bytes + MEMORY_OF_NOBODY;
+
+	return held + held / 4;
+}
+
 static void judge_memory(struct doctor *d, const struct system_limits *l) {
-	char used[FORMAT_MAX], max[FORMAT_MAX];
+	char used[FORMAT_MAX], max[FORMAT_MAX], advice[DOCTOR_WORDS_MAX];
 
 	if (l->memory_bytes == 0 || l->memory_bytes == UINT64_MAX) {
 		return;
 	}
 	format_bytes(used, (double)l->memory_used);
 	format_bytes(max, (double)l->memory_bytes);
+	if (l->memory_bytes < l->memory_wanted) {
+		snprintf(advice, sizeof advice,
+			"MemoryMax=%" PRIu64 "M of the service, or a lower host_memory of [limits]",
+			(l->memory_wanted + (1u << 20) - 1) >> 20);
+		doctor_say(d, FINDING_WARN, advice,
+			"memory: it may have %s, and takes more in before it says no", max);
+		return;
+	}
 	bool full = l->memory_used > l->memory_bytes / 100 * MEMORY_FULL_PCT;
 	doctor_say(d, full ? FINDING_WARN : FINDING_OK,
 		full ? "raise MemoryMax= by the formula in sae-metricsd.conf(5), or lower "
@@ -139,6 +155,9 @@ void doctor_look_at_limits(struct doctor *d) {
 		.backlog = read_number("/proc/sys/net/core/somaxconn"),
 		.send_buffer = read_number("/proc/sys/net/core/wmem_max"),
 		.of_daemon = d->status != NULL,
+		.memory_wanted =
+			d->has_settings ? doctor_memory_wanted(d->settings.limits.host_memory_bytes)
+					: 0,
 	};
 
 	if (d->status != NULL) {

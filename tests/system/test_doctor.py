@@ -369,6 +369,40 @@ class Doctor(unittest.TestCase):
         w.fault(operation="Viewer", headers={"Date": formatdate(time.time(), usegmt=True)}, effect=True)
         self.assertNotIn("behind", str(self.ask(w).of("clock")))
 
+    # ---- systemd ----
+
+    def with_systemd(self, service, *arguments, **variables):
+        """Where /run is our own, so that a systemd seems to run; its systemctl says `service` of the unit of that name."""
+        systemctl = self.folder / "systemctl"
+        systemctl.write_text("#!/bin/sh\nfor unit; do :; done\ncase $unit in\n"
+                             f"*.service) {service} ;;\n*) echo LoadState=loaded; echo ActiveState=active ;;\nesac\n")
+        systemctl.chmod(0o755)
+        script = ("mount -t tmpfs none /run && mkdir -p /run/systemd/system /run/credentials/sae-metricsd.service && "
+                  f"printf %s {KEY} >/run/credentials/sae-metricsd.service/wandb-api-key && exec {DAEMON} doctor --json {' '.join(arguments)}")
+        environment = {**self.environment, "PATH": f"{self.folder}:{os.environ['PATH']}", **variables}
+        environment.pop("LD_PRELOAD", None)
+        out = subprocess.run(["unshare", "--mount", "sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
+        if not out.stdout:
+            self.skipTest(f"no /run of its own can be mounted: {out.stderr.strip()}")
+        self.assertNotIn(KEY, out.stdout + out.stderr)
+        return Findings(out)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can mount")
+    def test_a_service_that_failed_is_a_failure(self):
+        found = self.with_systemd("printf 'LoadState=loaded\\nActiveState=failed\\nResult=exit-code\\nNRestarts=3\\n'")
+        self.assertIn("journalctl", found.one("fail", "systemd", "sae-metricsd.service failed: exit-code")["advice"])
+        found = self.with_systemd("printf 'LoadState=loaded\\nActiveState=active\\nResult=success\\nNRestarts=0\\n'")
+        self.assertEqual({"ok"}, found.levels("systemd"))
+        # A systemd that hangs holds nobody up.
+        found = self.with_systemd("exec sleep 60")
+        self.assertEqual({"unseen"}, found.levels("systemd"))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can mount")
+    def test_root_sees_the_key_that_the_service_has(self):
+        w = self.wandb()
+        found = self.with_systemd("echo LoadState=loaded; echo ActiveState=active", WANDB_MODE="online", WANDB_BASE_URL=w.base_url)
+        found.one("ok", "wandb", "key from /run/credentials/sae-metricsd.service/wandb-api-key")
+
     # ---- limits ----
 
     def test_few_descriptors_are_a_warning(self):

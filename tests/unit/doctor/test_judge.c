@@ -265,6 +265,25 @@ static void memory_that_is_nearly_used_up_is_a_warning(void **state) {
 	assert_non_null(strstr(found("warn", "memory 980 MiB"), "MemoryMax"));
 }
 
+static void memory_that_is_less_than_it_may_take_in_is_a_warning(void **state) {
+	struct system_limits l = usual;
+	(void)state;
+
+	assert_int_equal(
+		doctor_memory_wanted(4ull << 30), 5440ull << 20); /* as the service has it */
+	l.memory_wanted = doctor_memory_wanted(4ull << 30);
+	doctor_judge_limits(&d, &l);
+	all_is("ok"); /* there is no limit at all */
+	forget();
+	l.memory_bytes = 5440ull << 20;
+	doctor_judge_limits(&d, &l);
+	all_is("ok");
+	forget();
+	l.memory_bytes--;
+	doctor_judge_limits(&d, &l);
+	assert_non_null(strstr(found("warn", "takes more in"), "MemoryMax=5440M"));
+}
+
 /* ---- units ---- */
 
 static void judge_units(const char *socket_text, const char *service_text) {
@@ -330,6 +349,7 @@ int main(void) {
 		TEST(usual_limits_are_ok),
 		TEST(limits_that_are_too_low_say_how_to_raise_them),
 		TEST(memory_that_is_nearly_used_up_is_a_warning),
+		TEST(memory_that_is_less_than_it_may_take_in_is_a_warning),
 		TEST(units_that_run_are_ok),
 		TEST(units_that_failed_are_failures),
 		TEST(a_socket_that_systemd_does_not_hold_is_a_warning),
