@@ -13,6 +13,7 @@
 #include "limits_setup.h"
 #include "listener.h"
 #include "log.h"
+#include "log_messages.h"
 #include "notes.h"
 #include "settings.h"
 #include "signals.h"
@@ -95,7 +96,8 @@ static void begin_end(struct daemon *d) {
 }
 
 static void on_end(void *user, int signum) {
-	log_info("%s: ending after the last commit", strsignal(signum));
+	log_about(LOG_LEVEL_INFO, &(struct log_about){.kind = LOG_ENDING},
+		"%s: ending after the last commit", strsignal(signum));
 	begin_end(user);
 }
 
@@ -266,7 +268,8 @@ int daemon_run(const struct daemon_options *options) {
 	if (err < 0) {
 		log_error("%s", words);
 	} else {
-		log_info("sae-metricsd %s: listening on %s, database %s, %s", SAE_METRICSD_VERSION,
+		log_about(LOG_LEVEL_INFO, &(struct log_about){.kind = LOG_LISTENING},
+			"sae-metricsd %s: listening on %s, database %s, %s", SAE_METRICSD_VERSION,
 			options->socket, options->database, forward_words(options, words));
 		d.notify = daemon_notify_open(&d.loop, d.engine, forward_mode(options->settings));
 	}

@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "engine_say.h"
 #include "location.h"
 #include "log.h"
 
@@ -63,8 +64,9 @@ static void break_run(struct engine *e, struct feed *feed) {
 	if (e->in_flight) {
 		return; /* what is with the store has to be committed before it is loaded anew */
 	}
-	log_error("run %s: memory ran short; it is loaded again, and its trainers send again what "
-		  "was not committed",
+	log_of_run(LOG_LEVEL_ERROR, run_id(feed->run),
+		"run %s: memory ran short; it is loaded again, and its trainers send again what "
+		"was not committed",
 		run_id(feed->run));
 	feed_forget(e, feed, NULL);
 }
@@ -96,28 +98,14 @@ static void count_rates(struct engine *e) {
 
 	e->messages_per_s += 0.2 * (fresh - e->messages_per_s);
 	e->messages_at_tick = messages;
-	if (e->refusals_not_logged > 0) {
-		log_warning("%u more refusals in the last second", e->refusals_not_logged);
-	}
-	e->refusals_logged = e->refusals_not_logged = 0;
-}
-
-/* A trainer that ends without a word is worth one in the log. */
-static void log_lost_ranks(struct engine *e) {
-	for (struct run *run = registry_next(e->registry, NULL); run != NULL;
-		run = registry_next(e->registry, run)) {
-		char words[256];
-		while (run_tell_of_rank(run, engine_now(), words, sizeof words)) {
-			log_warning("run %s: %s", run_id(run), words);
-		}
-	}
 }
 
 static void on_tick(uv_timer_t *timer) {
 	struct engine *e = timer->data;
 
 	registry_tick(e->registry, engine_now());
-	log_lost_ranks(e);
+	engine_say_lost_ranks(e);
+	log_say_unsaid();
 	list_for_each(link, &e->peers) {
 		struct peer *peer = container_of(link, struct peer, link);
 		if (peer->process_ended) {
@@ -137,7 +125,8 @@ static void load_one(void *user, const char *id) {
 	struct engine *e = user;
 	int err = engine_load(e, id);
 	if (err < 0) {
-		log_error("run %s: cannot be loaded (%s); it is tried again when its trainer comes",
+		log_of_run(LOG_LEVEL_ERROR, id,
+			"run %s: cannot be loaded (%s); it is tried again when its trainer comes",
 			id, strerror(-err));
 	}
 }

@@ -5,7 +5,9 @@
 #include "clock.h"
 #include "crash.h"
 #include "engine_private.h"
+#include "engine_say.h"
 #include "log.h"
+#include "log_messages.h"
 
 /* A commit takes so much, of the runs that have waited longest; of a run always all. */
 #define BATCH_BYTES_MAX (64u << 20)
@@ -65,30 +67,14 @@ bool engine_make_room(struct engine *e, struct feed *feed) {
 
 /* ---- the cut ---- */
 
-static void note_state(struct feed *feed, const struct run_cut *cut) {
-	const char *state = cut->row.state;
-	bool is_first = feed->shown_state[0] == '\0';
-	if (state == NULL || strcmp(feed->shown_state, state) == 0) {
-		return;
-	}
-	snprintf(feed->shown_state, sizeof feed->shown_state, "%s", state);
-	if (is_first) {
-		return; /* it was logged when it opened */
-	}
-	if (cut->row.step != STEP_NONE) {
-		log_info("run %s: %s, step %u", cut->run_id, state, cut->row.step);
-	} else {
-		log_info("run %s: %s", cut->run_id, state);
-	}
-}
-
 static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
 	size_t bytes = run_cut_size(feed->run);
 	struct run_cut *cut = run_cut(e->registry, feed->run, engine_now());
 	if (cut == NULL) {
 		feed->pace.due_ns = now_ns + CUT_RETRY_NS;
 		feed->urgent = false;
-		log_error("run %s: memory is short for its commit, retrying in 1 s",
+		log_of_run(LOG_LEVEL_ERROR, run_id(feed->run),
+			"run %s: memory is short for its commit, retrying in 1 s",
 			run_id(feed->run));
 		return 0;
 	}
@@ -105,7 +91,7 @@ static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
 			peer->bytes_cut = session_bytes(peer->session);
 		}
 	}
-	note_state(feed, cut);
+	engine_say_state(e, feed, cut);
 	store_put(e->store, cut);
 	if (!e->in_flight || feed->dirty_ns < e->in_flight_since_ns) {
 		e->in_flight_since_ns = feed->dirty_ns;
@@ -177,6 +163,7 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	registry_committed(e->registry, cut);
 	ack(e, cut);
 	engine_notes_committed(e, cut->run_id);
+	engine_say_windows(e, cut);
 	struct feed *feed = feed_of(cut->run);
 	engine_forward_committed(e, feed, cut);
 	feed_give_mark(e, feed);
@@ -225,11 +212,12 @@ static void on_trouble(void *user, const char *words) {
 
 	if (words == NULL) {
 		e->trouble[0] = '\0';
-		log_info("commits work again");
+		log_about(LOG_LEVEL_INFO, &(struct log_about){.kind = LOG_COMMITS_WORK},
+			"commits work again");
 		return;
 	}
 	snprintf(e->trouble, sizeof e->trouble, "%s", words);
-	log_error("%s", words);
+	log_about(LOG_LEVEL_ERROR, &(struct log_about){.kind = LOG_COMMITS_FAIL}, "%s", words);
 	if (e->ending) {
 		e->in_flight = false;
 		engine_check_end(e);
@@ -244,8 +232,10 @@ static void on_rejected(void *user, const struct run_cut *cut, const char *words
 		return;
 	}
 	e->earliest_ns = 0;
-	log_error("run %s: stopped, nothing more of it is taken until the daemon is started "
-		  "again: %s",
+	const struct log_about about = engine_about(e, cut->run, LOG_RUN_REJECTED);
+	log_about(LOG_LEVEL_ERROR, &about,
+		"run %s: stopped, nothing more of it is taken until the daemon is started "
+		"again: %s",
 		cut->run_id, words);
 	struct rejected_run *rejected = calloc(1, sizeof *rejected);
 	if (rejected != NULL) {

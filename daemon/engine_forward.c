@@ -5,8 +5,10 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "engine_say.h"
 #include "hash.h"
 #include "log.h"
+#include "log_messages.h"
 
 static void on_visited(void *user, struct forward_visit *visit, int status) {
 	struct engine *e = user;
@@ -30,7 +32,8 @@ static void on_stop(void *user, const char *id) {
 		return; /* it has ended */
 	}
 	if (run_ask_to_stop(run, "stopped from W&B", engine_now()) == STOP_ASKED) {
-		log_info("run %s: asked to stop from W&B", id);
+		const struct log_about about = engine_about(e, run, LOG_STOP_ASKED);
+		log_about(LOG_LEVEL_INFO, &about, "run %s: asked to stop from W&B", id);
 	}
 	engine_settle(e, feed_of(run));
 }
@@ -120,8 +123,9 @@ void engine_forward_opened(struct engine *e, const char *id, const struct msg_op
 	if (forward_is_to(e->forward, open->wandb_base_url, server)) {
 		forward_give_key(e->forward, id, open->wandb_key, true);
 	} else {
-		log_warning("run %s: its user's key is for %s, this daemon forwards to %s: it is "
-			    "not used",
+		log_of_run(LOG_LEVEL_WARNING, id,
+			"run %s: its user's key is for %s, this daemon forwards to %s: it is "
+			"not used",
 			id, server, forward_base_url(e->forward));
 	}
 }

@@ -132,7 +132,8 @@ static void on_note(void *user, const struct note *note) {
 		return; /* no memory for it: it stays */
 	}
 	const struct run *run = stream_run(stream);
-	log_info("run %s: its trainer left a note when it ended; taken through message %" PRIu64,
+	log_of_run(LOG_LEVEL_INFO, run_id(run),
+		"run %s: its trainer left a note when it ended; taken through message %" PRIu64,
 		run_id(run), stream_applied(stream));
 	if (run_dirty(run)) {
 		remember(e, note, run_id(run));

@@ -7,26 +7,17 @@
 
 #include "crash.h"
 #include "engine_private.h"
+#include "engine_say.h"
 #include "log.h"
 
-#define REFUSALS_LOGGED_A_SECOND 10u
 /* What a client is told to keep room for: a flood of 5 s of 16k features, or 16 of the largest steps. */
 #define OUTBOX_BYTES_MIN (64u << 20)
 #define OUTBOX_STEPS     16u
 
 /* ---- refusals ---- */
 
-static void log_refusal(struct engine *e, const struct session *s, struct text words) {
-	if (e->refusals_logged++ >= REFUSALS_LOGGED_A_SECOND) {
-		e->refusals_not_logged++;
-		return;
-	}
-	log_info("refused pid %d of user %u: %.*s", (int)session_pid(s), (unsigned)session_uid(s),
-		(int)words.len, words.data);
-}
-
 static enum session_verdict refuse(struct peer *peer, const struct msg_refusal *refusal) {
-	log_refusal(peer->engine, peer->session, refusal->words);
+	engine_say_refusal(peer->engine, peer->session, refusal->words);
 	session_refuse(peer->session, refusal);
 	return SESSION_CLOSE;
 }
@@ -222,11 +213,7 @@ static void log_opened(const struct peer *peer, const struct msg_open *open, boo
 			opened->wanted);
 		return;
 	}
-	log_info("run %s %s: project=%.*s user=%u pid=%d rank=%u/%u", id,
-		opened->resumed ? "resumed" : "started", (int)open->project.len,
-		open->project.data != NULL ? open->project.data : "",
-		(unsigned)session_uid(peer->session), (int)session_pid(peer->session), open->rank,
-		open->world_size);
+	engine_say_opened(peer, open, opened->resumed);
 }
 
 static enum session_verdict opened(struct peer *peer, const struct msg_open *open,

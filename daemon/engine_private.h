@@ -138,7 +138,6 @@ struct engine {
 	double started, previous_end; /* previous_end: when the database was last written before */
 	uint64_t messages_at_tick;
 	double messages_per_s;
-	uint32_t refusals_logged, refusals_not_logged;
 
 	bool ending;
 	void (*on_ended)(void *user);

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "engine_private.h"
+#include "engine_say.h"
 #include "log.h"
+#include "log_messages.h"
 #include "report.h"
 #include "text.h"
 
@@ -94,7 +96,11 @@ static void stop_if_permitted(
 	}
 	struct run *run = bring(query->engine, t, ret);
 	if (run != NULL) {
-		log_info("run %s: user %u asks it to stop", t->id, (unsigned)asker.uid);
+		struct log_about about = engine_about(query->engine, run, LOG_STOP_ASKED);
+		about.uid = asker.uid; /* who caused it, not whose it is */
+		about.user = engine_user_name(query->engine, asker.uid);
+		log_about(LOG_LEVEL_INFO, &about, "run %s: user %u asks it to stop", t->id,
+			(unsigned)asker.uid);
 		compose_reason(reason, target_asker_name(t, &asker, name), query->reason);
 		stop(query->engine, run, t, reason, ret);
 	}

@@ -12,6 +12,7 @@
 #include "credential.h"
 #include "daemon.h"
 #include "home.h"
+#include "journal.h"
 #include "log.h"
 #include "lookup.h"
 #include "settings.h"
@@ -167,6 +168,7 @@ static int find_socket_group(const struct settings *s, struct daemon_options *re
 
 /* With the options read: completes them, reads what is set, and serves. */
 static int serve(struct daemon_options options, const struct settings_options *flags) {
+	journal_open();
 	struct activation passed;
 	struct home home;
 	int err = take_passed(&options, &passed);

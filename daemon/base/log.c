@@ -6,11 +6,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "clock.h"
+#include "log_limit.h"
+#include "log_messages.h"
 
 #define LINE_MAX_BYTES 1024
 
 static atomic_int max_level = LOG_LEVEL_INFO;
+static log_sink_fn sink;       /* set before there are threads */
+static struct log_limit limit; /* the loop's */
 
 static const struct {
 	const char *name;
@@ -35,30 +42,78 @@ int log_level_parse(const char *name) {
 	return -1;
 }
 
-void log_write(enum log_level level, const char *format, ...) {
-	if ((int)level > max_level) {
-		return;
-	}
+bool log_goes_to_journal(void) {
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
 
-	int saved_errno = errno;
-	char line[LINE_MAX_BYTES];
-	int len = 0;
-	if (getenv("JOURNAL_STREAM") != NULL) {
-		len = snprintf(line, sizeof line, "<%d>", (int)level);
+	return stream != NULL && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
+void log_set_sink(log_sink_fn to) {
+	sink = to;
+}
+
+/* One write a line: lines of two processes never mix. */
+static void write_line(enum log_level level, const char *text, size_t len) {
+	char line[LINE_MAX_BYTES + sizeof "<7>\n"];
+	int prefix = 0;
+
+	if (log_goes_to_journal()) {
+		prefix = snprintf(line, sizeof line, "<%d>", (int)level);
 	}
-	va_list args;
-	va_start(args, format);
-	int body = vsnprintf(line + len, sizeof line - (size_t)len - 1, format, args);
-	va_end(args);
-	if (body >= 0) {
-		len += body;
-		if (len > (int)sizeof line - 2) {
-			len = (int)sizeof line - 2;
-		}
-		line[len++] = '\n';
-		/* One write a line: lines of two processes never mix. */
-		ssize_t written = write(STDERR_FILENO, line, (size_t)len);
-		(void)written;
+	memcpy(line + prefix, text, len);
+	line[(size_t)prefix + len] = '\n';
+	ssize_t written = write(STDERR_FILENO, line, (size_t)prefix + len + 1);
+	(void)written;
+}
+
+static void say(
+	enum log_level level, const struct log_about *about, const char *format, va_list args) {
+	char text[LINE_MAX_BYTES];
+	int saved_errno = errno;
+
+	int len = vsnprintf(text, sizeof text, format, args);
+	if (len > (int)sizeof text - 1) {
+		len = (int)sizeof text - 1;
+	}
+	if (len >= 0 && (sink == NULL || !sink(level, about, text, (size_t)len))) {
+		write_line(level, text, (size_t)len);
 	}
 	errno = saved_errno;
+}
+
+void log_write(enum log_level level, const char *format, ...) {
+	va_list args;
+
+	if ((int)level <= max_level) {
+		va_start(args, format);
+		say(level, NULL, format, args);
+		va_end(args);
+	}
+}
+
+void log_about(enum log_level level, const struct log_about *about, const char *format, ...) {
+	va_list args;
+
+	if ((int)level > max_level ||
+		(about->is_of_user && about->kind != NULL &&
+			!log_limit_take(&limit, about->kind, about->uid, clock_mono_ms()))) {
+		return;
+	}
+	va_start(args, format);
+	say(level, about, format, args);
+	va_end(args);
+}
+
+void log_say_unsaid(void) {
+	struct log_about about = {.kind = LOG_UNSAID};
+	uint32_t n;
+
+	while (log_limit_next_unsaid(&limit, clock_mono_ms(), &about.about_kind, &about.uid, &n)) {
+		log_about(LOG_LEVEL_WARNING, &about,
+			"%u more messages of one kind that user %u caused are left out", n,
+			(unsigned)about.uid);
+	}
 }

@@ -33,7 +33,8 @@ struct forwarded *forward_run(struct forward *f, const char *run_id) {
 	}
 	run = calloc(1, sizeof *run);
 	if (run == NULL) {
-		log_error("run %s: memory is short, it is not forwarded until the next start",
+		log_of_run(LOG_LEVEL_ERROR, run_id,
+			"run %s: memory is short, it is not forwarded until the next start",
 			run_id);
 		return NULL;
 	}

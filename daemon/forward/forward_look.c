@@ -50,7 +50,8 @@ static void say_well(struct forward *f, struct forwarded *run) {
 	heal(f, run);
 	take_key(f, run);
 	if (run->refusal_said || run->trouble_said) {
-		log_info("run %s: W&B takes it again", run->courier.run_id);
+		log_of_run(LOG_LEVEL_INFO, run->courier.run_id, "run %s: W&B takes it again",
+			run->courier.run_id);
 	}
 	run->refusal_said = run->trouble_said = false;
 }
@@ -68,7 +69,7 @@ static void say_refusal(struct forward *f, struct forwarded *run) {
 		}
 		f->key_refused = true;
 	} else if (!run->refusal_said) {
-		log_warning("run %s: %s: %s", c->run_id,
+		log_of_run(LOG_LEVEL_WARNING, c->run_id, "run %s: %s: %s", c->run_id,
 			parked ? "nothing more is sent to W&B"
 			       : "W&B refuses its own key; lines are kept, it is tried now and "
 				 "then",
@@ -95,8 +96,9 @@ static void say_own_failure(struct forwarded *run) {
 	const struct courier *c = &run->courier;
 
 	if (!run->trouble_said && c->n_failed > FAILURES_UNSAID) {
-		log_warning("run %s: W&B does not take it: %s; its lines "
-			    "are kept, trying again",
+		log_of_run(LOG_LEVEL_WARNING, c->run_id,
+			"run %s: W&B does not take it: %s; its lines "
+			"are kept, trying again",
 			c->run_id, c->words);
 		run->trouble_said = true;
 	}
@@ -123,8 +125,9 @@ static void say_no_key(struct forwarded *run) {
 	const struct courier *c = &run->courier;
 
 	if (c->known && !c->gone && !c->has_key && !run->no_key_said) {
-		log_info("run %s: its lines for W&B are kept until there is a key "
-			 "(`sae-metricsd sync %s` by its owner hands one over)",
+		log_of_run(LOG_LEVEL_INFO, c->run_id,
+			"run %s: its lines for W&B are kept until there is a key "
+			"(`sae-metricsd sync %s` by its owner hands one over)",
 			c->run_id, c->run_id);
 		run->no_key_said = true;
 	}

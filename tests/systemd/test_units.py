@@ -89,6 +89,20 @@ class Units(unittest.TestCase):
             self.assertEqual(["no"], settings(path.read_text())["RemoveOnStop"])
         self.assertEqual(["0666"], settings((SOURCES / "open-to-all.conf").read_text())["SocketMode"])
 
+    def test_the_catalog_has_every_kind_of_message_and_no_other(self):
+        kinds = re.findall(r'"([0-9a-f]{32})"', (ROOT / "daemon/base/log_messages.h").read_text())
+        catalog = (SOURCES / "sae-metricsd.catalog").read_text()
+        self.assertEqual(sorted(kinds), sorted(re.findall(r"(?m)^-- ([0-9a-f]{32})$", catalog)))
+        self.assertEqual(len(kinds), len(set(kinds)))
+        if shutil.which("journalctl") is None:
+            self.skipTest("journalctl is not installed (Debian: systemd)")
+        folder = self.folder / "usr/lib/systemd/catalog"
+        folder.mkdir(parents=True)
+        shutil.copy(SOURCES / "sae-metricsd.catalog", folder)
+        (self.folder / "var/lib/systemd/catalog").mkdir(parents=True)
+        out = subprocess.run(["journalctl", f"--root={self.folder}", "--update-catalog"], capture_output=True, text=True, check=False)
+        self.assertEqual((0, ""), (out.returncode, out.stderr))
+
     def test_the_user_the_groups_and_the_folders_are_made(self):
         if shutil.which("systemd-sysusers") is None or shutil.which("systemd-tmpfiles") is None:
             self.skipTest("systemd-sysusers and systemd-tmpfiles are not installed (Debian: systemd)")
@@ -105,7 +119,7 @@ class Units(unittest.TestCase):
         self.assertRegex(groups, r"(?m)^sae-metrics-admin:")
         gid = int(re.search(r"(?m)^sae-metrics:x:(\d+):", groups)[1])
         notes = (self.folder / "run/sae-metricsd/socket.notes").stat()
-        self.assertEqual((gid, 0o3770), (notes.st_gid, notes.st_mode & 0o7777))
+        self.assertEqual((gid, 0o3730), (notes.st_gid, notes.st_mode & 0o7777))
 
 
 if __name__ == "__main__":
