@@ -20,22 +20,30 @@ void cadence_init(struct cadence *c, uint64_t run_bytes_per_s, uint64_t host_byt
 	};
 }
 
-uint64_t cadence_due_ns(const struct cadence *c, const struct pace *pace, bool urgent) {
+uint64_t cadence_due_ns(const struct share *share, const struct pace *pace, bool urgent) {
 	if (urgent) {
-		return c->rest_ns;
+		return share->rest_ns;
 	}
-	return max_of(c->rest_ns, max_of(pace->due_ns, min_of(c->paid_ns, pace->latest_ns)));
+	return max_of(
+		share->rest_ns, max_of(pace->due_ns, min_of(share->paid_ns, pace->latest_ns)));
 }
 
-void cadence_cut(struct cadence *c, struct pace *pace, size_t bytes, uint64_t now_ns) {
+void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace, size_t bytes,
+	uint32_t n_sharing, uint64_t now_ns) {
 	uint64_t interval = max_of(CADENCE_INTERVAL_MIN_NS, duration_ns(bytes, c->run_bytes_per_s));
 	interval = min_of(interval, CADENCE_INTERVAL_MAX_NS);
 
 	pace->due_ns = now_ns + interval;
 	pace->latest_ns = now_ns + CADENCE_STRETCH * interval;
-	c->paid_ns = max_of(c->paid_ns, now_ns) + duration_ns(bytes, c->host_bytes_per_s);
+	share->paid_ns = max_of(share->paid_ns, now_ns) +
+			 n_sharing * duration_ns(bytes, c->host_bytes_per_s);
 }
 
-void cadence_committed(struct cadence *c, uint64_t begun_ns, uint64_t now_ns) {
-	c->rest_ns = begun_ns + CADENCE_REST_FACTOR * (now_ns - begun_ns);
+void cadence_committed(
+	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool is_shared) {
+	uint64_t took_ns = (uint64_t)((double)(now_ns - begun_ns) * part);
+	uint64_t small_ns = is_shared ? min_of(took_ns, CADENCE_SMALL_NS) : took_ns;
+
+	share->rest_ns = begun_ns + CADENCE_REST_FACTOR * small_ns +
+			 CADENCE_REST_FACTOR_SHARED * (took_ns - small_ns);
 }

@@ -1,8 +1,9 @@
 /* When a run is committed: at once when it has been quiet, else as often as what is written allows. A disk is
  * written for weeks: more commits than these buy nothing but latency. Pure: time is passed in.
  *
- * A commit of a run that wrote n bytes is followed by the next one after max(50 ms, n / run rate), at most 5 s. While all runs
- * together are above the host's rate, each waits up to six times as long: 30 s for the largest. */
+ * A commit of a run that wrote n bytes is followed by the next one after max(50 ms, n / run rate), at most 5 s. While a user's
+ * runs together are above his part of the host's rate, each waits up to six times as long: 30 s for the largest. Users have equal
+ * parts, and what one of them writes puts off nobody else's commits. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,15 +15,21 @@
 #define CADENCE_INTERVAL_MIN_NS  50000000ull
 #define CADENCE_INTERVAL_MAX_NS  5000000000ull
 #define CADENCE_STRETCH          6u
-/* Who asks for a commit sooner leaves the disk three quarters of its time. */
+/* Who asks for a commit sooner leaves the disk three quarters of its time … */
 #define CADENCE_REST_FACTOR 4u
+/* … and where others are there, whose next ack would wait for it, nineteen parts of twenty of what is longer than a small one. */
+#define CADENCE_SMALL_NS           5000000ull
+#define CADENCE_REST_FACTOR_SHARED 20u
 
 /* The host's. */
 struct cadence {
 	uint64_t run_bytes_per_s, host_bytes_per_s;
-	uint64_t paid_ns; /* when what was written is paid for by the host's rate */
-	uint64_t
-		rest_ns; /* no commit begins before: the last one's duration times four, since it began */
+};
+
+/* One user's. Zeroed: owes nothing. */
+struct share {
+	uint64_t paid_ns; /* when what he wrote is paid for by his part of the host's rate */
+	uint64_t rest_ns; /* no commit of his begins before */
 };
 
 /* One run's. Zeroed: never committed, due at once. */
@@ -34,9 +41,11 @@ struct pace {
 void cadence_init(struct cadence *c, uint64_t run_bytes_per_s, uint64_t host_bytes_per_s);
 
 /* When a run with something to commit is to be committed; `urgent` when somebody waits for it. */
-uint64_t cadence_due_ns(const struct cadence *c, const struct pace *pace, bool urgent);
+uint64_t cadence_due_ns(const struct share *share, const struct pace *pace, bool urgent);
 
-/* A run's cut of so many bytes goes into a commit that begins now. */
-void cadence_cut(struct cadence *c, struct pace *pace, size_t bytes, uint64_t now_ns);
-/* The commit that began at begun_ns has ended. */
-void cadence_committed(struct cadence *c, uint64_t begun_ns, uint64_t now_ns);
+/* A run's cut of so many bytes goes into a commit that begins now; so many users share the host's rate. */
+void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace, size_t bytes,
+	uint32_t n_sharing, uint64_t now_ns);
+/* The commit that began at begun_ns has ended. `part` of it was this user's; is_shared: there are others. */
+void cadence_committed(
+	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool is_shared);

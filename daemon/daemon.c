@@ -161,6 +161,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.version = SAE_METRICSD_VERSION,
 		.socket = options->socket,
 		.scope = options->is_system ? "system" : "user",
+		.processes_max = (uint32_t)d->ledger.limits.host_connections,
 		.access = directory_rules(d->directory),
 		.user_name = directory_user_name,
 		.user_name_user = d->directory,

@@ -12,7 +12,8 @@
 #include "location.h"
 #include "log.h"
 
-#define TICK_MS 1000u
+#define TICK_MS     1000u
+#define USAGE_TICKS 600u
 
 struct instant engine_now(void) {
 	return (struct instant){.wall = clock_wall(), .mono_ms = clock_mono_ms()};
@@ -116,6 +117,11 @@ static void on_tick(uv_timer_t *timer) {
 		engine_settle(e, container_of(link, struct feed, link));
 	}
 	engine_evict(e);
+	engine_trim_tenants(e);
+	if (++e->ticks % USAGE_TICKS == 0) {
+		engine_count_usage(
+			e); /* retention, or somebody by hand, may have removed something */
+	}
 	count_rates(e);
 }
 
@@ -123,6 +129,12 @@ static void on_tick(uv_timer_t *timer) {
 
 static void load_one(void *user, const char *id) {
 	struct engine *e = user;
+	if (!engine_has_room_for(e, id)) {
+		log_warning("run %s: there is no room for it in host_memory: it is loaded when its "
+			    "trainer comes",
+			id);
+		return;
+	}
 	int err = engine_load(e, id);
 	if (err < 0) {
 		log_of_run(LOG_LEVEL_ERROR, id,
@@ -181,6 +193,7 @@ static double last_written(const char *database) {
 
 static void engine_free(struct engine *e) {
 	registry_destroy(e->registry);
+	engine_finish_tenants(e);
 	engine_notes_forget(e);
 	engine_users_finish(e);
 	for (struct list *link; (link = list_take_first(&e->rejected)) != NULL;) {
@@ -217,7 +230,8 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	list_init(&e->notes);
 	list_init(&e->users);
 	list_init(&e->dirty);
-	processes_init(&e->processes, loop);
+	list_init(&e->tenants);
+	processes_init(&e->processes, loop, options->processes_max);
 	cadence_init(&e->cadence, options->run_bytes_per_s, options->host_bytes_per_s);
 	if (e->socket == NULL || e->database == NULL || e->registry == NULL) {
 		engine_free(e);
@@ -256,6 +270,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	start_handles(e);
 	engine_space_open(e, options->keep_free_bytes);
 	engine_report_begin(e);
+	engine_count_usage(e);
 	load_open_runs(e);
 	engine_take_notes(e);
 	if (options->forward != NULL) {

@@ -35,7 +35,8 @@ struct engine_options {
 	struct registry_options registry;           /* its ledger is the whole engine's */
 	uint64_t host_bytes_per_s, run_bytes_per_s; /* what commits may write; 0: cadence.h */
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
-	uint64_t keep_free_bytes;                   /* as space.h has it */
+	uint32_t processes_max;   /* that are watched, each with a descriptor; 0: no limit */
+	uint64_t keep_free_bytes; /* as space.h has it */
 	const struct forward_options
 		*forward; /* NULL: nothing is forwarded; copied, its texts are borrowed */
 };

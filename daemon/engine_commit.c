@@ -11,13 +11,30 @@
 
 /* A commit takes so much, of the runs that have waited longest; of a run always all. */
 #define BATCH_BYTES_MAX (64u << 20)
+/* Where users share the daemon, so much of each goes into a commit, and of what is larger one run … */
+#define SHARED_BATCH_BYTES (256u << 10)
+#define SMALL_CUT_BYTES    (512u << 10)
+/* … or, where only one of them has something due, of his: the others' next ack waits for no more. */
+#define SHARED_LARGE_BYTES (4u << 20)
+/* … and a run is committed when it has this many rows: what is inserted within some milliseconds. */
+#define SHARED_RUN_HOLD_BYTES (512u << 10)
 /* Short of memory for a cut: when to try again. */
 #define CUT_RETRY_NS 1000000000ull
 
 /* ---- what is due ---- */
 
+static uint64_t due_ns(const struct engine *e, const struct feed *feed) {
+	return cadence_due_ns(&feed->tenant->share, &feed->pace, feed->urgent || e->ending);
+}
+
+static uint64_t run_hold_bytes(const struct engine *e) {
+	return e->run_hold_bytes > SHARED_RUN_HOLD_BYTES && engine_has_several_tenants(e)
+		       ? SHARED_RUN_HOLD_BYTES
+		       : e->run_hold_bytes;
+}
+
 static void look_at(struct engine *e, const struct feed *feed) {
-	uint64_t due = cadence_due_ns(&e->cadence, &feed->pace, feed->urgent || e->ending);
+	uint64_t due = due_ns(e, feed);
 	if (due < e->earliest_ns) {
 		e->earliest_ns = due;
 	}
@@ -27,11 +44,11 @@ void feed_touch(struct engine *e, struct feed *feed) {
 	size_t uncut = run_uncut_bytes(feed->run);
 
 	e->uncut_bytes += uncut - feed->uncut_bytes;
-	feed->uncut_bytes = uncut;
+	tenant_note_uncut(feed->tenant, feed, uncut);
 	if (!run_dirty(feed->run)) {
 		return;
 	}
-	if (uncut > e->run_hold_bytes / 2) {
+	if (uncut > run_hold_bytes(e) / 2) {
 		feed->urgent = true;
 	}
 	if (!list_linked(&feed->dirty)) {
@@ -52,13 +69,16 @@ bool engine_make_room(struct engine *e, struct feed *feed) {
 	if (engine_space_holds(e)) {
 		return false;
 	}
-	if (e->uncut_bytes > e->hold_bytes) {
+	if (tenant_is_full(e, feed->tenant)) {
 		list_for_each(link, &e->dirty) {
-			feed_hurry(e, container_of(link, struct feed, dirty));
+			struct feed *other = container_of(link, struct feed, dirty);
+			if (other->tenant == feed->tenant) {
+				feed_hurry(e, other);
+			}
 		}
 		return false;
 	}
-	if (feed->uncut_bytes > e->run_hold_bytes) {
+	if (feed->uncut_bytes > run_hold_bytes(e)) {
 		feed_hurry(e, feed);
 		return false;
 	}
@@ -83,8 +103,9 @@ static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
 	list_remove(&feed->dirty);
 	feed->urgent = false;
 	e->uncut_bytes -= feed->uncut_bytes;
-	feed->uncut_bytes = 0;
-	cadence_cut(&e->cadence, &feed->pace, bytes, now_ns);
+	tenant_note_cut(feed->tenant, feed, bytes);
+	cadence_cut(&e->cadence, &feed->tenant->share, &feed->pace, bytes,
+		engine_count_sharing(e, now_ns), now_ns);
 	for (struct stream *s = NULL; (s = run_next_stream(feed->run, s)) != NULL;) {
 		struct peer *peer = stream_user(s);
 		if (peer != NULL) {
@@ -100,20 +121,77 @@ static size_t cut(struct engine *e, struct feed *feed, uint64_t now_ns) {
 	return bytes;
 }
 
-static void cut_what_is_due(struct engine *e, uint64_t now_ns) {
-	size_t bytes = 0;
+/* Several users have something due: small cuts of each, a little of everybody's; a large one by itself, or with the small
+ * ones when those had their turn. So nobody's small ack waits for more than one large write. */
+static bool takes_now(struct engine *e, const struct feed *feed, bool *had_small, bool *had_large) {
+	size_t size = run_cut_size(feed->run);
 
-	e->earliest_ns = UINT64_MAX;
+	if (size <= SMALL_CUT_BYTES) {
+		bool fits = feed->tenant->cut_bytes == 0 ||
+			    feed->tenant->cut_bytes + size <= SHARED_BATCH_BYTES;
+		*had_small |= fits;
+		return fits;
+	}
+	if (*had_large || !e->large_turn) {
+		e->large_waits = true;
+		return false;
+	}
+	return *had_large = true;
+}
+
+static bool several_are_due(const struct engine *e, uint64_t now_ns) {
+	const struct tenant *first = NULL;
+
+	list_for_each(link, &e->dirty) {
+		const struct feed *feed = container_of(link, struct feed, dirty);
+		if (due_ns(e, feed) > now_ns) {
+			continue;
+		}
+		if (first != NULL && feed->tenant != first) {
+			return true;
+		}
+		first = feed->tenant;
+	}
+	return false;
+}
+
+static void cut_a_part(struct engine *e, uint64_t now_ns) {
+	bool had_small = false, had_large = false;
+
+	e->large_waits = false;
 	list_for_each(link, &e->dirty) {
 		struct feed *feed = container_of(link, struct feed, dirty);
-		bool urgent = feed->urgent || e->ending;
-		if (bytes < BATCH_BYTES_MAX &&
-			cadence_due_ns(&e->cadence, &feed->pace, urgent) <= now_ns) {
+		if (due_ns(e, feed) <= now_ns && takes_now(e, feed, &had_small, &had_large)) {
+			(void)cut(e, feed, now_ns);
+		}
+	}
+	e->large_turn = e->large_waits;
+	if (!had_small && !had_large && e->large_waits) {
+		cut_a_part(e, now_ns); /* there are large ones alone */
+	}
+}
+
+static void cut_all(struct engine *e, uint64_t now_ns) {
+	size_t bytes = 0,
+	       max = engine_has_several_tenants(e) ? SHARED_LARGE_BYTES : BATCH_BYTES_MAX;
+
+	list_for_each(link, &e->dirty) {
+		struct feed *feed = container_of(link, struct feed, dirty);
+		if (bytes < max && due_ns(e, feed) <= now_ns) {
 			bytes += cut(e, feed, now_ns);
 		}
-		if (list_linked(&feed->dirty)) {
-			look_at(e, feed);
-		}
+	}
+}
+
+static void cut_what_is_due(struct engine *e, uint64_t now_ns) {
+	if (!e->ending && several_are_due(e, now_ns)) {
+		cut_a_part(e, now_ns);
+	} else {
+		cut_all(e, now_ns);
+	}
+	e->earliest_ns = UINT64_MAX;
+	list_for_each(link, &e->dirty) {
+		look_at(e, container_of(link, struct feed, dirty));
 	}
 }
 
@@ -165,14 +243,16 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	engine_notes_committed(e, cut->run_id);
 	engine_say_windows(e, cut);
 	struct feed *feed = feed_of(cut->run);
+	feed_note_stored(feed, cut);
 	engine_forward_committed(e, feed, cut);
 	feed_give_mark(e, feed);
 	engine_settle(e, feed);
 }
 
 static void resume_held(struct engine *e) {
-	if (e->uncut_bytes <= e->hold_bytes) {
-		engine_space_resume(e);
+	engine_space_resume(e);
+	if (e->server != NULL) {
+		server_admit_waiting(e->server);
 	}
 }
 
@@ -180,8 +260,7 @@ static void resume_held(struct engine *e) {
  * the disk nothing of its own. */
 static void let_rest(struct engine *e) {
 	uint64_t now_ns = clock_mono_ns();
-	cadence_committed(
-		&e->cadence, now_ns - (uint64_t)(store_last_commit_s(e->store) * 1e9), now_ns);
+	engine_settle_flight(e, now_ns - (uint64_t)(store_last_commit_s(e->store) * 1e9), now_ns);
 }
 
 static void on_committed(void *user, const struct run_cut *cuts, int status) {
@@ -192,6 +271,7 @@ static void on_committed(void *user, const struct run_cut *cuts, int status) {
 		return;
 	}
 	if (status < 0) {
+		engine_settle_flight(e, 0, 0);
 		log_error("the outcome of a commit is not known: forgetting what is in memory; "
 			  "trainers send again what was not committed");
 		engine_forget_all(e);
@@ -232,6 +312,7 @@ static void on_rejected(void *user, const struct run_cut *cut, const char *words
 		return;
 	}
 	e->earliest_ns = 0;
+	engine_settle_flight(e, 0, 0);
 	const struct log_about about = engine_about(e, cut->run, LOG_RUN_REJECTED);
 	log_about(LOG_LEVEL_ERROR, &about,
 		"run %s: stopped, nothing more of it is taken until the daemon is started "

@@ -100,6 +100,8 @@ static void on_closed(void *user, struct session *s) {
 	if (peer->query != NULL) {
 		query_abandon(peer->query);
 	}
+	list_remove(&peer->asking);
+	query_answer_read(peer);
 	if (peer->held) {
 		peer->engine->n_held--;
 	}
@@ -171,7 +173,7 @@ static void take_over(struct engine *e, const uint8_t stream_id[STREAM_ID_SIZE])
 }
 
 /* The run as the database has it comes first. 0, or refused. */
-static int bring_run(struct peer *peer, const char *id) {
+static int bring_run(struct peer *peer, const char *id, uint32_t world_size) {
 	struct engine *e = peer->engine;
 	const struct rejected_run *rejected = engine_find_rejected(e, id);
 	struct run *run = registry_find(e->registry, id);
@@ -189,7 +191,14 @@ static int bring_run(struct peer *peer, const char *id) {
 		}
 		return 0;
 	}
-	int err = engine_load(e, id);
+	struct asker asker = peer_asker(peer);
+	struct refusal refusal;
+	int err = engine_admit(e, id, &asker, world_size, &refusal);
+	if (err > 0) {
+		refuse_as(peer, &refusal);
+		return -EDQUOT;
+	}
+	err = err == 0 ? engine_load(e, id) : err;
 	if (err == 0 || err == -ENOENT) {
 		return 0;
 	}
@@ -265,7 +274,7 @@ static enum session_verdict open_stream(struct peer *peer, const struct msg_open
 	if (peer_may_take_over(peer, open->stream)) {
 		take_over(e, open->stream); /* else it is refused below */
 	}
-	if (bring_run(peer, id) < 0) {
+	if (bring_run(peer, id, open->world_size) < 0) {
 		return SESSION_CLOSE;
 	}
 	bool is_new = registry_find_stream(e->registry, open->stream) == NULL;
@@ -297,6 +306,8 @@ static enum session_verdict wait_for_commit(struct peer *peer) {
 	if (!peer->held) {
 		peer->held = true;
 		peer->engine->n_held++;
+		ledger_count_refusal(
+			feed_of(stream_run(peer->stream))->tenant->holder, HOLDING_QUEUED);
 	}
 	return SESSION_LATER;
 }
@@ -451,6 +462,7 @@ static void on_payload_sent(void *user, struct session *s) {
 	struct peer *peer = session_user(s);
 	(void)user;
 
+	query_answer_read(peer);
 	if (peer->stream != NULL && peer->sending_state) {
 		struct feed *feed = feed_of(stream_run(peer->stream));
 		peer->sending_state = false;

@@ -6,6 +6,7 @@
 #include "cadence.h"
 #include "closing.h"
 #include "engine.h"
+#include "engine_tenant.h"
 #include "forward.h"
 #include "list.h"
 #include "process.h"
@@ -25,6 +26,7 @@ struct query {
 	uint64_t token;
 	char reason[QUERY_REASON_MAX + 1]; /* of a stop; "": none was given */
 	char *wandb_key;                   /* of a sync; wiped */
+	struct tenant *tenant;             /* whose question it is */
 	char key_note[KEY_NOTE_MAX]; /* of a sync: "" or why the key that came along is not here */
 	bool take_over;
 };
@@ -47,6 +49,10 @@ struct peer {
 	uint64_t bytes_cut;    /* of its session, when its run was last cut */
 	uint64_t outbox_bytes; /* as recommended to the client */
 	struct query *query;   /* being answered */
+	struct list asking;    /* tenant.asking: its question waits for others of its user */
+	struct tenant *reader; /* his answer is on its way … */
+	uint64_t answer_bytes; /* … and so long … */
+	bool is_last_word;     /* … and ends his question */
 };
 
 /* The engine's part of a run. */
@@ -56,8 +62,10 @@ struct feed {
 	struct list waiting;
 	struct list watches; /* run_watch.link */
 	struct run *run;
+	struct tenant *tenant; /* its user */
 	struct pace pace;
 	bool urgent;
+	bool is_stored; /* its state files count among what its user has on disk */
 	bool exporting; /* a STATE of it is under way: one at a time, so that states never outweigh runs */
 	uint64_t dirty_ns; /* since when */
 	size_t uncut_bytes;
@@ -114,6 +122,8 @@ struct engine {
 	/* The cut. */
 	struct list dirty;
 	struct cadence cadence;
+	struct list tenants;
+	bool large_turn, large_waits; /* of cuts, where several users have something due */
 	uv_prepare_t
 		before_wait; /* what this turn of the loop brought is cut before the next wait */
 	uv_timer_t due;
@@ -134,6 +144,7 @@ struct engine {
 	double backed_up; /* when the newest copy was made; 0: there is none */
 
 	uv_timer_t tick;
+	uint64_t ticks;
 	uint64_t bytes_at_start;      /* of the database, without its log */
 	double started, previous_end; /* previous_end: when the database was last written before */
 	uint64_t messages_at_tick;
@@ -229,6 +240,19 @@ void engine_notes_committed(struct engine *e, const char *run_id);
 /* Their effects are forgotten: the files stay for the next start. */
 void engine_notes_forget(struct engine *e);
 
+/* ---- engine_admit.c ---- */
+
+/* Whether a run that is not in memory may come in: what its user has on disk, and, where it is loaded, whose it is and whether it
+ * fits. 0; 1: refused, see *ret; or broken. */
+int engine_admit(struct engine *e, const char *id, const struct asker *asker, uint32_t world_size,
+	struct refusal *ret);
+/* The same for one that nobody asks for: as far as the host's memory goes. */
+bool engine_has_room_for(struct engine *e, const char *id);
+/* What users have on disk, from the database: at the start, and when something was removed. */
+void engine_count_usage(struct engine *e);
+/* A cut of it was committed. */
+void feed_note_stored(struct feed *feed, const struct run_cut *cut);
+
 /* ---- engine_forward.c ---- */
 
 int engine_forward_open(struct engine *e, const struct forward_options *options);
@@ -282,6 +306,8 @@ void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *w
 
 /* With its key. */
 void query_free(struct query *query);
+/* The peer's answer, if one was on its way, has left or will not. */
+void query_answer_read(struct peer *peer);
 
 /* ---- engine_target.c ---- */
 

@@ -3,12 +3,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "credential.h"
 #include "engine_private.h"
 #include "report.h"
 #include "text.h"
 
 /* ---- the answer ---- */
+
+/* An answer is its reader's until it is read. */
+static bool charge_answer(struct peer *peer, size_t len, char ret_words[LEDGER_WORDS_MAX]) {
+	struct tenant *t = tenant_of(peer->engine, session_uid(peer->session));
+	if (t == NULL) {
+		snprintf(ret_words, LEDGER_WORDS_MAX, "the daemon's memory is short");
+		return false;
+	}
+	enum ledger_answer answer = ledger_take(t->holder, HOLDING_QUEUED, len);
+	if (answer != LEDGER_TAKEN) {
+		(void)ledger_say(t->holder, HOLDING_QUEUED, answer, ret_words);
+		tenant_release(t);
+		return false;
+	}
+	peer->reader = t;
+	peer->answer_bytes = len;
+	return true;
+}
+
+void query_answer_read(struct peer *peer) {
+	struct tenant *t = peer->reader;
+	if (t == NULL) {
+		return;
+	}
+	peer->reader = NULL;
+	ledger_give(t->holder, HOLDING_QUEUED, peer->answer_bytes);
+	if (peer->is_last_word) {
+		peer->is_last_word = false;
+		tenant_answered(t);
+	}
+	tenant_release(t);
+}
 
 void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
 	const json_t *document) {
@@ -30,6 +63,16 @@ void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *w
 		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
 		return;
 	}
+	char words_of_limit[LEDGER_WORDS_MAX];
+	if (!charge_answer(peer, reply.json_len, words_of_limit)) {
+		free(json);
+		reply.json = NULL;
+		reply.json_len = 0;
+		reply.code = REFUSE_BUDGET;
+		reply.words = text_from(words_of_limit);
+		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
+		return;
+	}
 	session_send_payload(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply},
 		(uint8_t *)json, reply.json_len);
 }
@@ -39,6 +82,11 @@ void query_abandon(struct query *query) {
 }
 
 void query_free(struct query *query) {
+	if (query->peer != NULL && query->peer->reader == query->tenant) {
+		query->peer->is_last_word = true; /* the question is over when that is read */
+	} else {
+		tenant_answered(query->tenant);
+	}
 	credential_free(query->wandb_key);
 	free(query);
 }
@@ -46,13 +94,22 @@ void query_free(struct query *query) {
 enum session_verdict query_ask(struct peer *peer, const struct msg_query *query, query_ask_fn ask,
 	store_report_fn on_report) {
 	char part[256];
-	struct query *asked = calloc(1, sizeof *asked);
+	struct tenant *tenant = tenant_of(peer->engine, session_uid(peer->session));
+	if (tenant != NULL && !tenant_may_ask(tenant, peer)) {
+		tenant_release(tenant);
+		return SESSION_LATER;
+	}
+	struct query *asked = tenant != NULL ? calloc(1, sizeof *asked) : NULL;
 	if (asked == NULL) {
+		if (tenant != NULL) {
+			tenant_answered(tenant);
+		}
 		return SESSION_CLOSE;
 	}
 	*asked = (struct query){.engine = peer->engine,
 		.peer = peer,
 		.token = query->token,
+		.tenant = tenant,
 		.take_over = query->take_over};
 	if (query->wandb_key.len > 0) {
 		asked->wandb_key = strndup(query->wandb_key.data, query->wandb_key.len);
@@ -66,6 +123,7 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 	int err = ask(
 		peer->engine->store, query->run.len > 0 ? part : NULL, &viewer, on_report, asked);
 	if (err < 0) {
+		asked->peer = NULL;
 		query_free(asked);
 		return SESSION_CLOSE;
 	}
@@ -97,26 +155,33 @@ struct peer *query_answered(struct query *query, int status, const char *words) 
 
 /* ---- what is asked ---- */
 
+static void answer(
+	struct peer *peer, const struct query *query, const json_t *report, uint64_t begun_ns) {
+	query_reply(peer, query->token, REPLY_OK, "", report);
+	session_spend(peer->session, clock_mono_ns() - begun_ns);
+	session_resume(peer->session);
+}
+
 static void on_report(void *user, json_t *report, int status, const char *words) {
 	struct query *query = user;
+	uint64_t begun_ns = clock_mono_ns();
 	struct peer *peer = query_answered(query, status, words);
 
 	if (peer != NULL) {
 		struct asker asker = peer_asker(peer);
 		engine_report_lay(peer->engine, &asker, report);
-		query_reply(peer, query->token, REPLY_OK, "", report);
-		session_resume(peer->session);
+		answer(peer, query, report, begun_ns);
 	}
 	query_free(query);
 }
 
 static void on_list(void *user, json_t *report, int status, const char *words) {
 	struct query *query = user;
+	uint64_t begun_ns = clock_mono_ns();
 	struct peer *peer = query_answered(query, status, words);
 
 	if (peer != NULL) {
-		query_reply(peer, query->token, REPLY_OK, "", report);
-		session_resume(peer->session);
+		answer(peer, query, report, begun_ns);
 	}
 	query_free(query);
 }

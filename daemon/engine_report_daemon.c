@@ -68,7 +68,7 @@ static void add_connections(const struct engine *e, const struct engine_sum *sum
 }
 
 static void add_commits(const struct engine *e, const struct engine_sum *sum, json_t *daemon) {
-	bool is_slow = e->cadence.paid_ns > clock_mono_ns() + CADENCE_INTERVAL_MAX_NS;
+	bool is_slow = engine_is_behind(e, clock_mono_ns() + CADENCE_INTERVAL_MAX_NS);
 
 	set_count(daemon, "commits", e->commits);
 	json_object_set_new(daemon, "commit_s", json_real(store_last_commit_s(e->store)));

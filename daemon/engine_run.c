@@ -14,6 +14,11 @@ int feed_create(struct engine *e, struct run *run) {
 	if (feed == NULL) {
 		return -ENOMEM;
 	}
+	feed->tenant = tenant_of(e, run_uid(run));
+	if (feed->tenant == NULL) {
+		free(feed);
+		return -ENOMEM;
+	}
 	feed->run = run;
 	list_init(&feed->waiting);
 	list_init(&feed->watches);
@@ -142,6 +147,7 @@ int engine_load(struct engine *e, const char *id) {
 		registry_forget(e->registry, run);
 		return -ENOMEM;
 	}
+	feed_of(run)->is_stored = true;
 	for (struct stream *s = NULL; (s = run_next_stream(run, s)) != NULL;) {
 		look_after(e, feed_of(run), s);
 	}
@@ -175,6 +181,8 @@ static void feed_destroy(struct engine *e, struct feed *feed) {
 		watch_destroy(container_of(link, struct run_watch, link));
 	}
 	e->uncut_bytes -= feed->uncut_bytes;
+	tenant_note_uncut(feed->tenant, feed, 0);
+	tenant_release(feed->tenant);
 	list_remove(&feed->dirty);
 	list_remove(&feed->link);
 	run_set_user(feed->run, NULL);

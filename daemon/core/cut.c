@@ -6,6 +6,7 @@
 
 #include "jsontext.h"
 #include "registry_private.h"
+#include "rows_size.h"
 #include "run.h"
 #include "saved.h"
 #include "stream.h"
@@ -175,6 +176,7 @@ static void write_row(
 		.resumed = is_inexact(run),
 		.world_size = run->world_size,
 		.attempt = run->attempt,
+		.rows_bytes = rows_size(&run->changes),
 	};
 	row_facts(w, &run->facts, row);
 	row_config(w, run, row);

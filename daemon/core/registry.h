@@ -212,6 +212,7 @@ struct run_row {
 	uint64_t total_training_tokens, total_training_steps;
 	double started, last_seen, ended; /* 0: not yet */
 	uint64_t messages, dropped, late, refused, gap, missing_steps;
+	uint64_t rows_bytes;     /* about what this cut adds to the database */
 	const char *waiting_for; /* words, or NULL */
 	const char *end_words;   /* why it ended so, or NULL */
 };

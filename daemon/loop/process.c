@@ -25,8 +25,8 @@ static struct list *bucket_of(struct processes *p, pid_t pid) {
 	return &p->buckets[(uint32_t)pid % PROCESS_BUCKETS];
 }
 
-void processes_init(struct processes *p, uv_loop_t *loop) {
-	*p = (struct processes){.loop = loop};
+void processes_init(struct processes *p, uv_loop_t *loop, uint32_t max) {
+	*p = (struct processes){.loop = loop, .max = max};
 	for (uint32_t i = 0; i < PROCESS_BUCKETS; i++) {
 		list_init(&p->buckets[i]);
 	}
@@ -79,6 +79,9 @@ static struct process *find(struct processes *p, pid_t pid) {
 }
 
 static int process_open(struct processes *p, pid_t pid, struct process **ret) {
+	if (p->max > 0 && p->n_open >= p->max) {
+		return -EMFILE;
+	}
 	struct process *process = calloc(1, sizeof *process);
 	if (process == NULL) {
 		return -ENOMEM;

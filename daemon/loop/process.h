@@ -12,6 +12,7 @@ struct processes {
 	uv_loop_t *loop;
 	struct list buckets[PROCESS_BUCKETS];
 	uint32_t n_open;         /* those whose closing has only begun included */
+	uint32_t max;            /* 0: no limit */
 	struct closing *closing; /* set once they close */
 };
 
@@ -21,7 +22,8 @@ struct process_watch {
 	void (*on_ended)(struct process_watch *w);
 };
 
-void processes_init(struct processes *p, uv_loop_t *loop);
+/* Of at most `max` processes, 0: of any number. */
+void processes_init(struct processes *p, uv_loop_t *loop, uint32_t max);
 /* Every watch must be off. */
 void processes_close(struct processes *p, struct closing *closing);
 

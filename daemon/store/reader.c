@@ -133,6 +133,43 @@ void loaded_run_finish(struct loaded_run *l) {
 	*l = (struct loaded_run){0};
 }
 
+int reader_look(struct reader *r, const char *run_id, struct stored_run *ret) {
+	sqlite3_stmt *st = NULL;
+	int err = first_row(r,
+		"SELECT uid, coalesce(d_sae, 0), coalesce(world_size, 1) FROM runs_data WHERE id = "
+		"? "
+		"AND uid IS NOT NULL",
+		run_id, &st);
+	if (err == 0) {
+		*ret = (struct stored_run){
+			.uid = (uint32_t)sqlite3_column_int64(st, 0),
+			.d_sae = (uint32_t)sqlite3_column_int64(st, 1),
+			.world_size = (uint32_t)sqlite3_column_int64(st, 2),
+		};
+	}
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
+/* Two slots of each array have 32 bytes a feature. */
+int reader_each_usage(
+	struct reader *r, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user) {
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(r->sql,
+		"SELECT uid, sum(rows_bytes + 32 * coalesce(d_sae, 0) + 8192) FROM runs_data "
+		"WHERE uid IS NOT NULL GROUP BY uid",
+		-1, &st, NULL);
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(st);
+		if (rc == SQLITE_ROW) {
+			each(user, (uint32_t)sqlite3_column_int64(st, 0),
+				(uint64_t)sqlite3_column_int64(st, 1));
+		}
+	}
+	(void)sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? 0 : db_error(r->sql, rc);
+}
+
 int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len) {
 	sqlite3_stmt *st = NULL;

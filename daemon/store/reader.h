@@ -16,6 +16,9 @@ int reader_open(struct reader *r, const char *path, const struct slots *slots);
 void reader_close(struct reader *r);
 
 int reader_load(struct reader *r, const char *run_id, struct loaded_run *ret);
+int reader_look(struct reader *r, const char *run_id, struct stored_run *ret);
+int reader_each_usage(
+	struct reader *r, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user);
 int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len);
 int reader_each_open_run(

@@ -8,6 +8,7 @@ static const char *const steps[] = {
 	schema_2_sql,
 	schema_3_sql,
 	schema_4_sql,
+	schema_5_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

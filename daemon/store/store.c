@@ -120,6 +120,15 @@ int store_load(struct store *s, const char *run_id, struct loaded_run *ret) {
 	return reader_load(&s->reader, run_id, ret);
 }
 
+int store_look(struct store *s, const char *run_id, struct stored_run *ret) {
+	return reader_look(&s->reader, run_id, ret);
+}
+
+int store_each_usage(
+	struct store *s, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user) {
+	return reader_each_usage(&s->reader, each, user);
+}
+
 int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len) {
 	return reader_load_mark(&s->reader, run_id, attempt, step, ret_state, ret_len);

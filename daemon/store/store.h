@@ -78,6 +78,16 @@ struct loaded_run {
 int store_load(struct store *s, const char *run_id, struct loaded_run *ret);
 void loaded_run_finish(struct loaded_run *l);
 
+/* Whose run it is, and how large: what is to be known before it is loaded. 0, -ENOENT, or broken. */
+struct stored_run {
+	uint32_t uid, d_sae, world_size;
+};
+int store_look(struct store *s, const char *run_id, struct stored_run *ret);
+
+/* Calls `each`, on the loop thread, for every user who has runs: about what they occupy, state files included. */
+int store_each_usage(
+	struct store *s, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user);
+
 /* The state kept for a MARK of that attempt and step, malloc'ed: 0, -ENOENT, or broken. */
 int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len);

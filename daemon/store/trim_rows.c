@@ -162,6 +162,22 @@ struct portion {
 	double time_last;
 };
 
+/* What its user has on disk has become less, about. */
+static int note_smaller(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
+	const struct portion *p) {
+	static const int64_t row_bytes[] = {
+		[RETENTION_STEPS] = 210, [RETENTION_LINES] = 300, [RETENTION_WINDOWS] = 1400};
+	sqlite3_stmt *st;
+	int err = trim_prepare(sql, &st,
+		"UPDATE runs_data SET rows_bytes = max(0, rows_bytes - ?2) WHERE n = ?1", 2, run->n,
+		(int64_t)p->n_rows * row_bytes[order->what]);
+	if (err == 0) {
+		err = db_error(sql, sqlite3_step(st));
+	}
+	(void)sqlite3_finalize(st);
+	return err;
+}
+
 static int note(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
 	const struct portion *p) {
 	sqlite3_stmt *st;
@@ -184,7 +200,7 @@ static int note(sqlite3 *sql, const struct trim_run *run, const struct trim_orde
 		err = db_error(sql, sqlite3_step(st));
 	}
 	(void)sqlite3_finalize(st);
-	return err;
+	return err == 0 && p->n_rows > 0 ? note_smaller(sql, run, order, p) : err;
 }
 
 /* ---- steps ---- */

@@ -114,6 +114,7 @@ int writer_put_run(struct writer *r, const struct run_row *run, int64_t *n) {
 	put_run_names(&row, run);
 	put_run_shape(&row, run);
 	put_run_progress(&row, run);
+	row_uint(&row, run->rows_bytes);
 	row_int(&row, *n);
 	int rc = row_end(&row);
 	return rc == SQLITE_OK ? put_run_about(r, run, *n) : rc;

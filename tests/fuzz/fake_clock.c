@@ -56,7 +56,8 @@ void fake_clock_pass(uv_loop_t *loop, uint64_t ms) {
 
 /* ---- loop/process.h ---- */
 
-void processes_init(struct processes *p, uv_loop_t *loop) {
+void processes_init(struct processes *p, uv_loop_t *loop, uint32_t max) {
+	(void)max;
 	*p = (struct processes){.loop = loop};
 }
 

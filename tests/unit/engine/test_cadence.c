@@ -20,79 +20,125 @@ static struct cadence cadence_at_start(void) {
 }
 
 static void a_quiet_run_is_committed_at_once(void **state) {
-	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	assert_true(cadence_due_ns(&c, &pace, false) <= START);
+	assert_true(cadence_due_ns(&share, &pace, false) <= START);
 }
 
 static void a_small_run_is_committed_every_fifty_milliseconds(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_cut(&c, &pace, 1000, START);
-	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 50 * MS);
+	cadence_cut(&c, &share, &pace, 1000, 1, START);
+	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 50 * MS);
 }
 
 static void a_larger_run_is_committed_at_its_rate(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_cut(&c, &pace, 128u << 10, START);
-	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 500 * MS);
+	cadence_cut(&c, &share, &pace, 128u << 10, 1, START);
+	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 500 * MS);
 }
 
 static void no_run_waits_longer_than_five_seconds_while_the_host_allows(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_cut(&c, &pace, 8 * MIB, START);
-	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 5 * SECOND);
+	cadence_cut(&c, &share, &pace, 8 * MIB, 1, START);
+	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 5 * SECOND);
 }
 
 static void beyond_the_hosts_rate_runs_wait_until_it_is_paid(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace[4] = {0};
 	(void)state;
 	for (int i = 0; i < 4; i++) {
-		cadence_cut(&c, &pace[i], 8 * MIB, START);
+		cadence_cut(&c, &share, &pace[i], 8 * MIB, 1, START);
 	}
-	assert_int_equal(cadence_due_ns(&c, &pace[0], false), START + 8 * SECOND);
+	assert_int_equal(cadence_due_ns(&share, &pace[0], false), START + 8 * SECOND);
 }
 
 static void no_run_waits_longer_than_thirty_seconds(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_cut(&c, &pace, 1024 * (size_t)MIB, START);
-	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 30 * SECOND);
+	cadence_cut(&c, &share, &pace, 1024 * (size_t)MIB, 1, START);
+	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 30 * SECOND);
 }
 
 static void a_small_run_hardly_waits_for_the_large_ones(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace large = {0}, small = {0};
 	(void)state;
-	cadence_cut(&c, &large, 1024 * (size_t)MIB, START);
-	cadence_cut(&c, &small, 1000, START);
-	assert_int_equal(cadence_due_ns(&c, &small, false), START + 300 * MS);
+	cadence_cut(&c, &share, &large, 1024 * (size_t)MIB, 1, START);
+	cadence_cut(&c, &share, &small, 1000, 1, START);
+	assert_int_equal(cadence_due_ns(&share, &small, false), START + 300 * MS);
 }
 
 static void whoever_waits_is_committed_sooner_but_the_disk_rests(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_cut(&c, &pace, 8 * MIB, START);
-	cadence_committed(&c, START, START + 20 * MS);
-	assert_int_equal(cadence_due_ns(&c, &pace, true), START + 80 * MS);
+	cadence_cut(&c, &share, &pace, 8 * MIB, 1, START);
+	cadence_committed(&share, START, START + 20 * MS, 1, false);
+	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 80 * MS);
 }
 
 static void a_slow_disk_rests_whoever_asks(void **state) {
 	struct cadence c = cadence_at_start();
+	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_cut(&c, &pace, 1000, START);
-	cadence_committed(&c, START, START + 100 * MS);
-	assert_int_equal(cadence_due_ns(&c, &pace, false), START + 400 * MS);
+	cadence_cut(&c, &share, &pace, 1000, 1, START);
+	cadence_committed(&share, START, START + 100 * MS, 1, false);
+	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 400 * MS);
+}
+
+static void what_one_user_writes_puts_off_nobody_elses_commit(void **state) {
+	struct cadence c = cadence_at_start();
+	struct share hostile = {0}, honest = {0};
+	struct pace large = {0}, small = {0};
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		cadence_cut(&c, &hostile, &large, 64 * (size_t)MIB, 2, START);
+	}
+	cadence_committed(&hostile, START, START + SECOND, 1, true);
+	cadence_cut(&c, &honest, &small, 1000, 2, START);
+	assert_int_equal(cadence_due_ns(&honest, &small, false), START + 50 * MS);
+	assert_true(cadence_due_ns(&honest, &small, true) <= START);
+}
+
+static void users_have_equal_parts_of_the_hosts_rate(void **state) {
+	struct cadence c = cadence_at_start();
+	struct share alone = {0}, shared = {0};
+	struct pace a = {0}, b = {0};
+	(void)state;
+	cadence_cut(&c, &alone, &a, 8 * MIB, 1, START);
+	cadence_cut(&c, &shared, &b, 8 * MIB, 4, START);
+	assert_int_equal(alone.paid_ns, START + 2 * SECOND);
+	assert_int_equal(shared.paid_ns, START + 8 * SECOND);
+}
+
+/* Whose acks would otherwise stand behind it one time in four. */
+static void beside_others_who_writes_long_rests_longer(void **state) {
+	struct share share = {0};
+	struct pace pace = {0};
+	(void)state;
+	cadence_committed(&share, START, START + 45 * MS, 1, true);
+	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 20 * MS + 800 * MS);
+	cadence_committed(&share, START, START + 4 * MS, 1, true);
+	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 16 * MS);
+	cadence_committed(&share, START, START + 45 * MS, 0.1, true);
+	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 18 * MS);
 }
 
 int main(void) {
@@ -106,6 +152,9 @@ int main(void) {
 		cmocka_unit_test(a_small_run_hardly_waits_for_the_large_ones),
 		cmocka_unit_test(whoever_waits_is_committed_sooner_but_the_disk_rests),
 		cmocka_unit_test(a_slow_disk_rests_whoever_asks),
+		cmocka_unit_test(what_one_user_writes_puts_off_nobody_elses_commit),
+		cmocka_unit_test(users_have_equal_parts_of_the_hosts_rate),
+		cmocka_unit_test(beside_others_who_writes_long_rests_longer),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("cadence", tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void on_ended(struct process_watch *w) {
 static int setup(void **state) {
 	struct fixture *f = calloc(1, sizeof *f);
 	assert_int_equal(uv_loop_init(&f->loop), 0);
-	processes_init(&f->processes, &f->loop);
+	processes_init(&f->processes, &f->loop, 0);
 	*state = f;
 	return 0;
 }
