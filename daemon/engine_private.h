@@ -29,6 +29,7 @@ struct query {
 	struct tenant *tenant;             /* whose question it is */
 	char key_note[KEY_NOTE_MAX]; /* of a sync: "" or why the key that came along is not here */
 	bool take_over;
+	char table[QUERY_WHAT_MAX + 1], after[QUERY_AFTER_MAX + 1]; /* of an export */
 };
 
 /* A connection. */
@@ -349,6 +350,10 @@ void engine_users_finish(struct engine *e);
 /* ---- engine_stop.c ---- */
 
 enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query);
+
+/* ---- engine_export.c ---- */
+
+enum session_verdict peer_export(struct peer *peer, const struct msg_query *query);
 
 /* ---- engine_sync.c ---- */
 

@@ -116,6 +116,10 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 	}
 	snprintf(asked->reason, sizeof asked->reason, "%.*s", (int)query->reason.len,
 		query->reason.data != NULL ? query->reason.data : "");
+	snprintf(asked->table, sizeof asked->table, "%.*s", (int)query->table.len,
+		query->table.data != NULL ? query->table.data : "");
+	snprintf(asked->after, sizeof asked->after, "%.*s", (int)query->after.len,
+		query->after.data != NULL ? query->after.data : "");
 	snprintf(part, sizeof part, "%.*s", (int)query->run.len,
 		query->run.data != NULL ? query->run.data : "");
 	struct asker asker = peer_asker(peer);
@@ -206,9 +210,12 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	if (text_is(query->what, "sync")) {
 		return peer_sync(peer, query);
 	}
+	if (text_is(query->what, "export")) {
+		return peer_export(peer, query);
+	}
 	char words[160];
 	snprintf(words, sizeof words,
-		"no query \"%.*s\"; this daemon knows status, runs, ping, stop and sync",
+		"no query \"%.*s\"; this daemon knows status, runs, ping, stop, sync and export",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
 	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;

@@ -32,6 +32,7 @@
 #define FIELD_MAX_BYTES    4096u  /* other text fields of OPEN, an event's text */
 #define EVENT_KIND_MAX     64u
 #define QUERY_WHAT_MAX     64u
+#define QUERY_AFTER_MAX    96u
 #define QUERY_REASON_MAX   256u /* a sentence, said to the trainer */
 #define LOG_ENTRIES_MAX    1024u
 #define HISTOGRAM_BINS_MAX 512u /* W&B's own limit */

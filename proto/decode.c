@@ -77,6 +77,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct text_field reason = {"reason", 0, QUERY_REASON_MAX, true, 0};
 	static const struct text_field wandb_key = {"wandb_key", 1, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field base_url = {"wandb_base_url", 1, FIELD_MAX_BYTES, true, 0};
+	static const struct text_field table = {"table", 0, QUERY_WHAT_MAX, true, 0};
+	static const struct text_field after = {"after", 0, QUERY_AFTER_MAX, true, 0};
 	struct msg_query *m = &ret->query;
 	const msgpack_object *map = fields_at(f, 3);
 
@@ -87,6 +89,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	       read_optional_text(f, map_at(map, "wandb_key"), &wandb_key, &m->wandb_key) &&
 	       read_optional_text(
 		       f, map_at(map, "wandb_base_url"), &base_url, &m->wandb_base_url) &&
+	       read_optional_text(f, map_at(map, "table"), &table, &m->table) &&
+	       read_optional_text(f, map_at(map, "after"), &after, &m->after) &&
 	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over);
 }
 

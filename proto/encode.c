@@ -306,7 +306,8 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	put_uint(w, m->token);
 	put_text(w, m->what);
 	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) +
-			   (m->wandb_base_url.data != NULL) + m->take_over);
+			   (m->wandb_base_url.data != NULL) + m->take_over +
+			   (m->table.data != NULL) + (m->after.data != NULL));
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -324,6 +325,14 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	if (m->take_over) {
 		put_word(w, "take_over");
 		put_bool(w, true);
+	}
+	if (m->table.data != NULL) {
+		put_word(w, "table");
+		put_text(w, m->table);
+	}
+	if (m->after.data != NULL) {
+		put_word(w, "after");
+		put_text(w, m->after);
 	}
 }
 

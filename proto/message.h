@@ -300,6 +300,7 @@ struct msg_query {
 	struct text wandb_key;      /* of sync; in no answer, and no log */
 	struct text wandb_base_url; /* of sync: whose key it is */
 	bool take_over;             /* of sync */
+	struct text table, after;   /* of export */
 };
 
 struct msg_reply {

@@ -278,6 +278,38 @@ enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **
 	return ask_for_document(socket_path, &query, timeout_ms, ret_document, ret_words);
 }
 
+/* One question, and its document. */
+static enum ask_result ask_once(struct ask *a, const struct msg_query *query, json_t **ret) {
+	struct msg_reply reply;
+	enum ask_result result = ask_query(a, query, &reply);
+
+	if (result == ASK_ANSWERED) {
+		*ret = json_loadb((const char *)reply.json, reply.json_len, 0, NULL);
+		result = *ret != NULL ? ASK_ANSWERED
+				      : ask_fail(a, ASK_FAILED, "its answer cannot be understood");
+	}
+	buf_clear(&a->in); /* nothing follows a REPLY unasked */
+	return result;
+}
+
+enum ask_result ask_talk(const char *socket_path, ask_next_fn next, void *user, uint32_t timeout_ms,
+	char ret_words[ASK_WORDS_MAX]) {
+	struct ask a;
+	struct msg_query query;
+	json_t *document = NULL;
+	enum ask_result result = ask_begin(&a, socket_path, timeout_ms, ret_words);
+
+	while (result == ASK_ANSWERED && next(user, document, &query)) {
+		json_decref(document);
+		document = NULL;
+		a.deadline_ms = clock_mono_ms() + timeout_ms;
+		result = ask_once(&a, &query, &document);
+	}
+	json_decref(document);
+	ask_end(&a);
+	return result;
+}
+
 enum ask_result ask_to(const char *socket_path, const struct msg_query *query, uint32_t timeout_ms,
 	char ret_words[ASK_WORDS_MAX]) {
 	struct ask a;

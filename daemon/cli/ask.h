@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #define ASK_WORDS_MAX 512
@@ -24,6 +25,12 @@ enum ask_result ask_status(const char *socket_path, const char *run_part, uint32
 
 /* The same of no more than what runs are called: the query "runs". */
 enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **ret_document,
+	char ret_words[ASK_WORDS_MAX]);
+
+/* Several questions of one connection. `next` gets the answer's document (NULL before the first question) and sets the question
+ * that follows (its token is set here), or returns false: that was all. Each answer may take timeout_ms. */
+typedef bool (*ask_next_fn)(void *user, const json_t *document, struct msg_query *ret);
+enum ask_result ask_talk(const char *socket_path, ask_next_fn next, void *user, uint32_t timeout_ms,
 	char ret_words[ASK_WORDS_MAX]);
 
 /* Asks it to do something to a run, as `query` says (its token is set here). Its words are the daemon's sentence,

@@ -35,7 +35,7 @@ void database_places(char ret[DATABASE_PLACES][PATH_MAX]);
 /* The first of them that is there. False when none is. */
 bool database_default(char ret_path[PATH_MAX]);
 
-/* Who looks into this file: its owner and root see all, whoever else may read it what is not private. */
+/* Who looks into this file: its owner (of "", which has no name, that is us) and root see all, whoever else may read it what is not private. */
 struct viewer database_viewer(const char *path);
 
 /* Reads one database, without changing it. With DATABASE_OK, words may hold a remark, else "". */

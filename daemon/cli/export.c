@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "database_file.h"
+#include "export_source.h"
 #include "export_wandb.h"
 #include "format.h"
 #include "interrupt.h"
@@ -21,11 +22,15 @@ const struct subcommand subcommand_export = {
 		"\n"
 		"Writes what a run has logged as the official client of Weights & Biases would\n"
 		"have without a network: DIR/offline-run-DATE_TIME-ID/run-ID.wandb, for\n"
-		"`wandb sync`. RUN is any part of an id or a name that fits one run only. The\n"
-		"daemon may be running, or not. A folder that is there already is left alone.\n"
+		"`wandb sync`. RUN is any part of an id or a name that fits one run only. A "
+		"folder\n"
+		"that is there already is left alone. The database is read where that is "
+		"possible,\n"
+		"with a daemon or without; else the daemon that has it hands the run out.\n"
 		"\n"
 		"  --wandb DIR          where to; made where it is missing\n"
 		"  --db FILE            the database: the user's own, else the host's\n"
+		"  --socket PATH        ask the daemon behind this socket, and read no database\n"
 		"  --no-extra-metrics   only what the run's own trainer would have logged\n"
 		"  --x-axis AXIS        what W&B draws charts over: step (default) or tokens\n"
 		"  --unfinished         also a run that goes on, as far as it has come\n"
@@ -35,13 +40,13 @@ const struct subcommand subcommand_export = {
 		"out. W&B takes a run once, so one that goes on is refused. What has no end to\n"
 		"tell is written without one: W&B shows it as failed, with exit code 1.\n"
 		"\n"
-		"exit status: 0 written, 1 failed, 2 wrong usage, 3 no database,\n"
+		"exit status: 0 written, 1 failed, 2 wrong usage, 3 no database and no daemon,\n"
 		"             4 no such run or more than one\n",
 	.run = export_run,
 };
 
 struct options {
-	const char *run_part, *database;
+	const char *run_part, *database, *socket;
 	struct export_wandb wandb;
 	bool unfinished, help;
 };
@@ -54,7 +59,14 @@ static int usage_error(const char *what, const char *which) {
 	return EXIT_USAGE;
 }
 
-enum { OPTION_WANDB = 256, OPTION_DB, OPTION_NO_EXTRA_METRICS, OPTION_X_AXIS, OPTION_UNFINISHED };
+enum {
+	OPTION_WANDB = 256,
+	OPTION_DB,
+	OPTION_SOCKET,
+	OPTION_NO_EXTRA_METRICS,
+	OPTION_X_AXIS,
+	OPTION_UNFINISHED
+};
 
 static int parse_x_axis(const char *word, struct options *o) {
 	o->wandb.over_tokens = strcmp(word, "tokens") == 0;
@@ -71,6 +83,9 @@ static int parse_option(int option, const char *word, struct options *o) {
 		return EXIT_OK;
 	case OPTION_DB:
 		o->database = optarg;
+		return EXIT_OK;
+	case OPTION_SOCKET:
+		o->socket = optarg;
 		return EXIT_OK;
 	case OPTION_NO_EXTRA_METRICS:
 		o->wandb.with_ours = false;
@@ -107,6 +122,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"wandb", required_argument, NULL, OPTION_WANDB},
 		{"db", required_argument, NULL, OPTION_DB},
+		{"socket", required_argument, NULL, OPTION_SOCKET},
 		{"no-extra-metrics", no_argument, NULL, OPTION_NO_EXTRA_METRICS},
 		{"x-axis", required_argument, NULL, OPTION_X_AXIS},
 		{"unfinished", no_argument, NULL, OPTION_UNFINISHED},
@@ -135,19 +151,19 @@ static void say(const char *words) {
 	fprintf(stderr, "sae-metricsd export: %s\n", words);
 }
 
-static int open_database(const struct options *o, sqlite3 **ret) {
-	char path[PATH_MAX], words[DATABASE_WORDS_MAX];
+/* What a file of W&B's is made of. */
+static const char *const wandb_tables[] = {"runs_data", "runs_about", "forwards_data", "lines_data",
+	"history_data", "histograms_data", NULL};
 
-	if (o->database == NULL && !database_default(path)) {
-		say("there is no database; name one with --db FILE");
-		return EXIT_NO_ANSWER;
-	}
-	const char *database = o->database != NULL ? o->database : path;
-	enum database_result result = database_open(database, DATABASE_CURRENT, ret, words);
-	if (words[0]) {
-		fprintf(stderr, "sae-metricsd export: %s: %s\n", database, words);
-	}
-	return result == DATABASE_OK ? EXIT_OK : EXIT_NO_ANSWER;
+static int open_source(const struct options *o, sqlite3 **ret) {
+	const struct export_source source = {
+		.run_part = o->run_part,
+		.database = o->database,
+		.socket = o->socket,
+		.tables = wandb_tables,
+		.stop = o->wandb.stop,
+	};
+	return export_source_open(&source, ret);
 }
 
 static int find_run(sqlite3 *sql, const struct options *o, struct kept_run *ret) {
@@ -223,7 +239,7 @@ static int export_it(const struct options *o) {
 	struct kept_run run = {0};
 	sqlite3 *sql = NULL;
 
-	int status = open_database(o, &sql);
+	int status = open_source(o, &sql);
 	status = status == EXIT_OK ? find_run(sql, o, &run) : status;
 	status = status == EXIT_OK ? check_run(&run, o) : status;
 	if (status == EXIT_OK) {

@@ -17,10 +17,11 @@ struct matching {
 	char ids[128]; /* the first few */
 };
 
-/* How a part may fit, the surest first: a whole id or name, then the beginning or end of an id, then
+/* How a part may fit, the surest first: a whole id (whatever others call theirs), a whole name, then the beginning or end of an id, then
  * any part of either. The first that fits any run decides. */
 static const char *const matches[] = {
-	"r.id = :part OR r.name = :part",
+	"r.id = :part",
+	"r.name = :part",
 	"substr(r.id, 1, length(:part)) = :part OR substr(r.id, -length(:part)) = :part",
 	"instr(r.id, :part) > 0 OR instr(coalesce(r.name, ''), :part) > 0",
 };

@@ -168,6 +168,17 @@ int store_find_run(struct store *s, const char *run_part, const struct viewer *v
 	return ask_report(s, &query, on_report, user);
 }
 
+int store_extract(
+	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user) {
+	struct request *request = request_extract(query, on_page, user);
+	if (request == NULL) {
+		return -ENOMEM;
+	}
+	requests_add(&s->requests, request);
+	store_next(s);
+	return 0;
+}
+
 int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_visit, void *user) {
 	struct request *request = request_visit(visit, on_visit, user);
 	if (request == NULL) {

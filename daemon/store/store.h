@@ -108,6 +108,11 @@ int store_list_runs(struct store *s, const char *run_part, const struct viewer *
 int store_find_run(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 
+/* A page of what is kept of a run (extract.h), between commits; `on_page` gets it as a report. */
+struct extract_query;
+int store_extract(
+	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user);
+
 /* A visit of the forwarder's (forwarding.h), on the worker, between commits. `on_visit` gets it back on the loop, with
  * what spool_visit says or, when the store is closed first, -ECANCELED. 0 or -ENOMEM (not taken). */
 typedef void (*store_visit_fn)(void *user, struct forward_visit *visit, int status);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "extract.h"
 #include "fuzz.h"
 #include "le.h"
 #include "list.h"
@@ -559,6 +560,11 @@ int store_list_runs(struct store *s, const char *run_part, const struct viewer *
 	store_report_fn on_report, void *user) {
 	(void)run_part;
 	return store_report(s, NULL, viewer, on_report, user);
+}
+
+int store_extract(
+	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user) {
+	return store_report(s, query->run_part, &query->viewer, on_page, user);
 }
 
 /* As much of the real one as the engine lays something over, or asks of a run. */

@@ -143,6 +143,20 @@ class Access(unittest.TestCase):
         self.train(ANA, "secret01", launch="third", private=False)
         self.assertEqual(["secret01"], runs_seen(self.daemon, JOE))
 
+    def test_what_is_handed_out_is_what_may_be_seen(self):
+        self.train(ANA, "secret01", private=True)
+        self.train(ANA, "public01")
+        code, words, page = ask(self.daemon, JOE, "export", run="public01", table="steps_data")
+        self.assertEqual((DONE, "public01", 3), (code, page["id"], len(page["rows"])), words)
+        for uid in JOE, ROOT_UID:
+            for part in "secret01", "secret":
+                self.assertEqual((NO_SUCH_RUN, f"no run fits '{part}'", None),
+                                 ask(self.daemon, uid, "export", run=part, table="runs_data"))
+        self.assertEqual(DONE, ask(self.daemon, ANA, "export", run="secret01", table="runs_data")[0])
+        for table, after, words in (("meta", None, 'there is no table "meta" to be handed out'),
+                                    ("steps_data", "1; DROP TABLE meta", "there is no such place in the table")):
+            self.assertEqual((35, words, None), ask(self.daemon, ANA, "export", run="public01", table=table, after=after))
+
     # ---- who is nobody ----
 
     def test_whoever_has_no_user_here_is_not_let_in(self):

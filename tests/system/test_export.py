@@ -5,13 +5,16 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sqlite3
+import threading
 import time
 import unittest
 
 from harness import DAEMON, Daemon, number, query_database
 from wandb_file import File
+from wire import REPLY, WELCOME, frame
 import workload
 
 import tap
@@ -241,12 +244,75 @@ class Export(unittest.TestCase):
                                      capture_output=True, text=True, check=False)
                 self.assertEqual((status, ""), (got.returncode, got.stdout), arguments)
                 self.assertIn(words, got.stderr)
-            home = {**daemon.environment(), "HOME": str(daemon.directory), "XDG_STATE_HOME": str(daemon.directory / "none")}
+            home = {**daemon.environment(), "HOME": str(daemon.directory), "XDG_STATE_HOME": str(daemon.directory / "none"),
+                    "SAE_METRICS_SOCKET": str(daemon.directory / "nobody")}
             got = subprocess.run([DAEMON, "export", "x", "--wandb", out], env=home, capture_output=True, text=True, check=False)
             if not os.path.exists("/var/lib/sae-metricsd/metrics.db"):
-                self.assertEqual((NO_DATABASE, "sae-metricsd export: there is no database; name one with --db FILE\n"),
+                self.assertEqual((NO_DATABASE, "sae-metricsd export: there is no database, and no daemon answers; name one with --db FILE\n"),
                                  (got.returncode, got.stderr))
             self.assertFalse(out.exists())
+
+    def through_the_daemon(self, daemon, run, to, *arguments, **more):
+        return subprocess.run([DAEMON, "export", run, "--wandb", to, "--socket", daemon.socket, *arguments], text=True,
+                              env=daemon.environment(), capture_output=True, check=False, **more)
+
+    def test_what_the_daemon_hands_out_makes_the_same_file_to_the_byte(self):
+        with Daemon() as daemon:
+            handle = trained(daemon, "whole001", 1200, config=CONFIG, tags=["a", "b"], notes="two\nlines")
+            handle.log({"nan": math.nan, "inf": -math.inf, "text": "\u00fc", "whole": 3.0, "big": 2 ** 62}, step=1200)
+            for step in range(1201, 1241):
+                handle.log({"long": f"{step} " + "\u00fc" * 15000}, step=step)
+            handle.finish(timeout=60)
+            exported(daemon, "whole001")
+            out = self.through_the_daemon(daemon, "whole", daemon.directory / "handed")
+            self.assertEqual((OK, ""), (out.returncode, out.stderr))
+            path, = (daemon.directory / "handed").glob("offline-run-*/run-*.wandb")
+            original, = (daemon.directory / "out").glob("offline-run-*/run-*.wandb")
+            self.assertEqual(original.read_bytes(), path.read_bytes())
+            self.assertGreater(daemon.rows("SELECT sum(length(CAST(text AS BLOB))) FROM history")[0][0], 2 * (256 << 10), "several pages")
+
+    def test_a_run_is_handed_out_while_it_goes_on_and_others_push(self):
+        with Daemon() as daemon:
+            running = trained(daemon, "goes0001", 600)
+            running.flush(30)
+            out = self.through_the_daemon(daemon, "goes0001", daemon.directory / "no")
+            self.assertEqual(FAILED, out.returncode)
+            self.assertIn("goes0001 goes on (running)", out.stderr)
+            out = self.through_the_daemon(daemon, "goes0001", daemon.directory / "yes", "--unfinished")
+            self.assertEqual(OK, out.returncode, out.stderr)
+            running.finish(timeout=60)
+
+    def test_who_hands_nothing_out_is_said(self):
+        with Daemon() as daemon:
+            out = self.through_the_daemon(daemon, "nobody", daemon.directory / "out")
+            self.assertEqual((NO_SUCH_RUN, "sae-metricsd export: no run fits 'nobody'\n"), (out.returncode, out.stderr))
+            daemon.stop()
+            out = self.through_the_daemon(daemon, "nobody", daemon.directory / "out")
+            self.assertEqual(NO_DATABASE, out.returncode)
+            self.assertIn(f"no answer from {daemon.socket}: ", out.stderr)
+
+    def test_a_daemon_that_is_too_old_for_it_is_told_apart(self):
+        with Daemon() as daemon, socket.socket(socket.AF_UNIX) as old:
+            daemon.stop()
+            old.bind(str(daemon.socket))
+            old.listen()
+
+            def answer():
+                peer, _ = old.accept()
+                with peer:
+                    peer.recv(4096)
+                    peer.sendall(frame([WELCOME, 1, {"daemon": "0.1.0", "db_id": bytes(16), "header_len_max": 262144, "d_sae_max": 1 << 24}]))
+                    peer.recv(4096)
+                    peer.sendall(frame([REPLY, 1, 2, 'no query "export"; this daemon knows status, ping, stop and sync']))
+                    peer.recv(4096)
+
+            answering = threading.Thread(target=answer)
+            answering.start()
+            out = self.through_the_daemon(daemon, "any", daemon.directory / "out")
+            answering.join()
+            self.assertEqual(FAILED, out.returncode)
+            self.assertIn('no query "export"', out.stderr)
+            self.assertIn("the daemon hands no run out; name its database with --db FILE", out.stderr)
 
     def test_the_users_own_database_needs_no_name(self):
         with Daemon() as daemon:

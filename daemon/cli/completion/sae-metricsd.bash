@@ -75,7 +75,7 @@ _sae_metricsd_options() {
 	status) echo --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
-	export) echo --wandb --db --no-extra-metrics --x-axis --unfinished --help ;;
+	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;
 	backup) echo --db --force --help ;;
 	config) echo --check --json --system --user --config --set --help ;;
 	doctor) echo --socket --db --config --json --help ;;

@@ -77,6 +77,7 @@ __sae_metricsd_command export 'write a run as a file for wandb sync'
 __sae_metricsd_option export -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option export -l wandb -x -a '(__fish_complete_directories)' -d 'where to'
 __sae_metricsd_option export -l db -r -F -d 'the database'
+__sae_metricsd_option export -l socket -r -F -d 'ask the daemon behind this socket'
 __sae_metricsd_option export -l no-extra-metrics -d "only what the run's own trainer would have logged"
 __sae_metricsd_option export -l x-axis -x -a 'step tokens' -d 'what charts are drawn over'
 __sae_metricsd_option export -l unfinished -d 'also a run that goes on'

@@ -320,6 +320,8 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	if (m->take_over) {
 		set(o, "take_over", json_true());
 	}
+	set_text(o, "table", m->table);
+	set_text(o, "after", m->after);
 }
 
 static void tell_reply(json_t *o, const struct msg_reply *m) {

@@ -1,0 +1,38 @@
+/* What is kept of a run, handed out a page at a time to somebody who may not read the database itself. A page is some rows of
+ * one table, in the order of its key; whoever has all pages of all tables has all that can be known of the run (its state
+ * apart, which is the daemon's own), and nothing of any other.
+ *
+ * Between two pages nothing is held: each says behind which row the next one begins. Rows that are committed do not change,
+ * but for the run's own, which should come first. */
+#pragma once
+
+#include <jansson.h>
+#include <sqlite3.h>
+
+#include "viewer.h"
+
+/* Rows until there are so many bytes of them, and at least one: some milliseconds of the disk's worker, which commits wait for. */
+#define EXTRACT_PAGE_BYTES (256u << 10)
+#define EXTRACT_KEYS_MAX   4u
+/* "12,0,7,3": the key of the last row of the page before. */
+#define EXTRACT_AFTER_MAX (21u * EXTRACT_KEYS_MAX)
+
+struct extract_query {
+	const char *run_part; /* a whole id is taken for that */
+	struct viewer viewer;
+	const char *table; /* of those that a run has rows in */
+	const char *after; /* NULL or "": from the first */
+	size_t page_bytes; /* 0: as above */
+};
+
+enum extract_result {
+	EXTRACT_OK = 0,
+	EXTRACT_NO_SUCH_RUN = 4, /* as REPORT_NO_SUCH_RUN */
+};
+
+/* {"schema", "id", "n", "table", "columns": [names], "rows": [[values]], "keys": {number: name}, "next"}: `keys` are those of
+ * W&B's that "key" columns mean, `next` is the `after` of the page that follows, null where none does. A value is null, a
+ * number, a text, {"real": "Infinity"} or {"blob": hex}. Negative as in db.h, -EINVAL: there is no such table, or no such
+ * place in it. */
+int extract_page(
+	sqlite3 *sql, const struct extract_query *query, json_t **ret, char ret_words[256]);

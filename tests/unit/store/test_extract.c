@@ -1,0 +1,194 @@
+/* What is kept of a run, page by page: all of it, once, and nothing of anybody else's. */
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "commit.h"
+#include "cut.h"
+#include "extract.h"
+
+static struct db db;
+static struct slots slots;
+static struct committer committer;
+static char words[256];
+
+static int setup(void **state) {
+	(void)state;
+	place_create();
+	assert_int_equal(db_open(&db, path_of("m.db"), "0.1.0", words), 0);
+	assert_int_equal(slots_open(&slots, path_of("m.db")), 0);
+	committer_init(&committer, &db, &slots);
+	return 0;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	committer_finish(&committer);
+	slots_close(&slots);
+	db_close(&db);
+	place_remove();
+	return 0;
+}
+
+static void commit(struct run_cut *cut) {
+	struct batch batch;
+	batch_init(&batch);
+	batch_put(&batch, cut);
+	assert_int_equal(commit_batch(&committer, &batch), 0);
+	batch_clear(&batch);
+}
+
+/* A run of uid 1000 whose lines have a key of its own. */
+static void commit_run(const char *id, const char *key, uint32_t n_lines, bool is_private) {
+	struct run_cut *cut = cut_create(id, n_lines);
+	cut->row.is_private = is_private;
+	for (uint32_t i = 0; i < n_lines; i++) {
+		struct change_line *line = cut_line(cut, i, i, 1);
+		line->entries[0] = (struct line_entry){key, LINE_LOG, value_int(i)};
+	}
+	commit(cut);
+}
+
+static int page_of(
+	const char *run, const char *table, const char *after, size_t bytes, json_t **ret) {
+	const struct extract_query query = {.run_part = run,
+		.viewer = {.uid = 1000},
+		.table = table,
+		.after = after,
+		.page_bytes = bytes};
+	*ret = NULL;
+	return extract_page(db.sql, &query, ret, words);
+}
+
+static void pages_have_every_row_once_and_in_order_however_small_they_are(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 50, false);
+	static const size_t sizes[] = {1, 100, 333, 1u << 20};
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		char after[EXTRACT_AFTER_MAX + 1] = "";
+		int64_t n = 0, n_pages = 0;
+		bool more = true;
+		while (more) {
+			json_t *page, *row;
+			size_t k;
+			assert_int_equal(
+				page_of("run1", "history_data", after, sizes[i], &page), 0);
+			json_array_foreach(json_object_get(page, "rows"), k, row) {
+				/* run, step, attempt, line, key, source, kind, value, text */
+				assert_int_equal(json_integer_value(json_array_get(row, 1)), n);
+				assert_int_equal(json_integer_value(json_array_get(row, 7)), n);
+				n++;
+			}
+			const char *next = json_string_value(json_object_get(page, "next"));
+			more = next != NULL;
+			snprintf(after, sizeof after, "%s", more ? next : "");
+			json_decref(page);
+			n_pages++;
+		}
+		assert_int_equal(n, 50);
+		assert_true(sizes[i] == 1 ? n_pages >= 50 : sizes[i] < 1000 || n_pages == 1);
+	}
+}
+
+static void a_page_names_the_keys_of_its_own_rows_alone(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 2, false);
+	commit_run("run2", "a-secret-of-another-run", 2, false);
+	json_t *page;
+	assert_int_equal(page_of("run1", "history_data", NULL, 0, &page), 0);
+	json_t *keys = json_object_get(page, "keys");
+	assert_int_equal(json_object_size(keys), 1);
+	assert_string_equal(
+		json_string_value(json_object_iter_value(json_object_iter(keys))), "loss");
+	assert_int_equal(json_array_size(json_object_get(page, "rows")), 2);
+	json_decref(page);
+}
+
+static void a_run_that_may_not_be_seen_is_none(void **state) {
+	(void)state;
+	commit_run("secret", "loss", 2, true);
+	const struct extract_query joes = {
+		.run_part = "secret", .viewer = {.uid = 1001}, .table = "runs_data"};
+	json_t *page = NULL;
+	assert_int_equal(extract_page(db.sql, &joes, &page, words), EXTRACT_NO_SUCH_RUN);
+	assert_string_equal(words, "no run fits 'secret'");
+	assert_null(page);
+	assert_int_equal(page_of("secret", "runs_data", NULL, 0, &page), 0);
+	json_decref(page);
+}
+
+static void an_id_is_that_run_whatever_others_are_called(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 1, false);
+	struct run_cut *cut = cut_create("mine", 1);
+	cut->row.name = "run1";
+	commit(cut);
+	json_t *page;
+	assert_int_equal(page_of("run1", "runs_data", NULL, 0, &page), 0);
+	assert_string_equal(json_string_value(json_object_get(page, "id")), "run1");
+	json_decref(page);
+}
+
+static void only_what_is_the_runs_is_handed_out(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 1, false);
+	static const char *const not [] = {"meta", "keys_data", "run_state", "streams_data",
+		"removed_runs_data", "runs", "runs_data; DROP TABLE meta", ""};
+	json_t *page;
+	for (size_t i = 0; i < sizeof not / sizeof not [0]; i++) {
+		assert_int_equal(page_of("run1", not [i], NULL, 0, &page), -EINVAL);
+		assert_non_null(strstr(words, "there is no table"));
+	}
+}
+
+static void a_place_that_is_none_is_said(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 1, false);
+	static const char *const not [] = {
+		"x", "1", "1,2,3", "1,2,3,4,5", "1,2,3,", "1,2,3,x", "99999999999999999999,1,1,1"};
+	json_t *page;
+	for (size_t i = 0; i < sizeof not / sizeof not [0]; i++) {
+		assert_int_equal(page_of("run1", "history_data", not [i], 0, &page), -EINVAL);
+		assert_string_equal(words, "there is no such place in the table");
+	}
+	assert_int_equal(page_of("run1", "runs_data", "1", 0, &page), -EINVAL);
+}
+
+static void values_that_json_has_not_come_as_objects(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 1, false);
+	assert_int_equal(
+		sqlite3_exec(db.sql, "UPDATE runs_data SET started = 9e999, last_seen = -9e999",
+			NULL, NULL, NULL),
+		SQLITE_OK);
+	json_t *page;
+	assert_int_equal(page_of("run1", "runs_data", NULL, 0, &page), 0);
+	char *text = json_dumps(page, 0);
+	assert_non_null(strstr(text, "{\"real\": \"Infinity\"}"));
+	assert_non_null(strstr(text, "{\"real\": \"-Infinity\"}"));
+	free(text);
+	json_decref(page);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+		T(pages_have_every_row_once_and_in_order_however_small_they_are),
+		T(a_page_names_the_keys_of_its_own_rows_alone),
+		T(a_run_that_may_not_be_seen_is_none),
+		T(an_id_is_that_run_whatever_others_are_called),
+		T(only_what_is_the_runs_is_handed_out),
+		T(a_place_that_is_none_is_said),
+		T(values_that_json_has_not_come_as_objects),
+#undef T
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("extract", tests, NULL, NULL);
+}
