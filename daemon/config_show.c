@@ -72,8 +72,9 @@ static void on_print_one(void *user, const struct settings_row *row) {
 static void on_collect(void *user, const struct settings_row *row) {
 	struct showing *s = user;
 
-	json_t *one = json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:o, s:b}", "key", row->name, "value",
-		row->value, "source", row->source, "preset", row->preset, "file", row->file, "line",
+	json_t *one = json_pack("{s:s, s:s?, s:s, s:s?, s:s?, s:s?, s:o, s:b}", "key", row->name,
+		"value", row->value, "source", row->source, "preset", row->preset, "expected",
+		row->expected, "file", row->file, "line",
 		row->line > 0 ? json_integer(row->line) : json_null(), "live", row->is_live);
 	if (one == NULL || json_array_append_new(s->rows, one) < 0) {
 		s->err = -ENOMEM;

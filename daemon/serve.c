@@ -62,7 +62,7 @@ const struct subcommand subcommand_serve = {
 		"and "
 		"all\n"
 		"                     is written and sent: 10m. `sae-metricsd start` says so\n"
-		"  --rank-grace TIME  for so long a rank that is missing is waited for: 120s, or "
+		"  --rank-grace TIME  for so long a rank that is missing is waited for: 2m, or "
 		"what\n"
 		"                     is set\n"
 		"  --log-level LEVEL  error, warning, info (default) or debug\n"

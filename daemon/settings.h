@@ -183,12 +183,13 @@ const char *settings_source(const struct settings *s, const char *section, const
 	char out[SETTINGS_SOURCE_SIZE]);
 
 /* A key and its value, as a file would have it. */
-struct settings_row {       /* borrowed for the call */
-	const char *name;   /* "wandb.mode", "user joe.runs" */
-	const char *value;  /* NULL: not set. Of an address without its password */
-	const char *source; /* as settings_source */
-	const char *preset; /* NULL: none */
-	const char *file;   /* NULL: it is of no file */
+struct settings_row {         /* borrowed for the call */
+	const char *name;     /* "wandb.mode", "user joe.runs" */
+	const char *value;    /* NULL: not set. Of an address without its password */
+	const char *source;   /* as settings_source */
+	const char *preset;   /* NULL: none */
+	const char *expected; /* what may be said: "a number from 1 to 1000" */
+	const char *file;     /* NULL: it is of no file */
 	unsigned line;
 	bool is_live; /* SIGHUP changes it */
 };

@@ -2,7 +2,7 @@
  *
  * As distributions build it, inih tells its handler no line numbers, and of the lines it cannot read the number of the
  * first only. So the reader it gets its lines from counts them, and a line that is neither blank, comment nor heading
- * and for which the handler was not called is one that cannot be read. Lines are handed over without the
+ * and for which the handler was not called is one that cannot be read. Headings it is not shown: it would cut the name. Lines are handed over without the
  * whitespace before them: to inih, that would be the rest of the value above. */
 #include <errno.h>
 #include <fcntl.h>
@@ -117,8 +117,8 @@ static bool judge_line(struct reading *r, struct text line, size_t len_max) {
 		return false;
 	}
 	if (line.data[0] == '[') {
-		read_heading(r, line);
-		return true;
+		read_heading(r, line); /* of any length; inih has no use for it */
+		return false;
 	}
 	if (r->is_passed) {
 		return false;
@@ -226,7 +226,8 @@ static int read_all(int fd, char *out, size_t size, size_t *ret_len) {
 	return 0;
 }
 
-static void read_text(struct settings_loading *l, const char *file, const char *text, size_t len) {
+void settings_read_text(
+	struct settings_loading *l, const char *file, const char *text, size_t len) {
 	struct reading r = {.loading = l, .file = file, .at = text, .end = text + len};
 
 	if (ini_parse_stream(on_reader, &r, on_value, &r) == -2) {
@@ -268,7 +269,7 @@ static void read_open_file(struct settings_loading *l, const char *path, int fd)
 	} else if (len > FILE_LEN_MAX) {
 		settings_problem(l, "%s: has more than %u bytes", path, FILE_LEN_MAX);
 	} else {
-		read_text(l, path, text, len);
+		settings_read_text(l, path, text, len);
 	}
 	free(text);
 }

@@ -79,7 +79,7 @@ const struct settings_key settings_keys[] = {
 	/* W&B calls a run crashed that is silent for some five minutes. */
 	{WANDB_FIELD(heartbeat_interval, heartbeat_interval_ms), &settings_kind_duration, "30s",
 		.min = 1000, .max = 4 * MINUTE_MS, .is_live = true},
-	{WANDB_FIELD(request_timeout, request_timeout_ms), &settings_kind_duration, "180s",
+	{WANDB_FIELD(request_timeout, request_timeout_ms), &settings_kind_duration, "3m",
 		.min = 1000, .max = HOUR_MS, .is_live = true},
 	{WANDB(requests_per_s), &settings_kind_count, "20", .min = 1, .max = 1000, .is_live = true},
 	{WANDB(key_file), &settings_kind_path},
@@ -89,8 +89,8 @@ const struct settings_key settings_keys[] = {
 	{WANDB(ca_directory), &settings_kind_path, NULL, {"SSL_CERT_DIR"}},
 	{WANDB(insecure_tls), &settings_kind_switch, "no", {"WANDB_INSECURE_DISABLE_SSL"}},
 	{WANDB(allow_insecure_http), &settings_kind_switch, "no"},
-	{"ranks", "grace", offsetof(struct settings, ranks.grace_ms), &settings_kind_duration,
-		"120s", .min = RANK_GRACE_MIN_MS, .max = RANK_GRACE_MAX_MS, .is_live = true},
+	{"ranks", "grace", offsetof(struct settings, ranks.grace_ms), &settings_kind_duration, "2m",
+		.min = RANK_GRACE_MIN_MS, .max = RANK_GRACE_MAX_MS, .is_live = true},
 
 	{ACCESS("socket_group", socket_group), &settings_kind_group},
 	{ACCESS("socket_mode", socket_mode), &settings_kind_word, "0660", .words = socket_modes,
@@ -156,7 +156,7 @@ bool settings_key_belongs(const struct settings_key *key, const char *section, b
 
 const char *settings_no_such_key(
 	const char *section, bool is_user, const char *name, char out[SETTINGS_WORDS_SIZE]) {
-	char known[SETTINGS_WORDS_SIZE] = "", quote[TEXT_QUOTE_SIZE];
+	char known[SETTINGS_WORDS_SIZE] = "", quote[TEXT_QUOTE_SIZE], where[TEXT_QUOTE_SIZE];
 	size_t len = 0;
 
 	for (size_t i = 0; i < settings_n_keys; i++) {
@@ -166,8 +166,9 @@ const char *settings_no_such_key(
 				len > 0 ? ", " : "", settings_keys[i].name);
 		}
 	}
-	snprintf(out, SETTINGS_WORDS_SIZE, "there is no \"%s\" in [%.100s], but %.1000s",
-		text_quote(text_of(name, strlen(name)), quote), section, known);
+	snprintf(out, SETTINGS_WORDS_SIZE, "there is no \"%s\" in [%s], but %.1000s",
+		text_quote(text_of(name, strlen(name)), quote),
+		text_quote(text_of(section, strlen(section)), where), known);
 	return out;
 }
 

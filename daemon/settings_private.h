@@ -97,6 +97,9 @@ enum settings_presence {
 bool settings_read_file(
 	struct settings_loading *l, const char *path, enum settings_presence presence);
 
+/* Reads what is in it; `file` is kept by the settings. */
+void settings_read_text(struct settings_loading *l, const char *file, const char *text, size_t len);
+
 /* ---- settings_places.c, settings_variables.c, settings_flags.c ---- */
 
 void settings_read_places(struct settings_loading *l);

@@ -1,4 +1,6 @@
 /* What is set, row by row. */
+#include <assert.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,17 +13,29 @@ struct showing {
 	void *user;
 };
 
+/* The refusal's own words: no kind takes a control character. */
+static void say_what_is_expected(const struct settings_key *k, char out[SETTINGS_EXPECTED_MAX]) {
+	uint64_t field = 0;
+
+	int err = k->kind->read(k, "\x01", &field, out);
+	assert(err == -EINVAL);
+	(void)err;
+}
+
 static void show(const struct showing *s, size_t key, const char *section, const void *field,
 	struct settings_source source, const char *preset) {
 	const struct settings_key *k = &settings_keys[key];
-	char name[NAME_SIZE], value[SETTINGS_VALUE_SIZE], where[SETTINGS_SOURCE_SIZE];
+	char name[NAME_SIZE], value[SETTINGS_VALUE_SIZE], where[SETTINGS_SOURCE_SIZE],
+		expected[SETTINGS_EXPECTED_MAX];
 
 	snprintf(name, sizeof name, "%s.%s", section, k->name);
+	say_what_is_expected(k, expected);
 	const struct settings_row row = {
 		.name = name,
 		.value = k->kind->write(k, field, value),
 		.source = settings_source_words(source, where),
 		.preset = preset,
+		.expected = expected,
 		.file = source.line > 0 ? source.name : NULL,
 		.line = source.line,
 		.is_live = k->is_live,

@@ -1,12 +1,14 @@
 """`sae-metricsd config`: what is set and where, and whether the files are good; of a root of the test's own."""
 import json
 import os
+import re
 import subprocess
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
-from harness import DAEMON, own_environment
+from harness import DAEMON, ROOT, own_environment
 
 import tap
 
@@ -63,10 +65,10 @@ class Config(unittest.TestCase):
         document = json.loads(out.stdout)
         self.assertEqual([str(self.etc)], document["files"])
         rows = {row["key"]: row for row in document["settings"]}
-        self.assertEqual({"key": "wandb.mode", "value": "offline", "source": f"{self.etc}:2", "preset": "online",
+        self.assertEqual({"key": "wandb.mode", "value": "offline", "source": f"{self.etc}:2", "preset": "online", "expected": "online, offline or off",
                           "file": str(self.etc), "line": 2, "live": False}, rows["wandb.mode"])
-        self.assertEqual({"key": "wandb.entity", "value": None, "source": "default", "preset": None, "file": None, "line": None,
-                          "live": False}, rows["wandb.entity"])
+        self.assertEqual({"key": "wandb.entity", "value": None, "source": "default", "preset": None,
+                          "expected": "a name without any of / \\ # ? % :", "file": None, "line": None, "live": False}, rows["wandb.entity"])
         self.assertIs(True, rows["ranks.grace"]["live"])
 
     def test_one_key_is_its_value_alone(self):
@@ -151,6 +153,67 @@ class Config(unittest.TestCase):
         out = self.config("--system", "--check", SAE_METRICSD_WANDB_MOD="off")
         self.assertEqual(FAILED, out.returncode)
         self.assertIn("SAE_METRICSD_WANDB_MOD: there is nothing of this name to set", out.stderr)
+
+    def test_the_example_shows_each_key_as_it_is_without_it(self):
+        example = (ROOT / "systemd" / "sae-metricsd.conf").read_text()
+        rows = {row["key"]: row for row in json.loads(self.config("--system", "--json").stdout)["settings"]
+                if row["key"] != "wandb.key"}
+        shown, section = {}, None
+        for line in example.splitlines():
+            if line.startswith("["):
+                section = line.strip("[]")
+            elif match := re.fullmatch(r"#([a-z_]+) = (.+)", line):
+                shown[f"{section}.{match[1]}"] = match[2]
+        self.assertEqual(sorted(rows), sorted(shown))
+        self.assertEqual({key: row["preset"] for key, row in rows.items() if row["preset"] is not None},
+                         {key: value for key, value in shown.items() if rows[key]["preset"] is not None})
+        path = self.put(self.root / "example.conf", example)
+        self.assertEqual((OK, f"{path}: ok\n"), self.checked(path))
+        # And with every line taken, but for the key's file, which is not here; copies need a time.
+        path.write_text(re.sub(r"(?m)^#(?!key_file)([a-z_]+ = )", r"\1", example).replace("every = never", "every = 1d"))
+        self.assertEqual((OK, f"{path}: ok\n"), self.checked(path))
+
+    def checked(self, path):
+        out = self.config("--system", "--check", path)
+        return out.returncode, out.stdout + out.stderr
+
+    def test_the_manuals_table_is_what_there_is_to_set(self):
+        page = ROOT / "daemon" / "sae-metricsd.conf.5.scd"
+        head, _, rest = page.read_text().partition("|[ *Key*\n")
+        table, tail = re.fullmatch(r"((?:[^\n]+\n)+)(.*)", rest, re.S).groups()
+        expected = ":[ *Without it*\n:[ *May be*\n:[ *Live*\n"
+        for row in json.loads(self.config("--system", "--json").stdout)["settings"]:
+            if row["key"] != "wandb.key":
+                cells = (row["preset"] or "-", row["expected"].split(", as ")[0] + (", or " + row["expected"].split(", or ")[1]
+                         if ", as " in row["expected"] and ", or " in row["expected"] else ""), "yes" if row["live"] else "-")
+                key, *cells = [re.sub(r"([\\\\_*])", r"\\\1", cell) for cell in (row["key"], *cells)]
+                expected += "".join([f"|  {key}\n", *(f":  {cell}\n" for cell in cells)])
+        if os.environ.get("UPDATE_MANUAL"):
+            page.write_text(f"{head}|[ *Key*\n{expected}{tail}")
+        else:
+            self.assertEqual(expected, table, "UPDATE_MANUAL=1 writes it anew")
+
+    def test_a_drop_in_that_goes_away_while_it_is_read_is_no_mistake(self):
+        folder = self.root / "etc" / "sae-metricsd" / "sae-metricsd.conf.d"
+        folder.mkdir(parents=True)
+        stop = threading.Event()
+
+        def come_and_go():
+            while not stop.is_set():
+                for n in range(50):
+                    (folder / f"{n}.conf").touch(0o644)
+                for n in range(50):
+                    (folder / f"{n}.conf").unlink()
+
+        other = threading.Thread(target=come_and_go)
+        other.start()
+        try:
+            for _ in range(150):
+                out = self.config("--system", "--check")
+                self.assertEqual((OK, ""), (out.returncode, out.stderr))
+        finally:
+            stop.set()
+            other.join()
 
     def test_wrong_usage(self):
         for arguments, words in ((["--loud"], "unknown option"), (["a.b", "c.d"], "takes one argument, or none"),

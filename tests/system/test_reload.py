@@ -2,12 +2,11 @@
 import os
 import pty
 import signal
-import subprocess
-import sys
 import threading
 import unittest
 
 from harness import DAEMON, PATIENCE_S, Daemon, wait_until
+from users import ANA, Reader, let_in, needs_two_users, runs_seen
 import workload
 
 import tap
@@ -111,6 +110,29 @@ class Reload(unittest.TestCase):
         self.reload("[ranks]\ngrace = 100ms\n", "ranks.grace changed")
         wait_until(lambda: daemon.rows("SELECT count(*) FROM steps") == [(20,)], "the steps without rank 1")
         handle.finish(timeout=PATIENCE_S)
+
+    def test_a_limit_that_is_raised_lets_in_who_was_refused(self):
+        daemon = self.start("[limits]\nruns = 1\n")
+        first, second = (workload.begin(daemon.socket, run) for run in ("first", "second"))
+        wait_until(lambda: "limit runs = 1" in daemon.words(), "one of them to be refused")
+        self.assertEqual(1, len(daemon.status()["runs"]))
+        self.reload(f"[user {os.geteuid()}]\nruns = 5\n", "runs changed")
+        wait_until(lambda: len(daemon.status()["runs"]) == 2, "both of them")
+        for handle in (first, second):
+            handle.finish(timeout=PATIENCE_S)
+        self.assertEqual(["finished"] * 2, [run["state"] for run in daemon.status()["runs"]])
+
+    @needs_two_users
+    def test_runs_are_hidden_and_shown_from_one_moment_to_the_next(self):
+        daemon = self.start()
+        let_in(daemon)
+        workload.begin(daemon.socket, "roots").finish(timeout=PATIENCE_S)
+        self.assertEqual(["roots"], runs_seen(daemon, ANA))
+        with Reader(daemon, ANA) as reader:
+            self.reload("[access]\nprivate = yes\n", "access.private changed")
+            wait_until(lambda: reader.ask("status")[2]["runs"] == [], "the run to be hidden from who is connected already")
+            self.reload("", "access.private changed")
+            wait_until(lambda: reader.ask("status")[2]["runs"] != [], "the run to be shown again")
 
     def test_what_the_command_line_said_still_goes_before_the_file(self):
         self.daemon.arguments += ["--rank-grace", "7s"]

@@ -11,6 +11,8 @@
 
 #include "rig.h"
 
+#define A44 "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
 #define KNOWN                                                                                      \
 	"base_url, app_url, entity, project, mode, extra_metrics, x_axis, transmit_interval, "     \
 	"heartbeat_interval, request_timeout, requests_per_s, key_file, proxy_http, proxy_https, " \
@@ -141,6 +143,21 @@ static void a_line_is_whole_or_told(void **state) {
 	}
 }
 
+static void a_heading_may_have_any_length_and_is_told(void **state) {
+	struct rig *r = *state;
+	static char text[60000];
+
+	memset(text, 'a', sizeof text);
+	text[0] = '[';
+	memcpy(text + sizeof text - 11, "\n[wandb]\nx\n", 11);
+	rig_load_bytes(r, text, sizeof text);
+	rig_assert_told(r, "1: expected [SECTION]\n3: expected NAME = VALUE\n");
+	text[sizeof text - 12] = ']';
+	rig_load_bytes(r, text, sizeof text);
+	rig_assert_told(r, "1: there is no section [" A44 "...]\n"
+			   "3: expected NAME = VALUE\n");
+}
+
 static void an_endless_file_is_not_read_to_its_end(void **state) {
 	struct rig *r = *state;
 
@@ -168,6 +185,7 @@ int main(void) {
 		T(names_are_told_as_a_terminal_can_bear_them),
 		T(a_line_that_is_no_text_is_told),
 		T(a_line_is_whole_or_told),
+		T(a_heading_may_have_any_length_and_is_told),
 		T(an_endless_file_is_not_read_to_its_end),
 		T(every_beginning_of_a_file_is_read_without_harm),
 	};

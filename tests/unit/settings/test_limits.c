@@ -184,6 +184,8 @@ static void a_user_has_only_what_is_his(void **state) {
 	rig_assert_told(r, "2: there is no \"host_connections\" in [user 7], but " USER_KEYS "\n"
 			   "3: runs: expected a number from 1 to 1000000\n"
 			   "4: there is no \"mode\" in [user 7], but " USER_KEYS "\n");
+	rig_load(r, "[user\t7]\nmode = off\n");
+	rig_assert_told(r, "2: there is no \"mode\" in [user?7], but " USER_KEYS "\n");
 }
 
 static void there_are_only_so_many_users(void **state) {
