@@ -4,6 +4,7 @@
 
 #include <stdint.h>
 
+/* The newest version and the two before it are served: tests/golden/clients has a client of each. */
 #define PROTO_VERSION_MIN 1u
 #define PROTO_VERSION_MAX 1u
 

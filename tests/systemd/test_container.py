@@ -107,7 +107,7 @@ class Systemd(unittest.TestCase):
     def test_members_of_the_group_connect_and_others_do_not(self):
         self.settle(self.trainer("member01", 10))
         self.assertEqual((MEMBER, "finished"), (self.run_of("member01")["user"], self.run_of("member01")["state"]))
-        out = self.c.do("sae-metricsd", "status", user=STRANGER, check=False)
+        out = self.c.do("env", f"SAE_METRICS_SOCKET={SOCKET}", "sae-metricsd", "status", user=STRANGER, check=False)
         self.assertEqual(3, out.returncode, out.stdout)
         self.assertIn("ermission denied", out.stderr)
 
