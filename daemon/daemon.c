@@ -90,6 +90,7 @@ static void on_idle_closed(void *user) {
 static void begin_end(struct daemon *d) {
 	if (!d->ending) {
 		d->ending = true;
+		daemon_reload_end(&d->reload);
 		daemon_notify_ending(d->notify, "the last commit");
 		idle_close(d->idle, on_idle_closed, d);
 	}
@@ -105,12 +106,16 @@ static void on_idle(void *user) {
 	begin_end(user);
 }
 
+static void on_reloaded(void *user) {
+	struct daemon *d = user;
+	daemon_notify_reloaded(d->notify);
+}
+
 static void on_reload(void *user) {
 	struct daemon *d = user;
 	if (!d->ending && d->engine != NULL) {
 		daemon_notify_reloading(d->notify);
-		(void)daemon_reload(&d->reload);
-		daemon_notify_reloaded(d->notify);
+		daemon_reload(&d->reload, &d->loop);
 	}
 }
 
@@ -265,7 +270,14 @@ int daemon_run(const struct daemon_options *options) {
 	limits_setup(&d.ledger, options->settings);
 	err = open_parts(&d, options, words);
 	d.reload = (struct daemon_reload){
-		options->settings, options->where, d.engine, &d.ledger, d.directory};
+		.settings = options->settings,
+		.where = options->where,
+		.engine = d.engine,
+		.ledger = &d.ledger,
+		.directory = d.directory,
+		.on_done = on_reloaded,
+		.user = &d,
+	};
 	if (err < 0) {
 		log_error("%s", words);
 	} else {

@@ -1,26 +1,53 @@
 #include "daemon_reload.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "directory.h"
 #include "engine.h"
 #include "limits_setup.h"
 #include "log.h"
-#include "settings.h"
 
-struct reading {
-	unsigned n_changes;
-};
+/* ---- on the worker: touches nothing but fresh, problems and result ---- */
 
+/* Words for which memory is short are lost; that something is wrong is not. */
 static void on_problem(void *user, const char *words) {
-	(void)user;
-	log_error("%s", words);
+	struct daemon_reload *r = user;
+
+	(void)buf_append(&r->problems, words, strlen(words));
+	(void)buf_append(&r->problems, "\n", 1);
+}
+
+static void on_work(uv_work_t *work) {
+	struct daemon_reload *r = work->data;
+	struct settings_options where = *r->where;
+
+	where.on_remark = on_problem;
+	r->result = settings_load(&where, on_problem, r, &r->fresh);
+}
+
+/* ---- on the loop ---- */
+
+static void log_problems(struct daemon_reload *r) {
+	const char *at = (const char *)r->problems.data, *end = at + r->problems.len;
+
+	while (at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+		int len = (int)((newline != NULL ? newline : end) - at);
+		if (r->result < 0) {
+			log_error("%.*s", len, at);
+		} else {
+			log_warning("%.*s", len, at);
+		}
+		at += len + 1;
+	}
+	buf_finish(&r->problems);
 }
 
 static void on_change(void *user, const char *key, const char *source, bool is_live) {
-	struct reading *r = user;
+	unsigned *n_changes = user;
 
-	r->n_changes++;
+	(*n_changes)++;
 	if (is_live) {
 		log_info("%s changed (%s)", key, source);
 	} else {
@@ -46,19 +73,56 @@ static void spread(const struct daemon_reload *r) {
 	engine_keep_free(r->engine, s->disk.keep_free_bytes);
 }
 
-int daemon_reload(struct daemon_reload *r) {
-	struct settings fresh = {0};
-	struct reading reading = {0};
+static void take_over(struct daemon_reload *r) {
+	unsigned n_changes = 0;
 
-	int err = settings_load(r->where, on_problem, &reading, &fresh);
-	if (err < 0) {
-		log_error("the configuration was not taken over: everything stays as it is");
-		return err;
-	}
-	settings_take(r->settings, &fresh, on_change, &reading);
-	settings_finish(&fresh);
+	settings_take(r->settings, &r->fresh, on_change, &n_changes);
 	spread(r);
-	log_info("the configuration was read again, %u of its values %s", reading.n_changes,
-		reading.n_changes == 1 ? "is another" : "are others");
-	return 0;
+	log_info("the configuration was read again, %u of its values %s", n_changes,
+		n_changes == 1 ? "is another" : "are others");
+}
+
+static void begin(struct daemon_reload *r, uv_loop_t *loop);
+
+static void on_worked(uv_work_t *work, int status) {
+	struct daemon_reload *r = work->data;
+
+	(void)status; /* it is never cancelled */
+	r->busy = false;
+	if (!r->ended) {
+		log_problems(r);
+		if (r->result < 0) {
+			log_error(
+				"the configuration was not taken over: everything stays as it is");
+		} else {
+			take_over(r);
+		}
+	}
+	buf_finish(&r->problems);
+	settings_finish(&r->fresh);
+	if (!r->ended && r->again) {
+		begin(r, work->loop);
+	} else if (!r->ended) {
+		r->on_done(r->user);
+	}
+}
+
+static void begin(struct daemon_reload *r, uv_loop_t *loop) {
+	r->busy = true;
+	r->again = false;
+	r->work.data = r;
+	(void)uv_queue_work(
+		loop, &r->work, on_work, on_worked); /* which only fails without an on_work */
+}
+
+void daemon_reload(struct daemon_reload *r, uv_loop_t *loop) {
+	if (r->busy) {
+		r->again = true;
+	} else {
+		begin(r, loop);
+	}
+}
+
+void daemon_reload_end(struct daemon_reload *r) {
+	r->ended = true;
 }

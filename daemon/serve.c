@@ -1,8 +1,6 @@
 #include "serve.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +13,7 @@
 #include "journal.h"
 #include "log.h"
 #include "lookup.h"
+#include "serve_options.h"
 #include "settings.h"
 
 static int serve_run(int argc, char **argv);
@@ -71,11 +70,6 @@ const struct subcommand subcommand_serve = {
 		"exit status: 0 ended as asked, 1 failed, 2 wrong usage\n",
 	.run = serve_run,
 };
-
-static int usage_error(const char *what) {
-	fprintf(stderr, "sae-metricsd serve: %s; `sae-metricsd serve --help` lists all\n", what);
-	return EXIT_USAGE;
-}
 
 static void on_problem(void *user, const char *words) {
 	(void)user;
@@ -209,121 +203,9 @@ static int serve(struct daemon_options options, const struct settings_options *f
 	return err;
 }
 
-/* ---- options ---- */
-
-#define FLAGS_MAX 128u /* more --set than there are keys */
-
-struct serve_options {
-	struct daemon_options daemon;
-	struct settings_flag flags[FLAGS_MAX];
-	struct settings_options where;
-	char folder[PATH_MAX]; /* of --backup-to, whole */
-	bool help;
-};
-
-static int add_flag(struct serve_options *o, const char *flag, const char *key) {
-	if (o->where.n_flags == FLAGS_MAX) {
-		return usage_error("too many options");
-	}
-	o->flags[o->where.n_flags++] =
-		(struct settings_flag){.flag = flag, .key = key, .text = optarg};
-	return EXIT_OK;
-}
-
-/* In a file a path says where it begins; here it begins where the shell is. */
-static int add_path(struct serve_options *o, const char *flag, const char *key) {
-	char here[PATH_MAX];
-
-	if (optarg[0] != '/' && optarg[0] != '~' && optarg[0] != '\0') {
-		if (getcwd(here, sizeof here) == NULL ||
-			snprintf(o->folder, sizeof o->folder, "%s/%s", here, optarg) >=
-				(int)sizeof o->folder) {
-			return usage_error("a path is too long");
-		}
-		optarg = o->folder;
-	}
-	return add_flag(o, flag, key);
-}
-
-/* Flags that only set something, and what. */
-static const struct {
-	const char *flag, *key;
-	int (*add)(struct serve_options *o, const char *flag, const char *key);
-} setters[] = {
-	{"--backup-every", "backup.every", add_flag},
-	{"--backup-to", "backup.to", add_path},
-	{"--backup-keep", "backup.keep", add_flag},
-	{"--exit-when-idle", "daemon.exit_when_idle", add_flag},
-	{"--rank-grace", "ranks.grace", add_flag},
-	{"--log-level", "daemon.log_level", add_flag},
-	{"--set", NULL, add_flag},
-};
-#define N_SETTERS (sizeof setters / sizeof setters[0])
-
-enum { FIRST_SETTER = 256, SOCKET = FIRST_SETTER + (int)N_SETTERS, DB, CONFIG, SYSTEM };
-
-static int read_option(int option, struct serve_options *o) {
-	switch (option) {
-	case SOCKET:
-		o->daemon.socket = optarg;
-		return EXIT_OK;
-	case DB:
-		o->daemon.database = optarg;
-		return EXIT_OK;
-	case CONFIG:
-		o->where.file = optarg;
-		return EXIT_OK;
-	case SYSTEM:
-		o->daemon.is_system = true;
-		return EXIT_OK;
-	case 'h':
-		o->help = true;
-		return EXIT_OK;
-	default:
-		if (option < FIRST_SETTER || option >= FIRST_SETTER + (int)N_SETTERS) {
-			return usage_error("unknown option, or one without its value");
-		}
-		return setters[option - FIRST_SETTER].add(
-			o, setters[option - FIRST_SETTER].flag, setters[option - FIRST_SETTER].key);
-	}
-}
-
-static void on_usage_problem(void *user, const char *words) {
-	(void)user;
-	(void)usage_error(words);
-}
-
-static int read_options(int argc, char **argv, struct serve_options *o) {
-	struct option known[N_SETTERS + 6] = {
-		{"system", no_argument, NULL, SYSTEM},
-		{"socket", required_argument, NULL, SOCKET},
-		{"db", required_argument, NULL, DB},
-		{"config", required_argument, NULL, CONFIG},
-		{"help", no_argument, NULL, 'h'},
-	};
-	int status = EXIT_OK;
-
-	for (size_t i = 0; i < N_SETTERS; i++) {
-		known[5 + i] = (struct option){
-			setters[i].flag + 2, required_argument, NULL, FIRST_SETTER + (int)i};
-	}
-	opterr = 0;
-	for (int c; status == EXIT_OK && (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
-		status = read_option(c, o);
-	}
-	if (status != EXIT_OK || o->help) {
-		return status;
-	}
-	if (optind < argc) {
-		return usage_error("takes no arguments but options");
-	}
-	o->where.flags = o->flags;
-	return settings_check_flags(&o->where, on_usage_problem, NULL) < 0 ? EXIT_USAGE : EXIT_OK;
-}
-
 static int serve_run(int argc, char **argv) {
 	struct serve_options o = {0};
-	int status = read_options(argc, argv, &o);
+	int status = serve_read_options(argc, argv, &o);
 
 	if (status != EXIT_OK) {
 		return status;

@@ -81,6 +81,14 @@ class Reload(unittest.TestCase):
         self.assertNotIn("wandb.entity", words)
         self.assertEqual(0, daemon.stop())
 
+    def test_who_ends_it_does_not_wait_for_a_reload(self):
+        self.put("[ranks]\ngrace = 5s\n")
+        for _ in range(10):
+            daemon = self.daemon.start()
+            for _ in range(5):
+                daemon.process.send_signal(signal.SIGHUP)
+            self.assertEqual(0, daemon.stop())
+
     def test_a_bad_file_changes_nothing_and_is_said_with_its_line(self):
         daemon = self.start("[daemon]\nlog_level = debug\n")
         words = self.reload("[daemon]\nlog_level = error\n[wandb]\nmode = on\n", "everything stays as it is")
