@@ -2,6 +2,7 @@
 import grp
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -97,6 +98,20 @@ class Administrators(Base):
         self.assertEqual(["anas0001"], runs_seen(daemon, ROOT_UID))
         self.assertEqual(DONE, self.stop_as(daemon, ROOT_UID, "anas0001"))
         self.assertEqual([], runs_seen(daemon, JOE))
+
+    def test_what_is_set_anew_counts_without_a_restart(self):
+        daemon = let_in(self.configured("trust_root = no"))
+        self.begin(daemon, ANA, "anas0001")
+        self.assertEqual(NOT_PERMITTED, self.stop_as(daemon, ROOT_UID, "anas0001"))
+        (daemon.directory / "conf").write_text(f"[access]\nprivate = yes\nadmin_group = {GROUP.gr_name}\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: runs_seen(daemon, JOE) == [], "all to be private")
+        wait_until(lambda: runs_seen(daemon, ADMIN, groups=[GROUP.gr_gid]) == ["anas0001"], "the group to be found")
+        self.assertEqual(NO_SUCH_RUN, self.stop_as(daemon, ROOT_UID, "anas0001"))
+        (daemon.directory / "conf").write_text("[access]\ntrust_root = yes\n")
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: self.stop_as(daemon, ROOT_UID, "anas0001") == DONE, "root to be an administrator")
+        self.assertEqual(NOT_PERMITTED, self.stop_as(daemon, ADMIN, "anas0001", groups=[GROUP.gr_gid]))
 
     def test_where_all_is_private_each_sees_his_own(self):
         daemon = let_in(self.configured("private = yes"))

@@ -237,11 +237,21 @@ class Sync(unittest.TestCase):
         connection.close()
         self.daemon.start()
 
-    def test_root_puts_nobody_elses_run_into_roots_account(self):
+    def test_root_sends_nobody_elses_run(self):
         self.push_as_joe("first")
         wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
         words = self.sync("first", "--patience", "1", status=FAILED)
         self.assertIn("run first is joe's; its own user and administrators may sync it", words)
+        self.assertEqual(self.wandb.requests, [])
+
+    def test_an_administrator_puts_nobody_elses_run_into_his_own_account(self):
+        self.daemon.variables["SAE_METRICSD_ACCESS_TRUST_ROOT"] = "yes"
+        self.push_as_joe("first")
+        wait_until(lambda: (self.forwarding("first") or {}).get("state") == "waiting", "the run to wait for a key")
+        words = self.sync("first", "--patience", "1", status=FAILED)
+        self.assertIn("run first is tried at once; the asker's key is not used, the run is another user's", words)
+        self.assertIn("waiting: for a W&B key", words)
+        self.assertIn("another user's: so root asked", self.daemon.words())
         self.assertEqual(self.wandb.requests, [])
 
     # ---- why not ----

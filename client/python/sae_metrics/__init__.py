@@ -110,7 +110,8 @@ def init(
     l1_coefficient *, lp_norm * (1): defaults of `Run.log_activations`.
     scalars: names of your own numbers, to be kept with every step given to `Run.log_step`.
 
-    log_to_wandb * (False): whether the daemon forwards this run to W&B. private: other users may not read it.
+    log_to_wandb * (False): whether the daemon forwards this run to W&B. private: True: only its
+    user and the daemon's administrators see it, False: everybody does; not given: as it was, at first everybody.
     wandb_key: the W&B key it does so with; kept in memory only. None: yours, as wandb would find it ($WANDB_API_KEY,
     ~/.netrc), is handed to a daemon that runs as you. True: to any daemon. "...": this one, to any daemon. False: none.
     A key that was found is for the W&B it was found for ($WANDB_BASE_URL), and not used by a daemon that forwards elsewhere.

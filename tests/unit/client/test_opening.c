@@ -183,6 +183,23 @@ static void a_dead_window_of_zero_is_a_window(void **state) {
 	opening_finish(&opening);
 }
 
+static void who_says_nothing_of_private_leaves_it_as_it_was(void **state) {
+	static const struct {
+		int told;
+		bool has, is;
+	} cases[] = {{0, false, false}, {1, true, true}, {-1, true, false}};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct saem_options options = defaults();
+		options.is_private = cases[i].told;
+		struct opening o = opened(&options);
+		assert_int_equal(o.open.has_private, cases[i].has);
+		assert_int_equal(o.open.is_private, cases[i].is);
+		opening_finish(&o);
+	}
+}
+
 static void a_run_without_a_name_is_called_by_its_id(void **state) {
 	struct saem_options o = defaults();
 	(void)state;
@@ -300,6 +317,7 @@ int main(void) {
 		T(a_program_with_a_strange_path_still_trains),
 		T(everything_is_copied),
 		T(a_dead_window_of_zero_is_a_window),
+		T(who_says_nothing_of_private_leaves_it_as_it_was),
 		T(a_run_without_a_name_is_called_by_its_id),
 		T(alone_no_environment_is_looked_at),
 		T(ranks_take_the_launch_from_torchrun_or_slurm),

@@ -95,6 +95,10 @@ class OpenTest(RunTest):
         self.assertLess(len(text), 196608)
         self.assertEqual(json.loads(text), {"small": 1, "_left_out": ["large"]})
 
+    def test_who_says_nothing_of_private_leaves_it_as_it_was(self):
+        for said, told in (None, 0), (True, 1), (False, -1):
+            self.assertEqual(self.opened(private=said)["is_private"], told)
+
     def test_a_bound_of_zero_is_no_bound(self):
         fields = self.opened(min_l0=0, min_explained_variance=0.0)
         self.assertEqual((fields["has_min_l0"], fields["has_min_explained_variance"]), (0, 0))
