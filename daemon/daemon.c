@@ -15,6 +15,7 @@
 #include "log.h"
 #include "log_messages.h"
 #include "notes.h"
+#include "retention_setup.h"
 #include "settings.h"
 #include "signals.h"
 #include "wandb_setup.h"
@@ -161,6 +162,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		return err;
 	}
 	wandb_setup(wandb, options->credential, &forward);
+	struct retention retention = retention_of_settings(options->settings);
 	struct engine_options engine = {
 		.database = options->database,
 		.version = SAE_METRICSD_VERSION,
@@ -179,6 +181,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 				.forwards = wandb->mode != WANDB_MODE_OFF,
 				.forwards_without_ours = !wandb->extra_metrics,
 			},
+		.retention = &retention,
 		.keep_free_bytes = options->settings->disk.keep_free_bytes,
 		.forward = wandb->mode == WANDB_MODE_ONLINE ? &forward : NULL,
 	};

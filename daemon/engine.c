@@ -192,6 +192,7 @@ static double last_written(const char *database) {
 }
 
 static void engine_free(struct engine *e) {
+	engine_retention_finish(e);
 	registry_destroy(e->registry);
 	engine_finish_tenants(e);
 	engine_notes_forget(e);
@@ -269,6 +270,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	}
 	start_handles(e);
 	engine_space_open(e, options->keep_free_bytes);
+	engine_retention_open(e, options->retention != NULL ? options->retention : &retention_none);
 	engine_report_begin(e);
 	engine_count_usage(e);
 	load_open_runs(e);
@@ -346,6 +348,7 @@ void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	closing_handle(&e->closing, (uv_handle_t *)&e->due);
 	closing_handle(&e->closing, (uv_handle_t *)&e->tick);
 	closing_handle(&e->closing, (uv_handle_t *)&e->space_timer);
+	closing_handle(&e->closing, engine_retention_handle(e));
 	processes_close(&e->processes, &e->closing);
 	engine_forward_close(e, &e->closing);
 	closing_hold(&e->closing);

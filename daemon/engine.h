@@ -13,6 +13,7 @@
 
 #include "access.h"
 #include "forward.h"
+#include "retention.h"
 #include "server.h"
 #include "store.h"
 
@@ -37,6 +38,7 @@ struct engine_options {
 	uint64_t run_hold_bytes, hold_bytes;        /* 0: as above */
 	uint32_t processes_max;   /* that are watched, each with a descriptor; 0: no limit */
 	uint64_t keep_free_bytes; /* as space.h has it */
+	const struct retention *retention; /* NULL: everything is kept; copied */
 	const struct forward_options
 		*forward; /* NULL: nothing is forwarded; copied, its texts are borrowed */
 };
@@ -69,6 +71,9 @@ void engine_set_access(struct engine *e, const struct access_rules *rules);
 
 /* So much of the disk is kept free from now on. */
 void engine_keep_free(struct engine *e, uint64_t keep_free_bytes);
+
+/* What of the database goes, from now on. */
+void engine_set_retention(struct engine *e, const struct retention *policy);
 
 /* What is wrong with the backups, for status; "" when nothing is. When the newest was made; 0: there is none. */
 void engine_tell_backup(struct engine *e, const char *words, double newest);

@@ -191,6 +191,10 @@ static int bring_run(struct peer *peer, const char *id, uint32_t world_size) {
 		}
 		return 0;
 	}
+	if (engine_retention_takes(e, id)) {
+		refuse_retry(peer, REFUSE_STORAGE, RETRY_SOON_MS, "the run is being removed");
+		return -EAGAIN;
+	}
 	struct asker asker = peer_asker(peer);
 	struct refusal refusal;
 	int err = engine_admit(e, id, &asker, world_size, &refusal);
@@ -277,16 +281,21 @@ static enum session_verdict open_stream(struct peer *peer, const struct msg_open
 	if (bring_run(peer, id, open->world_size) < 0) {
 		return SESSION_CLOSE;
 	}
+	bool existed = registry_find(e->registry, id) != NULL;
 	bool is_new = registry_find_stream(e->registry, open->stream) == NULL;
 	int result = registry_open(e->registry, open, &identity, store_db_id(e->store),
 		engine_now(), &stream, &answer, &refusal);
 	if (result == 0) {
+		if (!existed) {
+			engine_retention_opened(e, stream_run(stream));
+		}
 		if (asker.uid == run_uid(stream_run(stream))) {
 			engine_forward_opened(e, id, open);
 		}
 		return opened(peer, open, stream, is_new, &answer);
 	}
 	if (result > 0) {
+		engine_retention_explain(e, id, asker.uid, &refusal);
 		return refuse_as(peer, &refusal);
 	}
 	return refuse_retry(peer, REFUSE_STORAGE, RETRY_LATER_MS, "the daemon's memory is short");

@@ -6,6 +6,7 @@
 #include "cadence.h"
 #include "closing.h"
 #include "engine.h"
+#include "engine_retention.h"
 #include "engine_tenant.h"
 #include "forward.h"
 #include "list.h"
@@ -143,6 +144,8 @@ struct engine {
 	char space_words[512]; /* "" while there is enough */
 
 	double backed_up; /* when the newest copy was made; 0: there is none */
+
+	struct engine_retention retention;
 
 	uv_timer_t tick;
 	uint64_t ticks;

@@ -115,6 +115,19 @@ static double growth_bytes_per_s(const struct engine *e, double since_s) {
 	return bytes > e->bytes_at_start ? (double)(bytes - e->bytes_at_start) / since_s : 0;
 }
 
+static void add_retention(const struct engine *e, json_t *daemon) {
+	const struct engine_retention *r = &e->retention;
+	uint64_t limit = r->policy.max_db_bytes;
+
+	json_object_set_new(daemon, "max_db_bytes",
+		limit != UINT64_MAX ? json_integer((json_int_t)limit) : json_null());
+	set_text(daemon, "too_large", r->words);
+	json_object_set_new(daemon, "removed",
+		json_pack("{s:I, s:I, s:I, s:I}", "runs", (json_int_t)r->told.runs, "steps",
+			(json_int_t)r->told.steps, "lines", (json_int_t)r->told.lines, "windows",
+			(json_int_t)r->told.windows));
+}
+
 static void add_database(const struct engine *e, json_t *daemon) {
 	uint64_t log_bytes = file_bytes(e->database, "-wal");
 	const char *log_words = store_log_words(e->store);
@@ -128,6 +141,7 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	set_seconds(daemon, "growth_bytes_per_s", growth_bytes_per_s(e, since_s),
 		since_s >= GROWTH_AFTER_S);
 	set_text(daemon, "trouble", trouble(e));
+	add_retention(e, daemon);
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
 }
 

@@ -165,6 +165,7 @@ static void render_note(enum style style, const char *words, struct page *page) 
 
 void render_daemon_notes(const json_t *daemon, struct page *page) {
 	render_note(STYLE_BAD, document_text(daemon, "trouble"), page);
+	render_note(STYLE_WARN, document_text(daemon, "too_large"), page);
 	render_note(STYLE_WARN, document_text(daemon, "cadence"), page);
 	render_forward_alert(document_at(daemon, "forward"), page);
 }

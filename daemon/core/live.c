@@ -165,6 +165,10 @@ int run_stop(struct run *run, const char *reason) {
 	return 0;
 }
 
+void run_tell(struct run *run, const char *kind, const char *words, struct instant now) {
+	run_event(run, ATTEMPT_NONE, -1, now.wall, kind, "%s", words);
+}
+
 int run_ask_to_stop(struct run *run, const char *reason, struct instant now) {
 	if (run->ended || is_crashed(run)) {
 		return STOP_ENDED;

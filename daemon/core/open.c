@@ -330,7 +330,8 @@ static int close_gap(const struct opening *in, struct stream *s) {
 	run_event(s->run, attempt_of(s->run, s->at), s->at.step, in->now.wall, "gap",
 		"rank %u: messages %llu to %llu were acknowledged by %s and are not here", s->rank,
 		(unsigned long long)from, (unsigned long long)(first - 1),
-		is_ours ? "this database, before it was put back," : "another database");
+		is_ours ? "this database, before it was put back or the run was removed,"
+			: "another database");
 	return 0;
 }
 

@@ -286,6 +286,9 @@ int run_ask_to_stop(struct run *run, const char *reason, struct instant now);
 /* NULL: nobody asked this launch to stop. */
 const char *run_stop_reason(const struct run *run);
 
+/* Leaves an event of no step: something that whoever owns the registry knows of the run. `kind` is borrowed for good. */
+void run_tell(struct run *run, const char *kind, const char *words, struct instant now);
+
 /* Bytes held for all runs. */
 uint64_t registry_bytes(const struct registry *r);
 /* What a run is charged with: all it may ever come to take, with its copies. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "db.h"
+#include "removed.h"
 
 #define BUSY_TIMEOUT_MS 100
 /* A run that crashed longer ago than this is looked up when somebody asks for it. */
@@ -195,6 +196,11 @@ int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uin
 	}
 	(void)sqlite3_finalize(st);
 	return err;
+}
+
+int reader_find_removed(struct reader *r, const char *run_id, const struct viewer *viewer,
+	bool *ret_found, char ret_words[256]) {
+	return removed_find(r->sql, run_id, viewer, ret_found, ret_words);
 }
 
 /* All ids first: whoever is called may read and write. */

@@ -21,6 +21,8 @@ int reader_each_usage(
 	struct reader *r, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user);
 int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len);
+int reader_find_removed(struct reader *r, const char *run_id, const struct viewer *viewer,
+	bool *ret_found, char ret_words[256]);
 int reader_each_open_run(
 	struct reader *r, void (*each)(void *user, const char *run_id), void *user);
 int reader_each_forward(struct reader *r, void (*each)(void *user, const char *run_id), void *user);

@@ -129,6 +129,11 @@ int store_each_usage(
 	return reader_each_usage(&s->reader, each, user);
 }
 
+int store_find_removed(struct store *s, const char *run_id, const struct viewer *viewer,
+	bool *ret_found, char ret_words[256]) {
+	return reader_find_removed(&s->reader, run_id, viewer, ret_found, ret_words);
+}
+
 int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len) {
 	return reader_load_mark(&s->reader, run_id, attempt, step, ret_state, ret_len);

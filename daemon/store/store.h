@@ -92,6 +92,10 @@ int store_each_usage(
 int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len);
 
+/* Whether a run of this id was removed, and when and why, in words; on the loop thread, as store_load. */
+int store_find_removed(struct store *s, const char *run_id, const struct viewer *viewer,
+	bool *ret_found, char ret_words[256]);
+
 /* Ids of runs whose state is not an end (running, stalled, crashed lately), oldest first. Calls
  * `each` for every one, on the loop thread. */
 int store_each_open_run(struct store *s, void (*each)(void *user, const char *run_id), void *user);
