@@ -7,6 +7,7 @@
 #include "engine.h"
 #include "limits_setup.h"
 #include "log.h"
+#include "retention_setup.h"
 
 /* ---- on the worker: touches nothing but fresh, problems and result ---- */
 
@@ -71,6 +72,8 @@ static void spread(const struct daemon_reload *r) {
 	limits_reload(r->ledger, s);
 	directory_reload(r->directory, s);
 	engine_keep_free(r->engine, s->disk.keep_free_bytes);
+	struct retention retention = retention_of_settings(s);
+	engine_set_retention(r->engine, &retention);
 }
 
 static void take_over(struct daemon_reload *r) {

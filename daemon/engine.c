@@ -122,6 +122,7 @@ static void on_tick(uv_timer_t *timer) {
 		engine_count_usage(
 			e); /* retention, or somebody by hand, may have removed something */
 	}
+	engine_holding_tick(e);
 	count_rates(e);
 }
 

@@ -232,6 +232,7 @@ static void ack(struct engine *e, const struct run_cut *cut) {
 			continue;
 		}
 		peer->acked = stream_durable(stream);
+		outbox_acked(&peer->outbox, peer->bytes_cut);
 		session_ack(peer->session, peer->acked);
 		CRASH_POINT("after-first-ack");
 	}

@@ -11,7 +11,7 @@
 static bool is_hosts(const char *key) {
 	static const char *const keys[] = {"version", "scope", "reachable", "host", "pid",
 		"uptime_s", "socket", "database", "database_bytes", "log_bytes", "log_pinned",
-		"free_bytes", "keep_free_bytes", "takes_nothing", "growth_bytes_per_s",
+		"free_bytes", "keep_free_bytes", "takes_nothing", "growth_bytes_per_s", "holding",
 		"max_db_bytes", "too_large", "trouble", "backup_age_s", "cadence", "commit_s"};
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clock.h"
 #include "crash.h"
 #include "engine_private.h"
 #include "engine_say.h"
@@ -244,6 +245,7 @@ static enum session_verdict opened(struct peer *peer, const struct msg_open *ope
 	peer->acked = answer->durable;
 	peer->bytes_cut = session_bytes(peer->session);
 	peer->outbox_bytes = recommended_outbox(open->d_sae);
+	outbox_acked(&peer->outbox, peer->bytes_cut);
 	if (answer->outbox_bytes == 0) {
 		answer->outbox_bytes = peer->outbox_bytes;
 	}
@@ -517,6 +519,17 @@ static enum session_verdict on_message(void *user, struct session *s, const stru
 	}
 }
 
+/* When reading stops, and goes on again. */
+static enum session_verdict note_pace(void *user, struct session *s, const struct message *m) {
+	enum session_verdict verdict = on_message(user, s, m);
+	struct peer *peer = session_user(s);
+
+	if (peer != NULL && (verdict == SESSION_LATER || peer->outbox.pause_begun_ms > 0)) {
+		outbox_note(&peer->outbox, verdict == SESSION_LATER, clock_mono_ms());
+	}
+	return verdict;
+}
+
 static enum session_verdict on_bad_message(
 	void *user, struct session *s, const struct decode_error *error) {
 	struct peer *peer = session_user(s);
@@ -526,7 +539,7 @@ static enum session_verdict on_bad_message(
 }
 
 const struct session_callbacks engine_session_callbacks = {
-	.on_message = on_message,
+	.on_message = note_pace,
 	.on_bad_message = on_bad_message,
 	.on_payload_sent = on_payload_sent,
 	.on_closed = on_closed,

@@ -10,6 +10,7 @@
 #include "engine_tenant.h"
 #include "forward.h"
 #include "list.h"
+#include "outbox_fill.h"
 #include "process.h"
 #include "space.h"
 #include "viewer.h"
@@ -50,6 +51,7 @@ struct peer {
 	struct msg_snapshot snapshot;
 	uint64_t bytes_cut;    /* of its session, when its run was last cut */
 	uint64_t outbox_bytes; /* as recommended to the client */
+	struct outbox_fill outbox;
 	struct query *query;   /* being answered */
 	struct list asking;    /* tenant.asking: its question waits for others of its user */
 	struct tenant *reader; /* his answer is on its way … */
@@ -145,6 +147,7 @@ struct engine {
 
 	double backed_up; /* when the newest copy was made; 0: there is none */
 
+	double held_since; /* nobody is acked; 0: all is well */
 	struct engine_retention retention;
 
 	uv_timer_t tick;
@@ -290,6 +293,17 @@ void engine_report_begin(struct engine *e);
 
 /* Takes out of the report's object of the daemon what its asker may not see. */
 void engine_hide(const struct engine *e, const struct asker *asker, struct json_t *daemon);
+
+/* ---- engine_holding.c ---- */
+
+/* Trainers' outboxes that fill within so long are worth waking somebody. */
+#define HOLDING_ALERT_S 600.0
+
+void engine_holding_tick(struct engine *e);
+/* null, or since when nothing is taken, and when the first outbox is full. */
+struct json_t *engine_holding_report(const struct engine *e);
+/* The same of a run, laid over its object. */
+void engine_holding_lay(const struct engine *e, const struct run *run, struct json_t *object);
 
 /* ---- engine_query.c ---- */
 

@@ -106,6 +106,7 @@ void engine_report_lay(struct engine *e, const struct asker *asker, json_t *repo
 		struct run *run = id != NULL ? registry_find(e->registry, id) : NULL;
 		if (run != NULL) {
 			lay_run(object, run);
+			engine_holding_lay(e, run, object);
 		}
 		if (id != NULL) {
 			engine_forward_lay(e, id, object);

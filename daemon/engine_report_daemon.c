@@ -141,6 +141,7 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	set_seconds(daemon, "growth_bytes_per_s", growth_bytes_per_s(e, since_s),
 		since_s >= GROWTH_AFTER_S);
 	set_text(daemon, "trouble", trouble(e));
+	json_object_set_new(daemon, "holding", engine_holding_report(e));
 	add_retention(e, daemon);
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
 }

@@ -6,8 +6,8 @@
 #include "render.h"
 
 static bool daemon_needs_attention(const json_t *document) {
-	static const char *const troubles[] = {
-		"daemon.trouble", "daemon.too_large", "daemon.forward.alert"};
+	static const char *const troubles[] = {"daemon.trouble", "daemon.holding.words",
+		"daemon.too_large", "daemon.forward.alert"};
 	bool needs = false;
 
 	for (size_t i = 0; i < sizeof(troubles) / sizeof(troubles[0]); i++) {

@@ -107,7 +107,7 @@ bool run_progress(const json_t *run, double *ret) {
 
 static enum style alert_style(const char *kind) {
 	static const char *const grave[] = {
-		"nan", "crashed", "failed", "lost", "dropped", "forward_refused"};
+		"nan", "crashed", "failed", "lost", "dropped", "forward_refused", "outbox"};
 
 	for (size_t i = 0; kind && i < sizeof(grave) / sizeof(grave[0]); i++) {
 		if (strcmp(grave[i], kind) == 0) {
@@ -165,6 +165,7 @@ static void render_note(enum style style, const char *words, struct page *page) 
 
 void render_daemon_notes(const json_t *daemon, struct page *page) {
 	render_note(STYLE_BAD, document_text(daemon, "trouble"), page);
+	render_note(STYLE_BAD, document_text(daemon, "holding.words"), page);
 	render_note(STYLE_WARN, document_text(daemon, "too_large"), page);
 	render_note(STYLE_WARN, document_text(daemon, "cadence"), page);
 	render_forward_alert(document_at(daemon, "forward"), page);

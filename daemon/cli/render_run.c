@@ -251,6 +251,20 @@ static void render_traffic(const json_t *run, struct page *page) {
 	page_end_line(page);
 }
 
+/* While its trainer has to keep what it logs. */
+static void render_outbox(const json_t *run, struct page *page) {
+	const char *words = document_text(run, "outbox.words");
+	char filled[FORMAT_MAX];
+
+	if (words) {
+		facts_label("outbox", page);
+		fact_put(page, STYLE_WARN, "holds about %s",
+			format_bytes(filled, document_count(run, "outbox.filled_bytes")));
+		fact_put(page, STYLE_WARN, "%s", words);
+		page_end_line(page);
+	}
+}
+
 /* What is not there any more is no flaw of the run, and hides nothing: it is said. */
 static void render_removed(const json_t *run, struct page *page) {
 	const json_t *removed = document_at(run, "removed");
@@ -329,6 +343,7 @@ void render_run(const json_t *document, const json_t *run, struct page *page) {
 	render_window_curves(run, page);
 	render_forwarding(run, page);
 	render_traffic(run, page);
+	render_outbox(run, page);
 	render_removed(run, page);
 	render_events(run, page);
 	render_legend(run, page);

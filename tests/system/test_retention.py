@@ -1,6 +1,7 @@
 """What is old goes while trainers go on; what a run is judged by stays, and so does what is new. Rows are made old by hand."""
 import os
 import random
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -75,6 +76,33 @@ class Retention(unittest.TestCase):
                                        daemon.directory / "out"], capture_output=True, text=True, check=False)
             self.assertIn("removed by retention (steps = 90d): they are not exported", exported.stderr)
             self.assertEqual(whole, everything(daemon.database, "new1"))
+
+    def test_what_is_set_while_it_runs_takes_effect(self):
+        with Daemon() as daemon:
+            train(daemon, "old1")
+            daemon.stop()
+            age(daemon, "old1", 91)
+            self.settings(daemon)
+            daemon.start()
+            self.assertEqual(STEPS, self.count(daemon, "steps", "old1"))
+            self.settings(daemon, steps="90d")
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: self.count(daemon, "lines", "old1") == 0, "what was logged to go")
+
+    def test_a_reader_who_stays_stops_neither_it_nor_anybody_else(self):
+        with Daemon() as daemon:
+            train(daemon, "old1")
+            daemon.stop()
+            age(daemon, "old1", 91)
+            self.settings(daemon, steps="90d")
+            reader = sqlite3.connect(f"file:{daemon.database}?mode=ro", uri=True, isolation_level=None)
+            reader.execute("BEGIN")
+            self.assertEqual((STEPS,), reader.execute("SELECT count(*) FROM steps").fetchone())
+            daemon.start()
+            wait_until(lambda: self.count(daemon, "lines", "old1") == 0, "what was logged to go")
+            train(daemon, "new1", range(100))
+            self.assertEqual((STEPS,), reader.execute("SELECT count(*) FROM steps").fetchone())
+            reader.close()
 
     def test_a_run_that_is_gone_can_begin_anew_and_its_trainer_is_told(self):
         with Daemon() as daemon:
