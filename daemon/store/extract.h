@@ -11,8 +11,9 @@
 
 #include "viewer.h"
 
-/* Rows until there are so many bytes of them, and at least one: some milliseconds of the disk's worker, which commits wait for. */
-#define EXTRACT_PAGE_BYTES (256u << 10)
+/* Rows until there are so many bytes of them, and at least one: a millisecond or two of the disk's worker, which commits wait
+ * for. With 256 KiB acks took twice as long while somebody exported, and the export no less. */
+#define EXTRACT_PAGE_BYTES (96u << 10)
 #define EXTRACT_KEYS_MAX   4u
 /* "12,0,7,3": the key of the last row of the page before. */
 #define EXTRACT_AFTER_MAX (21u * EXTRACT_KEYS_MAX)
