@@ -49,7 +49,9 @@ struct request *request_report(
 		return NULL;
 	}
 	*r = (struct report_request){
-		.request = {.serve = report_serve, .answer = report_answer},
+		.request = {.uid = query->viewer.uid,
+			.serve = report_serve,
+			.answer = report_answer},
 		.query = *query,
 		.run_part = part,
 		.on_report = on_report,

@@ -50,7 +50,7 @@ struct request *request_extract(
 		return NULL;
 	}
 	*r = (struct extract_request){
-		.request = {.serve = serve, .answer = answer},
+		.request = {.uid = query->viewer.uid, .serve = serve, .answer = answer},
 		.query = *query,
 		.run_part = strdup(query->run_part),
 		.table = strdup(query->table),

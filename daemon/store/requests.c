@@ -19,3 +19,27 @@ struct request *requests_take(struct requests *r) {
 	}
 	return first;
 }
+
+struct request *requests_take_other(struct requests *r, uint32_t uid) {
+	struct request **at = &r->first;
+
+	while (*at != NULL && (*at)->uid == uid) {
+		at = &(*at)->next;
+	}
+	struct request *other = *at;
+	if (other == NULL) {
+		return requests_take(r);
+	}
+	*at = other->next;
+	if (other->next == NULL) {
+		r->tail = at;
+	}
+	return other;
+}
+
+void requests_give_up(struct requests *r, int status) {
+	while (r->first != NULL) {
+		struct request *request = requests_take(r);
+		request->answer(request, status);
+	}
+}

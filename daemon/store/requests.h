@@ -7,6 +7,7 @@
 
 struct request {
 	struct request *next; /* requests.first */
+	uint32_t uid;         /* whose it is, where that counts */
 	/* On the worker: 0, or what broke as in db.h. */
 	int (*serve)(struct request *r, struct db *db);
 	/* On the loop: tells whoever asked, with what serve left or with a status below 0, and frees it. */
@@ -20,3 +21,7 @@ struct requests {
 void requests_init(struct requests *r);
 void requests_add(struct requests *r, struct request *request); /* takes */
 struct request *requests_take(struct requests *r);
+/* Answers all with that status. */
+void requests_give_up(struct requests *r, int status);
+/* The first that is not this user's; the first of all where there is no other. */
+struct request *requests_take_other(struct requests *r, uint32_t uid);

@@ -25,6 +25,14 @@ static int open_parts(struct store *s, const struct store_options *options, char
 	return err;
 }
 
+/* It may be what closing waits for. */
+static void on_asking_idle(void *user) {
+	struct store *s = user;
+	if (s->closing) {
+		store_next(s);
+	}
+}
+
 int store_open(uv_loop_t *loop, const struct store_options *options,
 	const struct store_callbacks *callbacks, void *user, struct store **ret,
 	char ret_words[256]) {
@@ -47,6 +55,8 @@ int store_open(uv_loop_t *loop, const struct store_options *options,
 	batch_init(&s->filling);
 	batch_init(&s->flushing);
 	requests_init(&s->requests);
+	requests_init(&s->behind_commit);
+	asking_init(&s->asking, loop, s->files.path, on_asking_idle, s);
 	committer_init(&s->committer, &s->files.db, &s->files.slots);
 	store_look_at_database(s);
 	uv_timer_init(loop, &s->retry);
@@ -59,6 +69,8 @@ void store_close(struct store *s, void (*on_closed)(void *user), void *user) {
 	s->closing = true;
 	s->on_closed = on_closed;
 	s->close_user = user;
+	requests_give_up(&s->behind_commit, -ECANCELED);
+	requests_give_up(&s->asking.requests, -ECANCELED);
 	store_next(s);
 }
 
@@ -143,14 +155,26 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 	return reader_each_open_run(&s->reader, each, user);
 }
 
+void store_ask_on(struct store *s) {
+	while (s->behind_commit.first != NULL) {
+		asking_add(&s->asking, requests_take(&s->behind_commit));
+	}
+}
+
+static void ask_beside(struct store *s, struct request *request) {
+	requests_add(&s->behind_commit, request);
+	if (s->job != JOB_COMMIT) {
+		store_ask_on(s);
+	}
+}
+
 static int ask_report(
 	struct store *s, const struct report_query *query, store_report_fn on_report, void *user) {
 	struct request *request = request_report(query, on_report, user);
 	if (request == NULL) {
 		return -ENOMEM;
 	}
-	requests_add(&s->requests, request);
-	store_next(s);
+	ask_beside(s, request);
 	return 0;
 }
 
@@ -179,8 +203,7 @@ int store_extract(
 	if (request == NULL) {
 		return -ENOMEM;
 	}
-	requests_add(&s->requests, request);
-	store_next(s);
+	ask_beside(s, request);
 	return 0;
 }
 

@@ -100,7 +100,7 @@ int store_find_removed(struct store *s, const char *run_id, const struct viewer 
  * `each` for every one, on the loop thread. */
 int store_each_open_run(struct store *s, void (*each)(void *user, const char *run_id), void *user);
 
-/* Builds a status document (report.h) on the worker, between commits; `on_report` gets it on the
+/* Builds a status document (report.h) beside the worker (asking.h), with what the commit under way brings; `on_report` gets it on the
  * loop (report NULL: status < 0, or 4 with words). run_part NULL: all runs. */
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
 int store_report(struct store *s, const char *run_part, const struct viewer *viewer,

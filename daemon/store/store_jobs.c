@@ -100,6 +100,7 @@ static void deliver(struct store *s, int status) {
 }
 
 static void on_commit_done(struct store *s) {
+	store_ask_on(s);
 	s->request_next = true;
 	switch (s->status) {
 	case 0:
@@ -262,7 +263,7 @@ static enum job choose_write(const struct store *s) {
 /* Requests and commits take turns, so that neither starves the other. */
 static enum job choose_job(const struct store *s) {
 	if (s->closing) {
-		return JOB_CLOSE;
+		return asking_busy(&s->asking) ? JOB_NONE : JOB_CLOSE;
 	}
 	enum job write = choose_write(s);
 	bool readable = s->requests.first != NULL && !s->reopen_wanted;

@@ -1,6 +1,7 @@
 /* Inside of the store: for store*.c alone. */
 #pragma once
 
+#include "asking.h"
 #include "commit.h"
 #include "files.h"
 #include "reader.h"
@@ -40,6 +41,9 @@ struct store {
 	struct reader reader;
 	struct batch filling;
 	struct requests requests;
+	struct asking asking;
+	struct requests
+		behind_commit; /* questions that are to see what the commit under way brings */
 	struct request *idle_request; /* NULL: none. Served while there is nothing else to do */
 	uv_timer_t retry;
 	uint64_t retry_ms;
@@ -55,6 +59,8 @@ struct store {
 
 /* Gives the worker the next thing to do unless it is at something. Follows every change of what there is to do. */
 void store_next(struct store *s);
+/* The commit under way, if there was one, has ended: questions that waited for it are asked. */
+void store_ask_on(struct store *s);
 /* How long the log may grow before it is copied into the database. */
 size_t store_checkpoint_bytes(void);
 /* What opening the database, or opening it anew, found. */
