@@ -39,8 +39,13 @@ class Settings(unittest.TestCase):
         return ended.stderr
 
     def shown_of(self, process):
-        """All that /proc tells of it that could hold a key."""
-        return b"".join(Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("environ", "cmdline"))
+        """All that /proc tells of it that could hold a key. Of a process that dumps no core root alone is shown the environment."""
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        try:
+            return shown + Path(f"/proc/{process.pid}/environ").read_bytes()
+        except PermissionError:
+            self.assertNotEqual(0, os.geteuid())
+            return shown
 
     def test_all_that_is_wrong_with_a_file_is_told_and_nothing_started(self):
         path = write(self.directory / "conf", "[wandb]\nmode = sometimes\ntransmit_interval = 15\nkey = x\n")
