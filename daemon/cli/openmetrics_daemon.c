@@ -76,6 +76,12 @@ const struct openmetric openmetrics_of_daemon[] = {
 		 "Whether commits fail, the log cannot shrink, or no backup is made."},
 		FLAG, "daemon.trouble"},
 
+	{{"sae_daemon_outbox_full_seconds",
+		 "While nothing is taken: until the first trainer's outbox is full.", "seconds"},
+		NUMBER, "daemon.holding.full_in_s"},
+	{{"sae_daemon_removed_total", "What retention has removed: runs, and rows of others."},
+		openmetric_put_members, "daemon.removed", "what"},
+
 	/* Connections. */
 	{{"sae_daemon_connections", "Connections now."}, NUMBER, "daemon.connections"},
 	{{"sae_daemon_held_connections",
