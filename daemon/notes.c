@@ -37,7 +37,9 @@ static int adapt(int fd, const struct stat *socket) {
 	if (st.st_gid != socket->st_gid && fchown(fd, (uid_t)-1, socket->st_gid) < 0) {
 		return -errno;
 	}
-	return fchmod(fd, folder_mode(socket->st_mode)) < 0 ? -errno : 0;
+	/* A service may not set such a mode itself (RestrictSUIDSGID=); tmpfiles has done it. */
+	mode_t mode = folder_mode(socket->st_mode);
+	return (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0 ? -errno : 0;
 }
 
 int notes_make_folder(const char *socket_path) {

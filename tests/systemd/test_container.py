@@ -80,7 +80,8 @@ class Systemd(unittest.TestCase):
     def trainer(self, run, steps, step_ms=2, *more, user=MEMBER):
         trainer = self.c.begin("python3", "/opt/trainer.py", run, steps, step_ms, *more, user=user)
         self.addCleanup(trainer.communicate)
-        self.addCleanup(trainer.kill)
+        # What is inside holds the pipes.
+        self.addCleanup(self.c.do, "pkill", "-9", "-f", f"trainer.py {run} ", check=False)
         self.assertEqual("began\n", trainer.stdout.readline())
         return trainer
 
@@ -101,6 +102,7 @@ class Systemd(unittest.TestCase):
         uid = self.c.do("id", "-u", "sae-metrics").stdout.strip()
         self.assertIn(f"Uid:\t{uid}\t{uid}\t", self.c.do("cat", f"/proc/{pid}/status").stdout)
         self.assertIn(" running; forward wandb ", self.c.show("StatusText"))
+        self.assertNotIn("no folder for notes", self.c.journal("-u", UNITS[0]))
         self.assertEqual(f"{uid} 700", self.c.do("stat", "-c", "%u %a", "/var/lib/sae-metricsd").stdout.strip())
         self.assertEqual("root sae-metrics 660", self.c.do("stat", "-c", "%U %G %a", SOCKET).stdout.strip())
 
@@ -163,14 +165,29 @@ class Systemd(unittest.TestCase):
         self.assertEqual("finished", self.run_of("noted001")["state"])
         self.assertEqual("", self.c.do("ls", f"{SOCKET}.notes").stdout)
 
-    def test_a_key_is_used_and_none_is_no_failure(self):
-        self.assertIn("(the host has none)", self.c.journal("-u", UNITS[0]))
-        path = "/etc/credstore.encrypted/wandb-api-key"
-        self.c.do("mkdir", "-p", "-m", "700", "/etc/credstore.encrypted")
-        self.c.do("systemd-creds", "encrypt", "--name=wandb-api-key", "-", path, input=KEY)
-        self.addCleanup(self.c.do, "rm", "-f", path)
+    def key_is_used(self):
         self.c.do("systemctl", "restart", UNITS[0])
-        self.assertIn("with the key from /run/credentials/sae-metricsd.service/wandb-api-key", self.c.journal("-u", UNITS[0], "-n", "20"))
+        said = [line for line in self.c.journal("-u", UNITS[0]).splitlines() if "listening on" in line][-1]
+        return "with the key from /run/credentials/sae-metricsd.service/wandb-api-key" in said
+
+    def test_a_key_is_used_and_none_is_no_failure(self):
+        drop_in = f"/etc/systemd/system/{UNITS[0]}.d/key.conf"
+        self.assertFalse(self.key_is_used())
+        for name, mode in (("credstore.encrypted", "encrypted"), ("credstore", "plain")):
+            with self.subTest(mode):
+                path = f"/etc/{name}/wandb-api-key"
+                self.c.do("mkdir", "-p", "-m", "700", f"/etc/{name}")
+                if mode == "encrypted":
+                    self.c.do("systemd-creds", "encrypt", "--name=wandb-api-key", "-", path, input=KEY)
+                else:
+                    self.c.write(path, KEY, 0o600)
+                    self.c.write(drop_in, "[Service]\nLoadCredential=wandb-api-key\n")
+                self.c.do("systemctl", "daemon-reload")
+                used = self.key_is_used()
+                self.c.do("rm", "-f", path, drop_in)
+                self.assertTrue(used, self.c.journal("-u", UNITS[0], "-n", "10"))
+        self.c.do("systemctl", "daemon-reload")
+        self.assertFalse(self.key_is_used())
 
     def fields(self, *arguments):
         return [json.loads(line) for line in self.c.journal("-o", "json", *arguments).splitlines()]
