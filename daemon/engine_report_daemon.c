@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "clock.h"
 #include "engine_private.h"
 #include "engine_sum.h"
@@ -95,13 +96,28 @@ static void add_free(const struct engine *e, json_t *daemon) {
 	json_object_set_new(daemon, "takes_nothing", json_boolean(engine_space_holds(e)));
 }
 
-static const char *trouble(const struct engine *e) {
+/* Until somebody has looked after it: "" when there is none. */
+static const char *aside_words(const struct engine *e, char out[1024]) {
+	char path[PATH_MAX];
+	out[0] = '\0';
+	if (aside_newest(e->database, path)) {
+		snprintf(out, 1024,
+			"%.400s was damaged and set aside, and a new database begun: save what can "
+			"be read "
+			"(sqlite3 %.400s .recover, or .dump), then move it away",
+			path, path);
+	}
+	return out;
+}
+
+static const char *trouble(const struct engine *e, char out[1024]) {
 	const char *log_words = store_log_words(e->store);
 
-	return e->trouble[0] != '\0'       ? e->trouble
-	       : e->space_words[0] != '\0' ? e->space_words
-	       : log_words != NULL         ? log_words
-					   : e->backup_trouble;
+	return e->trouble[0] != '\0'          ? e->trouble
+	       : e->space_words[0] != '\0'    ? e->space_words
+	       : log_words != NULL            ? log_words
+	       : e->backup_trouble[0] != '\0' ? e->backup_trouble
+					      : aside_words(e, out);
 }
 
 void engine_report_begin(struct engine *e) {
@@ -140,7 +156,8 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	double since_s = clock_wall() - e->started;
 	set_seconds(daemon, "growth_bytes_per_s", growth_bytes_per_s(e, since_s),
 		since_s >= GROWTH_AFTER_S);
-	set_text(daemon, "trouble", trouble(e));
+	char words[1024];
+	set_text(daemon, "trouble", trouble(e, words));
 	json_object_set_new(daemon, "holding", engine_holding_report(e));
 	add_retention(e, daemon);
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);

@@ -138,6 +138,12 @@ int engine_load(struct engine *e, const char *id) {
 	if (err < 0) {
 		return err;
 	}
+	if (loaded.arrays_lost) {
+		log_warning("run %s: what was counted of each feature cannot be read back "
+			    "(%.200s-state); "
+			    "its open windows are marked, and it goes on",
+			id, e->database);
+	}
 	err = registry_restore(e->registry, &loaded.saved, engine_now(), &run);
 	loaded_run_finish(&loaded);
 	if (err < 0) {

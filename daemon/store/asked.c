@@ -1,5 +1,6 @@
 #include "asked.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,12 @@ struct report_request {
 static int report_serve(struct request *request, struct db *db) {
 	struct report_request *r = (struct report_request *)request;
 	r->result = report_build(db->sql, &r->query, &r->report, r->words);
-	return 0;
+	return r->result == -EBADMSG ? -EBADMSG : 0; /* the file is looked at */
 }
 
 static void report_answer(struct request *request, int status) {
 	struct report_request *r = (struct report_request *)request;
-	if (status < 0) {
+	if (status < 0 && r->result == 0) {
 		r->result = status;
 		snprintf(r->words, sizeof r->words, "%s", strerror(-status));
 	}

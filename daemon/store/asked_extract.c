@@ -1,4 +1,5 @@
 /* A page of what is kept of a run, asked of the worker. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,7 +21,7 @@ static int serve(struct request *request, struct db *db) {
 	struct extract_request *r = (struct extract_request *)request;
 
 	r->result = extract_page(db->sql, &r->query, &r->page, r->words);
-	return 0;
+	return r->result == -EBADMSG ? -EBADMSG : 0; /* the file is looked at */
 }
 
 static void finish(struct extract_request *r) {
@@ -34,7 +35,7 @@ static void finish(struct extract_request *r) {
 static void answer(struct request *request, int status) {
 	struct extract_request *r = (struct extract_request *)request;
 
-	if (status < 0) {
+	if (status < 0 && r->result == 0) {
 		r->result = status;
 		snprintf(r->words, sizeof r->words, "%s", strerror(-status));
 	}

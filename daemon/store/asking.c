@@ -1,12 +1,17 @@
 #include "asking.h"
 
 #include <assert.h>
+#include <errno.h>
 
 #include "reader.h"
 
 void asking_init(struct asking *a, uv_loop_t *loop, const char *path, void (*on_idle)(void *user),
-	void *user) {
-	*a = (struct asking){.loop = loop, .path = path, .on_idle = on_idle, .user = user};
+	void (*on_damage)(void *user), void *user) {
+	*a = (struct asking){.loop = loop,
+		.path = path,
+		.on_idle = on_idle,
+		.on_damage = on_damage,
+		.user = user};
 	a->work.data = a;
 	requests_init(&a->requests);
 }
@@ -28,12 +33,16 @@ static void serve_next(struct asking *a);
 static void on_work_done(uv_work_t *work, int uv_status) {
 	struct asking *a = work->data;
 	struct request *request = a->serving;
+	int status = a->status;
 	assert(uv_status == 0); /* nobody cancels */
 	(void)uv_status;
 
 	a->serving = NULL;
-	request->answer(request, a->status);
+	request->answer(request, status);
 	serve_next(a);
+	if (status == -EBADMSG) {
+		a->on_damage(a->user);
+	}
 	if (a->serving == NULL) {
 		a->on_idle(a->user);
 	}

@@ -13,6 +13,7 @@ struct asking {
 	uv_loop_t *loop;
 	const char *path; /* borrowed */
 	void (*on_idle)(void *user);
+	void (*on_damage)(void *user);
 	void *user;
 	struct requests requests;
 	struct request *serving; /* the worker's */
@@ -21,8 +22,8 @@ struct asking {
 	uint32_t last_uid; /* who was served last */
 };
 
-/* on_idle: nothing is being served any longer. */
+/* on_idle: nothing is being served any longer. on_damage: what was asked met damage, and whoever asked was told. */
 void asking_init(struct asking *a, uv_loop_t *loop, const char *path, void (*on_idle)(void *user),
-	void *user);
+	void (*on_damage)(void *user), void *user);
 void asking_add(struct asking *a, struct request *request); /* takes */
 bool asking_busy(const struct asking *a);

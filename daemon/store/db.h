@@ -43,8 +43,8 @@ void db_abandon(struct db *db);
 /* Gives the database another id: it was put back from a copy. */
 int db_rename(struct db *db);
 
-/* Whether quick_check agrees that the file is damaged. Slow. */
-bool db_is_damaged(const char *path);
+/* Whether quick_check agrees that the file is damaged; or, of the whole, integrity_check. Slow, and slower. */
+bool db_is_damaged(const char *path, bool whole);
 
 /* A transaction that writes: begun only in our own epoch and file. */
 int db_begin(struct db *db);

@@ -6,12 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "aside.h"
 #include "clock.h"
 #include "location.h"
 
 static int set_aside(struct files *f, char ret_words[DB_WORDS_MAX]) {
 	char words[DB_WORDS_MAX];
-	int err = location_set_aside(f->path, words);
+	int err = aside_move(f->path, words);
 	memcpy(err < 0 ? ret_words : f->news, words, sizeof words);
 	f->replaced = f->replaced || err == 0;
 	return err;
@@ -62,9 +63,13 @@ static int is_mark_named(void *user, const char *run_id, int64_t n) {
 	return rc == SQLITE_DONE ? 0 : 1; /* in doubt it stays */
 }
 
+/* What SQLite calls damaged twice in a row, in a file that is ours, is: whatever its own check finds. */
 static int open_database(struct files *f, char ret_words[DB_WORDS_MAX]) {
 	int err = db_open(&f->db, f->path, f->version, ret_words);
-	if (err != -EBADMSG || !db_is_damaged(f->path)) {
+	if (err == -EBADMSG && !db_is_damaged(f->path, false)) {
+		err = db_open(&f->db, f->path, f->version, ret_words);
+	}
+	if (err != -EBADMSG) {
 		return err;
 	}
 	err = set_aside(f, ret_words);
@@ -108,9 +113,14 @@ int files_open(
 	return 0;
 }
 
-int files_reopen(struct files *f, bool damage_suspected, char ret_words[DB_WORDS_MAX]) {
+static bool is_damaged(const struct files *f, enum doubt doubt) {
+	return doubt == DOUBT_CERTAIN ||
+	       (doubt != DOUBT_NONE && db_is_damaged(f->path, doubt == DOUBT_WHOLE));
+}
+
+int files_reopen(struct files *f, enum doubt doubt, char ret_words[DB_WORDS_MAX]) {
 	db_abandon(&f->db);
-	if (damage_suspected && db_is_damaged(f->path)) {
+	if (is_damaged(f, doubt)) {
 		int err = set_aside(f, ret_words);
 		if (err < 0) {
 			return err;

@@ -18,9 +18,18 @@ struct files {
 int files_open(
 	struct files *f, const char *path, const char *version, char ret_words[DB_WORDS_MAX]);
 
+/* How much speaks for damage. SQLite's checks do not find all that keeps it from writing: a list of free pages that leads
+ * nowhere passes them. */
+enum doubt {
+	DOUBT_NONE = 0,
+	DOUBT_QUICK,  /* once: quick_check is asked */
+	DOUBT_WHOLE,  /* again, although that found nothing: integrity_check is */
+	DOUBT_CERTAIN /* again, although that found nothing */
+};
+
 /* Opens the database anew: after an error that leaves open what happened, or that looks like
- * damage; only what quick_check agrees is damaged is set aside. May be tried again. */
-int files_reopen(struct files *f, bool damage_suspected, char ret_words[DB_WORDS_MAX]);
+ * damage; only what is damaged is set aside. May be tried again. */
+int files_reopen(struct files *f, enum doubt doubt, char ret_words[DB_WORDS_MAX]);
 
 /* Empties the database's log first, unless a reopening had failed. */
 void files_close(struct files *f);

@@ -33,7 +33,3 @@ int location_create(const char *database);
 bool location_looks_ours(const char *database, uint32_t application_id);
 /* Whether the path still leads to the file that was opened. */
 bool location_is_same(const char *database, const struct stat *opened);
-
-/* Renames the database, its -wal and -shm to `<database>.damaged-<UTC>…`; nothing is deleted. Words say
- * what it is called now. */
-int location_set_aside(const char *database, char ret_words[LOCATION_WORDS_MAX]);

@@ -11,9 +11,13 @@
 /* A run that crashed longer ago than this is looked up when somebody asks for it. */
 #define CRASHED_LATELY "86400.0"
 
-int reader_open(struct reader *r, const char *path, const struct slots *slots) {
-	*r = (struct reader){.slots = slots};
-	int rc = sqlite3_open_v2(path, &r->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+/* What could not be opened once may be now. */
+static int ready(struct reader *r) {
+	if (r->sql != NULL) {
+		return 0;
+	}
+	int rc = sqlite3_open_v2(
+		r->path, &r->sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
 	if (rc == SQLITE_OK) {
 		(void)sqlite3_busy_timeout(r->sql, BUSY_TIMEOUT_MS);
 		(void)sqlite3_db_config(r->sql, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
@@ -26,6 +30,11 @@ int reader_open(struct reader *r, const char *path, const struct slots *slots) {
 	return err;
 }
 
+int reader_open(struct reader *r, const char *path, const struct slots *slots) {
+	*r = (struct reader){.path = path, .slots = slots};
+	return ready(r);
+}
+
 void reader_close(struct reader *r) {
 	(void)sqlite3_close_v2(r->sql);
 	r->sql = NULL;
@@ -33,6 +42,10 @@ void reader_close(struct reader *r) {
 
 /* Prepares and takes the first row: 0, -ENOENT without one, or broken. *ret_st is to be finalized. */
 static int first_row(struct reader *r, const char *sql, const char *run_id, sqlite3_stmt **ret_st) {
+	int err = ready(r);
+	if (err < 0) {
+		return err;
+	}
 	int rc = sqlite3_prepare_v2(r->sql, sql, -1, ret_st, NULL);
 	if (rc == SQLITE_OK) {
 		(void)sqlite3_bind_text(*ret_st, 1, run_id, -1, SQLITE_STATIC);
@@ -48,6 +61,10 @@ static void drop_arrays(struct run_saved *saved) {
 	saved->window = saved->last = NULL;
 	saved->base = NULL;
 }
+
+enum {
+	ARRAYS_LOST = 1 /* beside 0 and -errno */
+};
 
 /* All three arrays as the database names them, or none. A base that was never written is all zero. */
 static int load_arrays(struct reader *r, const char *run_id, const struct slot_ref *hot,
@@ -79,6 +96,7 @@ static int load_arrays(struct reader *r, const char *run_id, const struct slot_r
 	if (err < 0) {
 		/* Whatever keeps a file from being read, the run goes on without it. */
 		drop_arrays(saved);
+		return ARRAYS_LOST;
 	}
 	return 0;
 }
@@ -107,6 +125,7 @@ static int take_state(
 		loaded_run_finish(&loaded);
 		return err;
 	}
+	loaded.arrays_lost = err == ARRAYS_LOST;
 	*ret = loaded;
 	return 0;
 }
@@ -174,6 +193,10 @@ int reader_each_usage(
 int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len) {
 	sqlite3_stmt *st = NULL;
+	int err = ready(r);
+	if (err < 0) {
+		return err;
+	}
 	int rc = sqlite3_prepare_v2(r->sql,
 		"SELECT m.n, m.size, m.checksum FROM marks_data m JOIN runs_data r ON r.n = m.run "
 		"WHERE r.id = ? AND m.attempt = ? AND m.step = ? AND m.kept ORDER BY m.n DESC "
@@ -185,7 +208,7 @@ int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uin
 		(void)sqlite3_bind_int64(st, 3, step);
 		rc = sqlite3_step(st);
 	}
-	int err = rc == SQLITE_DONE ? -ENOENT : db_error(r->sql, rc);
+	err = rc == SQLITE_DONE ? -ENOENT : db_error(r->sql, rc);
 	if (err == 0) {
 		size_t len = (size_t)sqlite3_column_int64(st, 1);
 		err = slots_read_mark(r->slots, run_id, sqlite3_column_int64(st, 0), len,
@@ -206,8 +229,12 @@ int reader_find_removed(struct reader *r, const char *run_id, const struct viewe
 /* All ids first: whoever is called may read and write. */
 static int collect_ids(struct reader *r, const char *sql, char *(**ret_ids), size_t *ret_count) {
 	sqlite3_stmt *st = NULL;
+	int err = ready(r);
+	if (err < 0) {
+		return err;
+	}
 	int rc = sqlite3_prepare_v2(r->sql, sql, -1, &st, NULL);
-	int err = db_error(r->sql, rc);
+	err = db_error(r->sql, rc);
 	while (err == 0 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		char **more = realloc(*ret_ids, (*ret_count + 1) * sizeof **ret_ids);
 		char *id = strdup((const char *)sqlite3_column_text(st, 0));

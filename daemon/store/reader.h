@@ -8,10 +8,12 @@
 #include "store.h"
 
 struct reader {
-	sqlite3 *sql;
+	sqlite3 *sql;              /* NULL: could not be opened yet; tried again by whoever reads */
+	const char *path;          /* borrowed */
 	const struct slots *slots; /* borrowed */
 };
 
+/* On failure, too, what follows may be called. */
 int reader_open(struct reader *r, const char *path, const struct slots *slots);
 void reader_close(struct reader *r);
 

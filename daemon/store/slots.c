@@ -15,6 +15,7 @@
 
 #include "checksum.h"
 #include "crash.h"
+#include "slot_file.h"
 
 #define SLOT_MAGIC      0x31544f4c534d4153u /* "SAMSLOT1" on a little-endian machine */
 #define SLOT_NAME_MAX   (RUN_ID_MAX + 32u)
@@ -38,31 +39,6 @@ static const char *const kind_names[] = {[SLOT_HOT] = "hot", [SLOT_BASE] = "base
 static int close_with(int fd, int err) {
 	(void)close(fd);
 	return err;
-}
-
-int slots_open(struct slots *s, const char *database) {
-	s->dir_fd = -1;
-	char path[PATH_MAX];
-	int len = snprintf(path, sizeof path, "%s-state", database);
-	if (len < 0 || (size_t)len >= sizeof path) {
-		return -ENAMETOOLONG;
-	}
-	if (mkdir(path, 0700) < 0 && errno != EEXIST) {
-		return -errno;
-	}
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0) {
-		return -errno;
-	}
-	s->dir_fd = fd;
-	return 0;
-}
-
-void slots_close(struct slots *s) {
-	if (s->dir_fd >= 0) {
-		(void)close(s->dir_fd);
-		s->dir_fd = -1;
-	}
 }
 
 static size_t arrays_len(const struct slot_arrays *arrays) {
@@ -119,27 +95,6 @@ static int transfer_slot(
 	return transfer(fd, parts, 1 + arrays->count, writing);
 }
 
-/* Opens for writing and reserves the room, so that a full disk is found out before anything is
- * overwritten. A new file is synced into its directory. */
-static int open_reserved(const struct slots *s, const char *name, size_t len) {
-	int fd = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (fd < 0) {
-		return -errno;
-	}
-	struct stat st;
-	if (fstat(fd, &st) < 0) {
-		return close_with(fd, -errno);
-	}
-	if ((uint64_t)st.st_size >= len) {
-		return fd;
-	}
-	int err = posix_fallocate(fd, 0, (off_t)len);
-	if (err == 0 && st.st_size == 0 && fsync(s->dir_fd) < 0) {
-		err = errno;
-	}
-	return err == 0 ? fd : close_with(fd, -err);
-}
-
 static void slot_name(
 	char out[SLOT_NAME_MAX], const char *run_id, enum slot_kind kind, uint32_t slot) {
 	snprintf(out, SLOT_NAME_MAX, "%.*s.%s.%u", (int)RUN_ID_MAX, run_id, kind_names[kind], slot);
@@ -166,7 +121,7 @@ int slots_write(const struct slots *s, const char *run_id, enum slot_kind kind,
 
 	char name[SLOT_NAME_MAX];
 	slot_name(name, run_id, kind, ref.slot);
-	int fd = open_reserved(s, name, sizeof page + arrays_len(arrays));
+	int fd = slot_file_open(s, name, sizeof page + arrays_len(arrays));
 	if (fd < 0) {
 		return fd;
 	}
@@ -227,7 +182,7 @@ int slots_write_mark(
 	mark_name(name, run_id, n);
 	/* What a kill before the commit left under this name is nobody's. */
 	(void)unlinkat(s->dir_fd, name, 0);
-	int fd = open_reserved(s, name, len);
+	int fd = slot_file_open(s, name, len);
 	if (fd < 0) {
 		return fd;
 	}
@@ -310,7 +265,7 @@ struct epoch_file {
 int slots_note_epoch(
 	const struct slots *s, const uint8_t db_id[DB_ID_SIZE], int64_t epoch, bool *ret_behind) {
 	struct epoch_file seen = {0};
-	int fd = open_reserved(s, "epoch", sizeof seen);
+	int fd = slot_file_open(s, "epoch", sizeof seen);
 	if (fd < 0) {
 		return fd;
 	}

@@ -19,6 +19,7 @@
 
 struct slots {
 	int dir_fd;
+	char *path; /* of the directory */
 };
 
 enum slot_kind { SLOT_HOT, SLOT_BASE };

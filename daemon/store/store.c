@@ -25,6 +25,10 @@ static int open_parts(struct store *s, const struct store_options *options, char
 	return err;
 }
 
+static void on_asking_damage(void *user) {
+	store_doubt_reading(user);
+}
+
 /* It may be what closing waits for. */
 static void on_asking_idle(void *user) {
 	struct store *s = user;
@@ -56,7 +60,7 @@ int store_open(uv_loop_t *loop, const struct store_options *options,
 	batch_init(&s->flushing);
 	requests_init(&s->requests);
 	requests_init(&s->behind_commit);
-	asking_init(&s->asking, loop, s->files.path, on_asking_idle, s);
+	asking_init(&s->asking, loop, s->files.path, on_asking_idle, on_asking_damage, s);
 	committer_init(&s->committer, &s->files.db, &s->files.slots);
 	store_look_at_database(s);
 	uv_timer_init(loop, &s->retry);
@@ -128,8 +132,16 @@ double store_working_s(const struct store *s) {
 	return s->job != JOB_NONE ? (double)(clock_mono_ns() - s->job_began_ns) * 1e-9 : 0;
 }
 
+/* Whoever asked is told; the file is looked at. */
+static int read_status(struct store *s, int err) {
+	if (err == -EBADMSG) {
+		store_doubt_reading(s);
+	}
+	return err;
+}
+
 int store_load(struct store *s, const char *run_id, struct loaded_run *ret) {
-	return reader_load(&s->reader, run_id, ret);
+	return read_status(s, reader_load(&s->reader, run_id, ret));
 }
 
 int store_look(struct store *s, const char *run_id, struct stored_run *ret) {
@@ -148,11 +160,12 @@ int store_find_removed(struct store *s, const char *run_id, const struct viewer 
 
 int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,
 	uint8_t **ret_state, size_t *ret_len) {
-	return reader_load_mark(&s->reader, run_id, attempt, step, ret_state, ret_len);
+	return read_status(
+		s, reader_load_mark(&s->reader, run_id, attempt, step, ret_state, ret_len));
 }
 
 int store_each_open_run(struct store *s, void (*each)(void *user, const char *run_id), void *user) {
-	return reader_each_open_run(&s->reader, each, user);
+	return read_status(s, reader_each_open_run(&s->reader, each, user));
 }
 
 void store_ask_on(struct store *s) {
@@ -218,7 +231,7 @@ int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_
 }
 
 int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user) {
-	return reader_each_forward(&s->reader, each, user);
+	return read_status(s, reader_each_forward(&s->reader, each, user));
 }
 
 int store_trim(struct store *s, struct trim *trim, store_trim_fn on_trimmed, void *user) {

@@ -73,7 +73,8 @@ double store_working_s(const struct store *s);
  * and of a run that has folded nothing yet. */
 struct loaded_run {
 	struct run_saved saved;
-	void *memory; /* of `saved.small` */
+	void *memory;     /* of `saved.small` */
+	bool arrays_lost; /* the database names arrays that no file has */
 };
 int store_load(struct store *s, const char *run_id, struct loaded_run *ret);
 void loaded_run_finish(struct loaded_run *l);

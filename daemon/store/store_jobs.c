@@ -31,7 +31,7 @@ static int do_job(struct store *s) {
 	case JOB_REQUEST:
 		return s->serving->serve(s->serving, &s->files.db);
 	case JOB_REOPEN:
-		return files_reopen(&s->files, s->damage_suspected, s->words);
+		return files_reopen(&s->files, s->doubt, s->words);
 	case JOB_CLOSE:
 		files_close(&s->files);
 		return 0;
@@ -46,42 +46,6 @@ static void on_work(uv_work_t *work) {
 	uint64_t begun = clock_mono_ns();
 	s->status = do_job(s);
 	s->job_s = (double)(clock_mono_ns() - begun) * 1e-9;
-}
-
-/* ---- troubles ---- */
-
-static void say_trouble(struct store *s, int err, const char *words) {
-	if (s->trouble != err) {
-		s->trouble = err;
-		s->callbacks.on_trouble(s->user, words);
-	}
-}
-
-static void on_retry(uv_timer_t *timer) {
-	struct store *s = timer->data;
-	s->waiting = false;
-	store_next(s);
-}
-
-/* Tries what was to be done again, after a while that grows. */
-static void retry_later(struct store *s, int err, const char *words) {
-	s->waiting = true;
-	uv_timer_start(&s->retry, on_retry, s->retry_ms, 0);
-	uint64_t most_ms = err == -ENOSPC ? RETRY_FULL_MAX_MS : RETRY_MAX_MS;
-	s->retry_ms = s->retry_ms * 2 > most_ms ? most_ms : s->retry_ms * 2;
-
-	char sentence[512];
-	snprintf(sentence, sizeof sentence,
-		"%s; what was received is kept, and tried again until it works", words);
-	say_trouble(s, err, sentence);
-}
-
-static void all_is_well(struct store *s) {
-	s->retry_ms = RETRY_MIN_MS;
-	if (s->trouble != 0) {
-		s->trouble = 0;
-		s->callbacks.on_trouble(s->user, NULL);
-	}
 }
 
 /* ---- back on the loop ---- */
@@ -105,19 +69,19 @@ static void on_commit_done(struct store *s) {
 	switch (s->status) {
 	case 0:
 		s->last_commit_s = s->job_s;
-		all_is_well(s);
+		store_all_is_well(s);
 		deliver(s, 0);
 		break;
 	case -ENOSPC:
 	case -EBUSY:
 	case -ENOMEM:
 	case -EAGAIN:
-		retry_later(s, s->status, s->committer.words);
+		store_retry_later(s, s->status, s->committer.words);
 		break;
 	default:
 		s->reopen_wanted = true;
-		s->damage_suspected = s->status == -EBADMSG;
-		say_trouble(s, s->status, s->committer.words);
+		store_doubt_writing(s);
+		store_say_trouble(s, s->status, s->committer.words);
 		break;
 	}
 }
@@ -134,8 +98,10 @@ static void give_up_memory(struct store *s) {
 /* The new file takes what memory has: every cut names all of its run. */
 static void go_on_in_new_file(struct store *s) {
 	s->files.replaced = false;
+	s->commit_doubts = s->read_doubts = 0;
 	known_renumber(&s->committer.known);
-	say_trouble(s, -EBADMSG, s->files.news);
+	s->trouble = -EBADMSG; /* said although that was: now it has an end */
+	s->callbacks.on_trouble(s->user, s->files.news);
 }
 
 void store_look_at_database(struct store *s) {
@@ -145,11 +111,12 @@ void store_look_at_database(struct store *s) {
 
 static void on_reopen_done(struct store *s) {
 	if (s->status < 0) {
-		s->damage_suspected = s->damage_suspected || s->status == -EBADMSG;
-		retry_later(s, s->status, s->words);
+		store_doubt_writing(s);
+		store_retry_later(s, s->status, s->words);
 		return;
 	}
-	s->reopen_wanted = s->damage_suspected = false;
+	s->reopen_wanted = false;
+	s->doubt = DOUBT_NONE;
 	s->checkpoint_at = store_checkpoint_bytes();
 	store_look_at_database(s);
 	reader_close(&s->reader);
@@ -187,10 +154,11 @@ static void on_request_done(struct store *s) {
 	int status = s->status;
 	s->serving = NULL;
 	s->request_next = false;
-	if (status == -EIO || status == -EBADMSG || status == -ESTALE) {
+	if (status == -EIO || status == -ESTALE) {
 		/* As with a commit: what is in memory may not be what is on disk. */
 		s->reopen_wanted = true;
-		s->damage_suspected = status == -EBADMSG;
+	} else if (status == -EBADMSG) {
+		store_doubt_reading(s);
 	}
 	request->answer(request, status);
 }

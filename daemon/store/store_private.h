@@ -29,8 +29,8 @@ struct store {
 	struct committer committer;
 	struct batch flushing;
 	struct request *serving;
-	bool damage_suspected;
-	bool pinned; /* the last checkpoint had to leave something */
+	enum doubt doubt; /* that the file is whole */
+	bool pinned;      /* the last checkpoint had to leave something */
 	int status;
 	double job_s;
 	char words[256];
@@ -52,6 +52,9 @@ struct store {
 	int trouble; /* what was last said by on_trouble, 0: all is well */
 	size_t checkpoint_at;
 	double last_commit_s;
+	unsigned commit_doubts; /* commits lately that SQLite called damage */
+	uint64_t doubted_ns;    /* the newest of them */
+	unsigned read_doubts;   /* the same of readings, since the file was opened first */
 	bool closing;
 	void (*on_closed)(void *user);
 	void *close_user;
@@ -63,5 +66,14 @@ void store_next(struct store *s);
 void store_ask_on(struct store *s);
 /* How long the log may grow before it is copied into the database. */
 size_t store_checkpoint_bytes(void);
+/* Said unless it is what was said last. */
+void store_say_trouble(struct store *s, int err, const char *words);
+/* Tries what was to be done again, after a while that grows. */
+void store_retry_later(struct store *s, int err, const char *words);
+void store_all_is_well(struct store *s);
+/* What the worker left in status may mean that the file is damaged. */
+void store_doubt_writing(struct store *s);
+/* A reading met damage: the file is looked at. */
+void store_doubt_reading(struct store *s);
 /* What opening the database, or opening it anew, found. */
 void store_look_at_database(struct store *s);

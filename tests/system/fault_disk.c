@@ -117,15 +117,13 @@ static int watch(int fd, bool in_folder) {
 	return fd;
 }
 
-static mode_t mode_of(int flags, va_list *args) {
-	return (flags & (O_CREAT | __O_TMPFILE)) != 0 ? va_arg(*args, mode_t) : 0;
-}
+#define HAS_MODE(flags) (((flags) & (O_CREAT | __O_TMPFILE)) != 0)
 
 #define OPEN(name)                                                                                 \
 	EXPORT int name(const char *path, int flags, ...) {                                        \
 		va_list args;                                                                      \
 		va_start(args, flags);                                                             \
-		mode_t mode = mode_of(flags, &args);                                               \
+		mode_t mode = HAS_MODE(flags) ? va_arg(args, mode_t) : 0;                          \
 		va_end(args);                                                                      \
 		bool here = is_in_folder(-1, path);                                                \
 		return here && fails_whole(KIND_OPEN)                                              \
@@ -139,7 +137,7 @@ OPEN(open64)
 	EXPORT int name(int dir_fd, const char *path, int flags, ...) {                            \
 		va_list args;                                                                      \
 		va_start(args, flags);                                                             \
-		mode_t mode = mode_of(flags, &args);                                               \
+		mode_t mode = HAS_MODE(flags) ? va_arg(args, mode_t) : 0;                          \
 		va_end(args);                                                                      \
 		bool here = is_in_folder(dir_fd, path);                                            \
 		return here && fails_whole(KIND_OPEN)                                              \

@@ -129,31 +129,6 @@ static void a_lock_that_cannot_be_made_is_named(void **state) {
 	assert_int_equal(location_lock(path_of("m.db"), &fd, words), -ELOOP);
 }
 
-static int count_matches(const char *pattern) {
-	char command[512];
-	int n = 0;
-	snprintf(command, sizeof command, "ls -d %s 2>/dev/null | wc -l", path_of(pattern));
-	FILE *f = popen(command, "r");
-	assert_int_equal(fscanf(f, "%d", &n), 1);
-	pclose(f);
-	return n;
-}
-
-static void a_damaged_database_takes_its_log_along_and_overwrites_no_earlier_one(void **state) {
-	(void)state;
-	for (int i = 0; i < 3; i++) {
-		char words[LOCATION_WORDS_MAX];
-		write_text("m.db", "damaged");
-		write_text("m.db-wal", "log");
-		assert_int_equal(location_set_aside(path_of("m.db"), words), 0);
-		assert_non_null(strstr(words, "was damaged and is now"));
-		assert_false(exists(path_of("m.db")));
-		assert_false(exists(path_of("m.db-wal")));
-	}
-	assert_int_equal(count_matches("m.db.damaged-*"), 6);
-	assert_int_equal(count_matches("m.db.damaged-*-wal"), 3);
-}
-
 static void a_database_is_created_for_its_user_alone(void **state) {
 	(void)state;
 	struct stat st;
@@ -190,7 +165,6 @@ int main(void) {
 		T(one_of_two_gets_the_lock),
 		T(a_link_is_followed_to_a_database_that_is_not_there_yet),
 		T(a_lock_that_cannot_be_made_is_named),
-		T(a_damaged_database_takes_its_log_along_and_overwrites_no_earlier_one),
 		T(a_database_is_created_for_its_user_alone),
 		T(only_a_file_that_was_ours_is_ever_taken_for_a_damaged_one),
 	};

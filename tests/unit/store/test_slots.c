@@ -153,14 +153,32 @@ static void only_this_user_can_look_into_the_directory(void **state) {
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
-static void a_link_is_not_followed(void **state) {
+static void what_stands_in_a_files_place_is_moved_aside(void **state) {
 	(void)state;
 	assert_int_equal(symlink(path_of("elsewhere"), path_of("m.db-state/run1.hot.0")), 0);
-	struct slot_ref ref;
-	assert_int_equal(
-		slots_write(&slots, "run1", SLOT_HOT, &(struct slot_ref){0}, D_SAE, &hot, &ref),
-		-ELOOP);
-	assert_false(exists(path_of("elsewhere")));
+	assert_int_equal(mkdir(path_of("m.db-state/run1.hot.1"), 0700), 0);
+	struct slot_ref ref = write_hot(&(struct slot_ref){0}, 1);
+	assert_int_equal(read_hot(&ref), 0);
+	assert_false(exists(path_of("elsewhere"))); /* the link was not followed */
+	ref = write_hot(&ref, 2);
+	assert_int_equal(read_hot(&ref), 0);
+	struct stat st;
+	assert_int_equal(lstat(path_of("m.db-state/run1.hot.0.strange-1"), &st), 0);
+	assert_true(exists(path_of("m.db-state/run1.hot.1.strange-1")));
+	assert_int_equal(unlink(path_of("m.db-state/run1.hot.0")), 0);
+	assert_int_equal(mkfifo(path_of("m.db-state/run1.hot.0"), 0600), 0);
+	ref = write_hot(&ref, 3);
+	assert_int_equal(read_hot(&ref), 0);
+}
+
+static void a_folder_that_somebody_removed_is_made_anew(void **state) {
+	(void)state;
+	struct slot_ref ref = write_hot(&(struct slot_ref){0}, 1);
+	assert_int_equal(unlink(path_of("m.db-state/run1.hot.0")), 0);
+	assert_int_equal(rmdir(path_of("m.db-state")), 0);
+	ref = write_hot(&ref, 2);
+	assert_int_equal(read_hot(&ref), 0);
+	assert_true(exists(path_of("m.db-state/run1.hot.1")));
 }
 
 static int only_two(void *user, const char *run_id, int64_t n) {
@@ -238,7 +256,8 @@ int main(void) {
 		T(a_file_of_another_generation_run_kind_or_size_is_not_believed),
 		T(a_full_disk_is_found_out_before_anything_is_overwritten),
 		T(only_this_user_can_look_into_the_directory),
-		T(a_link_is_not_followed),
+		T(what_stands_in_a_files_place_is_moved_aside),
+		T(a_folder_that_somebody_removed_is_made_anew),
 		T(marks_read_back_and_unnamed_ones_are_swept),
 		T(an_older_epoch_of_the_same_database_is_noticed),
 		T(a_checksum_sees_a_bit_a_place_and_a_length),
