@@ -60,7 +60,12 @@ static void read_own(struct settings_loading *l) {
 
 static bool is_known(struct text name) {
 	static const char *const others[] = {
-		PREFIX "CONFIG", PREFIX "CONFIG_ROOT", PREFIX "CRASH_AT"};
+		PREFIX "CONFIG",
+		PREFIX "CONFIG_ROOT",
+#ifdef SAE_METRICSD_CRASH_POINTS
+		PREFIX "CRASH_AT",
+#endif
+	};
 	char variable[VARIABLE_SIZE];
 
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {

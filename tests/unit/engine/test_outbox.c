@@ -116,5 +116,7 @@ int main(void) {
 		cmocka_unit_test(a_pause_does_not_change_the_rate),
 		cmocka_unit_test(it_is_said_in_words),
 	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -194,5 +194,7 @@ int main(void) {
 		cmocka_unit_test(a_pass_is_a_hundredth_of_the_shortest_time_within_reason),
 		cmocka_unit_test(the_setting_that_asked_for_it_is_said_as_people_wrote_it),
 	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

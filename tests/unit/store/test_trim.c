@@ -485,5 +485,7 @@ int main(void) {
 		TEST(a_log_that_a_reader_keeps_is_not_made_longer_without_end),
 		TEST(of_removed_runs_only_the_newest_are_remembered),
 	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
