@@ -34,7 +34,8 @@ void engine_holding_tick(struct engine *e) {
 	}
 }
 
-/* The one that is full first: of a run, or of all (NULL). NULL: nobody is connected. */
+/* The one that is full first: of a run, or of all (NULL). While nobody is held, those that are read from do not count. NULL:
+ * there is none. */
 static const struct peer *first_to_fill(
 	const struct engine *e, const struct run *run, struct outbox_estimate *ret) {
 	const struct peer *first = NULL;
@@ -47,9 +48,10 @@ static const struct peer *first_to_fill(
 		}
 		struct outbox_estimate estimate = outbox_estimate(
 			&peer->outbox, peer->outbox_bytes, session_bytes(peer->session), now_ms);
+		bool counts = e->held_since > 0 || estimate.paused_s > 0;
 		bool is_sooner = first == NULL || ret->full_in_s < 0 ||
 				 (estimate.full_in_s >= 0 && estimate.full_in_s < ret->full_in_s);
-		if (is_sooner) {
+		if (counts && is_sooner) {
 			first = peer;
 			*ret = estimate;
 		}
@@ -107,7 +109,7 @@ void engine_holding_lay(const struct engine *e, const struct run *run, json_t *o
 	const struct peer *first = first_to_fill(e, run, &estimate);
 	bool is_held = e->held_since > 0;
 
-	if (first == NULL || (!is_held && estimate.paused_s == 0)) {
+	if (first == NULL) {
 		json_object_set_new(object, "outbox", json_null());
 		return;
 	}
