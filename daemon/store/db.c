@@ -14,7 +14,7 @@ bool db_blames_row(int rc) {
 	       primary == SQLITE_TOOBIG;
 }
 
-/* Why the last write of a file failed, as the system said it. */
+/* Why the last write or read of a file failed, as the system said it. */
 static int last_errno(sqlite3 *sql, int which) {
 	sqlite3_file *file = NULL;
 	int sys_errno = 0;
@@ -28,6 +28,17 @@ static int last_errno(sqlite3 *sql, int which) {
 static bool no_room(sqlite3 *sql) {
 	int sys_errno = last_errno(sql, SQLITE_FCNTL_JOURNAL_POINTER); /* the log, that is */
 	return sys_errno == EDQUOT || sys_errno == EFBIG;
+}
+
+bool db_could_not_read(sqlite3 *sql) {
+	static const int files[] = {SQLITE_FCNTL_FILE_POINTER, SQLITE_FCNTL_JOURNAL_POINTER};
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		int sys_errno = last_errno(sql, files[i]);
+		if (sys_errno == EIO || sys_errno == ENXIO || sys_errno == ERANGE) {
+			return true;
+		}
+	}
+	return false;
 }
 
 int db_error(sqlite3 *sql, int rc) {
@@ -45,7 +56,7 @@ int db_error(sqlite3 *sql, int rc) {
 		return -ENOMEM;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return -EBADMSG;
+		return db_could_not_read(sql) ? -EIO : -EBADMSG;
 	default:
 		break;
 	}

@@ -58,6 +58,8 @@ int db_checkpoint(struct db *db, bool *ret_pinned);
 /* What three columns name: slot, generation, checksum. */
 struct slot_ref db_column_slot(sqlite3_stmt *st, int at);
 
+/* SQLite calls it damage, too, when the disk fails a read: whether that is what its last word means. */
+bool db_could_not_read(sqlite3 *sql);
 /* Our code for SQLite's. */
 int db_error(sqlite3 *sql, int rc);
 /* Whether SQLite's code blames the row: it was there already, or does not fit its columns. */

@@ -246,7 +246,9 @@ bool db_is_damaged(const char *path, bool whole) {
 		const char *words = (const char *)sqlite3_column_text(st, 0);
 		damaged = words == NULL || strcmp(words, "ok") != 0;
 	}
+	damaged = damaged || (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+	damaged = damaged && sql != NULL && !db_could_not_read(sql);
 	(void)sqlite3_finalize(st);
 	(void)sqlite3_close_v2(sql);
-	return damaged || (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+	return damaged;
 }
