@@ -54,7 +54,9 @@ static void add_open(struct engine *e) {
 
 int engine_forward_open(struct engine *e, const struct forward_options *options) {
 	static const struct forward_callbacks callbacks = {.visit = on_visit, .on_stop = on_stop};
-	int err = forward_open(e->loop, options, &callbacks, e, &e->forward);
+	struct forward_options charged = *options;
+	charged.ledger = e->registry_options.ledger;
+	int err = forward_open(e->loop, &charged, &callbacks, e, &e->forward);
 	if (err == 0) {
 		add_open(e);
 	}
@@ -115,13 +117,30 @@ bool engine_forward_has_own_key(const struct engine *e, const char *id) {
 	return e->forward != NULL && forward_has_own_key(e->forward, id);
 }
 
-void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open) {
+static void say_not_kept(struct engine *e, const char *id, uint32_t uid) {
+	char words[LEDGER_WORDS_MAX];
+	struct holder *h = ledger_holder(e->registry_options.ledger, uid);
+
+	if (h != NULL) {
+		(void)ledger_say(h, HOLDING_KEYS, LEDGER_USER_FULL, words);
+		log_of_run(LOG_LEVEL_WARNING, id,
+			"run %s: its user's key is not kept, so it goes with the host's or waits "
+			"for one: %s",
+			id, words);
+	}
+	holder_release(h);
+}
+
+void engine_forward_opened(
+	struct engine *e, const char *id, uint32_t uid, const struct msg_open *open) {
 	if (e->forward == NULL || !open->log_to_wandb || open->wandb_key.len == 0) {
 		return;
 	}
 	char server[FORWARD_SERVER_MAX];
 	if (forward_is_to(e->forward, open->wandb_base_url, server)) {
-		forward_give_key(e->forward, id, open->wandb_key, true);
+		if (!forward_give_key(e->forward, id, uid, open->wandb_key, true)) {
+			say_not_kept(e, id, uid);
+		}
 	} else {
 		log_of_run(LOG_LEVEL_WARNING, id,
 			"run %s: its user's key is for %s, this daemon forwards to %s: it is "

@@ -272,7 +272,8 @@ void engine_forward_rejected(struct engine *e, const struct run_cut *cut);
 /* Whether the run was given a key that is not the host's: in its first commit, so that no start ever sends it with that. */
 bool engine_forward_has_own_key(const struct engine *e, const char *id);
 /* A stream opened: its user may have handed a key over. */
-void engine_forward_opened(struct engine *e, const char *id, const struct msg_open *open);
+void engine_forward_opened(
+	struct engine *e, const char *id, uint32_t uid, const struct msg_open *open);
 
 /* ---- engine_forward_look.c ---- */
 

@@ -14,22 +14,27 @@ static struct user *find(const struct engine *e, uint32_t uid) {
 }
 
 /* Once it is there it stays: a cut that is being written points at it. */
-static void name_user(struct user *u, const char *name) {
+static void name_user(struct engine *e, struct user *u, const char *name) {
 	if (name != NULL && u->name[0] == '\0') {
 		snprintf(u->name, sizeof u->name, "%s", name);
+	}
+	if (u->name[0] != '\0') {
+		ledger_note_name(e->registry_options.ledger, u->uid, u->name);
 	}
 }
 
 void engine_note_user(struct engine *e, uint32_t uid) {
-	if (find(e, uid) != NULL) {
+	struct user *u = find(e, uid);
+	if (u != NULL) {
+		ledger_note_name(e->registry_options.ledger, uid, u->name);
 		return;
 	}
-	struct user *u = calloc(1, sizeof *u);
+	u = calloc(1, sizeof *u);
 	if (u == NULL) {
 		return; /* he is shown by his number */
 	}
 	u->uid = uid;
-	name_user(u, e->user_name != NULL ? e->user_name(e->user_name_user, uid) : NULL);
+	name_user(e, u, e->user_name != NULL ? e->user_name(e->user_name_user, uid) : NULL);
 	list_append(&e->users, &u->link);
 }
 
@@ -54,7 +59,7 @@ void engine_tell_user(struct engine *e, uint32_t uid, const char *name) {
 	if (u == NULL) {
 		return;
 	}
-	name_user(u, name);
+	name_user(e, u, name);
 	list_for_each(link, &e->feeds) {
 		struct feed *feed = container_of(link, struct feed, link);
 		if (run_uid(feed->run) == uid) {

@@ -131,6 +131,15 @@ void holder_release(struct holder *h) {
 
 /* ---- taking and giving ---- */
 
+void ledger_note_name(struct ledger *l, uint32_t uid, const char *name) {
+	list_for_each(link, &l->holders) {
+		struct holder *h = container_of(link, struct holder, link);
+		if (h->uid == uid) {
+			(void)snprintf(h->name, sizeof h->name, "%s", name);
+		}
+	}
+}
+
 uint64_t ledger_held(const struct ledger *l, uint32_t uid, enum holding what) {
 	list_for_each(link, &l->holders) {
 		const struct holder *h = container_of(link, struct holder, link);
@@ -218,7 +227,8 @@ uint64_t ledger_say(const struct holder *h, enum holding what, enum ledger_answe
 	char ret_words[LEDGER_WORDS_MAX]) {
 	const struct ledger *l = h->ledger;
 	bool is_host = answer == LEDGER_HOST_FULL;
-	char who[32] = "all users together hold", holds[FORMAT_MAX], may[FORMAT_MAX];
+	char who[LEDGER_NAME_MAX + 32] = "all users together hold", holds[FORMAT_MAX],
+				   may[FORMAT_MAX];
 	uint64_t held = is_host ? l->held.of[what] : h->held.of[what];
 	uint64_t limit = h->limits.of[what];
 
@@ -228,7 +238,9 @@ uint64_t ledger_say(const struct holder *h, enum holding what, enum ledger_answe
 		limit = l->limits.host_memory;
 		held = l->held.of[HOLDING_MEMORY] + l->held.of[HOLDING_QUEUED];
 	}
-	if (!is_host) {
+	if (!is_host && h->name[0] != '\0') {
+		(void)snprintf(who, sizeof who, "user %s holds", h->name);
+	} else if (!is_host) {
 		(void)snprintf(who, sizeof who, "user %u holds", h->uid);
 	}
 	(void)snprintf(ret_words, LEDGER_WORDS_MAX,

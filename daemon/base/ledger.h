@@ -47,12 +47,15 @@ struct ledger {
 	struct holdings refused; /* by users who are not remembered any longer */
 };
 
+#define LEDGER_NAME_MAX 63u /* a longer one is cut */
+
 /* A user. */
 struct holder {
 	struct list link; /* ledger.holders */
 	struct ledger *ledger;
 	uint32_t uid;
 	uint32_t n_references;
+	char name[LEDGER_NAME_MAX + 1]; /* "": not known */
 	struct holdings limits, held;
 	struct holdings refused; /* how often he was told no, or to wait */
 };
@@ -81,6 +84,8 @@ void ledger_count_refusal(struct holder *h, enum holding what);
 /* Whether it could be taken if he, and the others, held nothing else. */
 bool ledger_ever_fits(const struct holder *h, enum holding what, uint64_t amount);
 
+/* What he is called, for the words. Forgotten with him. */
+void ledger_note_name(struct ledger *l, uint32_t uid, const char *name);
 /* 0 of a user who is not known. */
 uint64_t ledger_held(const struct ledger *l, uint32_t uid, enum holding what);
 

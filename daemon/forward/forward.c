@@ -59,7 +59,7 @@ void forward_forget(struct forwarded *run) {
 	}
 	buf_finish(&run->body);
 	buf_finish(&run->url);
-	credential_free(run->key);
+	forward_drop_key(run);
 	credential_free(run->offered);
 	courier_finish(&run->courier);
 	free(run);

@@ -8,6 +8,7 @@
 
 #include "courier.h"
 #include "introduction.h"
+#include "ledger.h"
 
 #define FORWARD_IN_FLIGHT_MAX 8u /* requests: each may hold a batch of 8 MiB */
 
@@ -19,6 +20,7 @@ struct forward_options { /* texts are borrowed for the forwarder's life */
 	const char *key;        /* the host's; NULL: none */
 	const char *key_source; /* in words, for people */
 	struct http_options http;
+	struct ledger *ledger; /* to whose users keys are charged; NULL: to nobody */
 	struct courier_policy policy;
 	uint32_t request_timeout_ms;
 	double requests_per_s;
@@ -62,8 +64,10 @@ const char *forward_base_url(const struct forward *f);
 bool forward_is_to(
 	const struct forward *f, struct text base_url, char ret_server[FORWARD_SERVER_MAX]);
 /* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
- * end. goes_on: the run has just been opened, and the commit that says so is still to come. */
-void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on);
+ * end. goes_on: the run has just been opened, and the commit that says so is still to come. false: it is not kept, for `uid` has
+ * as many as he may, or memory is short. */
+bool forward_give_key(
+	struct forward *f, const char *run_id, uint32_t uid, struct text key, bool goes_on);
 enum forward_offer {
 	FORWARD_KEY_TAKEN,
 	FORWARD_KEY_NOT_NEEDED,

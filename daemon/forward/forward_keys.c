@@ -54,10 +54,35 @@ bool forward_is_to(
 	return url_same_server(&theirs, &ours);
 }
 
-static void give_key(struct forwarded *run, struct text key, bool on_trial) {
-	char *copy = strndup(key.data, key.len);
+/* A key is its user's to hold, once a run. */
+static bool may_hold(struct forwarded *run, uint32_t uid) {
+	struct ledger *ledger = run->forward->options.ledger;
+	if (ledger == NULL || run->key_holder != NULL) {
+		return true;
+	}
+	struct holder *holder = ledger_holder(ledger, uid);
+	if (holder == NULL || ledger_take(holder, HOLDING_KEYS, 1) != LEDGER_TAKEN) {
+		holder_release(holder);
+		return false;
+	}
+	run->key_holder = holder;
+	return true;
+}
+
+void forward_drop_key(struct forwarded *run) {
+	credential_free(run->key);
+	run->key = NULL;
+	if (run->key_holder != NULL) {
+		ledger_give(run->key_holder, HOLDING_KEYS, 1);
+		holder_release(run->key_holder);
+		run->key_holder = NULL;
+	}
+}
+
+static bool give_key(struct forwarded *run, uint32_t uid, struct text key, bool on_trial) {
+	char *copy = may_hold(run, uid) ? strndup(key.data, key.len) : NULL;
 	if (copy == NULL) {
-		return;
+		return false;
 	}
 	bool same = run->key != NULL && strcmp(run->key, copy) == 0;
 	run->on_trial = on_trial;
@@ -68,15 +93,18 @@ static void give_key(struct forwarded *run, struct text key, bool on_trial) {
 	if (!same) {
 		courier_retry(&run->courier);
 	}
+	return true;
 }
 
-void forward_give_key(struct forward *f, const char *run_id, struct text key, bool goes_on) {
+bool forward_give_key(
+	struct forward *f, const char *run_id, uint32_t uid, struct text key, bool goes_on) {
 	struct forwarded *run = forward_run(f, run_id);
-	if (run != NULL) {
-		give_key(run, key, false);
-		run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
-		forward_pump_soon(f);
+	if (run == NULL || !give_key(run, uid, key, false)) {
+		return false;
 	}
+	run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
+	forward_pump_soon(f);
+	return true;
 }
 
 /* ---- what is offered ---- */
@@ -95,8 +123,9 @@ static enum forward_offer offer_key(struct forwarded *run, struct text key) {
 	drop_offer(run);
 	if (needs_key(run)) {
 		bool replaces_the_hosts = run->key == NULL && run->courier.has_key;
-		give_key(run, key, replaces_the_hosts);
-		return FORWARD_KEY_TAKEN;
+		return give_key(run, run->courier.uid, key, replaces_the_hosts)
+			       ? FORWARD_KEY_TAKEN
+			       : FORWARD_KEY_NOT_NEEDED;
 	}
 	if (run->courier.known) {
 		return FORWARD_KEY_NOT_NEEDED;
@@ -110,7 +139,8 @@ void forward_settle_offer(struct forwarded *run) {
 		return;
 	}
 	if (!run->courier.has_key) {
-		give_key(run, text_of(run->offered, strlen(run->offered)), false);
+		(void)give_key(
+			run, run->courier.uid, text_of(run->offered, strlen(run->offered)), false);
 	}
 	drop_offer(run);
 }
@@ -125,8 +155,7 @@ void forward_judge_key(struct forwarded *run, bool good) {
 		forward_note_own_key(run);
 	} else if (c->state == COURIER_REFUSED && c->cursor.parked == NULL) {
 		run->on_trial = false;
-		credential_free(run->key);
-		run->key = NULL;
+		forward_drop_key(run);
 	}
 }
 

@@ -18,8 +18,9 @@ struct forwarded {
 	struct forwarded *next_by_id; /* forward.by_id */
 	struct forward *forward;
 	struct courier courier;
-	char *key;     /* its user's own, wiped; NULL: the host's */
-	char *offered; /* a key for if it needs one, wiped; NULL: none */
+	struct holder *key_holder; /* who is charged for the key; NULL: nobody */
+	char *key;                 /* its user's own, wiped; NULL: the host's */
+	char *offered;             /* a key for if it needs one, wiped; NULL: none */
 	bool on_trial; /* its key was offered in place of the host's, and W&B has not taken it yet */
 	uint32_t key_notes;          /* commits to come, with which the run shows why it got one */
 	struct forward_visit *visit; /* under way; compared, never followed */
@@ -80,6 +81,8 @@ bool forward_start_request(struct forwarded *run, enum courier_want want, uint64
 const char *forward_key(const struct forwarded *run);
 /* From now on W&B is told of it with its own key alone, also when that is gone: the host's may be another account's. */
 void forward_note_own_key(struct forwarded *run);
+/* His key is forgotten, and no longer charged. */
+void forward_drop_key(struct forwarded *run);
 /* It is known by now whether the run needs the key it was offered. */
 void forward_settle_offer(struct forwarded *run);
 /* W&B has answered to a key on trial: it is the run's own from now on, or forgotten. */

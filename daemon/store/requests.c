@@ -23,13 +23,13 @@ struct request *requests_take(struct requests *r) {
 struct request *requests_take_other(struct requests *r, uint32_t uid) {
 	struct request **at = &r->first;
 
-	while (*at != NULL && (*at)->uid == uid) {
+	while ((*at)->uid == uid) {
+		if ((*at)->next == NULL) {
+			return requests_take(r);
+		}
 		at = &(*at)->next;
 	}
 	struct request *other = *at;
-	if (other == NULL) {
-		return requests_take(r);
-	}
 	*at = other->next;
 	if (other->next == NULL) {
 		r->tail = at;

@@ -11,8 +11,9 @@
 
 #include "flow.h"
 
-#define JOE 1000u
-#define ANA 1001u
+/* Whom no host has, so that they go by their numbers. */
+#define JOE 2000001000u
+#define ANA 2000001001u
 
 static void join_as(struct trainer *t, uid_t uid) {
 	struct message m;
@@ -89,7 +90,7 @@ static void who_has_filled_his_part_of_the_disk_opens_nothing_more(void **state)
 	ledger_reload(&f->ledger, &f->ledger.limits);
 
 	trainer_init(&second, f, "second", 0, 1);
-	refused(&second, JOE, REFUSE_BUDGET, "user 1000 holds ");
+	refused(&second, JOE, REFUSE_BUDGET, "user 2000001000 holds ");
 	refused(&second, JOE, REFUSE_BUDGET, "; limit database = ");
 	refused(&second, JOE, REFUSE_BUDGET,
 		"([limits] in sae-metricsd.conf); tried again when older");
@@ -158,7 +159,8 @@ static void a_run_that_does_not_fit_is_not_even_loaded(void **state) {
 	f->limits.of[HOLDING_MEMORY] = 1u << 20;
 	ledger_reload(&f->ledger, &f->ledger.limits);
 	trainer_init(&t, f, "kept", 0, 1);
-	refused(&t, JOE, REFUSE_BUDGET, "user 1000 holds 0 B of memory; limit memory = 1.0 MiB");
+	refused(&t, JOE, REFUSE_BUDGET,
+		"user 2000001000 holds 0 B of memory; limit memory = 1.0 MiB");
 	assert_int_equal(held(f, JOE, HOLDING_RUNS), 0);
 }
 

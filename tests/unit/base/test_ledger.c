@@ -122,9 +122,10 @@ static void the_words_name_the_limit_its_value_and_its_key(void **state) {
 	assert_string_equal(words, "user 1000 holds 190 MiB of memory; limit memory = 200 MiB "
 				   "([limits] in sae-metricsd.conf)");
 	ledger_add(h, HOLDING_RUNS, 2);
+	ledger_note_name(&w->ledger, 1000, "joe");
 	assert_int_equal(ledger_say(h, HOLDING_RUNS, LEDGER_USER_FULL, words), 2);
 	assert_string_equal(
-		words, "user 1000 holds 2 runs; limit runs = 2 ([limits] in sae-metricsd.conf)");
+		words, "user joe holds 2 runs; limit runs = 2 ([limits] in sae-metricsd.conf)");
 }
 
 static void a_lower_limit_takes_nothing_away(void **state) {

@@ -47,6 +47,8 @@ struct world {
 	uint32_t n_fetched, n_sent_batches;
 	uint32_t n_stops;
 	bool closed;
+	struct ledger ledger;
+	bool has_ledger;
 };
 
 static struct world w;
@@ -148,6 +150,7 @@ static void open_forward(const char *key, double requests_per_s) {
 		.policy = courier_default_policy,
 		.request_timeout_ms = 60000,
 		.requests_per_s = requests_per_s,
+		.ledger = w.has_ledger ? &w.ledger : NULL,
 	};
 	assert_int_equal(forward_open(&w.loop, &options, &callbacks, NULL, &w.forward), 0);
 }
@@ -186,6 +189,9 @@ static int teardown(void **state) {
 	assert_int_equal(uv_loop_close(&w.loop), 0);
 	for (size_t i = 0; i < w.n_runs; i++) {
 		forward_cursor_finish(&w.runs[i].cursor);
+	}
+	if (w.has_ledger) {
+		ledger_finish(&w.ledger);
 	}
 	return 0;
 }
@@ -381,7 +387,7 @@ static void a_users_own_key_is_for_his_run_alone(void **state) {
 	open_forward(NULL, 1000);
 	struct stored *run = add_run("first", 1);
 	add_run("second", 1);
-	forward_give_key(w.forward, "first", text_of("his", 3), false);
+	(void)forward_give_key(w.forward, "first", 1000, text_of("his", 3), false);
 	TURN_UNTIL(run->cursor.completed);
 	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhpcw=="));
 	struct forward_view view;
@@ -394,6 +400,30 @@ static void a_users_own_key_is_for_his_run_alone(void **state) {
 	assert_int_equal(n_given, 1);
 	TURN_UNTIL(all_completed());
 	assert_true(web_server_heard(&w.server, "Authorization: Basic YXBpOmhlcnM="));
+}
+
+/* Counted once a run, however often it changes, and given back with the run. */
+static void a_user_has_so_many_keys_here_at_once(void **state) {
+	(void)state;
+	static struct holdings limits = {{[HOLDING_KEYS] = 1}};
+	ledger_init(&w.ledger,
+		&(struct ledger_limits){.of_user = ledger_same_for_all, .user = &limits});
+	w.has_ledger = true;
+	server_says_yes();
+	open_forward(NULL, 1000);
+	add_run("first", 1);
+	add_run("second", 1);
+	assert_true(forward_give_key(w.forward, "first", 1000, text_of("his", 3), false));
+	assert_true(forward_give_key(w.forward, "first", 1000, text_of("new", 3), false));
+	assert_false(forward_give_key(w.forward, "second", 1000, text_of("his", 3), false));
+	assert_int_equal(ledger_held(&w.ledger, 1000, HOLDING_KEYS), 1);
+	struct forward_view view;
+	TURN_UNTIL(!forward_look(w.forward, "first", 0, &view));
+	while (ledger_held(&w.ledger, 1000, HOLDING_KEYS) > 0) {
+		uv_run(&w.loop, UV_RUN_NOWAIT);
+	}
+	assert_true(forward_give_key(w.forward, "second", 1000, text_of("his", 3), false));
+	TURN_UNTIL(all_completed());
 }
 
 static void a_key_that_is_offered_is_for_a_run_that_needs_one(void **state) {
@@ -464,7 +494,7 @@ static void a_key_is_kept_until_the_commit_that_it_was_given_for(void **state) {
 	(void)state;
 	server_says_yes();
 	open_forward(NULL, 1000);
-	forward_give_key(w.forward, "fresh", text_of("his", 3), true);
+	(void)forward_give_key(w.forward, "fresh", 1000, text_of("his", 3), true);
 	visit_and_rest(); /* nobody knows the run yet */
 	struct stored *run = add_run("fresh", 1);
 	forward_note(w.forward, "fresh", 1, true, true);
@@ -473,7 +503,7 @@ static void a_key_is_kept_until_the_commit_that_it_was_given_for(void **state) {
 	forward_note(w.forward, "fresh", 1, true, false);
 	struct forward_view view;
 	TURN_UNTIL(!forward_look(w.forward, "fresh", 0, &view)); /* W&B has it to its end */
-	forward_give_key(w.forward, "fresh", text_of("hers", 4), true);
+	(void)forward_give_key(w.forward, "fresh", 1000, text_of("hers", 4), true);
 	visit_and_rest(); /* there is nothing to be done yet */
 	run->lines = 2;
 	forward_note(w.forward, "fresh", 2, true, true);
@@ -536,6 +566,7 @@ int main(void) {
 		TEST(when_nobody_answers_one_request_at_a_time_finds_out),
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
+		TEST(a_user_has_so_many_keys_here_at_once),
 		TEST(a_key_that_is_offered_is_for_a_run_that_needs_one),
 		TEST(a_run_that_is_parked_keeps_its_key),
 		TEST(a_key_that_is_refused_gives_way_to_the_one_that_is_offered),
