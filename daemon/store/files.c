@@ -118,8 +118,26 @@ static bool is_damaged(const struct files *f, enum doubt doubt) {
 	       (doubt != DOUBT_NONE && db_is_damaged(f->path, doubt == DOUBT_WHOLE));
 }
 
+/* The folder may be another one by now, and what is in it another daemon's. */
+static int lock_again(struct files *f, char ret_words[DB_WORDS_MAX]) {
+	if (location_holds_lock(f->path, f->lock_fd)) {
+		return 0;
+	}
+	int fd = -1;
+	int err = location_lock(f->path, &fd, ret_words);
+	if (err == 0) {
+		(void)close(f->lock_fd);
+		f->lock_fd = fd;
+	}
+	return err;
+}
+
 int files_reopen(struct files *f, enum doubt doubt, char ret_words[DB_WORDS_MAX]) {
 	db_abandon(&f->db);
+	int locked = lock_again(f, ret_words);
+	if (locked < 0) {
+		return locked;
+	}
 	if (is_damaged(f, doubt)) {
 		int err = set_aside(f, ret_words);
 		if (err < 0) {

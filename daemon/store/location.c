@@ -214,6 +214,14 @@ int location_lock(const char *database, int *ret_fd, char ret_words[LOCATION_WOR
 	return 0;
 }
 
+bool location_holds_lock(const char *database, int fd) {
+	char path[PATH_MAX];
+	struct stat held, there;
+	snprintf(path, sizeof path, "%s.lock", database);
+	return fstat(fd, &held) == 0 && lstat(path, &there) == 0 && held.st_dev == there.st_dev &&
+	       held.st_ino == there.st_ino;
+}
+
 int location_create(const char *database) {
 	int fd = open(database, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {

@@ -24,6 +24,9 @@ int location_check(const char *database, char ret_words[LOCATION_WORDS_MAX]);
  * it. The file stays: removing it would let two hold two files of one name. */
 int location_lock(const char *database, int *ret_fd, char ret_words[LOCATION_WORDS_MAX]);
 
+/* Whether that is still the lock of this path: it may have been removed, or put elsewhere. */
+bool location_holds_lock(const char *database, int fd);
+
 /* Creates the database's file for this user alone, unless it is there; SQLite gives -wal and -shm
  * the same mode. */
 int location_create(const char *database);

@@ -454,6 +454,31 @@ class Damage(unittest.TestCase):
 
         self.while_it_runs(replace, "another file in its place")
 
+    def test_another_daemons_database_in_its_place_is_left_to_that(self):
+        self.daemon.start()
+        handle = begin(self.daemon, "ousted01")
+        log_some(handle, range(4))
+        handle.flush(30)
+        moved = Path(f"{self.daemon.directory}-moved")
+        self.daemon.directory.rename(moved)
+        self.addCleanup(shutil.rmtree, moved)
+        self.daemon.directory.mkdir()
+        with Daemon(self.daemon.directory) as other:
+            theirs = begin(other, "theirs01")
+            log_some(theirs, range(4))
+            theirs.flush(30)
+            epoch = other.rows("SELECT epoch FROM meta")
+            log_some(handle, range(4, 8))
+            wait_until(lambda: "another sae-metricsd (pid" in (moved / "log").read_text(), "it to find out")
+            log_some(theirs, range(4, STEPS))
+            theirs.finish(timeout=60)
+            self.assertEqual(theirs.stats.messages, theirs.stats.acked)
+            self.assertEqual(epoch, other.rows("SELECT epoch FROM meta"))
+            self.assertEqual([("theirs01",)], other.rows("SELECT id FROM runs"))
+            handle.finish(timeout=0.1)
+            self.assertEqual(0, other.stop())
+        self.assertEqual(0, self.daemon.stop(), (moved / "log").read_text()[-2000:])
+
     def test_the_log_is_spoiled_while_it_runs(self):
         def log(path):
             wal = Path(f"{path}-wal")
