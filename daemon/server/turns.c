@@ -10,7 +10,7 @@
 #include "clock.h"
 
 /* Small beside a commit, which every ack waits for; large beside what a turn costs, some microseconds. */
-#define QUANTUM_NS 500000
+#define QUANTUM_NS 150000
 /* The kernel's part of a read, which is over when we are called: a call, and the copy at some 8 GB/s. */
 #define READ_NS           1000
 #define READ_BYTES_PER_NS 8u

@@ -16,8 +16,9 @@
 #define HOSTILE 1000u
 #define HONEST  1001u
 
-#define MESSAGE_NS 20000u /* each look at the clock is so much later: what a message costs */
-#define A_TURN     (500000u / MESSAGE_NS) /* messages of a user's part of a turn */
+#define QUANTUM_NS 150000ull /* as turns.c has it */
+#define MESSAGE_NS 10000u    /* each look at the clock is so much later: what a message costs */
+#define A_TURN     (QUANTUM_NS / MESSAGE_NS) /* messages of a user's part of a turn */
 
 static uint64_t at_ns;
 
@@ -168,7 +169,7 @@ static void a_debt_outlives_the_connections(void **state) {
 
 	join(h, &honest, HONEST);
 	join(h, &hostile, HOSTILE);
-	session_spend(h->session, 100 * 500000ull);
+	session_spend(h->session, 100 * QUANTUM_NS);
 	session_close(h->session);
 	while (h->n_closed < 1) {
 		harness_turn(h);
@@ -209,7 +210,7 @@ static void who_is_resumed_waits_for_his_turn_too(void **state) {
 		harness_turn(h);
 	}
 	h->verdict = SESSION_READ_ON;
-	session_spend(s, 50 * 500000ull);
+	session_spend(s, 50 * QUANTUM_NS);
 	session_resume(s);
 	uint32_t n_before = h->n_seen;
 	for (int i = 0; i < 10; i++) {
