@@ -125,7 +125,8 @@ static void on_trimmed(void *user, int result, double took_s) {
 	struct engine *e = user;
 	struct engine_retention *r = &e->retention;
 
-	r->busy = false;
+	/* Leave that the turn could not make use of is asked for anew: from now on the run may be opened. */
+	r->busy = r->trim.may_remove = false;
 	r->going[0] = '\0';
 	if (e->on_closed != NULL) {
 		return;

@@ -1,0 +1,146 @@
+/* Retention's pace, with a store that does what the test says. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine_private.h"
+
+/* ---- in place of the store, and of what is not asked here ---- */
+
+static struct {
+	struct trim *trim;
+	store_trim_fn on_trimmed; /* NULL: no turn is under way */
+	void *user;
+} store;
+
+int store_trim(struct store *s, struct trim *trim, store_trim_fn on_trimmed, void *user) {
+	(void)s;
+	store.trim = trim;
+	store.on_trimmed = on_trimmed;
+	store.user = user;
+	return 0;
+}
+
+int store_find_removed(struct store *s, const char *run_id, const struct viewer *viewer,
+	bool *ret_found, char ret_words[256]) {
+	(void)s;
+	(void)run_id;
+	(void)viewer;
+	(void)ret_words;
+	*ret_found = false;
+	return 0;
+}
+
+struct run *registry_find(struct registry *r, const char *run_id) {
+	(void)r;
+	(void)run_id;
+	return NULL;
+}
+
+const char *run_id(const struct run *run) {
+	(void)run;
+	return "";
+}
+
+uint32_t run_uid(const struct run *run) {
+	(void)run;
+	return 0;
+}
+
+void run_tell(struct run *run, const char *kind, const char *words, struct instant now) {
+	(void)run;
+	(void)kind;
+	(void)words;
+	(void)now;
+}
+
+struct instant engine_now(void) {
+	return (struct instant){0};
+}
+
+bool forward_look(
+	const struct forward *f, const char *run_id, double now, struct forward_view *ret) {
+	(void)f;
+	(void)run_id;
+	(void)now;
+	(void)ret;
+	return false;
+}
+
+/* ---- turns ---- */
+
+static uv_loop_t loop;
+static struct engine engine;
+
+static int setup(void **state) {
+	const struct retention policy = {.steps_s = RETENTION_FOREVER,
+		.windows_s = RETENTION_FOREVER,
+		.runs_s = 1,
+		.max_db_bytes = UINT64_MAX};
+	(void)state;
+	memset(&store, 0, sizeof store);
+	memset(&engine, 0, sizeof engine);
+	assert_int_equal(uv_loop_init(&loop), 0);
+	engine.loop = &loop;
+	engine_retention_open(&engine, &policy);
+	return 0;
+}
+
+static int teardown(void **state) {
+	(void)state;
+	engine_retention_finish(&engine);
+	uv_close(engine_retention_handle(&engine), NULL);
+	(void)uv_run(&loop, UV_RUN_DEFAULT);
+	return uv_loop_close(&loop);
+}
+
+static void begin_turn(void) {
+	while (store.on_trimmed == NULL) {
+		assert_true(uv_run(&loop, UV_RUN_ONCE) != 0 || store.on_trimmed != NULL);
+	}
+}
+
+static void end_turn(int result) {
+	store_trim_fn on_trimmed = store.on_trimmed;
+	store.on_trimmed = NULL;
+	on_trimmed(store.user, result, 0);
+}
+
+/* The next turn is one that may remove the run r. */
+static void ask_about_r(void) {
+	begin_turn();
+	snprintf(store.trim->asked.id, sizeof store.trim->asked.id, "r");
+	end_turn(TRIM_ASKS);
+	assert_true(engine_retention_takes(&engine, "r"));
+	begin_turn();
+	assert_true(store.trim->may_remove);
+}
+
+static void a_run_that_may_be_opened_again_may_not_be_removed_any_more(void **state) {
+	/* How a turn ends in which the run was not removed. */
+	static const int results[] = {TRIM_WAITS, TRIM_MORE, TRIM_DONE, -ENOSPC, -EIO};
+	(void)state;
+	for (size_t i = 0; i < sizeof results / sizeof results[0]; i++) {
+		ask_about_r();
+		end_turn(results[i]);
+		assert_false(engine_retention_takes(&engine, "r"));
+		assert_false(store.trim->may_remove);
+		engine.retention.pass_at_ms = 0;
+		engine_set_retention(&engine, &engine.retention.policy); /* at once */
+	}
+}
+
+int main(void) {
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(a_run_that_may_be_opened_again_may_not_be_removed_any_more),
+	};
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);
+}
