@@ -175,6 +175,10 @@ int reader_look(struct reader *r, const char *run_id, struct stored_run *ret) {
 int reader_each_usage(
 	struct reader *r, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user) {
 	sqlite3_stmt *st = NULL;
+	int err = ready(r);
+	if (err < 0) {
+		return err;
+	}
 	int rc = sqlite3_prepare_v2(r->sql,
 		"SELECT uid, sum(rows_bytes + 32 * coalesce(d_sae, 0) + 8192) FROM runs_data "
 		"WHERE uid IS NOT NULL GROUP BY uid",
@@ -223,7 +227,8 @@ int reader_load_mark(struct reader *r, const char *run_id, uint32_t attempt, uin
 
 int reader_find_removed(struct reader *r, const char *run_id, const struct viewer *viewer,
 	bool *ret_found, char ret_words[256]) {
-	return removed_find(r->sql, run_id, viewer, ret_found, ret_words);
+	int err = ready(r);
+	return err < 0 ? err : removed_find(r->sql, run_id, viewer, ret_found, ret_words);
 }
 
 /* All ids first: whoever is called may read and write. */

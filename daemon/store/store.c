@@ -145,17 +145,18 @@ int store_load(struct store *s, const char *run_id, struct loaded_run *ret) {
 }
 
 int store_look(struct store *s, const char *run_id, struct stored_run *ret) {
-	return reader_look(&s->reader, run_id, ret);
+	return read_status(s, reader_look(&s->reader, run_id, ret));
 }
 
 int store_each_usage(
 	struct store *s, void (*each)(void *user, uint32_t uid, uint64_t bytes), void *user) {
-	return reader_each_usage(&s->reader, each, user);
+	return read_status(s, reader_each_usage(&s->reader, each, user));
 }
 
 int store_find_removed(struct store *s, const char *run_id, const struct viewer *viewer,
 	bool *ret_found, char ret_words[256]) {
-	return reader_find_removed(&s->reader, run_id, viewer, ret_found, ret_words);
+	return read_status(
+		s, reader_find_removed(&s->reader, run_id, viewer, ret_found, ret_words));
 }
 
 int store_load_mark(struct store *s, const char *run_id, uint32_t attempt, uint32_t step,

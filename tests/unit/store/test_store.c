@@ -329,6 +329,82 @@ static void a_file_damaged_under_way_is_replaced_and_runs_go_on_from_memory(void
 	loaded_run_finish(&loaded);
 }
 
+/* The first page of a table; what is in it was copied from the log. */
+static void spoil_table(const char *table) {
+	char query[128];
+	snprintf(
+		query, sizeof query, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+	long page = atol(sql_text(path, query));
+	for (long at = (page - 1) * 4096; at < page * 4096; at += 50) {
+		spoil(path, at);
+	}
+}
+
+static void look(void) {
+	struct stored_run run;
+	assert_true(store_look(store, "run1", &run) < 0);
+}
+
+static void load(void) {
+	struct loaded_run run;
+	assert_true(store_load(store, "run1", &run) < 0);
+}
+
+static void on_usage(void *user, uint32_t uid, uint64_t bytes) {
+	(void)user;
+	(void)uid;
+	(void)bytes;
+}
+
+static void count_usage(void) {
+	assert_true(store_each_usage(store, on_usage, NULL) < 0);
+}
+
+static void find_removed(void) {
+	bool found;
+	assert_true(
+		store_find_removed(store, "run1", &(struct viewer){.uid = 0}, &found, words) < 0);
+}
+
+static void on_id(void *user, const char *id) {
+	(void)user;
+	(void)id;
+}
+
+static void each_open_run(void) {
+	assert_true(store_each_open_run(store, on_id, NULL) < 0);
+}
+
+static void damage_that_any_reading_meets_is_looked_at(void **state) {
+	static const struct {
+		const char *table;
+		void (*read)(void);
+	} readings[] = {
+		{"runs_data", look},
+		{"runs_data", count_usage},
+		{"runs_data", each_open_run},
+		{"run_state", load},
+		{"removed_runs_by_id", find_removed},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof readings / sizeof readings[0]; i++) {
+		seen.commits = seen.troubles = 0;
+		put_step(0);
+		store_commit(store);
+		WAIT_UNTIL(seen.commits == 1);
+		sql_run(path,
+			"INSERT INTO removed_runs_data VALUES (99, 'run1', NULL, NULL, NULL, 0, 0, "
+			"'finished', 1, 0, 0, 0, '', 1)");
+		close_store();
+		spoil_table(readings[i].table);
+		assert_int_equal(open_store(), 0);
+		assert_null(store_opening_words(store));
+		readings[i].read();
+		WAIT_UNTIL(seen.troubles == 1);
+		assert_int_equal(count_aside(), i + 1);
+	}
+}
+
 static void write_file(const char *name, const char *text) {
 	FILE *f = fopen(path_of(name), "w");
 	fputs(text, f);
@@ -612,6 +688,7 @@ int main(void) {
 		T(a_rejected_run_is_named_and_the_rest_is_committed),
 		T(a_file_damaged_while_it_stood_is_set_aside_and_never_deleted),
 		T(a_file_damaged_under_way_is_replaced_and_runs_go_on_from_memory),
+		T(damage_that_any_reading_meets_is_looked_at),
 		T(somebody_elses_file_is_refused_and_left_alone),
 		T(a_newer_schema_is_refused_in_words),
 		T(a_directory_that_is_not_there_is_named),
