@@ -148,6 +148,7 @@ static void on_trimmed(void *user, int result, double took_s) {
 		break;
 	}
 	case TRIM_WAITS:
+		store_empty_log(e->store);
 		turn_in(e, RETENTION_READER_MS);
 		break;
 	case TRIM_DONE:

@@ -103,6 +103,11 @@ void store_try_again(struct store *s) {
 	store_next(s);
 }
 
+void store_empty_log(struct store *s) {
+	s->checkpoint_at = store_checkpoint_bytes();
+	store_next(s);
+}
+
 void store_put(struct store *s, struct run_cut *cut) {
 	batch_put(&s->filling, cut);
 }

@@ -63,6 +63,8 @@ bool store_busy(const struct store *s);
 size_t store_filling_bytes(const struct store *s);
 /* A sentence while a forgotten reader keeps the write-ahead log from shrinking, else NULL. */
 const char *store_log_words(const struct store *s);
+/* The log is tried to be copied into the database now: who kept it from that may be gone, and nobody commits. */
+void store_empty_log(struct store *s);
 size_t store_held_bytes(const struct store *s); /* filling and flushing */
 double store_last_commit_s(const struct store *s);
 /* For so long the worker has been at what it does; 0: it rests. */

@@ -23,7 +23,7 @@ enum trim_result {
 	TRIM_DONE = 0, /* for now there is nothing to be done */
 	TRIM_MORE,
 	TRIM_ASKS, /* may `asked` go? Its owner sets may_remove, or does not, and takes another turn */
-	TRIM_WAITS /* for a reader to let go of the log */
+	TRIM_WAITS /* for a reader to let go of the log: its owner has it emptied then */
 };
 
 struct trim_removed {

@@ -17,7 +17,13 @@ static struct {
 	struct trim *trim;
 	store_trim_fn on_trimmed; /* NULL: no turn is under way */
 	void *user;
+	int logs_emptied;
 } store;
+
+void store_empty_log(struct store *s) {
+	(void)s;
+	store.logs_emptied++;
+}
 
 int store_trim(struct store *s, struct trim *trim, store_trim_fn on_trimmed, void *user) {
 	(void)s;
@@ -136,10 +142,22 @@ static void a_run_that_may_be_opened_again_may_not_be_removed_any_more(void **st
 	}
 }
 
+/* On a host where nobody trains no commit would have it emptied. */
+static void a_log_that_a_reader_kept_is_emptied_by_whoever_waits_for_it(void **state) {
+	(void)state;
+	begin_turn();
+	end_turn(TRIM_MORE);
+	assert_int_equal(store.logs_emptied, 0);
+	begin_turn();
+	end_turn(TRIM_WAITS);
+	assert_int_equal(store.logs_emptied, 1);
+}
+
 int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_run_that_may_be_opened_again_may_not_be_removed_any_more),
+		T(a_log_that_a_reader_kept_is_emptied_by_whoever_waits_for_it),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("retention", tests, NULL, NULL);

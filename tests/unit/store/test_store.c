@@ -612,8 +612,22 @@ static void the_log_is_emptied_into_the_database_as_it_grows(void **state) {
 	assert_null(store_log_words(store));
 }
 
-static void a_forgotten_reader_is_spoken_of(void **state) {
-	(void)state;
+/* Commits of a mebibyte each. */
+static void commit_until_the_log_is_spoken_of(bool spoken_of) {
+	static char notes[1 << 20];
+	for (int i = 0; (store_log_words(store) != NULL) != spoken_of; i++) {
+		int commits = seen.commits;
+		assert_true(i < 90);
+		memset(notes, 'a' + i % 26, sizeof notes - 1);
+		struct run_cut *cut = cut_create("run1", 2);
+		cut->row.notes = notes;
+		store_put(store, cut);
+		store_commit(store);
+		WAIT_UNTIL(seen.commits == commits + 1 && !store_busy(store));
+	}
+}
+
+static sqlite3 *begin_reading(void) {
 	sqlite3 *other = NULL;
 	put_step(0);
 	store_commit(store);
@@ -621,26 +635,29 @@ static void a_forgotten_reader_is_spoken_of(void **state) {
 	assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
 	assert_int_equal(
 		sqlite3_exec(other, "BEGIN; SELECT * FROM meta", NULL, NULL, NULL), SQLITE_OK);
-	static char notes[1 << 20];
-	for (int i = 0; store_log_words(store) == NULL; i++) {
-		assert_true(i < 90);
-		memset(notes, 'a' + i % 26, sizeof notes - 1);
-		struct run_cut *cut = cut_create("run1", 2);
-		cut->row.notes = notes;
-		store_put(store, cut);
-		store_commit(store);
-		WAIT_UNTIL(seen.commits == i + 2 && !store_busy(store));
-	}
+	return other;
+}
+
+static void a_forgotten_reader_is_spoken_of(void **state) {
+	(void)state;
+	sqlite3 *other = begin_reading();
+	commit_until_the_log_is_spoken_of(true);
 	assert_non_null(strstr(store_log_words(store), "keeps reading"));
 	sqlite3_close(other);
-	for (int i = seen.commits; store_log_words(store) != NULL; i++) {
-		memset(notes, 'a' + i % 26, sizeof notes - 1);
-		struct run_cut *cut = cut_create("run1", 2);
-		cut->row.notes = notes;
-		store_put(store, cut);
-		store_commit(store);
-		WAIT_UNTIL(seen.commits == i + 1 && !store_busy(store));
-	}
+	commit_until_the_log_is_spoken_of(false);
+}
+
+static void a_log_that_was_kept_long_can_be_emptied_while_nobody_commits(void **state) {
+	(void)state;
+	sqlite3 *other = begin_reading();
+	commit_until_the_log_is_spoken_of(true);
+	store_empty_log(store);
+	WAIT_UNTIL(!store_busy(store));
+	assert_non_null(store_log_words(store));
+	sqlite3_close(other);
+	store_empty_log(store);
+	WAIT_UNTIL(!store_busy(store));
+	assert_null(store_log_words(store));
 }
 
 /* ---- requests that break something ---- */
@@ -703,6 +720,7 @@ int main(void) {
 		T(closing_does_not_wait_for_a_disk_that_stays_full),
 		T(the_log_is_emptied_into_the_database_as_it_grows),
 		T(a_forgotten_reader_is_spoken_of),
+		T(a_log_that_was_kept_long_can_be_emptied_while_nobody_commits),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
