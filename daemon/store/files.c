@@ -138,7 +138,7 @@ int files_reopen(struct files *f, enum doubt doubt, char ret_words[DB_WORDS_MAX]
 	if (locked < 0) {
 		return locked;
 	}
-	if (is_damaged(f, doubt)) {
+	if (!f->replaced && is_damaged(f, doubt)) {
 		int err = set_aside(f, ret_words);
 		if (err < 0) {
 			return err;

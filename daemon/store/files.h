@@ -10,7 +10,7 @@ struct files {
 	int lock_fd;
 	struct db db;
 	struct slots slots;
-	bool replaced;           /* a damaged database was set aside, and a new one begun */
+	bool replaced; /* a damaged database was set aside, and a new one is begun: until its owner says no, that is not doubted */
 	char news[DB_WORDS_MAX]; /* what opening found and did, one sentence; "" when nothing */
 };
 
