@@ -63,9 +63,18 @@ static int is_mark_named(void *user, const char *run_id, int64_t n) {
 	return rc == SQLITE_DONE ? 0 : 1; /* in doubt it stays */
 }
 
+static int open_or_begin(struct files *f, char ret_words[DB_WORDS_MAX]) {
+	char words[DB_WORDS_MAX];
+	int moved = aside_move_log(f->path, words);
+	if (moved != ASIDE_NO_LOG) {
+		memcpy(moved < 0 ? ret_words : f->news, words, sizeof words);
+	}
+	return moved < 0 ? moved : db_open(&f->db, f->path, f->version, ret_words);
+}
+
 /* What SQLite calls damaged twice in a row, in a file that is ours, is: whatever its own check finds. */
 static int open_database(struct files *f, char ret_words[DB_WORDS_MAX]) {
-	int err = db_open(&f->db, f->path, f->version, ret_words);
+	int err = open_or_begin(f, ret_words);
 	if (err == -EBADMSG && !db_is_damaged(f->path, false)) {
 		err = db_open(&f->db, f->path, f->version, ret_words);
 	}
@@ -144,7 +153,7 @@ int files_reopen(struct files *f, enum doubt doubt, char ret_words[DB_WORDS_MAX]
 			return err;
 		}
 	}
-	int err = db_open(&f->db, f->path, f->version, ret_words);
+	int err = open_or_begin(f, ret_words);
 	if (err == 0) {
 		err = say_state(f, check_restored(f), ret_words);
 	}

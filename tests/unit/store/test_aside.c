@@ -59,6 +59,35 @@ static void a_damaged_database_takes_its_log_along_and_overwrites_no_earlier_one
 	assert_int_equal(count_matches("m.db.damaged-*-wal"), 3);
 }
 
+static void a_log_that_was_set_aside_is_not_overwritten_when_its_database_was_moved_away(
+	void **state) {
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		char pattern[PATH_MAX];
+		write_text("m.db", "damaged");
+		write_text("m.db-wal", "log");
+		assert_int_equal(aside_move(database, words), 0);
+		assert_true(aside_newest(database, pattern));
+		assert_int_equal(unlink(pattern), 0);
+	}
+	assert_int_equal(count_matches("m.db.damaged-*-wal"), 3);
+}
+
+static void only_a_log_without_a_database_is_moved_alone(void **state) {
+	(void)state;
+	assert_int_equal(aside_move_log(database, words), ASIDE_NO_LOG);
+	write_text("m.db-wal", "");
+	assert_int_equal(aside_move_log(database, words), ASIDE_NO_LOG);
+	write_text("m.db", "a database");
+	write_text("m.db-wal", "its log");
+	assert_int_equal(aside_move_log(database, words), ASIDE_NO_LOG);
+	assert_int_equal(unlink(database), 0);
+	assert_int_equal(aside_move_log(database, words), ASIDE_LOG_MOVED);
+	assert_int_equal(count_matches("m.db.damaged-*-wal"), 1);
+	assert_int_equal(access(path_of("m.db-wal"), F_OK), -1);
+	assert_non_null(strstr(words, "had no database any more"));
+}
+
 static void what_was_set_aside_is_found_until_somebody_moves_it(void **state) {
 	(void)state;
 	assert_false(aside_newest(database, path));
@@ -95,6 +124,8 @@ int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(a_damaged_database_takes_its_log_along_and_overwrites_no_earlier_one),
+		T(a_log_that_was_set_aside_is_not_overwritten_when_its_database_was_moved_away),
+		T(only_a_log_without_a_database_is_moved_alone),
 		T(what_was_set_aside_is_found_until_somebody_moves_it),
 		T(the_newest_counts_and_only_what_has_such_a_name),
 		T(a_name_with_a_patterns_letters_is_taken_as_it_is),
