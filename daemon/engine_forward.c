@@ -117,13 +117,24 @@ bool engine_forward_has_own_key(const struct engine *e, const char *id) {
 	return e->forward != NULL && forward_has_own_key(e->forward, id);
 }
 
+static struct log_about about_key(const struct engine *e, const char *id, uint32_t uid) {
+	return (struct log_about){
+		.kind = LOG_WANDB_KEY_UNUSED,
+		.run = id,
+		.user = engine_user_name(e, uid),
+		.is_of_user = true,
+		.uid = uid,
+	};
+}
+
 static void say_not_kept(struct engine *e, const char *id, uint32_t uid) {
 	char words[LEDGER_WORDS_MAX];
 	struct holder *h = ledger_holder(e->registry_options.ledger, uid);
 
 	if (h != NULL) {
+		const struct log_about about = about_key(e, id, uid);
 		(void)ledger_say(h, HOLDING_KEYS, LEDGER_USER_FULL, words);
-		log_of_run(LOG_LEVEL_WARNING, id,
+		log_about(LOG_LEVEL_WARNING, &about,
 			"run %s: its user's key is not kept, so it goes with the host's or waits "
 			"for one: %s",
 			id, words);
@@ -142,7 +153,8 @@ void engine_forward_opened(
 			say_not_kept(e, id, uid);
 		}
 	} else {
-		log_of_run(LOG_LEVEL_WARNING, id,
+		const struct log_about about = about_key(e, id, uid);
+		log_about(LOG_LEVEL_WARNING, &about,
 			"run %s: its user's key is for %s, this daemon forwards to %s: it is "
 			"not used",
 			id, server, forward_base_url(e->forward));

@@ -5,6 +5,7 @@
 #include "engine_private.h"
 #include "format.h"
 #include "log.h"
+#include "log_messages.h"
 
 /* A statvfs costs a microsecond. What is written in between is far less than what is kept free. */
 #define LOOK_MS       1000u
@@ -26,12 +27,12 @@ static void write_words(struct engine *e) {
 static void on_changed(struct engine *e) {
 	if (e->space.is_short) {
 		write_words(e);
-		log_error("%s", e->space_words);
+		log_of_kind(LOG_LEVEL_ERROR, LOG_DISK_SHORT, NULL, "%s", e->space_words);
 		return;
 	}
 	char free_bytes[FORMAT_MAX];
 	e->space_words[0] = '\0';
-	log_info("the disk has room again (%s): going on",
+	log_of_kind(LOG_LEVEL_INFO, LOG_DISK_ROOM, NULL, "the disk has room again (%s): going on",
 		format_bytes(free_bytes, (double)e->space.free_bytes));
 	engine_space_resume(e);
 }

@@ -50,3 +50,6 @@ void log_set_sink(log_sink_fn to);
 #define log_debug(...)   log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)
 /* What is about a run and no user causes at will. */
 #define log_of_run(level, id, ...) log_about(level, &(struct log_about){.run = (id)}, __VA_ARGS__)
+/* The same, of a kind; `id` may be NULL. */
+#define log_of_kind(level, of_kind, id, ...)                                                       \
+	log_about(level, &(struct log_about){.kind = (of_kind), .run = (id)}, __VA_ARGS__)

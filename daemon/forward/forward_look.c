@@ -6,6 +6,7 @@
 #include "clock.h"
 #include "forward_private.h"
 #include "log.h"
+#include "log_messages.h"
 
 /* ---- the log ---- */
 
@@ -32,7 +33,8 @@ static void heal(struct forward *f, const struct forwarded *run) {
 	}
 	f->broken = false;
 	if (f->n_broken > FAILURES_UNSAID) {
-		log_info("W&B answers again, after %.0f s: lines that waited are sent",
+		log_of_kind(LOG_LEVEL_INFO, LOG_WANDB_BACK, NULL,
+			"W&B answers again, after %.0f s: lines that waited are sent",
 			clock_wall() - f->broken_since);
 	}
 	wake_others(f, run, false);
@@ -41,7 +43,7 @@ static void heal(struct forward *f, const struct forwarded *run) {
 static void take_key(struct forward *f, const struct forwarded *run) {
 	if (f->key_refused && run->key == NULL) {
 		f->key_refused = false;
-		log_info("W&B takes the key again");
+		log_of_kind(LOG_LEVEL_INFO, LOG_WANDB_KEY_TAKEN, NULL, "W&B takes the key again");
 		wake_others(f, run, true);
 	}
 }
@@ -50,8 +52,8 @@ static void say_well(struct forward *f, struct forwarded *run) {
 	heal(f, run);
 	take_key(f, run);
 	if (run->refusal_said || run->trouble_said) {
-		log_of_run(LOG_LEVEL_INFO, run->courier.run_id, "run %s: W&B takes it again",
-			run->courier.run_id);
+		log_of_kind(LOG_LEVEL_INFO, LOG_WANDB_RUN_TAKEN, run->courier.run_id,
+			"run %s: W&B takes it again", run->courier.run_id);
 	}
 	run->refusal_said = run->trouble_said = false;
 }
@@ -62,14 +64,16 @@ static void say_refusal(struct forward *f, struct forwarded *run) {
 
 	if (!parked && run->key == NULL) {
 		if (!f->key_refused) {
-			log_error("W&B refuses the key from %s: %s; lines are kept, it is tried "
-				  "now and then",
+			log_of_kind(LOG_LEVEL_ERROR, LOG_WANDB_KEY_REFUSED, NULL,
+				"W&B refuses the key from %s: %s; lines are kept, it is tried "
+				"now and then",
 				f->options.key_source != NULL ? f->options.key_source : "the host",
 				c->words);
 		}
 		f->key_refused = true;
 	} else if (!run->refusal_said) {
-		log_of_run(LOG_LEVEL_WARNING, c->run_id, "run %s: %s: %s", c->run_id,
+		log_of_kind(LOG_LEVEL_WARNING, LOG_WANDB_RUN_REFUSED, c->run_id, "run %s: %s: %s",
+			c->run_id,
 			parked ? "nothing more is sent to W&B"
 			       : "W&B refuses its own key; lines are kept, it is tried now and "
 				 "then",
@@ -86,7 +90,7 @@ static void say_broken(struct forward *f, const struct courier *c) {
 	}
 	if (f->n_broken++ == FAILURES_UNSAID) {
 		f->outages++;
-		log_warning(
+		log_of_kind(LOG_LEVEL_WARNING, LOG_WANDB_AWAY, NULL,
 			"W&B cannot be reached: %s; lines are kept and sent later, trying again",
 			c->words);
 	}
@@ -96,7 +100,7 @@ static void say_own_failure(struct forwarded *run) {
 	const struct courier *c = &run->courier;
 
 	if (!run->trouble_said && c->n_failed > FAILURES_UNSAID) {
-		log_of_run(LOG_LEVEL_WARNING, c->run_id,
+		log_of_kind(LOG_LEVEL_WARNING, LOG_WANDB_RUN_REFUSED, c->run_id,
 			"run %s: W&B does not take it: %s; its lines "
 			"are kept, trying again",
 			c->run_id, c->words);
@@ -125,7 +129,7 @@ static void say_no_key(struct forwarded *run) {
 	const struct courier *c = &run->courier;
 
 	if (c->known && !c->gone && !c->has_key && !run->no_key_said) {
-		log_of_run(LOG_LEVEL_INFO, c->run_id,
+		log_of_kind(LOG_LEVEL_INFO, LOG_WANDB_NO_KEY, c->run_id,
 			"run %s: its lines for W&B are kept until there is a key "
 			"(`sae-metricsd sync %s` by its owner hands one over)",
 			c->run_id, c->run_id);

@@ -126,6 +126,13 @@ class Key(unittest.TestCase):
             subprocess.run([DAEMON, "sync", "foreign1"], env=daemon.environment(), capture_output=True, check=True)
         self.arrives(daemon, "foreign1")
 
+    def test_who_hands_over_keys_that_are_not_used_cannot_flood_the_log(self):
+        daemon = self.forwarding()
+        with unittest.mock.patch.dict(os.environ, WANDB_API_KEY=CANARY, WANDB_BASE_URL="https://api.wandb.ai"):
+            for i in range(150):
+                begin(daemon, f"flood{i:03}", wandb_key=True).finish(timeout=30)
+        self.assertIn(daemon.words().count(": it is not used"), range(100, 145))
+
     def test_an_address_with_a_password_is_not_repeated(self):
         daemon = self.forwarding()
         with unittest.mock.patch.dict(os.environ, WANDB_API_KEY=CANARY, WANDB_BASE_URL=f"https://joe:{OTHER}@wandb.lab"):

@@ -14,6 +14,8 @@
 #include "clock.h"
 #include "forward_private.h"
 #include "hash.h"
+#include "log.h"
+#include "log_messages.h"
 
 #define NOW 1e9
 #define S   1000000000ull
@@ -404,6 +406,52 @@ static void a_no_is_an_answer(void **state) {
 		       "and then\n");
 }
 
+/* ---- of which kind it is ---- */
+
+static const char *kind_of_last, *run_of_last;
+
+static bool on_line(
+	enum log_level level, const struct log_about *about, const char *line, size_t len) {
+	(void)level;
+	(void)line;
+	(void)len;
+	kind_of_last = about != NULL && about->kind != NULL ? about->kind : "";
+	run_of_last = about != NULL && about->run != NULL ? about->run : "";
+	return true;
+}
+
+static void expect_kind(const char *kind, const char *run) {
+	assert_string_equal(kind_of_last, kind);
+	assert_string_equal(run_of_last, run);
+	kind_of_last = run_of_last = "none";
+}
+
+/* By which an alert is raised, and taken back. */
+static void each_message_is_of_a_kind_of_its_own(void **state) {
+	(void)state;
+	log_set_sink(on_line);
+	fails(0, "refused");
+	fails(1, "refused");
+	expect_kind(LOG_WANDB_AWAY, "");
+	gets_through(0);
+	expect_kind(LOG_WANDB_BACK, "");
+	answered(0, COURIER_REFUSED, "HTTP 401");
+	expect_kind(LOG_WANDB_KEY_REFUSED, "");
+	gets_through(0);
+	expect_kind(LOG_WANDB_KEY_TAKEN, "");
+	runs[1].key = (char[]){"x"};
+	answered(1, COURIER_REFUSED, "HTTP 401");
+	expect_kind(LOG_WANDB_RUN_REFUSED, "two");
+	gets_through(1);
+	expect_kind(LOG_WANDB_RUN_TAKEN, "two");
+	park(1, "deleted");
+	expect_kind(LOG_WANDB_RUN_REFUSED, "two");
+	runs[2].courier.has_key = false;
+	trouble_look(&f, &runs[2], FORWARD_VISITED);
+	expect_kind(LOG_WANDB_NO_KEY, "three");
+	log_set_sink(NULL);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -427,6 +475,7 @@ int main(void) {
 		TEST(a_runs_own_key_that_is_refused_is_said_of_the_run),
 		TEST(that_a_run_is_parked_is_said_once),
 		TEST(a_no_is_an_answer),
+		TEST(each_message_is_of_a_kind_of_its_own),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
