@@ -27,6 +27,6 @@ void daemon_notify_reloaded(struct daemon_notify *n);
 void daemon_notify_ending(struct daemon_notify *n, const char *what);
 void daemon_notify_close(struct daemon_notify *n, void (*on_closed)(void *user), void *user);
 
-/* "5 runs, 2 running; forward wandb ok (lag 4s, 0 pending); 22 msg/s"; what is in the way of commits first. Returns out. */
+/* "5 runs, 2 running; forward wandb ok (lag 4s, 0 pending); 22 msg/s"; what the daemon is in trouble with first. Returns out. */
 const char *daemon_status_words(
 	const struct engine_sum *sum, enum daemon_forward forward, char out[DAEMON_STATUS_SIZE]);

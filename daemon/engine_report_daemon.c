@@ -110,16 +110,6 @@ static const char *aside_words(const struct engine *e, char out[1024]) {
 	return out;
 }
 
-static const char *trouble(const struct engine *e, char out[1024]) {
-	const char *log_words = store_log_words(e->store);
-
-	return e->trouble[0] != '\0'          ? e->trouble
-	       : e->space_words[0] != '\0'    ? e->space_words
-	       : log_words != NULL            ? log_words
-	       : e->backup_trouble[0] != '\0' ? e->backup_trouble
-					      : aside_words(e, out);
-}
-
 void engine_report_begin(struct engine *e) {
 	e->bytes_at_start = file_bytes(e->database, "");
 }
@@ -144,7 +134,7 @@ static void add_retention(const struct engine *e, json_t *daemon) {
 			(json_int_t)r->told.windows));
 }
 
-static void add_database(const struct engine *e, json_t *daemon) {
+static void add_database(const struct engine *e, const struct engine_sum *sum, json_t *daemon) {
 	uint64_t log_bytes = file_bytes(e->database, "-wal");
 	const char *log_words = store_log_words(e->store);
 
@@ -156,8 +146,8 @@ static void add_database(const struct engine *e, json_t *daemon) {
 	double since_s = clock_wall() - e->started;
 	set_seconds(daemon, "growth_bytes_per_s", growth_bytes_per_s(e, since_s),
 		since_s >= GROWTH_AFTER_S);
-	char words[1024];
-	set_text(daemon, "trouble", trouble(e, words));
+	char aside[1024];
+	set_text(daemon, "trouble", sum->trouble[0] != '\0' ? sum->trouble : aside_words(e, aside));
 	json_object_set_new(daemon, "holding", engine_holding_report(e));
 	add_retention(e, daemon);
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
@@ -180,7 +170,7 @@ json_t *engine_report_daemon(struct engine *e) {
 		clock_wall() - e->started, "socket", e->socket);
 	if (daemon != NULL) {
 		json_object_set_new(daemon, "forward", engine_forward_report(e, &sum));
-		add_database(e, daemon);
+		add_database(e, &sum, daemon);
 		add_commits(e, &sum, daemon);
 		add_connections(e, &sum, daemon);
 		json_object_set_new(daemon, "limits", engine_report_limits(e));

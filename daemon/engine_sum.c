@@ -14,6 +14,15 @@ static double commit_lag_s(const struct engine *e) {
 	return since_ns == UINT64_MAX ? 0 : (double)(clock_mono_ns() - since_ns) * 1e-9;
 }
 
+static const char *trouble(const struct engine *e) {
+	const char *log_words = store_log_words(e->store);
+
+	return e->trouble[0] != '\0'       ? e->trouble
+	       : e->space_words[0] != '\0' ? e->space_words
+	       : log_words != NULL         ? log_words
+					   : e->backup_trouble;
+}
+
 void engine_sum(struct engine *e, struct engine_sum *ret) {
 	struct instant now = engine_now();
 
@@ -23,7 +32,7 @@ void engine_sum(struct engine *e, struct engine_sum *ret) {
 		.messages_per_s = e->messages_per_s,
 		.commit_lag_s = commit_lag_s(e),
 		.worker_s = store_working_s(e->store),
-		.trouble = e->trouble,
+		.trouble = trouble(e),
 		.uncommitted_bytes = e->uncut_bytes + store_held_bytes(e->store),
 		.bytes = registry_bytes(e->registry),
 	};

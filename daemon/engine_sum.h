@@ -9,7 +9,8 @@ struct engine_sum {
 	double messages_per_s;
 	double commit_lag_s; /* age of the oldest change that is not on disk; 0: all is */
 	double worker_s;     /* for so long the disk worker has been at what it does; 0: it rests */
-	const char *trouble; /* with commits; "": none; borrowed until the engine's next turn */
+	const char *trouble; /* with commits, room, the log or backups; "": none; borrowed until the
+				engine's next turn */
 	uint64_t uncommitted_bytes,
 		bytes;              /* taken in, not on disk yet; what all runs hold in memory */
 	struct forward_sum forward; /* zeroed where nothing is forwarded */

@@ -74,6 +74,12 @@ class Service(unittest.TestCase):
                          list(dict.fromkeys(words["STATUS"] for words in at_end)))
         self.assertGreater(min(int(words["EXTEND_TIMEOUT_USEC"]) for words in at_end), 10_000_000)
 
+    def test_what_the_daemon_is_in_trouble_with_comes_first_in_the_status_line(self):
+        manager = self.manager(arguments=["--set", "disk.keep_free=1024T"]).start()
+        self.assertRegex(manager.said[0][1]["STATUS"],
+                         r"^the disk of \S+ has only \S+ \S+ free: nothing more is taken until there are more than 1.0 PiB \(keep_free\); "
+                         r"trainers go on and keep what they log; 0 runs, 0 running; ")
+
     def test_a_loop_that_stands_still_gives_no_sign_of_life(self):
         manager = self.manager(watchdog_ms=100).start()
         manager.wait_for("WATCHDOG")
