@@ -136,11 +136,12 @@ static void load_one(void *user, const char *id) {
 			id);
 		return;
 	}
-	int err = engine_load(e, id);
+	char words[ENGINE_LOAD_WORDS];
+	int err = engine_load(e, id, words);
 	if (err < 0) {
 		log_of_run(LOG_LEVEL_ERROR, id,
 			"run %s: cannot be loaded (%s); it is tried again when its trainer comes",
-			id, strerror(-err));
+			id, words);
 	}
 }
 

@@ -87,7 +87,8 @@ static const char *open_note(struct conversation *c, char words[256]) {
 	}
 	snprintf(id, sizeof id, "%.*s", (int)c->m.open.run.len, c->m.open.run.data);
 	if (registry_find(e->registry, id) == NULL) {
-		int err = engine_load(e, id);
+		char why[ENGINE_LOAD_WORDS]; /* has been said at the start, where the run had not ended */
+		int err = engine_load(e, id, why);
 		if (err < 0 && err != -ENOENT) {
 			return NULL; /* the run cannot be read now: the next start tries again */
 		}

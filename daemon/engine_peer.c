@@ -203,13 +203,17 @@ static int bring_run(struct peer *peer, const char *id, uint32_t world_size) {
 		refuse_as(peer, &refusal);
 		return -EDQUOT;
 	}
-	err = err == 0 ? engine_load(e, id) : err;
+	char why[ENGINE_LOAD_WORDS];
+	if (err < 0) {
+		snprintf(why, sizeof why, "%s", strerror(-err));
+	} else {
+		err = engine_load(e, id, why);
+	}
 	if (err == 0 || err == -ENOENT) {
 		return 0;
 	}
-	char words[160];
-	snprintf(words, sizeof words, "the run cannot be read from the database now: %s",
-		strerror(-err));
+	char words[ENGINE_LOAD_WORDS + 64];
+	snprintf(words, sizeof words, "the run cannot be read from the database now: %s", why);
 	refuse_retry(peer, REFUSE_STORAGE, RETRY_LATER_MS, words);
 	return err;
 }

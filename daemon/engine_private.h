@@ -205,8 +205,9 @@ struct viewer engine_viewer(const struct engine *e, const struct asker *asker);
 struct feed *feed_of(const struct run *run);
 /* 0 or -ENOMEM. */
 int feed_create(struct engine *e, struct run *run);
-/* Loads a run from the database: 0, -ENOENT, or broken. */
-int engine_load(struct engine *e, const char *id);
+#define ENGINE_LOAD_WORDS 160u
+/* Loads a run from the database: 0, -ENOENT, or broken; below 0 with words. */
+int engine_load(struct engine *e, const char *id, char ret_words[ENGINE_LOAD_WORDS]);
 void feed_watch(struct engine *e, struct feed *feed, const struct stream *stream);
 /* The stream's connection has ended; if its process has, too, the core is told. */
 void feed_connection_ended(struct engine *e, struct feed *feed, struct stream *stream);

@@ -1,5 +1,6 @@
 /* Runs in memory: loaded, their processes watched, forgotten again. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine_private.h"
@@ -130,12 +131,26 @@ static void look_after(struct engine *e, struct feed *feed, struct stream *strea
 
 /* ---- loading ---- */
 
-int engine_load(struct engine *e, const char *id) {
+static void say_why_not(const struct run_saved *saved, int err, char out[ENGINE_LOAD_WORDS]) {
+	if (err == -EPROTO) {
+		snprintf(out, ENGINE_LOAD_WORDS,
+			"its state is of version %u, and this sae-metricsd knows %u: the newer one "
+			"goes on with it",
+			registry_state_version(saved->small, saved->small_len),
+			REGISTRY_STATE_VERSION);
+	} else {
+		snprintf(out, ENGINE_LOAD_WORDS, "%s",
+			err == -EBADMSG ? "its state is damaged" : strerror(-err));
+	}
+}
+
+int engine_load(struct engine *e, const char *id, char ret_words[ENGINE_LOAD_WORDS]) {
 	struct loaded_run loaded;
 	struct run *run = NULL;
 
 	int err = store_load(e->store, id, &loaded);
 	if (err < 0) {
+		snprintf(ret_words, ENGINE_LOAD_WORDS, "%s", strerror(-err));
 		return err;
 	}
 	if (loaded.arrays_lost) {
@@ -145,12 +160,16 @@ int engine_load(struct engine *e, const char *id) {
 			id, e->database);
 	}
 	err = registry_restore(e->registry, &loaded.saved, engine_now(), &run);
+	if (err < 0) {
+		say_why_not(&loaded.saved, err, ret_words);
+	}
 	loaded_run_finish(&loaded);
 	if (err < 0) {
 		return err;
 	}
 	if (feed_create(e, run) < 0) {
 		registry_forget(e->registry, run);
+		snprintf(ret_words, ENGINE_LOAD_WORDS, "memory is short");
 		return -ENOMEM;
 	}
 	feed_of(run)->is_stored = true;

@@ -23,10 +23,9 @@ static bool may_live(const struct target *t) {
 	return strcmp(t->state, "running") == 0 || strcmp(t->state, "stalled") == 0;
 }
 
-static struct run *fail_storage(struct outcome *ret, const char *id, int err) {
+static struct run *fail_storage(struct outcome *ret, const char *id, const char *why) {
 	ret->code = REFUSE_STORAGE;
-	snprintf(ret->words, sizeof ret->words, "run %s cannot be stopped now: %s", id,
-		strerror(-err));
+	snprintf(ret->words, sizeof ret->words, "run %s cannot be stopped now: %s", id, why);
 	return NULL;
 }
 
@@ -35,14 +34,15 @@ static struct run *bring(struct engine *e, const struct target *t, struct outcom
 	struct run *run = registry_find(e->registry, t->id);
 
 	if (run == NULL && may_live(t)) {
-		int err = engine_load(e, t->id);
+		char why[ENGINE_LOAD_WORDS];
+		int err = engine_load(e, t->id, why);
 		if (err < 0 && err != -ENOENT) {
-			return fail_storage(ret, t->id, err);
+			return fail_storage(ret, t->id, why);
 		}
 		run = registry_find(e->registry, t->id);
 	}
 	if (run != NULL && run_broken(run)) {
-		return fail_storage(ret, t->id, -ENOMEM); /* it is being loaded again */
+		return fail_storage(ret, t->id, "it is being loaded again");
 	}
 	if (run == NULL) {
 		ret->code = REPLY_RUN_ENDED;
@@ -80,7 +80,7 @@ static void stop(struct engine *e, struct run *run, const struct target *t, cons
 		ret->code = REPLY_RUN_ENDED;
 		snprintf(ret->words, sizeof ret->words, "run %s has ended (%s)", t->id, live.state);
 	} else {
-		(void)fail_storage(ret, t->id, result);
+		(void)fail_storage(ret, t->id, strerror(-result));
 	}
 	engine_settle(e, feed_of(run));
 }

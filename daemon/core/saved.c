@@ -10,7 +10,6 @@
 #include "stream.h"
 
 /* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for. */
-#define VERSION     7u
 #define VERSION_MIN 5u /* the oldest that is read */
 
 /* ---- out ---- */
@@ -115,7 +114,7 @@ static void counters_pack(const struct run *run, struct packer *p) {
 }
 
 void run_pack(const struct run *run, struct packer *p) {
-	pack_u32(p, VERSION);
+	pack_u32(p, REGISTRY_STATE_VERSION);
 	pack_text(p, run->id);
 	pack_u32(p, run->uid);
 	pack_u32(p, (uint32_t)run->pid);
@@ -317,8 +316,10 @@ int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run 
 	int32_t pid = (int32_t)unpack_u32(&u);
 	uint32_t d_sae = unpack_u32_max(&u, D_SAE_MAX);
 	uint32_t d_in = unpack_u32(&u);
-	if (u.failed || version < VERSION_MIN || version > VERSION || id.len == 0 ||
-		id.len > RUN_ID_MAX) {
+	if (!u.failed && version > REGISTRY_STATE_VERSION) {
+		return -EPROTO;
+	}
+	if (u.failed || version < VERSION_MIN || id.len == 0 || id.len > RUN_ID_MAX) {
 		return -EBADMSG;
 	}
 	struct run *run = run_create(r, id, uid, d_sae);
@@ -337,6 +338,12 @@ int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run 
 }
 
 /* ---- the registry's side ---- */
+
+uint32_t registry_state_version(const uint8_t *small, size_t len) {
+	struct unpacker u = {.data = small, .len = len};
+
+	return unpack_u32(&u);
+}
 
 /* The arrays the state belongs to are gone: what they held is not known from here on. */
 static int start_without_arrays(struct run *run) {

@@ -17,6 +17,7 @@ import unittest
 from pathlib import Path
 
 import wire
+import workload
 from harness import DAEMON, PATIENCE_S, ROOT, Daemon, own_environment, wait_until
 
 import tap
@@ -155,6 +156,34 @@ class Versions(unittest.TestCase):
                 connection.execute(f"PRAGMA user_version = {version}")
             connection.close()
             daemon.start()
+
+    def version_of_state(self, daemon, change=0):
+        """Of the run; after that it is so many more."""
+        with sqlite3.connect(daemon.database) as connection:
+            (state,), = connection.execute("SELECT small FROM run_state")
+            version, = struct.unpack_from("<I", state)
+            connection.execute("UPDATE run_state SET small = ?", (struct.pack("<I", version + change) + state[4:],))
+        connection.close()
+        return version
+
+    def test_a_run_whose_state_is_of_a_newer_program_is_left_to_that_and_both_versions_are_said(self):
+        with Daemon() as daemon:
+            run = workload.begin(daemon.socket, RUN)
+            workload.log_step(run, RUN, 0, 0)
+            run.flush(timeout=PATIENCE_S)
+            daemon.kill()
+            known = self.version_of_state(daemon, change=1)
+            daemon.start()
+            words = f"its state is of version {known + 1}, and this sae-metricsd knows {known}: the newer one goes on with it"
+            self.assertIn(f"run {RUN}: cannot be loaded ({words})", daemon.words())
+            out = subprocess.run([DAEMON, "stop", RUN], env=daemon.environment(), capture_output=True, text=True, check=False)
+            self.assertEqual((1, f"sae-metricsd stop: run {RUN} cannot be stopped now: {words}\n"), (out.returncode, out.stderr))
+            daemon.stop()
+            self.assertEqual(known + 1, self.version_of_state(daemon, change=-1))
+            # The newer one is here.
+            daemon.start()
+            run.finish(timeout=PATIENCE_S)
+            self.assertEqual([("finished",)], daemon.rows("SELECT state FROM runs"))
 
 
 if __name__ == "__main__":
