@@ -61,14 +61,24 @@ static void compose_reason(char out[REASON_SIZE], const char *user, const char *
 		(int)text_fit(rest, REASON_SIZE - 1 - (size_t)len), given);
 }
 
+static void say_asked(const struct engine *e, const struct run *run, const struct asker *asker) {
+	struct log_about about = engine_about(e, run, LOG_STOP_ASKED);
+
+	about.uid = asker->uid; /* who caused it, not whose it is */
+	about.user = engine_user_name(e, asker->uid);
+	log_about(LOG_LEVEL_INFO, &about, "run %s: user %u asks it to stop", run_id(run),
+		(unsigned)asker->uid);
+}
+
 static void stop(struct engine *e, struct run *run, const struct target *t, const char *reason,
-	struct outcome *ret) {
+	const struct asker *asker, struct outcome *ret) {
 	struct run_live live;
 	int result = run_ask_to_stop(run, reason, engine_now());
 
 	run_live(run, engine_now(), &live);
 	ret->code = REPLY_OK;
 	if (result == STOP_ASKED) {
+		say_asked(e, run, asker);
 		feed_hurry(e,
 			feed_of(run)); /* who is away is told when he is back, after a crash, too */
 		snprintf(ret->words, sizeof ret->words, "run %s is asked to stop%s", t->id,
@@ -96,13 +106,8 @@ static void stop_if_permitted(
 	}
 	struct run *run = bring(query->engine, t, ret);
 	if (run != NULL) {
-		struct log_about about = engine_about(query->engine, run, LOG_STOP_ASKED);
-		about.uid = asker.uid; /* who caused it, not whose it is */
-		about.user = engine_user_name(query->engine, asker.uid);
-		log_about(LOG_LEVEL_INFO, &about, "run %s: user %u asks it to stop", t->id,
-			(unsigned)asker.uid);
 		compose_reason(reason, target_asker_name(t, &asker, name), query->reason);
-		stop(query->engine, run, t, reason, ret);
+		stop(query->engine, run, t, reason, &asker, ret);
 	}
 }
 

@@ -46,6 +46,7 @@ class Stop(unittest.TestCase):
                 self.assertEqual((0, "run trainer1 is asked to stop\n", ""),
                                  stop(daemon, "l9", "--reason", "the disk is needed"))
                 said = trainer.stdout.readline()
+                self.assertIn(f"run trainer1: user {os.geteuid()} asks it to stop\n", daemon.words())
                 self.assertRegex(said, "^stopped by .+ with `sae-metricsd stop`: the disk is needed\n$")
                 self.assertEqual(0, trainer.wait(PATIENCE_S))
             wait_until(lambda: states(daemon) == {"trainer1": "stopped"}, "the run to be stopped")
@@ -57,6 +58,7 @@ class Stop(unittest.TestCase):
             wait_until(lambda: states(daemon) == {"ended001": "finished"}, "the run to end")
             self.assertEqual((1, "", "sae-metricsd stop: run ended001 has ended (finished)\n"),
                              stop(daemon, "ended001"))
+            self.assertNotIn("asks it to stop", daemon.words())
             self.assertEqual((4, "", "sae-metricsd stop: no run fits 'nobody'\n"), stop(daemon, "nobody"))
             daemon.stop()
             code, out, words = stop(daemon, "ended001")
