@@ -153,7 +153,7 @@ static void say(const char *words) {
 
 /* What a file of W&B's is made of. */
 static const char *const wandb_tables[] = {"runs_data", "runs_about", "forwards_data", "lines_data",
-	"history_data", "histograms_data", NULL};
+	"history_data", "histograms_data", "removed_data", NULL};
 
 static int open_source(const struct options *o, sqlite3 **ret) {
 	const struct export_source source = {

@@ -74,7 +74,10 @@ class Retention(unittest.TestCase):
             self.assertIn("removed by retention (steps = 90d)", out)
             exported = subprocess.run([DAEMON, "export", "--db", daemon.database, "old1", "--wandb",
                                        daemon.directory / "out"], capture_output=True, text=True, check=False)
-            self.assertIn("removed by retention (steps = 90d): they are not exported", exported.stderr)
+            fetched = subprocess.run([DAEMON, "export", "--socket", daemon.socket, "old1", "--wandb",
+                                      daemon.directory / "fetched"], capture_output=True, text=True, check=False)
+            for said in (exported.stderr, fetched.stderr):
+                self.assertIn("removed by retention (steps = 90d): they are not exported", said)
             self.assertEqual(whole, everything(daemon.database, "new1"))
 
     def test_what_is_set_while_it_runs_takes_effect(self):

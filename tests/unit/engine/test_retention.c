@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "engine_private.h"
+#include "log.h"
 
 /* ---- in place of the store, and of what is not asked here ---- */
 
@@ -90,6 +91,7 @@ static int setup(void **state) {
 		.runs_s = 1,
 		.max_db_bytes = UINT64_MAX};
 	(void)state;
+	log_set_level(LOG_LEVEL_ERROR - 1); /* the failures are meant */
 	memset(&store, 0, sizeof store);
 	memset(&engine, 0, sizeof engine);
 	assert_int_equal(uv_loop_init(&loop), 0);
