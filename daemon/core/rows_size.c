@@ -2,25 +2,35 @@
 
 #include <string.h>
 
-/* Measured on databases of some hundred thousand steps, with the pages' own overhead. */
-#define STEP_BYTES    210u
-#define EXTRA_BYTES   28u /* in a JSON text: name and digits */
-#define LINE_BYTES    56u
-#define ENTRY_BYTES   24u
-#define BIN_BYTES     16u /* an edge and a count, as text */
-#define WINDOW_BYTES  1400u
-#define EVENT_BYTES   96u
-#define ATTEMPT_BYTES 128u
-#define MARK_BYTES    96u
+#define EXTRA_BYTES   30u /* in a JSON text: name and digits */
+#define BIN_BYTES     25u /* an edge and a count, as text */
+#define EVENT_BYTES   32u /* with its place in an index */
+#define ATTEMPT_BYTES 66u
+#define MARK_BYTES    46u
+
+/* A row that is longer than a quarter of a page keeps about half of that there, and has pages of its own for the rest. */
+#define ROW_LEN_MAX    1002u
+#define LONG_ROW_BYTES 560u
+#define OWN_PAGE_BYTES 4096u
+#define OWN_PAGE_LEN   4092u
+
+static uint64_t row_bytes(uint64_t len) {
+	if (len <= ROW_LEN_MAX) {
+		return len;
+	}
+	uint64_t n_pages = (len - ROW_LEN_MAX + OWN_PAGE_LEN - 1) / OWN_PAGE_LEN;
+	return LONG_ROW_BYTES + n_pages * OWN_PAGE_BYTES;
+}
 
 static uint64_t entry_bytes(const struct line_entry *e) {
 	switch (e->value.kind) {
 	case VALUE_TEXT:
-		return ENTRY_BYTES + e->value.text.len;
+		return row_bytes(ROWS_ENTRY_BYTES + e->value.text.len);
 	case VALUE_HISTOGRAM:
-		return ENTRY_BYTES + (uint64_t)BIN_BYTES * e->value.histogram.n_bins;
+		return row_bytes(
+			ROWS_ENTRY_BYTES + (uint64_t)BIN_BYTES * e->value.histogram.n_bins);
 	default:
-		return ENTRY_BYTES;
+		return ROWS_ENTRY_BYTES;
 	}
 }
 
@@ -29,14 +39,14 @@ static uint64_t change_bytes(const struct change *c) {
 
 	switch (c->kind) {
 	case CHANGE_STEP:
-		return STEP_BYTES + (uint64_t)EXTRA_BYTES * c->step.n_extras;
+		return ROWS_STEP_BYTES + (uint64_t)EXTRA_BYTES * c->step.n_extras;
 	case CHANGE_LINE:
 		for (uint32_t i = 0; i < c->line.n_entries; i++) {
 			bytes += entry_bytes(&c->line.entries[i]);
 		}
-		return LINE_BYTES + bytes;
+		return ROWS_LINE_BYTES + bytes;
 	case CHANGE_WINDOW:
-		return WINDOW_BYTES;
+		return ROWS_WINDOW_BYTES;
 	case CHANGE_EVENT:
 		return EVENT_BYTES + (c->event.text != NULL ? strlen(c->event.text) : 0);
 	case CHANGE_ATTEMPT:

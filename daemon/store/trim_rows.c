@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "report_row.h"
+#include "rows_size.h"
 #include "trim_private.h"
 
 /* Rows of a portion. A line has as many rows as it has keys, a window has kilobytes. */
@@ -158,24 +159,22 @@ int trim_look_at(sqlite3 *sql, struct trim_run *run, enum retention_what what) {
 
 struct portion {
 	int64_t through, n_rows;
-	int64_t step_last; /* -1: none */
+	int64_t n_values, n_histograms; /* of lines */
+	int64_t step_last;              /* -1: none */
 	double time_last;
 };
 
 /* What its user has on disk has become less, about. */
 static int note_smaller(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
 	const struct portion *p) {
-	static const int64_t row_bytes[] = {
-		[RETENTION_STEPS] = 210, [RETENTION_LINES] = 300, [RETENTION_WINDOWS] = 1400};
-	sqlite3_stmt *st;
-	int err = trim_prepare(sql, &st,
+	static const int64_t row_bytes[] = {[RETENTION_STEPS] = ROWS_STEP_BYTES,
+		[RETENTION_LINES] = ROWS_LINE_BYTES,
+		[RETENTION_WINDOWS] = ROWS_WINDOW_BYTES};
+	int64_t bytes = p->n_rows * row_bytes[order->what] + p->n_values * ROWS_ENTRY_BYTES +
+			p->n_histograms * ROWS_HISTOGRAM_BYTES;
+	return trim_run_sql(sql, NULL,
 		"UPDATE runs_data SET rows_bytes = max(0, rows_bytes - ?2) WHERE n = ?1", 2, run->n,
-		(int64_t)p->n_rows * row_bytes[order->what]);
-	if (err == 0) {
-		err = db_error(sql, sqlite3_step(st));
-	}
-	(void)sqlite3_finalize(st);
-	return err;
+		bytes);
 }
 
 static int note(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
@@ -265,26 +264,26 @@ static int trim_steps(sqlite3 *sql, const struct trim_run *run, const struct tri
 
 /* ---- lines ---- */
 
-/* Its values first: a line's number is only free once none are left under it. */
-static int delete_line(sqlite3 *sql, int64_t run, int64_t line, int64_t step, int64_t attempt) {
-	int err = trim_run_sql(sql, NULL,
-		"DELETE FROM history_data WHERE run = ?1 AND step = ?3 AND attempt = ?4 AND "
-		"line = ?2",
-		4, run, line, step, attempt);
-	err = err < 0 ? err
-		      : trim_run_sql(sql, NULL,
-				"DELETE FROM histograms_data WHERE run = ?1 AND step = ?3 AND "
-				"attempt = ?4 AND line = ?2",
-				4, run, line, step, attempt);
-	return err < 0 ? err
-		       : trim_run_sql(sql, NULL,
-				 "DELETE FROM lines_data WHERE run = ?1 AND line = ?2", 2, run,
-				 line);
-}
-
 struct found_line {
 	int64_t line, attempt, step;
 };
+
+/* Its values first: a line's number is only free once none are left under it. */
+static int delete_line(sqlite3 *sql, int64_t run, const struct found_line *l, struct portion *p) {
+	int err = trim_run_sql(sql, &p->n_values,
+		"DELETE FROM history_data WHERE run = ?1 AND step = ?3 AND attempt = ?4 AND "
+		"line = ?2",
+		4, run, l->line, l->step, l->attempt);
+	err = err < 0 ? err
+		      : trim_run_sql(sql, &p->n_histograms,
+				"DELETE FROM histograms_data WHERE run = ?1 AND step = ?3 AND "
+				"attempt = ?4 AND line = ?2",
+				4, run, l->line, l->step, l->attempt);
+	return err < 0 ? err
+		       : trim_run_sql(sql, NULL,
+				 "DELETE FROM lines_data WHERE run = ?1 AND line = ?2", 2, run,
+				 l->line);
+}
 
 static int find_lines(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
 	bool late, struct found_line found[LINES_PORTION], struct portion *p) {
@@ -321,7 +320,7 @@ static int trim_lines(sqlite3 *sql, const struct trim_run *run, const struct tri
 		err = find_lines(sql, run, order, true, found, &p);
 	}
 	for (int64_t i = 0; err == 0 && i < p.n_rows; i++) {
-		err = delete_line(sql, run->n, found[i].line, found[i].step, found[i].attempt);
+		err = delete_line(sql, run->n, &found[i], &p);
 	}
 	*ret_removed += p.n_rows;
 	*ret_more = p.n_rows > 0; /* behind the last of one kind come those of the other */

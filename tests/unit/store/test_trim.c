@@ -14,6 +14,7 @@
 
 #include "commit.h"
 #include "cut.h"
+#include "rows_size.h"
 
 #define START 1700000000.0
 
@@ -449,6 +450,36 @@ static void a_log_that_a_reader_keeps_is_not_made_longer_without_end(void **stat
 	assert_int_equal(turns(START + 1e6, true), TRIM_WAITS);
 }
 
+static void put_histogram(struct run_cut *cut, uint32_t step) {
+	static const double counts[64], edges[65];
+	cut_line(cut, step, step, 1)->entries[0] = (struct line_entry){
+		"h", LINE_METRICS, {.kind = VALUE_HISTOGRAM, .histogram = {64, counts, edges}}};
+}
+
+/* Steps that stay, and windows that stay; of lines nothing does. */
+static void what_has_gone_is_no_longer_counted_among_what_its_user_has(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_create("r", 1);
+	cut->row.attempt = 1;
+	for (uint32_t i = 0; i < 1000; i++) {
+		cut_step(cut, i);
+		if (i % 10 == 0) {
+			put_histogram(cut, i);
+			cut_window(cut, i / 10, 0);
+		}
+	}
+	cut->row.rows_bytes = rows_size(&cut->changes);
+	commit(cut);
+	trim.policy.steps_s = trim.policy.windows_s = 1;
+	turns(START + 1e6, false);
+	assert_string_equal(sql("SELECT count(*) FROM lines"), "0");
+	assert_string_equal(sql("SELECT count(*) FROM windows"), "32");
+	long left =
+		ROWS_STEP_BYTES * atol(sql("SELECT count(*) FROM steps")) + ROWS_WINDOW_BYTES * 32;
+	long said = atol(sql("SELECT rows_bytes FROM runs_data"));
+	assert_in_range(said, left - left / 20, left + left / 20);
+}
+
 static void of_removed_runs_only_the_newest_are_remembered(void **state) {
 	(void)state;
 	sql_run(path, "INSERT INTO removed_runs_data WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL "
@@ -483,6 +514,7 @@ int main(void) {
 		TEST(a_database_that_is_too_large_loses_what_is_oldest_first_and_no_more_than_it_must),
 		TEST(what_is_freed_goes_back_to_the_file_system),
 		TEST(a_log_that_a_reader_keeps_is_not_made_longer_without_end),
+		TEST(what_has_gone_is_no_longer_counted_among_what_its_user_has),
 		TEST(of_removed_runs_only_the_newest_are_remembered),
 	};
 
