@@ -101,7 +101,7 @@ static void on_closed(void *user, struct session *s) {
 	if (peer->query != NULL) {
 		query_abandon(peer->query);
 	}
-	list_remove(&peer->asking);
+	tenant_asks_no_more(peer);
 	query_answer_read(peer);
 	if (peer->held) {
 		peer->engine->n_held--;

@@ -10,15 +10,23 @@
  * disk were full. */
 #define DATABASE_GRACE 4u
 
-struct tenant *tenant_of(struct engine *e, uint32_t uid) {
+static struct tenant *find(const struct engine *e, uint32_t uid) {
 	list_for_each(link, &e->tenants) {
 		struct tenant *t = container_of(link, struct tenant, link);
 		if (t->holder->uid == uid) {
-			t->n_references++;
 			return t;
 		}
 	}
-	struct tenant *t = calloc(1, sizeof *t);
+	return NULL;
+}
+
+struct tenant *tenant_of(struct engine *e, uint32_t uid) {
+	struct tenant *t = find(e, uid);
+	if (t != NULL) {
+		t->n_references++;
+		return t;
+	}
+	t = calloc(1, sizeof *t);
 	struct holder *holder = t != NULL ? ledger_holder(e->registry_options.ledger, uid) : NULL;
 	if (holder == NULL) {
 		free(t);
@@ -51,7 +59,7 @@ void engine_trim_tenants(struct engine *e) {
 
 	list_for_each(link, &e->tenants) {
 		struct tenant *t = container_of(link, struct tenant, link);
-		if (t->n_references == 0 && !owes(t, now_ns)) {
+		if (t->n_references == 0 && list_empty(&t->asking) && !owes(t, now_ns)) {
 			destroy(t);
 		}
 	}
@@ -150,22 +158,35 @@ bool tenant_is_full(const struct engine *e, const struct tenant *t) {
 
 /* ---- questions ---- */
 
-bool tenant_may_ask(struct tenant *t, struct peer *peer) {
-	list_remove(&peer->asking);
-	if (t->n_questions < QUESTIONS_MAX) {
-		t->n_questions++;
-		return true;
+/* Whoever has waited longest stays on the list until he has asked or is gone: his turn does not go with him. */
+static void wake_next(struct tenant *t) {
+	if (t->n_questions < QUESTIONS_MAX && !list_empty(&t->asking)) {
+		session_resume(container_of(t->asking.next, struct peer, asking)->session);
 	}
-	list_append(&t->asking, &peer->asking);
-	return false;
+}
+
+bool tenant_may_ask(struct tenant *t, struct peer *peer) {
+	if (t->n_questions >= QUESTIONS_MAX) {
+		if (!list_linked(&peer->asking)) {
+			list_append(&t->asking, &peer->asking);
+		}
+		return false;
+	}
+	t->n_questions++;
+	list_remove(&peer->asking);
+	wake_next(t);
+	return true;
+}
+
+void tenant_asks_no_more(struct peer *peer) {
+	if (list_linked(&peer->asking)) {
+		list_remove(&peer->asking);
+		wake_next(find(peer->engine, session_uid(peer->session)));
+	}
 }
 
 void tenant_answered(struct tenant *t) {
-	struct list *link = list_take_first(&t->asking);
-
 	t->n_questions--;
+	wake_next(t);
 	tenant_release(t);
-	if (link != NULL) {
-		session_resume(container_of(link, struct peer, asking)->session);
-	}
 }

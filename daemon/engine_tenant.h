@@ -51,5 +51,7 @@ bool tenant_is_full(const struct engine *e, const struct tenant *t);
 
 /* Whether he may ask another one now; if not, the peer is asked again when he may. */
 bool tenant_may_ask(struct tenant *t, struct peer *peer);
+/* The peer is gone; if it waited for its turn, the next one has it. */
+void tenant_asks_no_more(struct peer *peer);
 /* One of his questions is over. */
 void tenant_answered(struct tenant *t);

@@ -1,7 +1,36 @@
 #include "forget.h"
 
 #include "engine_private.h"
+#include "session_private.h"
 
 void forget_run(struct engine *e, const char *id) {
 	feed_forget(e, feed_of(registry_find(e->registry, id)), NULL);
+}
+
+uint32_t questions_of(struct engine *e, uint32_t uid) {
+	struct tenant *t = tenant_of(e, uid);
+	uint32_t n = t->n_questions;
+
+	tenant_release(t);
+	return n;
+}
+
+void close_who_waits(struct engine *e, uint32_t n) {
+	list_for_each(link, &e->peers) {
+		struct peer *peer = container_of(link, struct peer, link);
+		if (n > 0 && peer->role == ROLE_READER && peer->session->held) {
+			session_close(peer->session);
+			n--;
+		}
+	}
+}
+
+void spend_of_readers(struct engine *e, uint64_t ns) {
+	list_for_each(link, &e->peers) {
+		struct peer *peer = container_of(link, struct peer, link);
+		if (peer->role == ROLE_READER) {
+			session_spend(peer->session, ns);
+			return;
+		}
+	}
 }

@@ -1,8 +1,17 @@
-/* What the engine does on its own when it needs memory, at once: for tests. A file apart, because the engine and
+/* What the engine does on its own when it needs memory, or what becomes of connections, at once: for tests. A file apart, because the engine and
  * the tests both have their peers. */
 #pragma once
+
+#include <stdint.h>
 
 struct engine;
 
 /* The run is in the database alone, and its connections are closed. */
 void forget_run(struct engine *e, const char *id);
+
+/* How many questions of this user are being answered. */
+uint32_t questions_of(struct engine *e, uint32_t uid);
+/* Closes the n readers who have waited longest to ask. */
+void close_who_waits(struct engine *e, uint32_t n);
+/* The first reader's user has used so much of the loop's time. */
+void spend_of_readers(struct engine *e, uint64_t ns);

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "flow.h"
+#include "forget.h"
 
 /* Whom no host has, so that they go by their numbers. */
 #define JOE 2000001000u
@@ -201,6 +202,42 @@ static void questions_beyond_four_wait_and_are_answered(void **state) {
 	flow_turn(f);
 }
 
+/* They are woken, but it is not their user's turn on the loop; then they are gone. */
+static void who_goes_before_his_turn_to_ask_leaves_it_to_the_next(void **state) {
+	struct flow *f = *state;
+	enum { N = 24, GONE = 4 };
+	struct peer readers[N];
+	struct trainer other;
+	int n_answered = 0;
+
+	trainer_init(&other, f, "other", 0, 1);
+	open_as(&other, ANA); /* alone, users have no turns */
+	for (int i = 0; i < N; i++) {
+		reader_connect(f, &readers[i]);
+	}
+	uint64_t before = server_stats(f->server)->messages;
+	for (int i = 0; i < N; i++) {
+		const struct message ask = {
+			.type = MSG_QUERY, .query = {.token = 7, .what = text_of("status", 6)}};
+		peer_send(&readers[i], &ask, NULL, 0);
+	}
+	while (server_stats(f->server)->messages < before + N) {
+		flow_turn(f);
+	}
+	spend_of_readers(f->engine, 20000000000u);
+	while (questions_of(f->engine, getuid()) > 0) {
+		flow_turn(f);
+	}
+	close_who_waits(f->engine, GONE);
+	for (int i = 0; i < N; i++) {
+		struct message m;
+		n_answered += peer_read(&readers[i], &m);
+		peer_close(&readers[i]);
+	}
+	assert_int_equal(n_answered, N - GONE);
+	end(&other);
+}
+
 static void refusals_are_counted_where_they_are_seen(void **state) {
 	struct flow *f = *state;
 	struct trainer t, second;
@@ -230,6 +267,7 @@ int main(void) {
 		T(a_run_that_does_not_fit_is_not_even_loaded),
 		T(anothers_run_is_not_loaded),
 		T(questions_beyond_four_wait_and_are_answered),
+		T(who_goes_before_his_turn_to_ask_leaves_it_to_the_next),
 		T(refusals_are_counted_where_they_are_seen),
 	};
 #undef T
