@@ -50,6 +50,12 @@ bool engine_is_shared(const struct engine *e, uint32_t uid) {
 			return true;
 		}
 	}
+	list_for_each(link, &e->registry_options.ledger->holders) {
+		const struct holder *h = container_of(link, struct holder, link);
+		if (h->uid != uid && h->held.of[HOLDING_DATABASE] > 0) {
+			return true; /* from before the start */
+		}
+	}
 	return false;
 }
 

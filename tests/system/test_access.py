@@ -134,6 +134,15 @@ class Access(unittest.TestCase):
             self.assertIsNone(daemon[name], name)
         self.assertEqual(1, ask(self.daemon, ANA, "status")[2]["daemon"]["open_runs"], "all of it is hers")
 
+    def test_nor_of_one_that_is_in_the_database_alone(self):
+        finish(self.train(ANA, "secret01", private=True), 4)
+        self.daemon.stop()
+        let_in(self.daemon.start())
+        daemon = ask(self.daemon, JOE, "status")[2]["daemon"]
+        self.assertEqual([JOE], [user["uid"] for user in daemon["limits"]["users"]])
+        for name in "messages", "received_bytes", "open_runs", "commits", "removed":
+            self.assertIsNone(daemon[name], name)
+
     def test_private_runs_stay_private_when_they_are_resumed_until_their_user_says_otherwise(self):
         self.train(ANA, "secret01", private=True).__exit__()
         wait_until(lambda: ask(self.daemon, ANA, "status")[2]["runs"][0]["streams_connected"] == 0, "the trainer to be gone")
