@@ -133,7 +133,7 @@ static void add_one(void *user, const char *run_id) {
 		/* Also for a run whose own key is gone: there is no other, and nobody else to ask. */
 		const char *key = o->forward->key;
 		if (key != NULL) {
-			(void)forward_offer_key(d->forward, run_id, text_of(key, strlen(key)));
+			(void)forward_offer_key(d->forward, run_id, 0, text_of(key, strlen(key)));
 		}
 		(void)forward_resume(d->forward, run_id, o->take_over);
 	}

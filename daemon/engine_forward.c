@@ -117,46 +117,34 @@ bool engine_forward_has_own_key(const struct engine *e, const char *id) {
 	return e->forward != NULL && forward_has_own_key(e->forward, id);
 }
 
-static struct log_about about_key(const struct engine *e, const char *id, uint32_t uid) {
-	return (struct log_about){
-		.kind = LOG_WANDB_KEY_UNUSED,
-		.run = id,
-		.user = engine_user_name(e, uid),
-		.is_of_user = true,
-		.uid = uid,
-	};
-}
-
-static void say_not_kept(struct engine *e, const char *id, uint32_t uid) {
-	char words[LEDGER_WORDS_MAX];
+void engine_key_limit_words(const struct engine *e, uint32_t uid, char ret[LEDGER_WORDS_MAX]) {
 	struct holder *h = ledger_holder(e->registry_options.ledger, uid);
 
 	if (h != NULL) {
-		const struct log_about about = about_key(e, id, uid);
-		(void)ledger_say(h, HOLDING_KEYS, LEDGER_USER_FULL, words);
-		log_about(LOG_LEVEL_WARNING, &about,
-			"run %s: its user's key is not kept, so it goes with the host's or waits "
-			"for one: %s",
-			id, words);
+		(void)ledger_say(h, HOLDING_KEYS, LEDGER_USER_FULL, ret);
+	} else {
+		snprintf(ret, LEDGER_WORDS_MAX, "memory is short");
 	}
 	holder_release(h);
 }
 
-void engine_forward_opened(
-	struct engine *e, const char *id, uint32_t uid, const struct msg_open *open) {
+void engine_forward_opened(struct engine *e, const struct run *run, const struct msg_open *open) {
+	const char *id = run_id(run);
+
 	if (e->forward == NULL || !open->log_to_wandb || open->wandb_key.len == 0) {
 		return;
 	}
-	char server[FORWARD_SERVER_MAX];
-	if (forward_is_to(e->forward, open->wandb_base_url, server)) {
-		if (!forward_give_key(e->forward, id, uid, open->wandb_key, true)) {
-			say_not_kept(e, id, uid);
-		}
-	} else {
-		const struct log_about about = about_key(e, id, uid);
+	char server[FORWARD_SERVER_MAX], words[LEDGER_WORDS_MAX];
+	const struct log_about about = engine_about(e, run, LOG_WANDB_KEY_UNUSED);
+	if (!forward_is_to(e->forward, open->wandb_base_url, server)) {
 		log_about(LOG_LEVEL_WARNING, &about,
 			"run %s: its user's key is for %s, this daemon forwards to %s: it is "
 			"not used",
 			id, server, forward_base_url(e->forward));
+	} else if (!forward_give_key(e->forward, id, run_uid(run), open->wandb_key, true)) {
+		engine_key_limit_words(e, run_uid(run), words);
+		log_about(LOG_LEVEL_WARNING, &about,
+			"run %s: its user's key is not kept, and its lines wait for one: %s", id,
+			words);
 	}
 }

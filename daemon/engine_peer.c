@@ -296,7 +296,7 @@ static enum session_verdict open_stream(struct peer *peer, const struct msg_open
 			engine_retention_opened(e, stream_run(stream));
 		}
 		if (asker.uid == run_uid(stream_run(stream))) {
-			engine_forward_opened(e, id, identity.uid, open);
+			engine_forward_opened(e, stream_run(stream), open);
 		}
 		return opened(peer, open, stream, is_new, &answer);
 	}

@@ -254,6 +254,8 @@ void engine_notes_forget(struct engine *e);
  * fits. 0; 1: refused, see *ret; or broken. */
 int engine_admit(struct engine *e, const char *id, const struct asker *asker, uint32_t world_size,
 	struct refusal *ret);
+/* The same for one that is loaded to be told something: nothing is added to it, and whoever asks may. -ENOENT: there is none. */
+int engine_admit_load(struct engine *e, const char *id, struct refusal *ret);
 /* The same for one that nobody asks for: as far as the host's memory goes. */
 bool engine_has_room_for(struct engine *e, const char *id);
 /* What users have on disk, from the database: at the start, and when something was removed. */
@@ -272,9 +274,10 @@ void engine_forward_committed(struct engine *e, struct feed *feed, const struct 
 void engine_forward_rejected(struct engine *e, const struct run_cut *cut);
 /* Whether the run was given a key that is not the host's: in its first commit, so that no start ever sends it with that. */
 bool engine_forward_has_own_key(const struct engine *e, const char *id);
-/* A stream opened: its user may have handed a key over. */
-void engine_forward_opened(
-	struct engine *e, const char *id, uint32_t uid, const struct msg_open *open);
+/* A stream opened, for its run's own user: he may have handed a key over. */
+void engine_forward_opened(struct engine *e, const struct run *run, const struct msg_open *open);
+/* Why no more of this user's keys are kept. */
+void engine_key_limit_words(const struct engine *e, uint32_t uid, char ret[LEDGER_WORDS_MAX]);
 
 /* ---- engine_forward_look.c ---- */
 
@@ -362,7 +365,7 @@ struct json_t *engine_report_limits_of(const struct engine *e, uint32_t uid);
 void engine_note_user(struct engine *e, uint32_t uid);
 /* NULL: not known. Stays until the engine is closed. */
 const char *engine_user_name(const struct engine *e, uint32_t uid);
-/* Whether there are others than him. */
+/* Whether others than him have runs here: in memory since the start, or in the database. */
 bool engine_is_shared(const struct engine *e, uint32_t uid);
 void engine_users_finish(struct engine *e);
 

@@ -5,6 +5,7 @@
 
 #include "engine_private.h"
 #include "log.h"
+#include "log_messages.h"
 
 static const char no_forwarding[] = "this daemon forwards nothing (mode is not online): "
 				    "`sae-metricsd backup`, and `sae-metricsd "
@@ -13,17 +14,25 @@ static const char no_forwarding[] = "this daemon forwards nothing (mode is not o
 /* What becomes of the asker's key. An administrator's would put somebody else's run into his own account. */
 static const char *offer_key(
 	struct query *query, const struct target *t, const struct asker *asker) {
+	char words[LEDGER_WORDS_MAX];
+
 	if (query->wandb_key == NULL) {
 		return query->key_note;
 	}
 	if (asker->uid != t->uid) {
 		return "; the asker's key is not used, the run is another user's";
 	}
-	switch (forward_offer_key(query->engine->forward, t->id, text_from(query->wandb_key))) {
+	switch (forward_offer_key(
+		query->engine->forward, t->id, t->uid, text_from(query->wandb_key))) {
 	case FORWARD_KEY_TAKEN:
 		return ", with its user's own key";
 	case FORWARD_KEY_KEPT:
 		return "; its user's own key is used if it turns out to have none";
+	case FORWARD_KEY_NOT_KEPT:
+		engine_key_limit_words(query->engine, asker->uid, words);
+		snprintf(query->key_note, sizeof query->key_note, "; its key is not kept: %s",
+			words);
+		return query->key_note;
 	case FORWARD_KEY_NOT_NEEDED:
 		break;
 	}
@@ -40,7 +49,14 @@ static void resume(struct query *query, const struct target *t, const struct ask
 	(void)forward_resume(forward, t->id, query->take_over);
 	snprintf(ret_words, 512, "run %s is tried at once%s%s", t->id,
 		query->take_over ? ", behind whatever W&B has" : "", about_key);
-	log_info("%s: so %s asked", ret_words,
+	const struct log_about about = {
+		.kind = LOG_SYNC_ASKED,
+		.run = t->id,
+		.user = engine_user_name(query->engine, asker->uid),
+		.is_of_user = true,
+		.uid = asker->uid,
+	};
+	log_about(LOG_LEVEL_INFO, &about, "%s: so %s asked", ret_words,
 		asker->uid == t->uid ? "its user" : target_asker_name(t, asker, name));
 }
 

@@ -9,6 +9,7 @@
 #define LOG_WINDOW_CLOSED     "e3ca8e2ab7494526afb585a7408fff2f"
 #define LOG_RANK_LOST         "7a63aa613e3e4b17aff0da58df55b4f2"
 #define LOG_STOP_ASKED        "82ce09fb16c24cb8a45c88db216cf468"
+#define LOG_SYNC_ASKED        "a4aeab610c4049c6b19eb8dd3419163a"
 #define LOG_REFUSED           "6fa9f3708edd4a1d840114eb4b14a79f"
 #define LOG_RUN_REJECTED      "3e2851d6e9d644129a1c2249bc0e1b79"
 #define LOG_COMMITS_FAIL      "4b3bf743823c4ae282cda48ed7687a25"

@@ -65,17 +65,19 @@ bool forward_is_to(
 	const struct forward *f, struct text base_url, char ret_server[FORWARD_SERVER_MAX]);
 /* The run's user handed over a key of his own: it is kept in memory alone and used for that run, until W&B has it to its
  * end. goes_on: the run has just been opened, and the commit that says so is still to come. false: it is not kept, for `uid` has
- * as many as he may, or memory is short. */
+ * as many as he may, or memory is short: the run waits for one of its own, and never goes with the host's. */
 bool forward_give_key(
 	struct forward *f, const char *run_id, uint32_t uid, struct text key, bool goes_on);
 enum forward_offer {
 	FORWARD_KEY_TAKEN,
 	FORWARD_KEY_NOT_NEEDED,
-	FORWARD_KEY_KEPT /* until the database has said whether the run needs one */
+	FORWARD_KEY_NOT_KEPT, /* its user has as many as he may, or memory is short */
+	FORWARD_KEY_KEPT      /* until the database has said whether the run needs one */
 };
 /* A key for a run that has none, or whose key is refused: for any other it is dropped, so that nothing is sent to another
- * account than before. Before the run is resumed: that forgets what was refused. */
-enum forward_offer forward_offer_key(struct forward *f, const char *run_id, struct text key);
+ * account than before. `uid` is the run's user, who is charged. Before the run is resumed: that forgets what was refused. */
+enum forward_offer forward_offer_key(
+	struct forward *f, const char *run_id, uint32_t uid, struct text key);
 /* It has one, and that is not the host's. */
 bool forward_has_own_key(const struct forward *f, const char *run_id);
 /* Somebody asks for it to go on at once; false: there is nothing of it to forward. */

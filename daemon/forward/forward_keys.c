@@ -4,20 +4,21 @@
 
 #include "credential.h"
 #include "forward_private.h"
+#include "text.h"
 #include "url.h"
 
 /* A key comes before the commit that says its run goes on, and behind at most one that is under way. */
 #define KEY_NOTES 2u
 
-const char *forward_key(const struct forwarded *run) {
-	bool own = run->key != NULL || run->courier.cursor.own_key;
-	return own ? run->key : run->forward->options.key;
-}
-
 static bool has_own_key(const struct forwarded *run) {
 	const char *host_key = run->forward->options.key;
-	return run->key != NULL && !run->on_trial &&
-	       (host_key == NULL || strcmp(run->key, host_key) != 0);
+	return run->key_not_kept || (run->key != NULL && !run->on_trial &&
+					    (host_key == NULL || strcmp(run->key, host_key) != 0));
+}
+
+const char *forward_key(const struct forwarded *run) {
+	bool own = has_own_key(run) || run->key != NULL || run->courier.cursor.own_key;
+	return own ? run->key : run->forward->options.key;
 }
 
 void forward_note_own_key(struct forwarded *run) {
@@ -86,6 +87,7 @@ static bool give_key(struct forwarded *run, uint32_t uid, struct text key, bool 
 	}
 	bool same = run->key != NULL && strcmp(run->key, copy) == 0;
 	run->on_trial = on_trial;
+	run->key_not_kept = false;
 	credential_free(run->key);
 	run->key = copy;
 	run->courier.has_key = true;
@@ -96,10 +98,23 @@ static bool give_key(struct forwarded *run, uint32_t uid, struct text key, bool 
 	return true;
 }
 
+/* The host's would put it into another account. */
+static void note_not_kept(struct forwarded *run, struct text key) {
+	const char *host_key = run->forward->options.key;
+
+	run->key_not_kept = run->key == NULL && (host_key == NULL || !text_is(key, host_key));
+	run->courier.has_key = forward_key(run) != NULL;
+	forward_note_own_key(run);
+}
+
 bool forward_give_key(
 	struct forward *f, const char *run_id, uint32_t uid, struct text key, bool goes_on) {
 	struct forwarded *run = forward_run(f, run_id);
-	if (run == NULL || !give_key(run, uid, key, false)) {
+	if (run == NULL) {
+		return false;
+	}
+	if (!give_key(run, uid, key, false)) {
+		note_not_kept(run, key);
 		return false;
 	}
 	run->key_notes = goes_on ? KEY_NOTES : run->key_notes;
@@ -119,13 +134,12 @@ static void drop_offer(struct forwarded *run) {
 	run->offered = NULL;
 }
 
-static enum forward_offer offer_key(struct forwarded *run, struct text key) {
+static enum forward_offer offer_key(struct forwarded *run, uint32_t uid, struct text key) {
 	drop_offer(run);
 	if (needs_key(run)) {
 		bool replaces_the_hosts = run->key == NULL && run->courier.has_key;
-		return give_key(run, run->courier.uid, key, replaces_the_hosts)
-			       ? FORWARD_KEY_TAKEN
-			       : FORWARD_KEY_NOT_NEEDED;
+		return give_key(run, uid, key, replaces_the_hosts) ? FORWARD_KEY_TAKEN
+								   : FORWARD_KEY_NOT_KEPT;
 	}
 	if (run->courier.known) {
 		return FORWARD_KEY_NOT_NEEDED;
@@ -159,13 +173,14 @@ void forward_judge_key(struct forwarded *run, bool good) {
 	}
 }
 
-enum forward_offer forward_offer_key(struct forward *f, const char *run_id, struct text key) {
+enum forward_offer forward_offer_key(
+	struct forward *f, const char *run_id, uint32_t uid, struct text key) {
 	struct forwarded *run = forward_run(f, run_id);
 	if (run == NULL) {
 		return FORWARD_KEY_NOT_NEEDED;
 	}
 	forward_pump_soon(f);
-	return offer_key(run, key);
+	return offer_key(run, uid, key);
 }
 
 /* ---- going on ---- */
@@ -200,7 +215,7 @@ uint32_t forward_resume_all(struct forward *f, uint32_t uid, struct text key, ui
 		if (!run->courier.known || run->courier.uid != uid || courier_done(&run->courier)) {
 			continue;
 		}
-		n_given += key.len > 0 && offer_key(run, key) == FORWARD_KEY_TAKEN;
+		n_given += key.len > 0 && offer_key(run, uid, key) == FORWARD_KEY_TAKEN;
 		courier_resume(&run->courier, false);
 		n++;
 	}

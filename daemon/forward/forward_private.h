@@ -22,6 +22,7 @@ struct forwarded {
 	char *key;                 /* its user's own, wiped; NULL: the host's */
 	char *offered;             /* a key for if it needs one, wiped; NULL: none */
 	bool on_trial; /* its key was offered in place of the host's, and W&B has not taken it yet */
+	bool key_not_kept;           /* its user's own was one too many: it waits for one */
 	uint32_t key_notes;          /* commits to come, with which the run shows why it got one */
 	struct forward_visit *visit; /* under way; compared, never followed */
 	bool fetching;               /* it brings lines */

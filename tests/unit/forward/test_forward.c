@@ -370,7 +370,7 @@ static void an_offered_key_that_is_refused_too_binds_nobody(void **state) {
 	struct stored *run = add_run("first", 1);
 	TURN_UNTIL(is_refused("first"));
 	assert_int_equal(
-		forward_offer_key(w.forward, "first", text_of("his", 3)), FORWARD_KEY_TAKEN);
+		forward_offer_key(w.forward, "first", 1000, text_of("his", 3)), FORWARD_KEY_TAKEN);
 	assert_true(forward_resume(w.forward, "first", false));
 	assert_false(forward_has_own_key(w.forward, "first"));
 	TURN_UNTIL(w.server.n_requests == 2 && is_refused("first"));
@@ -416,6 +416,8 @@ static void a_user_has_so_many_keys_here_at_once(void **state) {
 	assert_true(forward_give_key(w.forward, "first", 1000, text_of("his", 3), false));
 	assert_true(forward_give_key(w.forward, "first", 1000, text_of("new", 3), false));
 	assert_false(forward_give_key(w.forward, "second", 1000, text_of("his", 3), false));
+	assert_int_equal(forward_offer_key(w.forward, "second", 1000, text_of("his", 3)),
+		FORWARD_KEY_NOT_KEPT);
 	assert_int_equal(ledger_held(&w.ledger, 1000, HOLDING_KEYS), 1);
 	struct forward_view view;
 	TURN_UNTIL(!forward_look(w.forward, "first", 0, &view));
@@ -426,13 +428,34 @@ static void a_user_has_so_many_keys_here_at_once(void **state) {
 	TURN_UNTIL(all_completed());
 }
 
+/* The host's may be another account's. */
+static void a_run_whose_key_is_not_kept_does_not_go_with_the_hosts(void **state) {
+	(void)state;
+	static struct holdings limits = {{[HOLDING_KEYS] = 0}};
+	ledger_init(&w.ledger,
+		&(struct ledger_limits){.of_user = ledger_same_for_all, .user = &limits});
+	w.has_ledger = true;
+	server_says_yes();
+	open_forward("hosts", 1000);
+	add_run("another", 1);
+	add_run("his", 1);
+	assert_false(forward_give_key(w.forward, "his", 1000, text_of("his", 3), true));
+	assert_true(forward_has_own_key(w.forward, "his"));
+	struct forward_view view;
+	TURN_UNTIL(forward_look(w.forward, "his", 0, &view) && view.state == FORWARD_WAITING);
+	TURN_UNTIL(!forward_look(w.forward, "another", 0, &view));
+	assert_true(forward_look(w.forward, "his", 0, &view));
+	assert_int_equal(view.state, FORWARD_WAITING);
+	assert_non_null(strstr(view.words, "a W&B key"));
+}
+
 static void a_key_that_is_offered_is_for_a_run_that_needs_one(void **state) {
 	(void)state;
 	static const char hers[] = "Authorization: Basic YXBpOmhlcnM=";
 	server_says_yes();
 	open_forward("key", 1000);
 	add_run("well", 1);
-	assert_int_equal(forward_offer_key(w.forward, "well", text_of("hers", 4)),
+	assert_int_equal(forward_offer_key(w.forward, "well", 1000, text_of("hers", 4)),
 		FORWARD_KEY_KEPT); /* nobody has looked yet */
 	TURN_UNTIL(all_completed());
 	assert_false(web_server_heard(&w.server, hers));
@@ -440,7 +463,7 @@ static void a_key_that_is_offered_is_for_a_run_that_needs_one(void **state) {
 	struct stored *run = add_run("lost", 1);
 	run->cursor.own_key = true; /* and it went with a daemon that is no more */
 	assert_int_equal(
-		forward_offer_key(w.forward, "lost", text_of("hers", 4)), FORWARD_KEY_KEPT);
+		forward_offer_key(w.forward, "lost", 1000, text_of("hers", 4)), FORWARD_KEY_KEPT);
 	TURN_UNTIL(all_completed());
 	assert_true(web_server_heard(&w.server, hers));
 }
@@ -452,8 +475,8 @@ static void a_run_that_is_parked_keeps_its_key(void **state) {
 	open_forward("key", 1000);
 	add_run("parked", 1)->cursor.parked = strdup("somebody else writes it, too");
 	TURN_UNTIL(forward_look(w.forward, "parked", 0, &view));
-	assert_int_equal(
-		forward_offer_key(w.forward, "parked", text_of("hers", 4)), FORWARD_KEY_NOT_NEEDED);
+	assert_int_equal(forward_offer_key(w.forward, "parked", 1000, text_of("hers", 4)),
+		FORWARD_KEY_NOT_NEEDED);
 	assert_false(forward_is_unanswered(w.forward, "parked"));
 	assert_true(forward_resume(w.forward, "parked", false));
 	assert_true(forward_is_unanswered(w.forward, "parked")); /* parked again, for all we know */
@@ -567,6 +590,7 @@ int main(void) {
 		TEST(a_host_that_asks_for_time_gets_it_from_all_runs),
 		TEST(a_users_own_key_is_for_his_run_alone),
 		TEST(a_user_has_so_many_keys_here_at_once),
+		TEST(a_run_whose_key_is_not_kept_does_not_go_with_the_hosts),
 		TEST(a_key_that_is_offered_is_for_a_run_that_needs_one),
 		TEST(a_run_that_is_parked_keeps_its_key),
 		TEST(a_key_that_is_refused_gives_way_to_the_one_that_is_offered),
