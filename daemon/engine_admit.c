@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "buf.h"
 #include "engine_private.h"
 #include "log.h"
 
@@ -26,35 +27,34 @@ static int refuse(struct refusal *r, const struct holder *h, enum holding what,
 	return 1;
 }
 
-static int judge(struct holder *h, bool is_new, uint64_t bytes, struct refusal *ret) {
-	static const struct {
-		enum holding what;
-		const char *help;
-	} limits[] = {
-		{HOLDING_DATABASE, "tried again when older runs are gone"},
-		{HOLDING_RUNS, "tried again until it fits"},
-		{HOLDING_MEMORY, "tried again until it fits"},
-	};
+static int judge(struct holder *h, enum holding what, uint64_t more, struct refusal *ret) {
+	enum ledger_answer answer = ledger_ask(h, what, more);
 
-	for (size_t i = 0; i < sizeof limits / sizeof limits[0]; i++) {
-		enum holding what = limits[i].what;
-		if (is_new && what != HOLDING_DATABASE) {
-			continue; /* the core asks, and knows more */
-		}
-		enum ledger_answer answer = ledger_ask(h, what, what == HOLDING_MEMORY ? bytes : 1);
-		if (answer != LEDGER_TAKEN) {
-			ledger_count_refusal(h, what);
-			return refuse(ret, h, what, answer, limits[i].help);
-		}
+	if (answer == LEDGER_TAKEN) {
+		return 0;
 	}
-	return 0;
+	ledger_count_refusal(h, what);
+	return refuse(ret, h, what, answer,
+		what == HOLDING_DATABASE ? "tried again when older runs are gone"
+					 : "tried again until it fits");
 }
 
-static int judge_user(
-	struct engine *e, uint32_t uid, bool is_new, uint64_t bytes, struct refusal *ret) {
+static int judge_growth(struct engine *e, uint32_t uid, struct refusal *ret) {
 	struct holder *h = ledger_holder(e->registry_options.ledger, uid);
-	int result = h == NULL ? -ENOMEM : judge(h, is_new, bytes, ret);
+	int result = h == NULL ? -ENOMEM : judge(h, HOLDING_DATABASE, 1, ret);
 
+	holder_release(h);
+	return result;
+}
+
+static int judge_load(
+	struct engine *e, const struct stored_run *stored, uint32_t ranks, struct refusal *ret) {
+	struct holder *h = ledger_holder(e->registry_options.ledger, stored->uid);
+	int result = h == NULL ? -ENOMEM : judge(h, HOLDING_RUNS, 1, ret);
+
+	if (result == 0) {
+		result = judge(h, HOLDING_MEMORY, run_bytes_needed(stored->d_sae, ranks), ret);
+	}
 	holder_release(h);
 	return result;
 }
@@ -65,7 +65,7 @@ int engine_admit(struct engine *e, const char *id, const struct asker *asker, ui
 	int err = store_look(e->store, id, &stored);
 
 	if (err == -ENOENT) {
-		return judge_user(e, asker->uid, true, 0, ret);
+		return judge_growth(e, asker->uid, ret); /* the core asks for the rest */
 	}
 	if (err < 0) {
 		return err;
@@ -76,7 +76,15 @@ int engine_admit(struct engine *e, const char *id, const struct asker *asker, ui
 		return 1;
 	}
 	uint32_t ranks = world_size > stored.world_size ? world_size : stored.world_size;
-	return judge_user(e, stored.uid, false, run_bytes_needed(stored.d_sae, ranks), ret);
+	err = judge_growth(e, stored.uid, ret);
+	return err == 0 ? judge_load(e, &stored, ranks, ret) : err;
+}
+
+int engine_admit_load(struct engine *e, const char *id, struct refusal *ret) {
+	struct stored_run stored;
+	int err = store_look(e->store, id, &stored);
+
+	return err == 0 ? judge_load(e, &stored, stored.world_size, ret) : err;
 }
 
 bool engine_has_room_for(struct engine *e, const char *id) {
@@ -98,25 +106,53 @@ bool engine_has_room_for(struct engine *e, const char *id) {
 
 /* ---- on disk ---- */
 
-static void add_usage(void *user, uint32_t uid, uint64_t bytes) {
-	struct engine *e = user;
-	struct holder *h = ledger_holder(e->registry_options.ledger, uid);
+struct usage {
+	uint32_t uid;
+	uint64_t bytes;
+};
 
-	if (h != NULL) {
-		ledger_add(h, HOLDING_DATABASE, bytes);
+struct counting {
+	struct buf users; /* struct usage */
+	int err;
+};
+
+static void add_usage(void *user, uint32_t uid, uint64_t bytes) {
+	struct counting *c = user;
+	const struct usage usage = {.uid = uid, .bytes = bytes};
+
+	if (c->err == 0) {
+		c->err = buf_append(&c->users, &usage, sizeof usage);
 	}
-	holder_release(h);
 }
 
-void engine_count_usage(struct engine *e) {
-	list_for_each(link, &e->registry_options.ledger->holders) {
+static void take_usage(struct ledger *l, const struct buf *users) {
+	list_for_each(link, &l->holders) {
 		struct holder *h = container_of(link, struct holder, link);
 		ledger_give(h, HOLDING_DATABASE, h->held.of[HOLDING_DATABASE]);
 	}
-	int err = store_each_usage(e->store, add_usage, e);
-	if (err < 0) {
+	for (size_t at = 0; at < users->len; at += sizeof(struct usage)) {
+		struct usage usage;
+		memcpy(&usage, users->data + at, sizeof usage);
+		struct holder *h = ledger_holder(l, usage.uid);
+		if (h != NULL) {
+			ledger_add(h, HOLDING_DATABASE, usage.bytes);
+		}
+		holder_release(h);
+	}
+}
+
+/* What cannot be counted to its end leaves what was known: nobody's limit is lifted by a disk that fails. */
+void engine_count_usage(struct engine *e) {
+	struct counting c = {.err = 0};
+	int err = store_each_usage(e->store, add_usage, &c);
+
+	err = err == 0 ? c.err : err;
+	if (err == 0) {
+		take_usage(e->registry_options.ledger, &c.users);
+	} else {
 		log_error("what users have in the database cannot be counted: %s", strerror(-err));
 	}
+	buf_finish(&c.users);
 }
 
 void feed_note_stored(struct feed *feed, const struct run_cut *cut) {

@@ -88,7 +88,7 @@ static const char *open_note(struct conversation *c, char words[256]) {
 	snprintf(id, sizeof id, "%.*s", (int)c->m.open.run.len, c->m.open.run.data);
 	if (registry_find(e->registry, id) == NULL) {
 		char why[ENGINE_LOAD_WORDS]; /* has been said at the start, where the run had not ended */
-		int err = engine_load(e, id, why);
+		int err = engine_has_room_for(e, id) ? engine_load(e, id, why) : -ENOMEM;
 		if (err < 0 && err != -ENOENT) {
 			return NULL; /* the run cannot be read now: the next start tries again */
 		}

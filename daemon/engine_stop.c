@@ -29,15 +29,36 @@ static struct run *fail_storage(struct outcome *ret, const char *id, const char 
 	return NULL;
 }
 
+/* 0, -ENOENT, or it cannot be and *ret says why. */
+static int load(struct engine *e, const char *id, struct outcome *ret) {
+	struct refusal refusal;
+	char why[ENGINE_LOAD_WORDS];
+	int err = engine_admit_load(e, id, &refusal);
+
+	if (err > 0) {
+		(void)fail_storage(ret, id, refusal.words);
+		ret->code = refusal.code;
+		return -EDQUOT;
+	}
+	if (err < 0) {
+		snprintf(why, sizeof why, "%s", strerror(-err));
+	} else {
+		err = engine_load(e, id, why);
+	}
+	if (err < 0 && err != -ENOENT) {
+		(void)fail_storage(ret, id, why);
+	}
+	return err;
+}
+
 /* In memory, where it is if anything may still come of it. NULL, and *ret says why. */
 static struct run *bring(struct engine *e, const struct target *t, struct outcome *ret) {
 	struct run *run = registry_find(e->registry, t->id);
 
 	if (run == NULL && may_live(t)) {
-		char why[ENGINE_LOAD_WORDS];
-		int err = engine_load(e, t->id, why);
+		int err = load(e, t->id, ret);
 		if (err < 0 && err != -ENOENT) {
-			return fail_storage(ret, t->id, why);
+			return NULL;
 		}
 		run = registry_find(e->registry, t->id);
 	}

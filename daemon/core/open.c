@@ -246,15 +246,15 @@ static bool refuse_holding(const struct opening *in, const struct run *run, enum
 	return false;
 }
 
-/* "d_sae 1048576 × 48 bytes + 8 ranks = 90 MiB more; " */
-static void sum_in_words(const struct opening *in, uint64_t more, char *out, size_t size) {
+/* "d_sae 1048576 with 8 ranks takes 84.0 MiB; " */
+static void sum_in_words(const struct opening *in, uint64_t need, char *out, size_t size) {
 	char needs[FORMAT_MAX], ranks[32] = "";
 
 	if (in->open->world_size > 1) {
 		(void)snprintf(ranks, sizeof ranks, " with %u ranks", in->open->world_size);
 	}
 	(void)snprintf(out, size, "d_sae %u%s takes %s; ", in->open->d_sae, ranks,
-		format_bytes(needs, (double)more));
+		format_bytes(needs, (double)need));
 }
 
 /* Counts it among its user's runs and charges him with what it may come to hold. A later launch may need more, or less. */

@@ -7,6 +7,10 @@ void forget_run(struct engine *e, const char *id) {
 	feed_forget(e, feed_of(registry_find(e->registry, id)), NULL);
 }
 
+void count_usage(struct engine *e) {
+	engine_count_usage(e);
+}
+
 uint32_t questions_of(struct engine *e, uint32_t uid) {
 	struct tenant *t = tenant_of(e, uid);
 	uint32_t n = t->n_questions;

@@ -9,6 +9,8 @@ struct engine;
 /* The run is in the database alone, and its connections are closed. */
 void forget_run(struct engine *e, const char *id);
 
+/* What users have on disk is counted anew. */
+void count_usage(struct engine *e);
 /* How many questions of this user are being answered. */
 uint32_t questions_of(struct engine *e, uint32_t uid);
 /* Closes the n readers who have waited longest to ask. */

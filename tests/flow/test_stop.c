@@ -158,6 +158,31 @@ static void a_run_that_is_in_the_database_alone_is_brought_back_for_it(void **st
 	trainer_close(&t);
 }
 
+static void a_run_that_does_not_fit_is_not_brought_back_for_it(void **state) {
+	struct flow *f = *state;
+	struct trainer t;
+	char words[512], expected[512];
+
+	begin(&t, f, "evicted");
+	forget_run(f->engine, "evicted");
+	trainer_close(&t);
+	f->limits.of[HOLDING_MEMORY] = 1u << 20;
+	/* That he has filled his part of the disk does not keep it from ending. */
+	f->limits.of[HOLDING_DATABASE] = 1;
+	ledger_reload(&f->ledger, &f->ledger.limits);
+	assert_int_equal(ask_once(f, "evicted", NULL, words), REFUSE_BUDGET);
+	snprintf(expected, sizeof expected,
+		"run evicted cannot be stopped now: user %s holds 0 B of memory; limit memory = "
+		"1.0 MiB ([limits] in sae-metricsd.conf); tried again",
+		own_name());
+	assert_memory_equal(words, expected, strlen(expected));
+	assert_int_equal(ledger_held(&f->ledger, getuid(), HOLDING_RUNS), 0);
+
+	f->limits.of[HOLDING_MEMORY] = LEDGER_NO_LIMIT;
+	ledger_reload(&f->ledger, &f->ledger.limits);
+	assert_int_equal(ask_once(f, "evicted", NULL, words), REPLY_OK);
+}
+
 static void asked_again_the_first_reason_stays(void **state) {
 	struct flow *f = *state;
 	struct trainer t;
@@ -321,6 +346,7 @@ int main(void) {
 		T(a_run_that_was_asked_to_stop_and_finishes_is_stopped),
 		T(who_is_away_is_told_when_he_is_back_also_after_a_restart),
 		T(a_run_that_is_in_the_database_alone_is_brought_back_for_it),
+		T(a_run_that_does_not_fit_is_not_brought_back_for_it),
 		T(asked_again_the_first_reason_stays),
 		T(a_long_reason_is_cut_between_its_characters),
 		T(a_run_that_has_ended_is_not_stopped),
