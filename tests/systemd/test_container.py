@@ -176,7 +176,6 @@ class Systemd(unittest.TestCase):
         for name, mode in (("credstore.encrypted", "encrypted"), ("credstore", "plain")):
             with self.subTest(mode):
                 path = f"/etc/{name}/wandb-api-key"
-                self.c.do("mkdir", "-p", "-m", "700", f"/etc/{name}")
                 if mode == "encrypted":
                     self.c.do("systemd-creds", "encrypt", "--name=wandb-api-key", "-", path, input=KEY)
                 else:

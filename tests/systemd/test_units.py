@@ -120,6 +120,18 @@ class Units(unittest.TestCase):
         gid = int(re.search(r"(?m)^sae-metrics:x:(\d+):", groups)[1])
         notes = (self.folder / "run/sae-metricsd/socket.notes").stat()
         self.assertEqual((gid, 0o3730), (notes.st_gid, notes.st_mode & 0o7777))
+        for name in ("credstore", "credstore.encrypted"):
+            self.assertEqual(0o700, (self.folder / "etc" / name).stat().st_mode & 0o7777)
+
+        # As open-to-all.conf says: systemd complains of nothing, at this boot or any other.
+        opened = re.search(r"(?m)^#   (\S /run/sae-metricsd/socket.notes .*)$", (SOURCES / "open-to-all.conf").read_text())[1]
+        (self.folder / "open.conf").write_text(opened + "\n")
+        for _ in range(2):
+            out = subprocess.run(["systemd-tmpfiles", "--create", f"--root={self.folder}", str(self.folder / "open.conf"),
+                                  str(SOURCES / "sae-metricsd.tmpfiles")], capture_output=True, text=True, check=False)
+            self.assertEqual((0, ""), (out.returncode, out.stderr))
+            notes = (self.folder / "run/sae-metricsd/socket.notes").stat()
+            self.assertEqual((gid, 0o3733), (notes.st_gid, notes.st_mode & 0o7777))
 
 
 if __name__ == "__main__":
