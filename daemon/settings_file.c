@@ -90,7 +90,7 @@ static void read_user_heading(struct reading *r, const char *name) {
 }
 
 static void read_heading(struct reading *r, struct text line) {
-	char quote[TEXT_QUOTE_SIZE];
+	char words[SETTINGS_WORDS_SIZE];
 	const char *end = memchr(line.data, ']', line.len);
 
 	if (end == NULL) {
@@ -107,7 +107,7 @@ static void read_heading(struct reading *r, struct text line) {
 	}
 	r->is_passed = !settings_has_section(r->section);
 	if (r->is_passed) {
-		line_problem(r, "there is no section [%s]", text_quote(name, quote));
+		line_problem(r, "%s", settings_no_such_section(name, words));
 	}
 }
 

@@ -25,7 +25,8 @@ static void read_one(struct settings_loading *l, const struct settings_flag *f) 
 		return;
 	}
 	if (name == NULL && !settings_has_section(section)) {
-		settings_problem(l, "%s: there is no section [%s]", f->flag, section);
+		settings_problem(l, "%s: %s", f->flag,
+			settings_no_such_section(text_of(section, strlen(section)), words));
 	} else if (key < 0) {
 		settings_problem(l, "%s: %s", f->flag,
 			settings_no_such_key(section, name != NULL, dot + 1, words));

@@ -154,11 +154,40 @@ bool settings_key_belongs(const struct settings_key *key, const char *section, b
 	return is_user ? key->is_per_user : strcmp(key->section, section) == 0;
 }
 
+const char *settings_no_such_section(struct text section, char out[SETTINGS_WORDS_SIZE]) {
+	char known[256] = "", quote[TEXT_QUOTE_SIZE];
+	const char *last = "";
+	size_t len = 0;
+
+	for (size_t i = 0; i < settings_n_keys; i++) {
+		if (strcmp(settings_keys[i].section, last) != 0 && len < sizeof known) {
+			last = settings_keys[i].section;
+			len += (size_t)snprintf(known + len, sizeof known - len, "%s, ", last);
+		}
+	}
+	snprintf(out, SETTINGS_WORDS_SIZE, "there is no section [%s], but %suser NAME",
+		text_quote(section, quote), known);
+	return out;
+}
+
+/* Where a key for W&B is to be instead: nobody is to look for the right spelling. */
+static bool is_secret(const char *section, const char *name) {
+	return strcmp(section, "wandb") == 0 &&
+	       (strcmp(name, "key") == 0 || strcmp(name, "api_key") == 0);
+}
+
 const char *settings_no_such_key(
 	const char *section, bool is_user, const char *name, char out[SETTINGS_WORDS_SIZE]) {
 	char known[SETTINGS_WORDS_SIZE] = "", quote[TEXT_QUOTE_SIZE], where[TEXT_QUOTE_SIZE];
 	size_t len = 0;
 
+	if (is_secret(section, name)) {
+		snprintf(out, SETTINGS_WORDS_SIZE,
+			"a key for W&B is never in here: it goes into a file of its own "
+			"(key_file), or to "
+			"the service (sae-metricsd(8))");
+		return out;
+	}
 	for (size_t i = 0; i < settings_n_keys; i++) {
 		if (settings_key_belongs(&settings_keys[i], section, is_user) &&
 			len < sizeof known) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "settings.h"
+#include "text.h"
 
 #define SETTINGS_EXPECTED_MAX 128
 #define SETTINGS_VALUE_SIZE   PATH_MAX
@@ -53,6 +54,8 @@ extern const size_t settings_n_keys;
 
 bool settings_has_section(const char *section);
 bool settings_key_belongs(const struct settings_key *key, const char *section, bool is_user);
+/* "there is no section [alerts], but wandb, …". Returns out. */
+const char *settings_no_such_section(struct text section, char out[SETTINGS_WORDS_SIZE]);
 /* "there is no "mod" in [wandb], but base_url, …". Returns out. */
 const char *settings_no_such_key(
 	const char *section, bool is_user, const char *name, char out[SETTINGS_WORDS_SIZE]);

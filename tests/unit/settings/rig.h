@@ -5,6 +5,8 @@
 
 #include "settings.h"
 
+#define SECTIONS "wandb, ranks, access, limits, retention, disk, backup, daemon, user NAME"
+
 struct rig {
 	char home[64], path[PATH_MAX];    /* the file that write_config writes */
 	char problems[16384];             /* a line each, without the path */

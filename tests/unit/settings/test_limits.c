@@ -171,7 +171,7 @@ static void a_section_of_a_user_names_one(void **state) {
 		rig_assert_told(r, "1: expected [user NAME], or a uid in place of the name\n");
 	}
 	rig_load_in(r, "users", "runs = 1");
-	rig_assert_told(r, "1: there is no section [users]\n");
+	rig_assert_told(r, "1: there is no section [users], but " SECTIONS "\n");
 	rig_load_in(r, "user someone.with-a-long-name-of-sixty-three-characters@example.org",
 		"runs = 1");
 	rig_assert_good(r);
