@@ -32,7 +32,8 @@ static void report_answer(struct request *request, int status) {
 	struct report_request *r = (struct report_request *)request;
 	if (status < 0 && r->result == 0) {
 		r->result = status;
-		snprintf(r->words, sizeof r->words, "%s", strerror(-status));
+		snprintf(r->words, sizeof r->words, "the database cannot be read: %s",
+			strerror(-status));
 	}
 	r->on_report(r->user, r->report, r->result, r->words);
 	json_decref(r->report);

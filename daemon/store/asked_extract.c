@@ -37,7 +37,8 @@ static void answer(struct request *request, int status) {
 
 	if (status < 0 && r->result == 0) {
 		r->result = status;
-		snprintf(r->words, sizeof r->words, "%s", strerror(-status));
+		snprintf(r->words, sizeof r->words, "the database cannot be read: %s",
+			strerror(-status));
 	}
 	r->on_page(r->user, r->page, r->result, r->words);
 	finish(r);
