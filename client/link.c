@@ -170,13 +170,15 @@ static void tell_absence(struct link *l, const char *path, const char *reason) {
 }
 
 static void connect_failed(struct link *l, const char *path, int status) {
-	char reason[64], why[STREAM_WORDS_SIZE];
+	char reason[80], why[STREAM_WORDS_SIZE];
 	struct stream *s = l->stream;
 	const char *flaw = status == -EPERM ? places_flaw(path) : NULL;
 
 	/* EAGAIN: the daemon is there, and has no time for us. */
 	snprintf(reason, sizeof reason, "%s%s", flaw != NULL ? "its folder " : "",
-		flaw != NULL ? flaw : strerror(-status));
+		flaw != NULL        ? flaw
+		: status == -EACCES ? "you may not connect; `sae-metricsd doctor` says what to do"
+				    : strerror(-status));
 	snprintf(why, sizeof why, "connecting to %.160s: %s", path, reason);
 	link_lose(l, 0, why);
 	if (status != -EAGAIN) {

@@ -226,8 +226,10 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 	}
 	err = notes_make_folder(options->socket);
 	if (err < 0) {
-		log_warning("no folder for notes beside %s (%s): trainers that end while no daemon "
-			    "is there leave none",
+		log_warning(
+			"beside %s there is no folder for notes that is as open as it is, and it "
+			"cannot be made so (%s): not every trainer that ends while no daemon is "
+			"there leaves one; `sae-metricsd doctor` says what to do",
 			options->socket, strerror(-err));
 	}
 	return 0;

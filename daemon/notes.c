@@ -17,7 +17,7 @@ void notes_folder(char out[PATH_MAX], const char *socket_path) {
 
 /* Shared: files belong to the folder's group, only their owner may remove them, and nobody else lists them: they name runs, which
  * may be private. */
-static mode_t folder_mode(mode_t socket_mode) {
+mode_t notes_folder_mode(mode_t socket_mode) {
 	if ((socket_mode & 0006) != 0) {
 		return 03733;
 	}
@@ -38,7 +38,7 @@ static int adapt(int fd, const struct stat *socket) {
 		return -errno;
 	}
 	/* A service may not set such a mode itself (RestrictSUIDSGID=); tmpfiles has done it. */
-	mode_t mode = folder_mode(socket->st_mode);
+	mode_t mode = notes_folder_mode(socket->st_mode);
 	return (st.st_mode & 07777) != mode && fchmod(fd, mode) < 0 ? -errno : 0;
 }
 

@@ -23,6 +23,9 @@ struct note {
 /* "<socket>.notes". */
 void notes_folder(char out[PATH_MAX], const char *socket_path);
 
+/* What its mode is to be beside a socket of that mode. */
+mode_t notes_folder_mode(mode_t socket_mode);
+
 /* Makes the folder beside a socket that is there: for its own user alone, or, as the socket's mode and group have it, for whoever
  * may connect, who then sees nobody else's notes. 0 or -errno. */
 int notes_make_folder(const char *socket_path);

@@ -46,7 +46,9 @@ static enum ask_result ask_fail_errno(struct ask *a, int error) {
 	bool nobody = error == ENOENT || error == ECONNREFUSED;
 
 	return ask_fail(a, nobody ? ASK_NO_DAEMON : ASK_FAILED, "%s",
-		error == ENOENT ? "there is no such socket" : strerror(error));
+		error == ENOENT   ? "there is no such socket"
+		: error == EACCES ? "you may not connect; `sae-metricsd doctor` says what to do"
+				  : strerror(error));
 }
 
 static int ask_time_left(const struct ask *a) {

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "doctor_words.h"
 #include "document.h"
@@ -15,14 +16,16 @@
 #define COMMIT_LAG_MAX_S 60.0
 
 static void say_silent(struct doctor *d) {
+	static const char advice[] = "see what is said of the socket";
+
 	if (d->answer == ASK_NO_DAEMON) {
-		doctor_say(d, FINDING_FAIL, "see what is said of the socket", "none answers: %s",
-			d->answer_words);
+		doctor_say(d, FINDING_FAIL, advice, "none answers: %s", d->answer_words);
+	} else if (access(d->socket, W_OK) < 0) {
+		doctor_say(d, FINDING_UNSEEN, advice, "not asked: you may not connect");
 	} else {
 		doctor_say(d, FINDING_FAIL,
-			"look at its log: `journalctl -u sae-metricsd`, or sae-metricsd.log beside "
-			"its "
-			"database",
+			d->is_system ? "look at its log: `journalctl -u sae-metricsd`"
+				     : "look at its log: sae-metricsd.log beside its database",
 			"it is there and gives no answer: %s", d->answer_words);
 	}
 }

@@ -44,7 +44,7 @@ static void judge_memory(struct doctor *d, const struct system_limits *l) {
 	}
 	bool full = l->memory_used > l->memory_bytes / 100 * MEMORY_FULL_PCT;
 	doctor_say(d, full ? FINDING_WARN : FINDING_OK,
-		full ? "raise MemoryMax= by the formula in sae-metricsd.conf(5), or lower "
+		full ? "raise MemoryMax= by the formula in sae-metricsd(8), or lower "
 		       "host_memory of "
 		       "[limits]"
 		     : NULL,

@@ -3,9 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#include "document.h"
+#include "doctor_words.h"
 #include "notes.h"
 
 static void on_note(void *user, const struct note *note) {
@@ -13,10 +14,31 @@ static void on_note(void *user, const struct note *note) {
 	(void)note;
 }
 
+/* Who may connect may leave one. */
+static void look_at_mode(struct doctor *d, const char *path) {
+	char socket_modes[DOCTOR_MODES_SIZE], modes[DOCTOR_MODES_SIZE];
+	struct stat socket, folder;
+
+	if (stat(d->socket, &socket) < 0 || stat(path, &folder) < 0 ||
+		(notes_folder_mode(socket.st_mode) & ~folder.st_mode & 0022) == 0) {
+		return;
+	}
+	doctor_modes(&socket, socket_modes);
+	doctor_modes(&folder, modes);
+	doctor_say(d, FINDING_WARN,
+		d->is_system
+			? "do all that /usr/share/doc/sae-metricsd/examples/open-to-all.conf says"
+			: "restart the daemon: it opens the folder",
+		"%s  %s: not all who may connect (%s) can leave word when they end while no "
+		"daemon is there",
+		path, modes, socket_modes);
+}
+
 void doctor_look_at_notes(struct doctor *d) {
 	char folder[PATH_MAX];
 
 	notes_folder(folder, d->socket);
+	look_at_mode(d, folder);
 	if (access(folder, R_OK | X_OK) < 0) {
 		if (errno != ENOENT) {
 			doctor_say(d, FINDING_UNSEEN, NULL, "%s: %s", folder, strerror(errno));

@@ -43,8 +43,10 @@ static bool find_key(struct doctor *d) {
 	if (d->credential.key == NULL) {
 		doctor_say(d, FINDING_WARN,
 			d->is_system
-				? "if it is to have one: LoadCredential=wandb-api-key:… of the "
-				  "service, or key_file"
+				? "if it is to have one: `systemd-creds encrypt "
+				  "--name=wandb-api-key - "
+				  "/etc/credstore.encrypted/wandb-api-key`, or key_file; then "
+				  "restart the service"
 				: "if it is to have one: `wandb login`, WANDB_API_KEY, or key_file",
 			"no key is found here: only runs that bring their own are forwarded");
 		return false;

@@ -41,7 +41,7 @@ char *doctor_modes(const struct stat *st, char out[DOCTOR_MODES_SIZE]) {
 		}
 	}
 	if ((st->st_mode & S_ISVTX) != 0) {
-		modes[9] = 't'; /* with or without the x */
+		modes[9] = (st->st_mode & S_IXOTH) != 0 ? 't' : 'T';
 	}
 	snprintf(out, DOCTOR_MODES_SIZE, "%s %s:%s", modes, doctor_user_name(st->st_uid, user),
 		doctor_group_name(st->st_gid, group));

@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
@@ -175,6 +176,15 @@ class Doctor(unittest.TestCase):
         daemon.socket.chmod(0o660)
         found = self.look(as_user=OTHER)
         self.assertIn("usermod -aG root", found.one("fail", "socket", "you may not connect")["advice"])
+        found.one("unseen", "daemon", "not asked: you may not connect")
+        # Whoever tries to push or to ask is told to look here.
+        script = "import sae_metrics; sae_metrics.init(id='outside1').finish(timeout=1)"
+        for command in (["stop", "secret01"], ["status"], script):
+            with self.subTest(command):
+                program = [sys.executable, "-c", command] if command is script else [DAEMON, *command]
+                out = subprocess.run(["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", *program], check=False,
+                                     env={**self.environment, "PYTHONPATH": os.pathsep.join(sys.path), "SAE_METRICS_QUIET": "0"}, capture_output=True, text=True)
+                self.assertIn("you may not connect; `sae-metricsd doctor` says what to do", out.stderr)
         daemon.socket.chmod(0o600)
         self.assertIn("sae-metricsd start", self.look(as_user=OTHER).one("fail", "socket", "you may not connect")["advice"])
 
@@ -259,7 +269,7 @@ class Doctor(unittest.TestCase):
         daemon = self.daemon()
         daemon.database.rename(self.folder / "away.db")
         found = self.look()
-        self.assertIn("restart", found.one("fail", "db", "there is none yet")["advice"])
+        self.assertIn("its log", found.one("fail", "daemon", "the database cannot be read: ")["advice"])
 
     def test_commits_go_on_while_it_looks(self):
         daemon = self.daemon()
@@ -282,6 +292,13 @@ class Doctor(unittest.TestCase):
         daemon.start()
         shutil.rmtree(notes)
         self.look().one("warn", "notes", "is not there")
+
+    def test_a_folder_for_notes_that_is_less_open_than_the_socket_is_a_warning(self):
+        daemon = self.daemon(arguments=["--set", "access.socket_mode=0666"])
+        notes = Path(f"{daemon.socket}.notes")
+        self.assertEqual({"ok"}, self.look().levels("notes"))
+        notes.chmod(0o3730)
+        self.assertIn("drwx-wx--T", self.look().one("warn", "notes", "not all who may connect (srw-rw-rw-")["found"])
 
     # ---- W&B ----
 
