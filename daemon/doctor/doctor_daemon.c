@@ -1,6 +1,7 @@
 /* Whether the daemon answers, how soon, and whether it is the one of this program. */
 #include "doctor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,7 +21,7 @@ static void say_silent(struct doctor *d) {
 
 	if (d->answer == ASK_NO_DAEMON) {
 		doctor_say(d, FINDING_FAIL, advice, "none answers: %s", d->answer_words);
-	} else if (access(d->socket, W_OK) < 0) {
+	} else if (access(d->socket, W_OK) < 0 && errno == EACCES) {
 		doctor_say(d, FINDING_UNSEEN, advice, "not asked: you may not connect");
 	} else {
 		doctor_say(d, FINDING_FAIL,

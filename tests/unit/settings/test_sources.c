@@ -182,9 +182,8 @@ static void a_mistake_in_one_file_is_told_with_it(void **state) {
 	rig_put(r, ETC ".d/2.conf", "[wandb]\nentity = b\n");
 	load_system(r);
 	assert_int_equal(r->result, -EINVAL);
-	assert_non_null(
-		strstr(r->problems, ETC ":2: mode: expected online, offline or off\n" ETC
-					".d/1.conf:3: there is no \"key\" in [wandb], but "));
+	assert_non_null(strstr(r->problems, ETC ":2: mode: expected online, offline or off\n" ETC
+						".d/1.conf:3: a key for W&B is never in here: "));
 	assert_string_equal(r->files, ETC " bad\n" ETC ".d/1.conf bad\n" ETC ".d/2.conf\n");
 }
 
