@@ -150,6 +150,17 @@ void intake_consume(struct intake *in, size_t len) {
 	}
 }
 
+bool intake_is_beyond(const struct intake *in) {
+	return in->charged > STAGING_SIZE &&
+	       ledger_ask(in->account->holder, HOLDING_QUEUED, 1) != LEDGER_TAKEN;
+}
+
+void intake_drop(struct intake *in) {
+	assert(!in->filling);
+	in->len = 0;
+	intake_trim(in);
+}
+
 void intake_trim(struct intake *in) {
 	if (in->len == 0 && !in->filling) {
 		release(in);

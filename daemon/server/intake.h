@@ -3,7 +3,8 @@
  * A frame that is complete in the staging buffer never comes here. Of a frame that is not, the rest is read into a
  * buffer of its own, which grows only as bytes come but is *charged* for the whole frame when it begins; where the user's
  * allowance is spent, the frame waits its turn. One frame of each user is always let in while no other of his is
- * being filled: the wait ends by bytes that arrive or by a connection that is closed for bringing none. */
+ * being filled: the wait ends by bytes that arrive or by a connection that is closed for bringing none. So it is read, but
+ * where its message cannot be taken at once it is not held beyond the limit: else each connection could bring one. */
 #pragma once
 
 #include <stdbool.h>
@@ -61,5 +62,9 @@ int intake_grow(struct intake *in);
 void intake_complete(struct intake *in);
 /* Drops `len` bytes from the front. A large buffer is kept for the next frame unless somebody waits. */
 void intake_consume(struct intake *in, size_t len);
+/* It holds a large frame, and its user more than he may. */
+bool intake_is_beyond(const struct intake *in);
+/* Forgets what is held of a frame that is complete. */
+void intake_drop(struct intake *in);
 /* Gives the buffer back if it is empty. */
 void intake_trim(struct intake *in);

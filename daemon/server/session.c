@@ -1,7 +1,6 @@
 #include "session_private.h"
 
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 static void arrange_reading(struct session *s);
@@ -65,53 +64,17 @@ void session_end(struct session *s) {
 	}
 }
 
-void session_refuse(struct session *s, const struct msg_refusal *refusal) {
-	if (s->phase != PHASE_OPEN) {
-		return;
-	}
-	s->server->stats.refused[refusal->code]++;
-	session_send(s, &(struct message){.type = MSG_REFUSAL, .refusal = *refusal});
-	session_end(s);
-}
-
 /* ---- bytes to messages ---- */
-
-static void refuse_in_words(struct session *s, enum refusal_code code, const char *words) {
-	session_refuse(
-		s, &(struct msg_refusal){.code = code, .words = text_of(words, strlen(words))});
-}
-
-static void refuse_payload(struct session *s) {
-	const char *words = s->payload_len_max == 0
-				    ? "a payload was announced before the run was opened"
-				    : "the announced payload is larger than this run can need";
-	session_refuse(s, &(struct msg_refusal){.code = REFUSE_TOO_LARGE,
-				  .has_limit = true,
-				  .limit = s->payload_len_max,
-				  .words = text_of(words, strlen(words))});
-}
-
-static void refuse_header(struct session *s, uint32_t header_len) {
-	if (header_len == 0) {
-		refuse_in_words(s, REFUSE_MALFORMED, "this is not a frame of this protocol");
-		return;
-	}
-	static const char words[] = "the announced header is longer than any of this protocol";
-	session_refuse(s, &(struct msg_refusal){.code = REFUSE_TOO_LARGE,
-				  .has_limit = true,
-				  .limit = HEADER_LEN_MAX,
-				  .words = text_of(words, sizeof words - 1)});
-}
 
 static enum session_verdict offer_message(struct session *s, const struct message *m) {
 	struct server *server = s->server;
 
 	if (!s->greeted && m->type != MSG_HELLO) {
-		refuse_in_words(s, REFUSE_OUT_OF_ORDER, "the first message must be HELLO");
+		session_refuse_in_words(s, REFUSE_OUT_OF_ORDER, "the first message must be HELLO");
 		return SESSION_CLOSE;
 	}
 	if (s->greeted && m->type == MSG_HELLO) {
-		refuse_in_words(s, REFUSE_OUT_OF_ORDER, "HELLO was said already");
+		session_refuse_in_words(s, REFUSE_OUT_OF_ORDER, "HELLO was said already");
 		return SESSION_CLOSE;
 	}
 	enum session_verdict verdict = server->callbacks->on_message(server->user, s, m);
@@ -123,12 +86,12 @@ static enum session_verdict offer_bad(struct session *s, const struct decode_err
 	struct server *server = s->server;
 
 	if (!error->has_seq) {
-		refuse_in_words(s, (enum refusal_code)error->code, error->words);
+		session_refuse_in_words(s, (enum refusal_code)error->code, error->words);
 		return SESSION_CLOSE;
 	}
 	/* Its code is an ERROR's, which nothing that ends a connection may carry. */
 	if (!s->greeted) {
-		refuse_in_words(s, REFUSE_OUT_OF_ORDER, "the first message must be HELLO");
+		session_refuse_in_words(s, REFUSE_OUT_OF_ORDER, "the first message must be HELLO");
 		return SESSION_CLOSE;
 	}
 	return server->callbacks->on_bad_message(server->user, s, error);
@@ -144,7 +107,7 @@ static enum session_verdict offer(struct session *s, const struct frame_view *fr
 	case DECODE_BAD_FIELD:
 		return offer_bad(s, &error);
 	case DECODE_MALFORMED:
-		refuse_in_words(s, REFUSE_MALFORMED, error.words);
+		session_refuse_in_words(s, REFUSE_MALFORMED, error.words);
 		return SESSION_CLOSE;
 	case DECODE_NO_MEMORY:
 		break;
@@ -170,10 +133,10 @@ static size_t offer_all(struct session *s, const uint8_t *data, size_t len, size
 			*ret_partial = frame.total_len > 0 ? frame.total_len : FRAME_PREFIX_SIZE;
 			return at;
 		case FRAME_HEADER_INVALID:
-			refuse_header(s, frame.header_len);
+			session_refuse_header(s, frame.header_len);
 			return at;
 		case FRAME_PAYLOAD_TOO_LARGE:
-			refuse_payload(s);
+			session_refuse_payload(s);
 			return at;
 		case FRAME_READY:
 			break;
@@ -237,6 +200,10 @@ static void settle(
 		intake_consume(&s->in, consumed);
 	}
 
+	if (s->held && !list_linked(&s->resuming) && intake_is_beyond(&s->in)) {
+		session_refuse_held(s);
+		return;
+	}
 	if (account_is_broke(s->account)) {
 		session_rest(s);
 	}
@@ -338,48 +305,6 @@ void session_admitted(struct session *s) {
 void session_establish(struct session *s, uint64_t payload_len_max) {
 	s->established = true;
 	s->payload_len_max = payload_len_max;
-}
-
-/* A peer that brings or takes less than a staging buffer in the time allowed, while others wait for the
- * memory it holds. */
-static bool stalls(struct progress *p, uint64_t total, uint64_t now_ms, uint64_t allowed_ms) {
-	if (total - p->mark >= STAGING_SIZE) {
-		progress_begin(p, total, now_ms);
-	}
-	return now_ms - p->since_ms >= allowed_ms;
-}
-
-static bool is_overdue(struct session *s, uint64_t now_ms) {
-	const struct server_limits *limits = &s->server->limits;
-
-	if (s->phase == PHASE_ENDING) {
-		return now_ms - s->began_ms >= limits->end_ms;
-	}
-	if (!s->established) {
-		return now_ms - s->began_ms >= limits->greeting_ms;
-	}
-	if (s->in.filling && !list_empty(&s->account->waiting) &&
-		stalls(&s->filling, s->received, now_ms, limits->stall_ms)) {
-		return true;
-	}
-	return s->sending_payload &&
-	       stalls(&s->sending, session_written(s), now_ms, limits->stall_ms);
-}
-
-void session_tick(struct session *s, uint64_t now_ms) {
-	if (s->phase == PHASE_CLOSING || s->account == NULL) {
-		return;
-	}
-	if (is_overdue(s, now_ms)) {
-		s->server->stats.overdue++;
-		session_close(s);
-		return;
-	}
-	/* Nothing came for a whole tick: an idle connection holds no buffer. */
-	if (s->received == s->received_at_tick) {
-		intake_trim(&s->in);
-	}
-	s->received_at_tick = s->received;
 }
 
 /* ---- what its owner asks ---- */

@@ -93,9 +93,18 @@ void session_end(struct session *s);
 void session_offer_again(struct session *s);
 /* Its frame may be read now. */
 void session_admitted(struct session *s);
-void session_tick(struct session *s, uint64_t now_ms);
 /* It is its user's turn again. */
 void session_rested(struct session *s);
+
+/* session_tick.c */
+void session_tick(struct session *s, uint64_t now_ms);
+
+/* session_refuse.c */
+void session_refuse_in_words(struct session *s, enum refusal_code code, const char *words);
+void session_refuse_payload(struct session *s);
+void session_refuse_header(struct session *s, uint32_t header_len);
+/* Its message cannot be taken yet, and its user holds too much for it to be kept: the peer comes again. */
+void session_refuse_held(struct session *s);
 
 /* session_write.c */
 void session_flush(struct session *s);

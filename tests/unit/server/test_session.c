@@ -473,6 +473,65 @@ static void a_frame_that_stalls_alone_is_waited_for(void **state) {
 	peer_close(&peer);
 }
 
+static uint64_t queued(const struct harness *h) {
+	return ledger_held(&h->ledger, getuid(), HOLDING_QUEUED);
+}
+
+/* Else each connection could bring one, and none of them would be too much. */
+static void a_frame_beyond_the_limit_is_read_but_not_held(void **state) {
+	struct harness *h = *state;
+	struct peer peers[2];
+	struct message m;
+	size_t cap = (1u << 20) + 4096, len;
+	uint8_t *frame = malloc(cap);
+
+	small_memory(h, 1u << 19);
+	begin_two_frames(h, peers, frame, cap, &len);
+	h->verdict = SESSION_LATER;
+	peer_write(&peers[0], frame + 100, len - 100);
+	peer_expect(&peers[0], MSG_REFUSAL, &m);
+	assert_int_equal(m.refusal.code, REFUSE_BUDGET);
+	assert_true(m.refusal.has_retry);
+	assert_int_equal(m.refusal.limit, 1u << 19);
+	assert_non_null(
+		memmem(m.refusal.words.data, m.refusal.words.len, "limit queued = 512", 18));
+	assert_false(peer_read(&peers[0], &m));
+
+	h->verdict = SESSION_READ_ON;
+	peer_write(&peers[1], frame + 100, len - 100);
+	until_seen(h, 5);
+	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
+	free(frame);
+	peer_close(&peers[0]);
+	peer_close(&peers[1]);
+}
+
+static void within_it_a_frame_is_held(void **state) {
+	struct harness *h = *state;
+	struct peer peers[2];
+	size_t cap = (1u << 20) + 4096, len;
+	uint8_t *frame = malloc(cap);
+
+	small_memory(h, 3u << 20);
+	begin_two_frames(h, peers, frame, cap, &len);
+	h->verdict = SESSION_LATER;
+	uint64_t before = server_stats(h->server)->bytes;
+	peer_write(&peers[0], frame + 100, len - 100);
+	until_received(h, before + len - 100);
+	struct session *s = h->session;
+	for (int i = 0; i < 3; i++) {
+		harness_turn(h);
+	}
+	assert_true(queued(h) >= len);
+	h->verdict = SESSION_READ_ON;
+	session_resume(s);
+	until_seen(h, 5);
+	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
+	free(frame);
+	peer_close(&peers[0]);
+	peer_close(&peers[1]);
+}
+
 /* ---- answers ---- */
 
 static void send_reply(struct session *s, size_t len) {
@@ -600,6 +659,8 @@ int main(void) {
 		T(a_large_frame_waits_until_the_one_before_is_done),
 		T(a_frame_that_stalls_while_others_wait_loses_its_connection),
 		T(a_frame_that_stalls_alone_is_waited_for),
+		T(a_frame_beyond_the_limit_is_read_but_not_held),
+		T(within_it_a_frame_is_held),
 		T(a_payload_arrives_whole_and_is_told_of),
 		T(acks_that_cannot_leave_are_replaced_by_later_ones),
 		T(a_peer_that_does_not_read_is_dropped_at_the_bound),
