@@ -132,12 +132,18 @@ static void look_after(struct engine *e, struct feed *feed, struct stream *strea
 /* ---- loading ---- */
 
 static void say_why_not(const struct run_saved *saved, int err, char out[ENGINE_LOAD_WORDS]) {
-	if (err == -EPROTO) {
+	uint32_t version = registry_state_version(saved->small, saved->small_len);
+	if (err == -EPROTO && version < REGISTRY_STATE_VERSION_MIN) {
+		snprintf(out, ENGINE_LOAD_WORDS,
+			"its state is of version %u, and this sae-metricsd reads %u to %u: what it "
+			"logged "
+			"is kept, but to go on it needs another id",
+			version, REGISTRY_STATE_VERSION_MIN, REGISTRY_STATE_VERSION);
+	} else if (err == -EPROTO) {
 		snprintf(out, ENGINE_LOAD_WORDS,
 			"its state is of version %u, and this sae-metricsd knows %u: the newer one "
 			"goes on with it",
-			registry_state_version(saved->small, saved->small_len),
-			REGISTRY_STATE_VERSION);
+			version, REGISTRY_STATE_VERSION);
 	} else {
 		snprintf(out, ENGINE_LOAD_WORDS, "%s",
 			err == -EBADMSG ? "its state is damaged" : strerror(-err));

@@ -73,7 +73,7 @@ void *run_user(const struct run *run);
 
 /* A run as the store kept it: `small` is what run_cut wrote, the arrays are taken over by
  * the core (NULL, NULL, NULL when their files did not match: the run goes on marked resumed).
- * 0, -ENOMEM, -EEXIST, -EBADMSG when `small` is not legible, or -EPROTO when a newer program has packed it. */
+ * 0, -ENOMEM, -EEXIST, -EBADMSG when `small` is not legible, or -EPROTO when its version is not one of those that are read. */
 struct run_saved {
 	const uint8_t *small;
 	size_t small_len;
@@ -84,7 +84,8 @@ struct run_saved {
 int registry_restore(
 	struct registry *r, struct run_saved *saved, struct instant now, struct run **ret_run);
 
-#define REGISTRY_STATE_VERSION 7u /* as `small` is packed here */
+#define REGISTRY_STATE_VERSION     7u /* as `small` is packed here */
+#define REGISTRY_STATE_VERSION_MIN 5u /* the oldest that is read */
 /* As this one was. */
 uint32_t registry_state_version(const uint8_t *small, size_t len);
 

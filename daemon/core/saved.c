@@ -10,7 +10,9 @@
 #include "stream.h"
 
 /* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for. */
-#define VERSION_MIN 5u /* the oldest that is read */
+static bool is_readable(uint32_t version) {
+	return version >= REGISTRY_STATE_VERSION_MIN && version <= REGISTRY_STATE_VERSION;
+}
 
 /* ---- out ---- */
 
@@ -316,10 +318,10 @@ int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run 
 	int32_t pid = (int32_t)unpack_u32(&u);
 	uint32_t d_sae = unpack_u32_max(&u, D_SAE_MAX);
 	uint32_t d_in = unpack_u32(&u);
-	if (!u.failed && version > REGISTRY_STATE_VERSION) {
+	if (!u.failed && version > 0 && !is_readable(version)) {
 		return -EPROTO;
 	}
-	if (u.failed || version < VERSION_MIN || id.len == 0 || id.len > RUN_ID_MAX) {
+	if (u.failed || !is_readable(version) || id.len == 0 || id.len > RUN_ID_MAX) {
 		return -EBADMSG;
 	}
 	struct run *run = run_create(r, id, uid, d_sae);
