@@ -108,6 +108,12 @@ void presence_heard(struct stream *s, struct instant now) {
 }
 
 bool run_tell_of_rank(struct run *run, struct instant now, char *out, size_t size) {
+	for (uint32_t rank = 0; rank < run->world_size; rank++) {
+		if (run->ranks[rank] != NULL && run->ranks[rank]->finished) {
+			run->untold_ranks &=
+				~(1ull << rank); /* its word came after its process's end: a note */
+		}
+	}
 	if (run->untold_ranks == 0) {
 		return false;
 	}

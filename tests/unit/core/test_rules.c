@@ -597,6 +597,17 @@ static void a_rank_that_has_finished_is_not_told_of(void **state) {
 	assert_false(run_tell_of_rank(stream_run(s), rig->now, words, sizeof words));
 }
 
+static void a_rank_whose_note_says_that_it_finished_is_not_told_of_either(void **state) {
+	struct rig *rig = *state;
+	char words[256];
+	struct stream *s = open_rank(rig, 0, 1);
+	registry_disconnected(rig->registry, s, rig->now);
+	registry_process_dead(rig->registry, s, rig->now);
+	struct message finish = rig_msg_finish(1, 0);
+	taken(rig_apply(rig, s, &finish));
+	assert_false(run_tell_of_rank(stream_run(s), rig->now, words, sizeof words));
+}
+
 static void r8_a_dead_rank_is_gone_after_the_grace_and_not_before(void **state) {
 	struct rig *rig = *state;
 	struct stream *a = open_rank(rig, 0, 2), *b = open_rank(rig, 1, 2);
@@ -981,6 +992,7 @@ int main(void) {
 		TEST(r8_a_rank_that_is_slow_to_begin_is_waited_for),
 		TEST(what_became_of_a_rank_is_told_once_when_it_dies_and_once_when_it_is_given_up),
 		TEST(a_rank_that_has_finished_is_not_told_of),
+		TEST(a_rank_whose_note_says_that_it_finished_is_not_told_of_either),
 		TEST(r8_a_dead_rank_is_gone_after_the_grace_and_not_before),
 		TEST(r8_a_rank_that_never_connected_is_gone_after_the_grace),
 		TEST(r8_the_grace_begins_anew_with_the_daemon),
