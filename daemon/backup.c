@@ -37,8 +37,6 @@ struct backup {
 	atomic_bool stop; /* told to the worker while it is at it */
 	bool is_closing;
 	struct closing closing;
-	void (*on_closed)(void *user);
-	void *user;
 };
 
 /* ---- on the worker's thread ---- */
@@ -193,25 +191,14 @@ int backup_open(uv_loop_t *loop, const struct backup_options *options, struct ba
 	return 0;
 }
 
-static void on_all_closed(void *user) {
-	struct backup *b = user;
-	void (*on_closed)(void *) = b->on_closed;
-	void *their_user = b->user;
-
-	free(b);
-	on_closed(their_user);
-}
-
 void backup_close(struct backup *b, void (*on_closed)(void *user), void *user) {
 	if (b == NULL) {
 		on_closed(user);
 		return;
 	}
-	b->on_closed = on_closed;
-	b->user = user;
 	b->is_closing = true;
 	atomic_store(&b->stop, true);
-	closing_init(&b->closing, on_all_closed, b);
+	closing_init_of(&b->closing, b, on_closed, user);
 	closing_handle(&b->closing, (uv_handle_t *)&b->timer);
 	if (b->busy) {
 		closing_hold(&b->closing);

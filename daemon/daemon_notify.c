@@ -27,8 +27,6 @@ struct daemon_notify {
 	uint64_t ending_ms;           /* … since then */
 	uv_timer_t timer;
 	struct closing closing;
-	void (*on_closed)(void *user);
-	void *user;
 };
 
 static int add_forward(
@@ -165,23 +163,12 @@ void daemon_notify_ending(struct daemon_notify *n, const char *what) {
 	}
 }
 
-static void on_timer_closed(void *user) {
-	struct daemon_notify *n = user;
-	void (*on_closed)(void *) = n->on_closed;
-	void *closed_user = n->user;
-
-	free(n);
-	on_closed(closed_user);
-}
-
 void daemon_notify_close(struct daemon_notify *n, void (*on_closed)(void *user), void *user) {
 	if (n == NULL) {
 		on_closed(user);
 		return;
 	}
-	n->on_closed = on_closed;
-	n->user = user;
-	closing_init(&n->closing, on_timer_closed, n);
+	closing_init_of(&n->closing, n, on_closed, user);
 	closing_handle(&n->closing, (uv_handle_t *)&n->timer);
 	closing_release(&n->closing);
 }

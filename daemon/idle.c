@@ -36,8 +36,6 @@ struct idle {
 	struct idle_clock clock;
 	uv_timer_t timer;
 	struct closing closing;
-	void (*on_closed)(void *user);
-	void *user;
 };
 
 static void on_look(uv_timer_t *timer) {
@@ -74,23 +72,12 @@ int idle_open(uv_loop_t *loop, const struct idle_options *options, struct idle *
 	return 0;
 }
 
-static void on_timer_closed(void *user) {
-	struct idle *i = user;
-	void (*on_closed)(void *) = i->on_closed;
-	void *closed_user = i->user;
-
-	free(i);
-	on_closed(closed_user);
-}
-
 void idle_close(struct idle *i, void (*on_closed)(void *user), void *user) {
 	if (i == NULL) {
 		on_closed(user);
 		return;
 	}
-	i->on_closed = on_closed;
-	i->user = user;
-	closing_init(&i->closing, on_timer_closed, i);
+	closing_init_of(&i->closing, i, on_closed, user);
 	closing_handle(&i->closing, (uv_handle_t *)&i->timer);
 	closing_release(&i->closing);
 }

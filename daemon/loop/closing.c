@@ -1,9 +1,15 @@
 #include "closing.h"
 
 #include <assert.h>
+#include <stdlib.h>
 
 void closing_init(struct closing *c, void (*on_closed)(void *user), void *user) {
 	*c = (struct closing){.pending = 1, .on_closed = on_closed, .user = user};
+}
+
+void closing_init_of(struct closing *c, void *object, void (*on_closed)(void *user), void *user) {
+	closing_init(c, on_closed, user);
+	c->object = object;
 }
 
 void closing_hold(struct closing *c) {
@@ -15,7 +21,9 @@ void closing_release(void *closing) {
 
 	assert(c->pending > 0);
 	if (--c->pending == 0) {
-		c->on_closed(c->user);
+		const struct closing last = *c;
+		free(last.object);
+		last.on_closed(last.user);
 	}
 }
 
