@@ -44,7 +44,27 @@ def wait_until(true, what, patience_s=PATIENCE_S):
         time.sleep(0.005)
 
 
-class Daemon:
+class Serving:
+    """What a daemon is to a test, whoever starts it: its `process`, `log` and `database`."""
+
+    def kill(self, number=signal.SIGKILL):
+        """kill -9, unless told otherwise; returns its exit status."""
+        if self.process is None:
+            return None
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        status = self.process.wait(PATIENCE_S)
+        self.process = None
+        return status
+
+    def words(self):
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def rows(self, query, *parameters):
+        return query_database(self.database, query, *parameters)
+
+
+class Daemon(Serving):
     """`sae-metricsd serve` on a socket and a database under its own directory."""
 
     def __init__(self, directory=None, arguments=(), variables=None):
@@ -96,29 +116,13 @@ class Daemon:
         """For a child that imports the package: a library built with a sanitizer needs its runtime loaded first."""
         return {**os.environ, "SAE_METRICS_SOCKET": str(self.socket)}
 
-    def kill(self, number=signal.SIGKILL):
-        """kill -9, unless told otherwise; returns its exit status."""
-        if self.process is None:
-            return None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        status = self.process.wait(PATIENCE_S)
-        self.process = None
-        return status
-
     def stop(self):
         return self.kill(signal.SIGTERM)
-
-    def words(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def status(self, *arguments):
         out = subprocess.run([DAEMON, "status", "--json", *arguments], env=self.environment(),
                              capture_output=True, text=True, check=False)
         return json.loads(out.stdout) if out.stdout else {}
-
-    def rows(self, query, *parameters):
-        return query_database(self.database, query, *parameters)
 
 
 def query_database(path, query, *parameters):

@@ -9,12 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from harness import DAEMON, PATIENCE_S, own_environment, query_database, wait_until
+from harness import DAEMON, Serving, own_environment, wait_until
 
 FIRST_FD = 3
 
 
-class ServiceManager:
+class ServiceManager(Serving):
     """The socket unit, from the beginning; start() and stop() are the service's."""
 
     def __init__(self, watchdog_ms=0, arguments=(), listen=True):
@@ -112,22 +112,7 @@ class ServiceManager:
     def statuses(self):
         return [words["STATUS"] for _, words in self.hear() if "STATUS" in words]
 
-    def kill(self, number=signal.SIGKILL):
-        if self.process is None:
-            return None
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        status = self.process.wait(PATIENCE_S)
-        self.process = None
-        return status
-
     def stop(self):
         status = self.kill(signal.SIGTERM)
         self.hear()
         return status
-
-    def words(self):
-        return self.log.read_text(errors="replace") if self.log.exists() else ""
-
-    def rows(self, query, *parameters):
-        return query_database(self.database, query, *parameters)

@@ -15,18 +15,6 @@ import tap
 STEPS = 600
 
 
-def push(handle, run, steps):
-    """Seconds of each log call."""
-    took = []
-    for step in steps:
-        fired, n_rows = workload.counts_at(run, 0, step)
-        scalars = workload.scalars_at(0, step)
-        start = time.perf_counter()
-        handle.log_step(step, fired=fired, n_rows=n_rows, grad_norm=0.0, **scalars)
-        took.append(time.perf_counter() - start)
-    return sorted(took)
-
-
 class Conditions(unittest.TestCase):
     def complete(self, daemon, run, handle):
         handle.finish(timeout=60)
@@ -37,7 +25,7 @@ class Conditions(unittest.TestCase):
     def test_a_healthy_daemon(self):
         with Daemon() as daemon:
             handle = workload.begin(daemon.socket, "healthy1")
-            took = push(handle, "healthy1", range(STEPS))
+            took = workload.push(handle, "healthy1", range(STEPS))
             print(f"# healthy: p50 {took[STEPS // 2] * 1e6:.1f} us, p99 {took[STEPS * 99 // 100] * 1e6:.1f} us")
             self.complete(daemon, "healthy1", handle)
 
@@ -45,7 +33,7 @@ class Conditions(unittest.TestCase):
         daemon = Daemon()
         try:
             handle = workload.begin(daemon.socket, "absent01")
-            took = push(handle, "absent01", range(STEPS))
+            took = workload.push(handle, "absent01", range(STEPS))
             print(f"# absent: p50 {took[STEPS // 2] * 1e6:.1f} us, p99 {took[STEPS * 99 // 100] * 1e6:.1f} us")
             daemon.start()
             self.complete(daemon, "absent01", handle)
@@ -58,7 +46,7 @@ class Conditions(unittest.TestCase):
             workload.log_step(handle, "stopped1", 0, 0)
             handle.flush(20)
             daemon.process.send_signal(signal.SIGSTOP)
-            took = push(handle, "stopped1", range(1, STEPS))
+            took = workload.push(handle, "stopped1", range(1, STEPS))
             print(f"# SIGSTOP: p50 {took[STEPS // 2] * 1e6:.1f} us, p99 {took[STEPS * 98 // 100] * 1e6:.1f} us")
             start = time.monotonic()
             handle.flush(0.5)

@@ -16,18 +16,6 @@ STEPS = 600
 SOON_S = 30  # a second is meant; machines that test are busy
 
 
-def push(handle, run, steps):
-    """Seconds of each log call."""
-    took = []
-    for step in steps:
-        fired, n_rows = workload.counts_at(run, 0, step)
-        scalars = workload.scalars_at(0, step)
-        start = time.perf_counter()
-        handle.log_step(step, fired=fired, n_rows=n_rows, grad_norm=0.0, **scalars)
-        took.append(time.perf_counter() - start)
-    return sorted(took)
-
-
 class Trainer(threading.Thread):
     """Logs all the time, until it is told to end."""
 
@@ -39,7 +27,7 @@ class Trainer(threading.Thread):
 
     def run(self):
         while not self.over.is_set():
-            took = push(self.handle, self.run_id, [self.steps])
+            took = workload.push(self.handle, self.run_id, [self.steps])
             self.steps += 1
             self.slowest_s = max(self.slowest_s, *took)
             time.sleep(0.004)
@@ -76,7 +64,7 @@ class FullDisk(unittest.TestCase):
             handle.flush(20)
             filler = os.path.join(directory, "filler")
             small_disk.fill(filler)
-            took = push(handle, "fulldisk", range(1, STEPS))
+            took = workload.push(handle, "fulldisk", range(1, STEPS))
             print(f"# full disk: p50 {took[STEPS // 2] * 1e6:.1f} us, p99 {took[STEPS * 98 // 100] * 1e6:.1f} us")
             wait_until(lambda: daemon.status()["daemon"]["takes_nothing"], "the full disk to be noticed")
             handle.flush(1.0)
@@ -93,12 +81,12 @@ class FullDisk(unittest.TestCase):
         directory = small_disk.small_disk(self, "40m")
         with Daemon(directory) as daemon:
             handle = workload.begin(daemon.socket, "nearly01")
-            push(handle, "nearly01", range(50))
+            workload.push(handle, "nearly01", range(50))
             handle.flush(20)
             filler = os.path.join(directory, "filler")
             small_disk.fill(filler, leave=1 << 20)
             wait_until(lambda: daemon.status()["daemon"]["takes_nothing"], "the disk to be noticed")
-            push(handle, "nearly01", range(50, STEPS))
+            workload.push(handle, "nearly01", range(50, STEPS))
             handle.flush(1.0)
             self.check_said(daemon)
             seen = daemon.status()["daemon"]
