@@ -29,9 +29,9 @@ class BadInput(unittest.TestCase):
     @classmethod
     def tearDownClass(cls):
         cls.other.__exit__()
-        status = cls.daemon.stop()
+        status, words = cls.daemon.stop(), cls.daemon.words()
         cls.daemon.__exit__()
-        assert status == 0
+        assert status == 0, words[-20000:]
 
     def setUp(self):
         self.wire = Wire(self.daemon.socket)

@@ -124,7 +124,7 @@ class Config(unittest.TestCase):
         lines = out.stderr.splitlines()
         self.assertEqual(4, len(lines), lines)
         self.assertEqual(f"{self.etc}:2: mode: expected online, offline or off", lines[0])
-        self.assertTrue(lines[1].startswith(f'{self.etc}:3: there is no "key" in [wandb], but base_url, '), lines)
+        self.assertTrue(lines[1].startswith(f"{self.etc}:3: a key for W&B is never in here: it goes into a file of its own (key_file)"), lines)
         self.assertEqual(f"{bad}:2: runs: expected a number from 1 to 1000000", lines[2])
         self.assertTrue(lines[3].startswith("SAE_METRICSD_RANKS_GRACE: grace: expected a time from 100ms to 1d"), lines)
         out = self.config("--system")

@@ -182,8 +182,11 @@ class Doctor(unittest.TestCase):
         for command in (["stop", "secret01"], ["status"], script):
             with self.subTest(command):
                 program = [sys.executable, "-c", command] if command is script else [DAEMON, *command]
+                # A library built with a sanitizer needs its runtime loaded first.
+                preload = {"LD_PRELOAD": os.environ["LD_PRELOAD"]} if command is script and "LD_PRELOAD" in os.environ else {}
                 out = subprocess.run(["setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups", *program], check=False,
-                                     env={**self.environment, "PYTHONPATH": os.pathsep.join(sys.path), "SAE_METRICS_QUIET": "0"}, capture_output=True, text=True)
+                                     env={**self.environment, **preload, "PYTHONPATH": os.pathsep.join(sys.path), "SAE_METRICS_QUIET": "0"},
+                                     capture_output=True, text=True)
                 self.assertIn("you may not connect; `sae-metricsd doctor` says what to do", out.stderr)
         daemon.socket.chmod(0o600)
         self.assertIn("sae-metricsd start", self.look(as_user=OTHER).one("fail", "socket", "you may not connect")["advice"])

@@ -53,7 +53,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(words.count(f"{path}:"), 3, words)
         self.assertIn(f"{path}:2: mode: expected online, offline or off\n", words)
         self.assertIn(f"{path}:3: transmit_interval: expected a time", words)
-        self.assertIn(f'{path}:4: there is no "key" in [wandb], but base_url, ', words)
+        self.assertIn(f"{path}:4: a key for W&B is never in here: it goes into a file of its own (key_file)", words)
         self.assertEqual(words, self.refused(SAE_METRICSD_CONFIG=str(path)))
 
     def test_a_file_that_was_named_and_is_not_there_is_told(self):

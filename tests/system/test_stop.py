@@ -70,7 +70,7 @@ class Stop(unittest.TestCase):
             self.skipTest("only root can be another user")
         with Daemon() as daemon:
             run = workload.begin(daemon.socket, "roots001")
-            run.flush(20)
+            wait_until(lambda: states(daemon) == {"roots001": "running"}, "the run to be there")
             for path in (daemon.directory, daemon.socket):
                 os.chmod(path, 0o777)
             try:
