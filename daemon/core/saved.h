@@ -9,3 +9,5 @@ void run_pack(const struct run *run, struct packer *p);
 /* The run as it was packed, not on the registry yet. 0, -ENOMEM, -EBADMSG when it is not legible, or
  * -EPROTO when a newer program has packed it. */
 int run_unpack(struct registry *r, const uint8_t *small, size_t len, struct run **ret);
+/* One that run_unpack has made and that is not on the registry: with its streams. */
+void run_discard(struct run *run);
