@@ -183,12 +183,15 @@ void engine_check_end(struct engine *e);
 /* ---- engine_peer.c ---- */
 
 void peer_resume(struct peer *peer);
-/* Asks for a commit, or sends a state, if what it waits for has been applied. */
-void peer_answer(struct peer *peer);
 /* Its stream is another's or nobody's from now on. */
 void peer_detach(struct peer *peer);
 /* Its process has ended: closes it once everything it had sent is read. */
 void peer_drain(struct peer *peer);
+
+/* ---- engine_peer_answer.c ---- */
+
+/* Asks for a commit, or sends a state, if what it waits for has been applied. */
+void peer_answer(struct peer *peer);
 
 /* ---- engine_access.c ---- */
 

@@ -83,6 +83,7 @@ struct server {
 	void *on_closed_user;
 };
 
+/* session.c */
 struct session *session_create(struct server *server);
 /* A connected pipe, counted already: begins to read. */
 void session_begin(struct session *s, struct account *account, uid_t uid, pid_t pid);
@@ -90,6 +91,10 @@ void session_begin(struct session *s, struct account *account, uid_t uid, pid_t 
 void session_abandon(struct session *s);
 /* What is queued leaves, then it closes. */
 void session_end(struct session *s);
+
+/* session_read.c */
+/* Reads, or does not, as its state has it. */
+void session_arrange_reading(struct session *s);
 void session_offer_again(struct session *s);
 /* Its frame may be read now. */
 void session_admitted(struct session *s);
