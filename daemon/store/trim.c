@@ -66,6 +66,16 @@ int trim_read_int(sqlite3 *sql, int64_t none, int64_t *ret, const char *text, in
 	return err;
 }
 
+int trim_end(struct db *db, int err) {
+	CRASH_POINT("before-trim-commit");
+	err = err < 0 ? err : db_commit(db);
+	CRASH_POINT("after-trim-commit");
+	if (err < 0) {
+		db_rollback(db);
+	}
+	return err;
+}
+
 /* ---- how large it is ---- */
 
 struct pages {
@@ -110,11 +120,8 @@ static int trim_some(struct trim *t, struct db *db, const struct trim_run *run,
 	do {
 		err = err < 0 ? err : trim_rows(db->sql, run, order, &removed, ret_more);
 	} while (err == 0 && *ret_more && clock_mono_ns() < deadline_ns);
-	CRASH_POINT("before-trim-commit");
-	err = err < 0 ? err : db_commit(db);
-	CRASH_POINT("after-trim-commit");
+	err = trim_end(db, err);
 	if (err < 0) {
-		db_rollback(db);
 		return err;
 	}
 	uint64_t *const counts[] = {&t->removed.steps, &t->removed.lines, &t->removed.windows};

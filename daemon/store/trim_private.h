@@ -17,6 +17,8 @@ int trim_prepare(sqlite3 *sql, sqlite3_stmt **ret, const char *text, int n_value
 int trim_run_sql(sqlite3 *sql, int64_t *ret_changed, const char *text, int n_values, ...);
 /* The first column of the first row; `none` without one. */
 int trim_read_int(sqlite3 *sql, int64_t none, int64_t *ret, const char *text, int n_values, ...);
+/* The end of the transaction at hand: committed, or rolled back where `err` says that something in it is broken. Passes that on. */
+int trim_end(struct db *db, int err);
 
 /* The first run from that number on: 0, -ENOENT, or broken. */
 int trim_look(sqlite3 *sql, int64_t n, struct trim_run *ret);

@@ -186,11 +186,5 @@ int trim_collect(struct db *db, const struct slots *slots, uint64_t deadline_ns,
 	if (err == 0 && !more) {
 		err = conclude(db->sql, slots, &gone);
 	}
-	CRASH_POINT("before-trim-commit");
-	err = err < 0 ? err : db_commit(db);
-	CRASH_POINT("after-trim-commit");
-	if (err < 0) {
-		db_rollback(db);
-	}
-	return err;
+	return trim_end(db, err);
 }

@@ -203,25 +203,26 @@ static void far_above_it_his_runs_wait_and_nobody_elses(void **state) {
 	end(&other);
 }
 
-static void evict(struct flow *f, uid_t uid) {
-	while (held(f, uid, HOLDING_RUNS) > 0) {
+/* A run of Joe's is in the database, and no longer in memory; whoever opens it anew is *ret. */
+static void keep_run(struct flow *f, struct trainer *ret) {
+	trainer_init(ret, f, "kept", 0, 1);
+	open_as(ret, JOE);
+	trainer_step(ret);
+	trainer_until_acked(ret, 1);
+	end(ret);
+	while (held(f, JOE, HOLDING_RUNS) > 0) {
 		flow_turn(f);
 	}
+	trainer_init(ret, f, "kept", 0, 1);
 }
 
 static void a_run_that_does_not_fit_is_not_even_loaded(void **state) {
 	struct flow *f = *state;
 	struct trainer t;
 
-	trainer_init(&t, f, "kept", 0, 1);
-	open_as(&t, JOE);
-	trainer_step(&t);
-	trainer_until_acked(&t, 1);
-	end(&t);
-	evict(f, JOE);
+	keep_run(f, &t);
 	f->limits.of[HOLDING_MEMORY] = 1u << 20;
 	ledger_reload(&f->ledger, &f->ledger.limits);
-	trainer_init(&t, f, "kept", 0, 1);
 	refused(&t, JOE, REFUSE_BUDGET,
 		"user 2000001000 holds 0 B of memory; limit memory = 1.0 MiB");
 	assert_int_equal(held(f, JOE, HOLDING_RUNS), 0);
@@ -258,13 +259,7 @@ static void anothers_run_is_not_loaded(void **state) {
 	struct flow *f = *state;
 	struct trainer t;
 
-	trainer_init(&t, f, "kept", 0, 1);
-	open_as(&t, JOE);
-	trainer_step(&t);
-	trainer_until_acked(&t, 1);
-	end(&t);
-	evict(f, JOE);
-	trainer_init(&t, f, "kept", 0, 1);
+	keep_run(f, &t);
 	refused(&t, ANA, REFUSE_NOT_PERMITTED, "belongs to another user");
 	assert_int_equal(held(f, JOE, HOLDING_RUNS), 0);
 	assert_int_equal(held(f, ANA, HOLDING_RUNS), 0);

@@ -403,58 +403,72 @@ static void small_memory(struct harness *h, uint64_t frame_bytes) {
 	harness_open_with(h, &server_default_limits, &of_users);
 }
 
-/* Two large frames begun, memory for one: the second waits. */
-static void begin_two_frames(
-	struct harness *h, struct peer peers[2], uint8_t *frame, size_t cap, size_t *ret_len) {
-	const uint32_t d_sae = 1u << 20;
+#define TWO_FRAMES_D_SAE (1u << 20)
 
+/* Two peers, each with a large frame of which the beginning was read. */
+struct two_frames {
+	struct peer peers[2];
+	uint8_t *frame; /* of either */
+	size_t len;
+};
+
+static void two_frames_begin(struct harness *h, struct two_frames *t) {
+	size_t cap = TWO_FRAMES_D_SAE + 4096;
+
+	t->frame = malloc(cap);
 	for (int i = 0; i < 2; i++) {
-		harness_connect(h, &peers[i]);
-		peer_greet(h, &peers[i], d_sae);
+		harness_connect(h, &t->peers[i]);
+		peer_greet(h, &t->peers[i], TWO_FRAMES_D_SAE);
 	}
-	*ret_len = frame_step(frame, cap, 1, d_sae);
-	uint64_t before = server_stats(h->server)->bytes;
-	peer_write(&peers[0], frame, 100);
-	until_received(h, before + 100);
-	peer_write(&peers[1], frame, 100);
-	until_received(h, before + 200);
+	t->len = frame_step(t->frame, cap, 1, TWO_FRAMES_D_SAE);
+	for (int i = 0; i < 2; i++) {
+		uint64_t before = server_stats(h->server)->bytes;
+		peer_write(&t->peers[i], t->frame, 100);
+		until_received(h, before + 100);
+	}
+}
+
+/* The rest of the frame, to the server that may read it. */
+static void two_frames_go_on(struct two_frames *t, int i) {
+	peer_write(&t->peers[i], t->frame + 100, t->len - 100);
+}
+
+/* As many messages as that were seen, the last of them a whole frame. */
+static void until_frame_seen(struct harness *h, uint32_t n_seen) {
+	until_seen(h, n_seen);
+	assert_int_equal(h->seen[n_seen - 1].payload_sum, TWO_FRAMES_D_SAE);
+}
+
+static void two_frames_end(struct two_frames *t) {
+	free(t->frame);
+	peer_close(&t->peers[0]);
+	peer_close(&t->peers[1]);
 }
 
 static void a_large_frame_waits_until_the_one_before_is_done(void **state) {
 	struct harness *h = *state;
-	struct peer peers[2];
-	size_t cap = (1u << 20) + 4096, len;
-	uint8_t *frame = malloc(cap);
+	struct two_frames two;
 
 	small_memory(h, 1u << 20);
-	begin_two_frames(h, peers, frame, cap, &len);
-	peer_write(&peers[0], frame + 100, len - 100);
-	until_seen(h, 5);
-	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
-	peer_write(&peers[1], frame + 100, len - 100);
-	until_seen(h, 6);
-	assert_int_equal(h->seen[5].payload_sum, 1u << 20);
-	free(frame);
-	peer_close(&peers[0]);
-	peer_close(&peers[1]);
+	two_frames_begin(h, &two);
+	two_frames_go_on(&two, 0);
+	until_frame_seen(h, 5);
+	two_frames_go_on(&two, 1);
+	until_frame_seen(h, 6);
+	two_frames_end(&two);
 }
 
 static void a_frame_that_stalls_while_others_wait_loses_its_connection(void **state) {
 	struct harness *h = *state;
-	struct peer peers[2];
-	size_t cap = (1u << 20) + 4096, len;
-	uint8_t *frame = malloc(cap);
+	struct two_frames two;
 
 	small_memory(h, 1u << 20);
-	begin_two_frames(h, peers, frame, cap, &len);
+	two_frames_begin(h, &two);
 	tick_after(h, SERVER_STALL_MS);
-	peer_read_to_end(&peers[0]);
-	peer_write(&peers[1], frame + 100, len - 100);
-	until_seen(h, 5);
-	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
-	free(frame);
-	peer_close(&peers[0]);
-	peer_close(&peers[1]);
+	peer_read_to_end(&two.peers[0]);
+	two_frames_go_on(&two, 1);
+	until_frame_seen(h, 5);
+	two_frames_end(&two);
 }
 
 static void a_frame_that_stalls_alone_is_waited_for(void **state) {
@@ -480,56 +494,46 @@ static uint64_t queued(const struct harness *h) {
 /* Else each connection could bring one, and none of them would be too much. */
 static void a_frame_beyond_the_limit_is_read_but_not_held(void **state) {
 	struct harness *h = *state;
-	struct peer peers[2];
+	struct two_frames two;
 	struct message m;
-	size_t cap = (1u << 20) + 4096, len;
-	uint8_t *frame = malloc(cap);
 
 	small_memory(h, 1u << 19);
-	begin_two_frames(h, peers, frame, cap, &len);
+	two_frames_begin(h, &two);
 	h->verdict = SESSION_LATER;
-	peer_write(&peers[0], frame + 100, len - 100);
-	peer_expect(&peers[0], MSG_REFUSAL, &m);
+	two_frames_go_on(&two, 0);
+	peer_expect(&two.peers[0], MSG_REFUSAL, &m);
 	assert_int_equal(m.refusal.code, REFUSE_BUDGET);
 	assert_true(m.refusal.has_retry);
 	assert_int_equal(m.refusal.limit, 1u << 19);
 	assert_non_null(
 		memmem(m.refusal.words.data, m.refusal.words.len, "limit queued = 512", 18));
-	assert_false(peer_read(&peers[0], &m));
+	assert_false(peer_read(&two.peers[0], &m));
 
 	h->verdict = SESSION_READ_ON;
-	peer_write(&peers[1], frame + 100, len - 100);
-	until_seen(h, 5);
-	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
-	free(frame);
-	peer_close(&peers[0]);
-	peer_close(&peers[1]);
+	two_frames_go_on(&two, 1);
+	until_frame_seen(h, 5);
+	two_frames_end(&two);
 }
 
 static void within_it_a_frame_is_held(void **state) {
 	struct harness *h = *state;
-	struct peer peers[2];
-	size_t cap = (1u << 20) + 4096, len;
-	uint8_t *frame = malloc(cap);
+	struct two_frames two;
 
 	small_memory(h, 3u << 20);
-	begin_two_frames(h, peers, frame, cap, &len);
+	two_frames_begin(h, &two);
 	h->verdict = SESSION_LATER;
 	uint64_t before = server_stats(h->server)->bytes;
-	peer_write(&peers[0], frame + 100, len - 100);
-	until_received(h, before + len - 100);
+	two_frames_go_on(&two, 0);
+	until_received(h, before + two.len - 100);
 	struct session *s = h->session;
 	for (int i = 0; i < 3; i++) {
 		harness_turn(h);
 	}
-	assert_true(queued(h) >= len);
+	assert_true(queued(h) >= two.len);
 	h->verdict = SESSION_READ_ON;
 	session_resume(s);
-	until_seen(h, 5);
-	assert_int_equal(h->seen[4].payload_sum, 1u << 20);
-	free(frame);
-	peer_close(&peers[0]);
-	peer_close(&peers[1]);
+	until_frame_seen(h, 5);
+	two_frames_end(&two);
 }
 
 /* ---- answers ---- */

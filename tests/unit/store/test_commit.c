@@ -13,37 +13,21 @@
 
 #include <cmocka.h>
 
-#include "cut.h"
 #include "fault.h"
 #include "reader.h"
+#include "rig.h"
 
-static struct db db;
-static struct slots slots;
-static struct committer committer;
 static struct reader reader;
-static char path[256];
 
 static int setup(void **state) {
-	(void)state;
-	char words[DB_WORDS_MAX] = "";
 	fault_writes(0);
-	place_create();
-	snprintf(path, sizeof path, "%s", path_of("m.db"));
-	assert_int_equal(db_open(&db, path, "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path), 0);
-	assert_int_equal(reader_open(&reader, path, &slots), 0);
-	committer_init(&committer, &db, &slots);
-	return 0;
+	(void)rig_setup(state);
+	return reader_open(&reader, path, &slots);
 }
 
 static int teardown(void **state) {
-	(void)state;
-	committer_finish(&committer);
 	reader_close(&reader);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
+	return rig_teardown(state);
 }
 
 /* Commits cuts (NULL ends) and destroys them. */

@@ -10,40 +10,10 @@
 
 #include <cmocka.h>
 
-#include "commit.h"
-#include "cut.h"
 #include "extract.h"
+#include "rig.h"
 
-static struct db db;
-static struct slots slots;
-static struct committer committer;
 static char words[256];
-
-static int setup(void **state) {
-	(void)state;
-	place_create();
-	assert_int_equal(db_open(&db, path_of("m.db"), "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path_of("m.db")), 0);
-	committer_init(&committer, &db, &slots);
-	return 0;
-}
-
-static int teardown(void **state) {
-	(void)state;
-	committer_finish(&committer);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
-}
-
-static void commit(struct run_cut *cut) {
-	struct batch batch;
-	batch_init(&batch);
-	batch_put(&batch, cut);
-	assert_int_equal(commit_batch(&committer, &batch), 0);
-	batch_clear(&batch);
-}
 
 /* A run of uid 1000 whose lines have a key of its own. */
 static void commit_run(const char *id, const char *key, uint32_t n_lines, bool is_private) {
@@ -53,7 +23,7 @@ static void commit_run(const char *id, const char *key, uint32_t n_lines, bool i
 		struct change_line *line = cut_line(cut, i, i, 1);
 		line->entries[0] = (struct line_entry){key, LINE_LOG, value_int(i)};
 	}
-	commit(cut);
+	cut_commit(cut);
 }
 
 static int page_of(
@@ -129,7 +99,7 @@ static void an_id_is_that_run_whatever_others_are_called(void **state) {
 	commit_run("run1", "loss", 1, false);
 	struct run_cut *cut = cut_create("mine", 1);
 	cut->row.name = "run1";
-	commit(cut);
+	cut_commit(cut);
 	json_t *page;
 	assert_int_equal(page_of("run1", "runs_data", NULL, 0, &page), 0);
 	assert_string_equal(json_string_value(json_object_get(page, "id")), "run1");
@@ -179,7 +149,7 @@ static void values_that_json_has_not_come_as_objects(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 		T(pages_have_every_row_once_and_in_order_however_small_they_are),
 		T(a_page_names_the_keys_of_its_own_rows_alone),
 		T(a_run_that_may_not_be_seen_is_none),

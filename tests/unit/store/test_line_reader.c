@@ -10,49 +10,29 @@
 
 #include <cmocka.h>
 
-#include "commit.h"
-#include "cut.h"
+#include "rig.h"
 
-static struct db db;
-static struct slots slots;
-static struct committer committer;
 static sqlite3 *sql;
 static struct run_cut *cut;
-static char path[256];
 
 static int setup(void **state) {
-	char words[DB_WORDS_MAX] = "";
-	(void)state;
-	place_create();
-	snprintf(path, sizeof path, "%s", path_of("m.db"));
-	assert_int_equal(db_open(&db, path, "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path), 0);
-	committer_init(&committer, &db, &slots);
+	(void)rig_setup(state);
 	assert_int_equal(sqlite3_open_v2(path, &sql, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
 	cut = cut_create("run1", 1);
 	return 0;
 }
 
 static int teardown(void **state) {
-	(void)state;
 	cuts_destroy(cut);
-	committer_finish(&committer);
 	assert_int_equal(sqlite3_close(sql), SQLITE_OK);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
+	return rig_teardown(state);
 }
 
 /* Commits what the cut has gathered, and begins the next one of the same run. */
 static void commit(void) {
-	struct batch batch;
 	uint32_t attempt = cut->row.attempt;
 
-	batch_init(&batch);
-	batch_put(&batch, cut);
-	assert_int_equal(commit_batch(&committer, &batch), 0);
-	batch_clear(&batch);
+	cut_commit(cut);
 	cut = cut_create("run1", 2);
 	cut->row.attempt = attempt;
 }

@@ -12,41 +12,10 @@
 
 #include <cmocka.h>
 
-#include "commit.h"
-#include "cut.h"
+#include "rig.h"
 #include "trim.h"
 
-static struct db db;
-static struct slots slots;
-static struct committer committer;
 static char words[256];
-
-static int setup(void **state) {
-	(void)state;
-	place_create();
-	assert_int_equal(db_open(&db, path_of("m.db"), "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path_of("m.db")), 0);
-	committer_init(&committer, &db, &slots);
-	return 0;
-}
-
-static int teardown(void **state) {
-	(void)state;
-	committer_finish(&committer);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
-}
-
-static void commit(struct run_cut *cut) {
-	struct batch batch;
-	batch_init(&batch);
-	batch_put(&batch, cut);
-	assert_int_equal(commit_batch(&committer, &batch), 0);
-	assert_null(batch.rejected);
-	batch_clear(&batch);
-}
 
 static int report_as(const char *part, uint32_t uid, json_t **ret) {
 	*ret = NULL;
@@ -63,9 +32,9 @@ static json_t *report_run(const char *part) {
 	return run;
 }
 
-static json_t *at(json_t *object, const char *path) {
+static json_t *at(json_t *object, const char *dotted) {
 	char keys[128];
-	snprintf(keys, sizeof keys, "%s", path);
+	snprintf(keys, sizeof keys, "%s", dotted);
 	char *rest = keys, *key;
 	while ((key = strsep(&rest, ".")) != NULL) {
 		object = json_object_get(object, key);
@@ -73,13 +42,13 @@ static json_t *at(json_t *object, const char *path) {
 	return object;
 }
 
-static const char *text_at(json_t *object, const char *path) {
-	return json_string_value(at(object, path));
+static const char *text_at(json_t *object, const char *dotted) {
+	return json_string_value(at(object, dotted));
 }
 
-static double number_at(json_t *object, const char *path) {
-	assert_true(json_is_number(at(object, path)));
-	return json_number_value(at(object, path));
+static double number_at(json_t *object, const char *dotted) {
+	assert_true(json_is_number(at(object, dotted)));
+	return json_number_value(at(object, dotted));
 }
 
 static struct run_cut *trained_run(const char *id, uint32_t n_steps) {
@@ -100,8 +69,8 @@ static struct run_cut *trained_run(const char *id, uint32_t n_steps) {
 
 static void the_list_has_every_run_newest_activity_first(void **state) {
 	(void)state;
-	commit(trained_run("older", 10));
-	commit(trained_run("newer", 20));
+	cut_commit(trained_run("older", 10));
+	cut_commit(trained_run("newer", 20));
 	json_t *document;
 	assert_int_equal(report_as(NULL, 0, &document), REPORT_OK);
 	assert_int_equal(json_integer_value(json_object_get(document, "schema")), 1);
@@ -137,11 +106,11 @@ static json_t *forwarded_run(const char *id, const char *set) {
 		struct change_line *line = cut_line(cut, i, (uint32_t)i, 1);
 		line->entries[0] = (struct line_entry){"k", LINE_LOG, value_int(i)};
 	}
-	commit(cut);
+	cut_commit(cut);
 	snprintf(sql, sizeof sql,
 		"UPDATE forwards_data SET %s WHERE run = (SELECT n FROM runs_data WHERE id = '%s')",
 		set, id);
-	sql_run(path_of("m.db"), sql);
+	sql_run(path, sql);
 	return report_run(id);
 }
 
@@ -180,7 +149,7 @@ static void rows_say_what_wandb_has_of_a_run(void **state) {
 static void a_crashed_run_that_is_all_sent_is_synced(void **state) {
 	(void)state;
 	json_decref(forwarded_run("crashed1", "accepted = 5"));
-	sql_run(path_of("m.db"), "UPDATE runs_data SET state = 'crashed'");
+	sql_run(path, "UPDATE runs_data SET state = 'crashed'");
 	json_t *run = report_run("crashed1");
 	assert_string_equal(text_at(run, "forward.state"), "synced");
 	json_decref(run);
@@ -188,8 +157,8 @@ static void a_crashed_run_that_is_all_sent_is_synced(void **state) {
 
 static void a_parked_run_is_an_alert_with_its_words(void **state) {
 	(void)state;
-	sql_run(path_of("m.db"), "INSERT INTO events_data (run, time, kind, text) VALUES (1, "
-				 "1700000500, 'forward', 'parked')");
+	sql_run(path, "INSERT INTO events_data (run, time, kind, text) VALUES (1, "
+		      "1700000500, 'forward', 'parked')");
 	json_t *run = forwarded_run("parked01", "accepted = 2, parked = 'it was deleted'");
 	assert_string_equal(text_at(run, "forward.state"), "refused");
 	assert_true(json_is_true(at(run, "forward.parked")));
@@ -205,8 +174,8 @@ static void a_parked_run_is_an_alert_with_its_words(void **state) {
 static void rows_that_were_not_taken_are_an_alert(void **state) {
 	(void)state;
 	json_decref(forwarded_run("refused1", "accepted = 5, refused = 2"));
-	sql_run(path_of("m.db"), "INSERT INTO refused_lines_data VALUES (1, 2, 2, 1700000400, 400, "
-				 "'no', '{}'), (1, 3, 3, 1700000500, 400, 'no', '{}')");
+	sql_run(path, "INSERT INTO refused_lines_data VALUES (1, 2, 2, 1700000400, 400, "
+		      "'no', '{}'), (1, 3, 3, 1700000500, 400, 'no', '{}')");
 	json_t *run = report_run("refused1");
 	assert_int_equal(number_at(run, "forward.refused_rows"), 2);
 	assert_int_equal(n_alerts(run), 1);
@@ -219,7 +188,7 @@ static void rows_that_were_not_taken_are_an_alert(void **state) {
 
 static void a_run_says_where_it_stands(void **state) {
 	(void)state;
-	commit(trained_run("run1", 100));
+	cut_commit(trained_run("run1", 100));
 	json_t *run = report_run("run1");
 	assert_string_equal(text_at(run, "state"), "running");
 	assert_string_equal(text_at(run, "started"), "2023-11-14T22:13:20.000Z");
@@ -244,7 +213,7 @@ static void a_run_that_has_ended_has_no_time_to_go(void **state) {
 	cut->row.state = "finished";
 	cut->row.has_exit_code = true;
 	cut->row.ended = cut->row.last_seen;
-	commit(cut);
+	cut_commit(cut);
 	json_t *run = report_run("run1");
 	assert_true(json_is_null(at(run, "eta_s")));
 	assert_int_equal(number_at(run, "exit_code"), 0);
@@ -254,7 +223,7 @@ static void a_run_that_has_ended_has_no_time_to_go(void **state) {
 
 static void a_run_without_a_step_has_no_numbers(void **state) {
 	(void)state;
-	commit(cut_create("run1", 0));
+	cut_commit(cut_create("run1", 0));
 	json_t *run = report_run("run1");
 	assert_true(json_is_null(at(run, "step")));
 	assert_true(json_is_null(at(run, "losses.mse_loss")));
@@ -273,7 +242,7 @@ static void what_is_not_a_number_is_said_and_is_an_alert(void **state) {
 	step_measure(s, METRIC_L0, INFINITY, true);
 	struct change_event *e = &changes_append(&cut->changes, CHANGE_EVENT)->event;
 	*e = (struct change_event){1, 8, 1700000001.5, "nan", "mse_loss is NaN"};
-	commit(cut);
+	cut_commit(cut);
 	json_t *run = report_run("run1");
 	assert_string_equal(text_at(run, "losses.mse_loss"), "NaN");
 	assert_string_equal(text_at(run, "metrics.l0"), "Infinity");
@@ -306,7 +275,7 @@ static void whatever_went_wrong_is_an_alert(void **state) {
 	cut->row.state = "stalled";
 	cut->row.waiting_for = "rank 1 (never connected)";
 	cut_event(cut, "disagree", "l0 is 3 as given, 4 as counted");
-	commit(cut);
+	cut_commit(cut);
 	static const char *const kinds[] = {"stalled", "waiting", "dropped", "late", "refused",
 		"lost", "missing", "disagree", "resumed"};
 	json_t *run = report_run("run1");
@@ -321,7 +290,7 @@ static void whatever_went_wrong_is_an_alert(void **state) {
 	cut->row.state = "failed";
 	cut->row.has_exit_code = true;
 	cut->row.exit_code = 137;
-	commit(cut);
+	cut_commit(cut);
 	run = report_run("run1");
 	assert_string_equal(
 		text_at(json_array_get(at(run, "alerts"), 0), "words"), "exit code 137");
@@ -332,7 +301,7 @@ static void whatever_went_wrong_is_an_alert(void **state) {
 	cut->row.has_exit_code = true;
 	cut->row.exit_code = 1;
 	cut->row.end_words = "ValueError: the loss is NaN";
-	commit(cut);
+	cut_commit(cut);
 	run = report_run("run1");
 	assert_string_equal(text_at(run, "end_words"), "ValueError: the loss is NaN");
 	assert_string_equal(text_at(json_array_get(at(run, "alerts"), 0), "words"),
@@ -348,7 +317,7 @@ static void the_last_closed_window_is_the_sparsity(void **state) {
 	cut_window(cut, 2, FLAW_LATE);
 	cut_window(cut, 3, FLAW_PARTIAL);
 	cut->row.state = "finished";
-	commit(cut);
+	cut_commit(cut);
 	json_t *run = report_run("run1");
 	assert_int_equal(number_at(run, "sparsity.window"), 2);
 	assert_false(json_is_true(at(run, "sparsity.complete")));
@@ -372,7 +341,7 @@ static void the_last_closed_window_is_the_sparsity(void **state) {
 
 static void a_curve_is_thirty_two_means_with_its_extremes(void **state) {
 	(void)state;
-	commit(trained_run("run1", 640));
+	cut_commit(trained_run("run1", 640));
 	json_t *run = report_run("run1");
 	json_t *l0 = at(run, "curves.series.l0");
 	assert_int_equal(number_at(run, "curves.step_last"), 639);
@@ -386,13 +355,13 @@ static void a_curve_is_thirty_two_means_with_its_extremes(void **state) {
 
 static void where_a_run_went_back_the_curve_shows_the_newest_attempt(void **state) {
 	(void)state;
-	commit(trained_run("run1", 64));
+	cut_commit(trained_run("run1", 64));
 	struct run_cut *cut = cut_create("run1", 2);
 	cut_attempt(cut, 2, 32);
 	for (uint32_t i = 32; i < 64; i++) {
 		step_measure(cut_step(cut, i), METRIC_L0, 5, true);
 	}
-	commit(cut);
+	cut_commit(cut);
 	json_t *run = report_run("run1");
 	json_t *values = at(run, "curves.series.l0.values");
 	assert_true(json_number_value(json_array_get(values, 0)) == 999.5);
@@ -409,7 +378,7 @@ static void where_a_run_went_back_the_windows_behind_are_not_shown(void **state)
 		cut_window(cut, window, 0);
 	}
 	cut_attempt(cut, 2, 150); /* inside window 1 */
-	commit(cut);
+	cut_commit(cut);
 	json_t *run = report_run("aaaa");
 	assert_int_equal(number_at(run, "sparsity.window"), 0);
 	assert_int_equal(json_array_size(at(run, "windows")), 1);
@@ -418,7 +387,7 @@ static void where_a_run_went_back_the_windows_behind_are_not_shown(void **state)
 	cut = cut_create("aaaa1111", 600);
 	cut->row.attempt = 2;
 	cut_window(cut, 1, 0);
-	commit(cut);
+	cut_commit(cut);
 	run = report_run("aaaa");
 	assert_int_equal(number_at(run, "sparsity.window"), 1);
 	assert_int_equal(json_array_size(at(run, "windows")), 2);
@@ -433,7 +402,7 @@ static void events_come_newest_first_and_not_without_end(void **state) {
 		snprintf(text, 16, "event %d", i);
 		cut_event(cut, "resample", text);
 	}
-	commit(cut);
+	cut_commit(cut);
 	json_t *run = report_run("run1");
 	assert_int_equal(json_array_size(at(run, "events")), 20);
 	assert_string_equal(text_at(json_array_get(at(run, "events"), 0), "text"), "event 29");
@@ -458,7 +427,7 @@ static void a_run_whose_steps_are_gone_shows_its_figures_its_curves_and_what_is_
 	(void)state;
 	struct run_cut *cut = trained_run("run1", 900);
 	cut->row.state = "finished";
-	commit(cut);
+	cut_commit(cut);
 	json_t *before = report_run("run1");
 	assert_int_equal(json_array_size(at(before, "removed")), 0);
 	take_by_age(1, RETENTION_FOREVER, 1800000000);
@@ -491,7 +460,7 @@ static void who_asks_for_a_run_that_is_gone_learns_what_became_of_it(void **stat
 	struct run_cut *cut = trained_run("run1", 10);
 	cut->row.state = "finished";
 	cut->row.is_private = true;
-	commit(cut);
+	cut_commit(cut);
 	take_by_age(RETENTION_FOREVER, 86400, 1800000000);
 	json_t *document;
 	assert_int_equal(report_as("run1", 1000, &document), REPORT_NO_SUCH_RUN);
@@ -505,10 +474,10 @@ static void a_part_of_an_id_or_a_name_is_enough_when_it_fits_one(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_create("clip8f3a", 1);
 	cut->row.name = "l9-x16";
-	commit(cut);
+	cut_commit(cut);
 	cut = cut_create("clip77a0", 1);
 	cut->row.name = "l9-x8";
-	commit(cut);
+	cut_commit(cut);
 	static const struct {
 		const char *part, *id;
 	} fits[] = {{"clip8f3a", "clip8f3a"}, {"8f3a", "clip8f3a"}, {"clip7", "clip77a0"},
@@ -541,7 +510,7 @@ static void a_private_run_is_shown_to_its_user_and_to_who_sees_all(void **state)
 	(void)state;
 	struct run_cut *cut = cut_create("secret", 1);
 	cut->row.is_private = true;
-	commit(cut);
+	cut_commit(cut);
 	json_t *document;
 	assert_int_equal(report_as("secret", 1000, &document), REPORT_OK);
 	json_t *run = json_array_get(json_object_get(document, "runs"), 0);
@@ -560,10 +529,10 @@ static void a_private_run_is_shown_to_its_user_and_to_who_sees_all(void **state)
 
 static void where_all_runs_are_private_each_sees_his_own(void **state) {
 	(void)state;
-	commit(cut_create("mine", 1));
+	cut_commit(cut_create("mine", 1));
 	struct run_cut *cut = cut_create("theirs", 1);
 	cut->row.uid = 1001;
-	commit(cut);
+	cut_commit(cut);
 	assert_int_equal(runs_shown(NULL, (struct viewer){.uid = 1000}), 2);
 	assert_int_equal(runs_shown(NULL, (struct viewer){.uid = 1000, .all_private = true}), 1);
 	assert_int_equal(runs_shown("mine", (struct viewer){.uid = 1000, .all_private = true}), 1);
@@ -577,11 +546,11 @@ static void where_all_runs_are_private_each_sees_his_own(void **state) {
 /* "2 runs fit" would tell that there is another one. */
 static void a_part_that_fits_one_run_he_sees_is_that_run(void **state) {
 	(void)state;
-	commit(cut_create("clip8f3a", 1));
+	cut_commit(cut_create("clip8f3a", 1));
 	struct run_cut *cut = cut_create("clip77a0", 1);
 	cut->row.uid = 1001;
 	cut->row.is_private = true;
-	commit(cut);
+	cut_commit(cut);
 	assert_int_equal(runs_shown("clip", (struct viewer){.uid = 1000}), 1);
 	assert_int_equal(runs_shown("clip", (struct viewer){.uid = 1001}), 0);
 	assert_non_null(strstr(words, "2 runs fit"));
@@ -605,7 +574,7 @@ static void a_brief_report_has_the_newest_runs_that_the_reader_may_see(void **st
 		struct run_cut *cut = cut_create(id, 1);
 		cut->row.last_seen = 1e9 + i;
 		cut->row.is_private = i % 2 == 0;
-		commit(cut);
+		cut_commit(cut);
 	}
 	json_t *document = report_brief(1000), *runs = json_object_get(document, "runs");
 	assert_int_equal(json_array_size(runs), REPORT_BRIEF_RUNS);
@@ -625,7 +594,7 @@ static void whose_a_run_is_can_be_asked_by_who_may_see_it(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_create("secret", 1);
 	cut->row.is_private = true;
-	commit(cut);
+	cut_commit(cut);
 	struct report_query query = {.run_part = "sec", .viewer = {.uid = 1000}, .whose = true};
 	json_t *document;
 	assert_int_equal(report_build(db.sql, &query, &document, words), REPORT_OK);
@@ -648,7 +617,7 @@ static void the_document_is_strict_json(void **state) {
 	cut->row.name = "quote \" and \\ and \u00e9";
 	step_measure(cut_step(cut, 50), METRIC_MSE_LOSS, -INFINITY, false);
 	cut_window(cut, 0, 0);
-	commit(cut);
+	cut_commit(cut);
 	json_t *document;
 	assert_int_equal(report_as("run1", 0, &document), REPORT_OK);
 	char *text = json_dumps(document, 0);
@@ -668,7 +637,7 @@ static void a_long_run_is_told_from_a_sample(void **state) {
 		for (uint32_t i = from; i < from + 10000; i++) {
 			step_measure(cut_step(cut, i), METRIC_L0, i, true);
 		}
-		commit(cut);
+		cut_commit(cut);
 	}
 	json_t *run = report_run("run1");
 	assert_true(json_is_true(at(run, "curves.sampled")));
@@ -682,7 +651,7 @@ static void a_long_run_is_told_from_a_sample(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define T(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 		T(the_list_has_every_run_newest_activity_first),
 		T(a_database_without_runs_is_an_empty_list),
 		T(rows_say_what_wandb_has_of_a_run),

@@ -12,36 +12,10 @@
 
 #include <cmocka.h>
 
-#include "commit.h"
-#include "cut.h"
+#include "rig.h"
 
 #define FACTOR 1.25
 #define COMMIT 200u /* rows each, as daemons write them */
-
-static struct db db;
-static struct slots slots;
-static struct committer committer;
-static char path[256];
-
-static int setup(void **state) {
-	char words[DB_WORDS_MAX];
-	(void)state;
-	place_create();
-	snprintf(path, sizeof path, "%s", path_of("m.db"));
-	assert_int_equal(db_open(&db, path, "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path), 0);
-	committer_init(&committer, &db, &slots);
-	return 0;
-}
-
-static int teardown(void **state) {
-	(void)state;
-	committer_finish(&committer);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
-}
 
 /* With all the digits that a measured number has. */
 static double measured(uint32_t i) {
@@ -55,12 +29,7 @@ static long used_bytes(void) {
 
 static uint64_t commit(struct run_cut *cut) {
 	uint64_t bytes = rows_size(&cut->changes);
-	struct batch batch;
-	batch_init(&batch);
-	batch_put(&batch, cut);
-	assert_int_equal(commit_batch(&committer, &batch), 0);
-	assert_null(batch.rejected);
-	batch_clear(&batch);
+	cut_commit(cut);
 	return bytes;
 }
 
@@ -207,8 +176,8 @@ int main(void) {
 #define N_LONG 200u
 #define KIND(what, n)                                                                              \
 	{                                                                                          \
-#what "_is_as_large_as_is_said", a_row_is_as_large_as_is_said, setup, teardown,    \
-			&(struct kind) {                                                           \
+#what "_is_as_large_as_is_said", a_row_is_as_large_as_is_said, rig_setup,          \
+			rig_teardown, &(struct kind) {                                             \
 			put_##what, n                                                              \
 		}                                                                                  \
 	}

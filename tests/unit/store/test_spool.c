@@ -13,33 +13,7 @@
 
 #include <cmocka.h>
 
-#include "commit.h"
-#include "cut.h"
-
-static struct db db;
-static struct slots slots;
-static struct committer committer;
-static char path[256];
-
-static int setup(void **state) {
-	(void)state;
-	char words[DB_WORDS_MAX] = "";
-	place_create();
-	snprintf(path, sizeof path, "%s", path_of("m.db"));
-	assert_int_equal(db_open(&db, path, "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path), 0);
-	committer_init(&committer, &db, &slots);
-	return 0;
-}
-
-static int teardown(void **state) {
-	(void)state;
-	committer_finish(&committer);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
-}
+#include "rig.h"
 
 static struct run_cut *forwarded_cut(uint64_t applied) {
 	struct run_cut *cut = cut_create("r", applied);
@@ -460,7 +434,7 @@ static void a_run_that_crashed_has_taken_its_time_to_the_newest_line(void **stat
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 		TEST(a_line_is_decided_with_the_commit_that_closes_it),
 		TEST(a_run_that_stays_local_has_no_lines),
 		TEST(an_attempt_adds_only_what_lies_behind_the_last_line),

@@ -12,47 +12,21 @@
 
 #include <cmocka.h>
 
-#include "commit.h"
-#include "cut.h"
+#include "rig.h"
 #include "rows_size.h"
 
 #define START 1700000000.0
 
-static struct db db;
-static struct slots slots;
-static struct committer committer;
 static struct trim trim;
-static char path[256];
 
 static int setup(void **state) {
-	(void)state;
-	char words[DB_WORDS_MAX] = "";
-	place_create();
-	snprintf(path, sizeof path, "%s", path_of("m.db"));
-	assert_int_equal(db_open(&db, path, "0.1.0", words), 0);
-	assert_int_equal(slots_open(&slots, path), 0);
-	committer_init(&committer, &db, &slots);
 	trim = (struct trim){.policy = retention_none};
-	return 0;
+	return rig_setup(state);
 }
 
 static int teardown(void **state) {
-	(void)state;
 	trim_finish(&trim);
-	committer_finish(&committer);
-	slots_close(&slots);
-	db_close(&db);
-	place_remove();
-	return 0;
-}
-
-static void commit(struct run_cut *cut) {
-	struct batch batch;
-	batch_init(&batch);
-	batch_put(&batch, cut);
-	assert_int_equal(commit_batch(&committer, &batch), 0);
-	assert_null(batch.rejected);
-	batch_clear(&batch);
+	return rig_teardown(state);
 }
 
 static void end(struct run_cut *cut) {
@@ -102,7 +76,7 @@ static double moment(uint32_t step, uint64_t age_s) {
 
 static void old_steps_go_but_for_those_a_curve_is_drawn_of(void **state) {
 	(void)state;
-	commit(trained("r", 0, 1000));
+	cut_commit(trained("r", 0, 1000));
 	trim.policy.steps_s = 100;
 	assert_int_equal(turns(moment(500, 100), false), TRIM_DONE);
 	/* 1000 steps: every eighth stays */
@@ -124,7 +98,7 @@ static void old_steps_go_but_for_those_a_curve_is_drawn_of(void **state) {
 
 static void a_second_pass_goes_on_where_the_first_one_stood(void **state) {
 	(void)state;
-	commit(trained("r", 0, 1000));
+	cut_commit(trained("r", 0, 1000));
 	trim.policy.steps_s = 100;
 	turns(moment(500, 100), false);
 	turns(moment(500, 100), false);
@@ -138,7 +112,7 @@ static void the_steps_that_status_reads_stay_however_old(void **state) {
 	(void)state;
 	struct run_cut *cut = trained("r", 0, 1000);
 	end(cut);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.steps_s = 1;
 	turns(START + 1e6, false);
 	/* logged every 10 steps: the newest 64 */
@@ -149,7 +123,7 @@ static void the_steps_that_status_reads_stay_however_old(void **state) {
 
 static void a_run_too_short_for_it_loses_no_step_and_nothing_is_said(void **state) {
 	(void)state;
-	commit(trained("r", 0, 100));
+	cut_commit(trained("r", 0, 100));
 	trim.policy.steps_s = 1;
 	turns(START + 1e6, false);
 	assert_string_equal(sql("SELECT count(*) FROM steps"), "100");
@@ -161,7 +135,7 @@ static void what_a_run_logs_after_going_back_stays_its_time(void **state) {
 	(void)state;
 	struct run_cut *cut = trained("r", 0, 1000);
 	cut_attempt(cut, 1, 0);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.steps_s = 100;
 	turns(moment(900, 100), false);
 	assert_string_equal(sql("SELECT count(*) FROM steps WHERE step < 200"), "25");
@@ -172,7 +146,7 @@ static void what_a_run_logs_after_going_back_stays_its_time(void **state) {
 	for (uint32_t step = 101; step < 201; step++) {
 		cut_step(cut, step)->time = START + 200 + step * 0.1;
 	}
-	commit(cut);
+	cut_commit(cut);
 	turns(START + 250, false);
 	assert_string_equal(sql("SELECT count(*) FROM steps WHERE attempt = 2"), "100");
 	/* status reads the newest 64, steps 137 … 200; of a run of 201 steps every other one stays */
@@ -185,12 +159,12 @@ static void what_a_run_logs_after_going_back_stays_its_time(void **state) {
 
 static void a_late_line_goes_with_its_values_and_its_number_may_be_used_again(void **state) {
 	(void)state;
-	commit(trained("r", 0, 200));
+	cut_commit(trained("r", 0, 200));
 	struct run_cut *cut = cut_create("r", 300);
 	cut->row.step = 199;
 	put_line(cut, LINE_NONE, 3);
 	put_line(cut, LINE_NONE, 5);
-	commit(cut);
+	cut_commit(cut);
 	assert_string_equal(sql("SELECT count(*) FROM history WHERE line IS NULL"), "4");
 	trim.policy.steps_s = 100;
 	turns(moment(100, 100), false);
@@ -199,7 +173,7 @@ static void a_late_line_goes_with_its_values_and_its_number_may_be_used_again(vo
 	cut = cut_create("r", 301);
 	cut->row.step = 199;
 	put_line(cut, LINE_NONE, 3);
-	commit(cut);
+	cut_commit(cut);
 	assert_string_equal(sql("SELECT count(*) FROM history WHERE line IS NULL"), "2");
 }
 
@@ -209,7 +183,7 @@ static void old_windows_go_but_for_the_newest(void **state) {
 	for (uint32_t window = 0; window < 60; window++) {
 		cut_window(cut, window, 0)->time = START + window;
 	}
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.windows_s = 100;
 	turns(START + 100 + 9.5, false);
 	assert_string_equal(sql("SELECT min(window) || ' ' || count(*) FROM windows"), "10 50");
@@ -226,7 +200,7 @@ static void a_clock_that_was_not_set_makes_nothing_old(void **state) {
 		cut_step(cut, step)->time = step;
 	}
 	cut->row.last_seen = START;
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.steps_s = 100;
 	turns(START + 99, false);
 	assert_string_equal(sql("SELECT count(*) FROM steps"), "400");
@@ -242,8 +216,8 @@ static void a_run_goes_with_all_that_is_its_own_and_is_remembered(void **state) 
 	cut_attempt(cut, 1, 0);
 	cut_mark(cut, 299, "a state");
 	end(cut);
-	commit(cut);
-	commit(trained("stays", 0, 300));
+	cut_commit(cut);
+	cut_commit(trained("stays", 0, 300));
 	char hot[300], base[300], mark[300];
 	snprintf(hot, sizeof hot, "%s-state/gone.hot.0", path);
 	snprintf(base, sizeof base, "%s-state/gone.base.0", path);
@@ -279,7 +253,7 @@ static void a_run_that_its_owner_does_not_let_go_stays(void **state) {
 	(void)state;
 	struct run_cut *cut = trained("r", 0, 300);
 	end(cut);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.runs_s = 1;
 	assert_int_equal(turns(START + 1e6, false), TRIM_DONE);
 	assert_string_equal(trim.asked.id, "r");
@@ -291,12 +265,12 @@ static void a_run_that_went_on_meanwhile_is_not_removed(void **state) {
 	(void)state;
 	struct run_cut *cut = trained("r", 0, 300);
 	end(cut);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.runs_s = 1;
 	trim.now = START + 1e6;
 	trim.pass_wanted = true;
 	assert_int_equal(trim_turn(&trim, &db, &slots, &committer.known), TRIM_ASKS);
-	commit(trained("r", 300, 10));
+	cut_commit(trained("r", 300, 10));
 	trim.may_remove = true;
 	trim_turn(&trim, &db, &slots, &committer.known);
 	assert_string_equal(sql("SELECT count(*) FROM runs"), "1");
@@ -311,7 +285,7 @@ static void a_run_of_the_same_id_begins_anew_while_the_old_one_is_still_being_co
 	cut_set_hot(cut, 100, 1);
 	cut_mark(cut, 299, "a state");
 	end(cut);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.runs_s = 1;
 	trim.now = START + 1e6;
 	trim.pass_wanted = true;
@@ -324,7 +298,7 @@ static void a_run_of_the_same_id_begins_anew_while_the_old_one_is_still_being_co
 
 	cut = trained("r", 0, 20);
 	cut_set_hot(cut, 100, 7);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy = retention_none;
 	assert_int_equal(turns(START + 1e6, false), TRIM_DONE);
 	assert_string_equal(sql("SELECT count(*) FROM steps_data"), "20");
@@ -340,7 +314,7 @@ static void put_forwarded(const char *id, uint32_t n, int64_t accepted) {
 	cut->row.forwards = cut->row.log_to_wandb = true;
 	cut->row.forward_summary_json = "{\"a\":1}";
 	end(cut);
-	commit(cut);
+	cut_commit(cut);
 	snprintf(query, sizeof query,
 		"UPDATE forwards_data SET accepted = %lld, accepted_step = %lld WHERE run = "
 		"(SELECT n FROM runs_data WHERE id = '%s')",
@@ -377,7 +351,7 @@ static void a_database_that_is_too_large_loses_what_is_oldest_first_and_no_more_
 		if (i != 7) {
 			end(cut);
 		}
-		commit(cut);
+		cut_commit(cut);
 	}
 	turns(START, false);
 	uint64_t full = trim.used_bytes;
@@ -428,7 +402,7 @@ static void what_is_freed_goes_back_to_the_file_system(void **state) {
 			(struct line_entry){"a", LINE_LOG, value_text(words)};
 	}
 	end(cut);
-	commit(cut);
+	cut_commit(cut);
 	checkpoint();
 	long before = file_size();
 	assert_true(before > 10 << 20);
@@ -445,7 +419,7 @@ static void what_is_freed_goes_back_to_the_file_system(void **state) {
 
 static void a_log_that_a_reader_keeps_is_not_made_longer_without_end(void **state) {
 	(void)state;
-	commit(trained("r", 0, 100));
+	cut_commit(trained("r", 0, 100));
 	db.wal_bytes = TRIM_LOG_MAX + 1;
 	assert_int_equal(turns(START + 1e6, true), TRIM_WAITS);
 }
@@ -469,7 +443,7 @@ static void what_has_gone_is_no_longer_counted_among_what_its_user_has(void **st
 		}
 	}
 	cut->row.rows_bytes = rows_size(&cut->changes);
-	commit(cut);
+	cut_commit(cut);
 	trim.policy.steps_s = trim.policy.windows_s = 1;
 	turns(START + 1e6, false);
 	assert_string_equal(sql("SELECT count(*) FROM lines"), "0");
@@ -491,7 +465,7 @@ static void of_removed_runs_only_the_newest_are_remembered(void **state) {
 	turns(START, true);
 	assert_string_equal(
 		sql("SELECT count(*) || ' ' || min(n) FROM removed_runs_data"), "10000 101");
-	commit(trained("new", 0, 1));
+	cut_commit(trained("new", 0, 1));
 	assert_string_equal(sql("SELECT n FROM runs_data"), "10101");
 }
 
