@@ -16,8 +16,9 @@
 #include "paths.h"
 
 /* The kernel cuts it to net.core.somaxconn; a sweep's trainers all knock at once after a restart. */
-#define BACKLOG 4096
-#define REST_MS 100u
+#define BACKLOG  4096
+#define REST_MS  100u
+#define PAUSE_MS 1u
 
 /* So many are let in at once before those that are here are read on; and all of them cost less than a message. */
 #define ACCEPTED_A_TURN 16u
@@ -137,15 +138,15 @@ static void on_rested(uv_timer_t *timer) {
 	(void)uv_poll_start(&l->poll, UV_READABLE, on_readable);
 }
 
-/* There is not even one descriptor to say so with, or no memory: whoever waits waits. */
-static void rest(struct listener *l) {
+/* Whoever wants to connect waits. */
+static void rest(struct listener *l, uint64_t ms) {
 	(void)uv_poll_stop(&l->poll);
-	(void)uv_timer_start(&l->rest, on_rested, REST_MS, 0);
+	(void)uv_timer_start(&l->rest, on_rested, ms, 0);
 }
 
 static void turn_one_away(struct listener *l) {
 	if (l->spare_fd < 0) {
-		rest(l);
+		rest(l, REST_MS); /* there is not even one descriptor to say so with */
 		return;
 	}
 	close(l->spare_fd);
@@ -162,6 +163,10 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
 	(void)status;
 	(void)events;
 
+	if (server_pauses(l->server)) {
+		rest(l, PAUSE_MS);
+		return;
+	}
 	take_spare(l);
 	for (unsigned i = 0; i < ACCEPTED_A_TURN; i++) {
 		int fd = accept_one(l);
@@ -170,7 +175,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
 			return;
 		}
 		if (fd == -ENOMEM || fd == -ENOBUFS) {
-			rest(l);
+			rest(l, REST_MS);
 			return;
 		}
 		if (fd < 0) {

@@ -45,7 +45,7 @@ static void on_resumer(uv_idle_t *idle) {
 			session_offer_again(s);
 		}
 	}
-	if (!list_empty(&server->resuming)) {
+	if (!list_empty(&server->resuming) && !server_pauses(server)) {
 		server_wake_resumer(server);
 	}
 }

@@ -33,6 +33,8 @@ void server_close(struct server *s, void (*on_closed)(void *user), void *user);
 int server_adopt(struct server *s, int fd);
 /* The same, and who is at the other end is known. */
 int server_adopt_from(struct server *s, int fd, uid_t uid, pid_t pid);
+/* The loop leaves the processor to others: whoever wants to connect waits for a millisecond, too. */
+bool server_pauses(const struct server *s);
 /* There is no room for it, whoever it is: it is told so, and closed. */
 void server_turn_away(struct server *s, int fd);
 

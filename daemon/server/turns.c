@@ -4,7 +4,11 @@
  * bytes that mean nothing, runs opened and closed all cost what they cost. A user's credit grows by a quantum a turn and
  * never beyond it; what a message costs is known only behind it, so that a credit may fall below nothing and is paid off in
  * the turns that follow (a deficit round robin over users). Turns pass as fast as the others let them: alone, nobody
- * waits. With one user the clock is not even read. */
+ * waits. With one user the clock is not even read.
+ *
+ * On a machine without a free processor a loop that never sleeps takes it from the disk's worker and from trainers, for as long as the
+ * scheduler lets it: some milliseconds. So a loop that has worked for a while for those whose turn was over pauses, and so
+ * do they; it sleeps until somebody else has something to say. */
 #include "session_private.h"
 
 #include "clock.h"
@@ -14,6 +18,10 @@
 /* The kernel's part of a read, which is over when we are called: a call, and the copy at some 8 GB/s. */
 #define READ_NS           1000
 #define READ_BYTES_PER_NS 8u
+/* So much work, then so long a pause: well below what a scheduler gives at a time. As the loop's clock counts whole milliseconds, a pause is
+ * half a millisecond on average. */
+#define WORK_NS  500000u
+#define PAUSE_MS 1u
 /* Of a user with ten thousand connections no more are looked at in a turn: the others wait for it. */
 #define RESUMED_A_TURN 64u
 
@@ -29,8 +37,43 @@ bool account_is_broke(const struct account *a) {
 	return list_linked(&a->broke);
 }
 
+bool server_pauses(const struct server *server) {
+	return server->pauses;
+}
+
 static void stay_awake(uv_idle_t *idle) {
 	(void)idle;
+}
+
+static void be_awake(struct server *server) {
+	if (!server->pauses && !uv_is_active((uv_handle_t *)&server->awake)) {
+		server->awake_since_ns = now_ns(server);
+		(void)uv_idle_start(&server->awake, stay_awake);
+	}
+}
+
+static void on_pause_over(uv_timer_t *timer) {
+	struct server *server = timer->data;
+
+	server->pauses = false;
+	if (!list_empty(&server->broke)) {
+		be_awake(server);
+	}
+	if (!list_empty(&server->resuming)) {
+		server_wake_resumer(server);
+	}
+}
+
+static bool is_to_pause(struct server *server) {
+	return !server->pauses && is_shared(server) && !list_empty(&server->broke) &&
+	       now_ns(server) - server->awake_since_ns >= WORK_NS;
+}
+
+static void pause_now(struct server *server) {
+	server->pauses = true;
+	(void)uv_idle_stop(&server->awake);
+	uv_update_time(server->loop);
+	(void)uv_timer_start(&server->pause, on_pause_over, PAUSE_MS, 0);
 }
 
 /* What the turns since brought him. */
@@ -51,7 +94,7 @@ void account_spend(struct server *server, struct account *a, uint64_t ns) {
 	a->credit_ns -= ns < INT64_MAX / 2 ? (int64_t)ns : INT64_MAX / 2;
 	if (a->credit_ns <= 0 && !account_is_broke(a)) {
 		list_append(&server->broke, &a->broke);
-		(void)uv_idle_start(&server->awake, stay_awake);
+		be_awake(server);
 	}
 }
 
@@ -100,6 +143,12 @@ static void on_turn(uv_prepare_t *prepare) {
 	struct list batch;
 
 	server->turn++;
+	if (is_to_pause(server)) {
+		pause_now(server);
+	}
+	if (server->pauses) {
+		return;
+	}
 	list_init(&batch);
 	for (struct list *link; (link = list_take_first(&server->broke)) != NULL;) {
 		list_append(&batch, link);
@@ -126,11 +175,13 @@ void turns_open(struct server *server) {
 	list_init(&server->broke);
 	(void)uv_prepare_init(server->loop, &server->turns);
 	(void)uv_idle_init(server->loop, &server->awake);
-	server->turns.data = server->awake.data = server;
+	(void)uv_timer_init(server->loop, &server->pause);
+	server->turns.data = server->awake.data = server->pause.data = server;
 	(void)uv_prepare_start(&server->turns, on_turn);
 }
 
 void turns_close(struct server *server, struct closing *closing) {
 	closing_handle(closing, (uv_handle_t *)&server->turns);
 	closing_handle(closing, (uv_handle_t *)&server->awake);
+	closing_handle(closing, (uv_handle_t *)&server->pause);
 }

@@ -310,6 +310,29 @@ static void running_out_of_descriptors_ends_with_the_shortage(void **state) {
 	peer_close(&peer);
 }
 
+/* Somebody's debts keep the loop busy: who wants to connect meanwhile waits for the pauses to end, and is let in. */
+static void who_connects_in_a_pause_is_let_in_after_it(void **state) {
+	struct fixture *f = *state;
+	struct peer honest, hostile, next;
+
+	assert_int_equal(open_listener(f), 0);
+	assert_int_equal(
+		server_adopt_from(f->h.server, peer_pair(&honest, &f->h.loop), 1001, 1), 0);
+	peer_greet(&f->h, &honest, 32);
+	assert_int_equal(
+		server_adopt_from(f->h.server, peer_pair(&hostile, &f->h.loop), 1000, 1), 0);
+	peer_greet(&f->h, &hostile, 32);
+	session_spend(f->h.session, 1000000000000u); /* for the whole test */
+	while (!server_pauses(f->h.server)) {
+		harness_turn(&f->h);
+	}
+	peer_connect(&next, &f->h.loop, f->path);
+	peer_greet(&f->h, &next, 32);
+	peer_close(&next);
+	peer_close(&hostile);
+	peer_close(&honest);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -330,6 +353,7 @@ int main(void) {
 		T(who_is_at_the_door_already_is_let_in),
 		T(retiring_leaves_another_daemons_socket),
 		T(running_out_of_descriptors_ends_with_the_shortage),
+		T(who_connects_in_a_pause_is_let_in_after_it),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -17,7 +17,8 @@
 #define HONEST  1001u
 
 #define QUANTUM_NS 150000ull /* as turns.c has it */
-#define MESSAGE_NS 10000u    /* each look at the clock is so much later: what a message costs */
+#define WORK_NS    500000ull
+#define MESSAGE_NS 10000u /* each look at the clock is so much later: what a message costs */
 #define A_TURN     (QUANTUM_NS / MESSAGE_NS) /* messages of a user's part of a turn */
 
 static uint64_t at_ns;
@@ -222,6 +223,54 @@ static void who_is_resumed_waits_for_his_turn_too(void **state) {
 	peer_close(&honest);
 }
 
+/* A loop that never slept would keep the disk's worker from a processor that both have to share. */
+static void a_loop_that_works_off_a_flood_pauses_and_still_hears_others(void **state) {
+	struct harness *h = *state;
+	struct peer hostile, honest;
+	uint32_t n_pauses = 0, seen_in_pauses = 0;
+	bool paused = false;
+
+	join(h, &honest, HONEST);
+	join(h, &hostile, HOSTILE);
+	uint32_t before = h->n_seen;
+	uint64_t end = flood(&hostile, 1, 60000);
+	assert_true(end > 8 * WORK_NS / MESSAGE_NS);
+	while (h->n_seen < before + end) {
+		uint32_t n = h->n_seen;
+		if (n == before + end - 1) {
+			send_honest(&honest); /* all of the flood was seen */
+		}
+		harness_turn(h);
+		if (server_pauses(h->server) && paused) {
+			seen_in_pauses += h->n_seen - n;
+		}
+		n_pauses += server_pauses(h->server) && !paused;
+		paused = server_pauses(h->server);
+	}
+	assert_true(n_pauses >= 4);
+	assert_int_equal(seen_in_pauses, 0);
+	peer_close(&hostile);
+	peer_close(&honest);
+}
+
+static void in_a_pause_others_are_read(void **state) {
+	struct harness *h = *state;
+	struct peer hostile, honest;
+
+	join(h, &honest, HONEST);
+	join(h, &hostile, HOSTILE);
+	(void)flood(&hostile, 1, 60000);
+	while (!server_pauses(h->server)) {
+		harness_turn(h);
+	}
+	uint32_t before = h->n_seen;
+	send_honest(&honest);
+	until_seen(h, HONEST_SEQ);
+	assert_true(place_of(h, HONEST_SEQ) - before <= A_TURN + 1);
+	peer_close(&hostile);
+	peer_close(&honest);
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -231,6 +280,8 @@ int main(void) {
 		T(alone_nobody_waits_and_no_clock_is_read),
 		T(a_debt_outlives_the_connections),
 		T(who_is_resumed_waits_for_his_turn_too),
+		T(a_loop_that_works_off_a_flood_pauses_and_still_hears_others),
+		T(in_a_pause_others_are_read),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);
