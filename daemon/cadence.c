@@ -40,10 +40,13 @@ void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace
 }
 
 void cadence_committed(
-	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool is_shared) {
+	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool holds_up) {
 	uint64_t took_ns = (uint64_t)((double)(now_ns - begun_ns) * part);
-	uint64_t small_ns = is_shared ? min_of(took_ns, CADENCE_SMALL_NS) : took_ns;
+	uint64_t rest_ns = CADENCE_REST_FACTOR * took_ns;
 
-	share->rest_ns = begun_ns + CADENCE_REST_FACTOR * small_ns +
-			 CADENCE_REST_FACTOR_SHARED * (took_ns - small_ns);
+	if (holds_up) {
+		rest_ns = max_of(CADENCE_REST_FACTOR_LARGE_LEAST * took_ns,
+			min_of(CADENCE_REST_FACTOR_LARGE * took_ns, CADENCE_INTERVAL_MAX_NS));
+	}
+	share->rest_ns = begun_ns + rest_ns;
 }

@@ -17,9 +17,10 @@
 #define CADENCE_STRETCH          6u
 /* Who asks for a commit sooner leaves the disk three quarters of its time … */
 #define CADENCE_REST_FACTOR 4u
-/* … and where others are there, whose next ack would wait for it, nineteen parts of twenty of what is longer than a small one. */
-#define CADENCE_SMALL_NS           5000000ull
-#define CADENCE_REST_FACTOR_SHARED 20u
+/* … and where others are there, whose next ack would wait for a large commit, ninety-nine parts of a hundred: of a hundred acks one waits.
+ * At most as long as a run is put off unasked; beyond that nineteen parts of twenty are left. */
+#define CADENCE_REST_FACTOR_LARGE       100u
+#define CADENCE_REST_FACTOR_LARGE_LEAST 20u
 
 /* The host's. */
 struct cadence {
@@ -46,6 +47,7 @@ uint64_t cadence_due_ns(const struct share *share, const struct pace *pace, bool
 /* A run's cut of so many bytes goes into a commit that begins now; so many users share the host's rate. */
 void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace, size_t bytes,
 	uint32_t n_sharing, uint64_t now_ns);
-/* The commit that began at begun_ns has ended. `part` of it was this user's; is_shared: there are others. */
+/* The commit that began at begun_ns has ended. `part` of it was this user's; holds_up: it was large, and others are there. What is small
+ * and took long was the disk's fault. */
 void cadence_committed(
-	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool is_shared);
+	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool holds_up);

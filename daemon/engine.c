@@ -248,7 +248,8 @@ static void start_handles(struct engine *e) {
 	(void)uv_prepare_init(e->loop, &e->before_wait);
 	(void)uv_timer_init(e->loop, &e->due);
 	(void)uv_timer_init(e->loop, &e->tick);
-	e->before_wait.data = e->due.data = e->tick.data = e;
+	(void)uv_timer_init(e->loop, &e->ask_rest);
+	e->before_wait.data = e->due.data = e->tick.data = e->ask_rest.data = e;
 	(void)uv_prepare_start(&e->before_wait, on_before_wait);
 	(void)uv_timer_start(&e->tick, on_tick, TICK_MS, TICK_MS);
 }
@@ -349,6 +350,7 @@ void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	closing_handle(&e->closing, (uv_handle_t *)&e->before_wait);
 	closing_handle(&e->closing, (uv_handle_t *)&e->due);
 	closing_handle(&e->closing, (uv_handle_t *)&e->tick);
+	closing_handle(&e->closing, (uv_handle_t *)&e->ask_rest);
 	closing_handle(&e->closing, (uv_handle_t *)&e->space_timer);
 	closing_handle(&e->closing, engine_retention_handle(e));
 	processes_close(&e->processes, &e->closing);

@@ -11,13 +11,12 @@
 
 /* A commit takes so much, of the runs that have waited longest; of a run always all. */
 #define BATCH_BYTES_MAX (64u << 20)
-/* Where users share the daemon, so much of each goes into a commit, and of what is larger one run … */
-#define SHARED_BATCH_BYTES (128u << 10)
-#define SMALL_CUT_BYTES    (512u << 10)
+/* Where users share the daemon, so much of each goes into a commit, and of what is larger (SMALL_CUT_BYTES) one run … */
+#define SHARED_BATCH_BYTES (32u << 10)
 /* … or, where only one of them has something due, of his: the others' next ack waits for no more. */
 #define SHARED_LARGE_BYTES (4u << 20)
-/* … and a run is committed when it has this many rows: what is inserted within some milliseconds. */
-#define SHARED_RUN_HOLD_BYTES (128u << 10)
+/* … and a run is committed when it has this many rows: what is inserted within half a millisecond. */
+#define SHARED_RUN_HOLD_BYTES (32u << 10)
 /* Short of memory for a cut: when to try again. */
 #define CUT_RETRY_NS 1000000000ull
 

@@ -21,6 +21,9 @@
 
 #define KEY_NOTE_MAX 320u
 
+/* What is written of a run at a time and is more holds up the acks of others. */
+#define SMALL_CUT_BYTES (512u << 10)
+
 /* A question that waits for the store. */
 struct query {
 	struct engine *engine;
@@ -127,6 +130,7 @@ struct engine {
 	struct list dirty;
 	struct cadence cadence;
 	struct list tenants;
+	uv_timer_t ask_rest;          /* engine_tenant.c */
 	bool large_turn, large_waits; /* of cuts, where several users have something due */
 	uv_prepare_t
 		before_wait; /* what this turn of the loop brought is cut before the next wait */

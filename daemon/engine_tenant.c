@@ -2,13 +2,22 @@
 
 #include <stdlib.h>
 
+#include "clock.h"
 #include "engine_private.h"
 
 /* Of one user, so that his do not stand between others and the disk, and that few answers wait to be read. */
 #define QUESTIONS_MAX 4u
+/* Where others share the daemon he asks one at a time, and has a tenth of it: a report takes a processor, which on a machine without a free one
+ * is taken from the loop. At most so long a rest: whoever looks on by hand does not notice. */
+#define ASK_REST_FACTOR 9u
+#define ASK_REST_MAX_NS 100000000ull
 /* A run that is trained goes on for so much above what its user may have on disk: a quarter. Then it waits, as if the
  * disk were full. */
 #define DATABASE_GRACE 4u
+/* Those who rest are looked after so often. */
+#define ASK_LOOK_MS 2u
+
+static void on_ask_rest(uv_timer_t *timer);
 
 static struct tenant *find(const struct engine *e, uint32_t uid) {
 	list_for_each(link, &e->tenants) {
@@ -32,6 +41,7 @@ struct tenant *tenant_of(struct engine *e, uint32_t uid) {
 		free(t);
 		return NULL;
 	}
+	t->engine = e;
 	t->holder = holder;
 	t->n_references = 1;
 	list_init(&t->asking);
@@ -125,8 +135,8 @@ void engine_settle_flight(struct engine *e, uint64_t begun_ns, uint64_t now_ns) 
 			/* A commit costs something however small it is. */
 			double part = (double)t->cut_bytes / (double)bytes;
 			part = part * n < 1 ? 1.0 / n : part;
-			cadence_committed(
-				&t->share, begun_ns, now_ns, part, engine_has_several_tenants(e));
+			cadence_committed(&t->share, begun_ns, now_ns, part,
+				t->cut_bytes > SMALL_CUT_BYTES && engine_has_several_tenants(e));
 		}
 		ledger_give(t->holder, HOLDING_QUEUED, t->flight_bytes);
 		t->cut_bytes = t->flight_bytes = 0;
@@ -158,21 +168,46 @@ bool tenant_is_full(const struct engine *e, const struct tenant *t) {
 
 /* ---- questions ---- */
 
+static bool rests(const struct tenant *t) {
+	return engine_has_several_tenants(t->engine) && clock_mono_ns() < t->ask_rest_ns;
+}
+
+static bool may_ask(const struct tenant *t) {
+	uint32_t max = engine_has_several_tenants(t->engine) ? 1 : QUESTIONS_MAX;
+	return t->n_questions < max && !rests(t);
+}
+
 /* Whoever has waited longest stays on the list until he has asked or is gone: his turn does not go with him. */
 static void wake_next(struct tenant *t) {
-	if (t->n_questions < QUESTIONS_MAX && !list_empty(&t->asking)) {
+	if (list_empty(&t->asking)) {
+		return;
+	}
+	if (may_ask(t)) {
 		session_resume(container_of(t->asking.next, struct peer, asking)->session);
+	} else if (rests(t) && !uv_is_active((uv_handle_t *)&t->engine->ask_rest)) {
+		uv_update_time(t->engine->loop);
+		(void)uv_timer_start(&t->engine->ask_rest, on_ask_rest, ASK_LOOK_MS, 0);
+	}
+}
+
+static void on_ask_rest(uv_timer_t *timer) {
+	const struct engine *e = timer->data;
+
+	list_for_each(link, &e->tenants) {
+		wake_next(container_of(link, struct tenant, link));
 	}
 }
 
 bool tenant_may_ask(struct tenant *t, struct peer *peer) {
-	if (t->n_questions >= QUESTIONS_MAX) {
+	if (!may_ask(t)) {
 		if (!list_linked(&peer->asking)) {
 			list_append(&t->asking, &peer->asking);
 		}
+		wake_next(t);
 		return false;
 	}
 	t->n_questions++;
+	t->asked_ns = clock_mono_ns();
 	list_remove(&peer->asking);
 	wake_next(t);
 	return true;
@@ -186,6 +221,9 @@ void tenant_asks_no_more(struct peer *peer) {
 }
 
 void tenant_answered(struct tenant *t) {
+	uint64_t now_ns = clock_mono_ns(), rest_ns = ASK_REST_FACTOR * (now_ns - t->asked_ns);
+
+	t->ask_rest_ns = now_ns + (rest_ns < ASK_REST_MAX_NS ? rest_ns : ASK_REST_MAX_NS);
 	t->n_questions--;
 	wake_next(t);
 	tenant_release(t);

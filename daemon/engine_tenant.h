@@ -12,6 +12,7 @@ struct peer;
 
 struct tenant {
 	struct list link; /* engine.tenants */
+	struct engine *engine;
 	struct holder *holder;
 	uint32_t n_references; /* runs in memory, questions */
 	struct share share;
@@ -21,6 +22,8 @@ struct tenant {
 
 	uint32_t n_questions; /* with the store, or answered and not read yet */
 	struct list asking;   /* peer.asking: one more has to wait for one of those */
+	uint64_t asked_ns;    /* when the last one began … */
+	uint64_t ask_rest_ns; /* … and where others share the daemon, the next one not before */
 };
 
 /* Referred to until it is released; NULL when memory is short. */

@@ -11,12 +11,13 @@ void count_usage(struct engine *e) {
 	engine_count_usage(e);
 }
 
-uint32_t questions_of(struct engine *e, uint32_t uid) {
+struct asking_of asking_of(struct engine *e, uint32_t uid) {
 	struct tenant *t = tenant_of(e, uid);
-	uint32_t n = t->n_questions;
+	struct asking_of found = {
+		.n_questions = t->n_questions, .asked_ns = t->asked_ns, .rest_ns = t->ask_rest_ns};
 
 	tenant_release(t);
-	return n;
+	return found;
 }
 
 void close_who_waits(struct engine *e, uint32_t n) {

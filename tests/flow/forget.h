@@ -11,8 +11,12 @@ void forget_run(struct engine *e, const char *id);
 
 /* What users have on disk is counted anew. */
 void count_usage(struct engine *e);
-/* How many questions of this user are being answered. */
-uint32_t questions_of(struct engine *e, uint32_t uid);
+/* This user's questions: how many are being answered, when the last one began, and the time before which none will. */
+struct asking_of {
+	uint32_t n_questions;
+	uint64_t asked_ns, rest_ns;
+};
+struct asking_of asking_of(struct engine *e, uint32_t uid);
 /* Closes the n readers who have waited longest to ask. */
 void close_who_waits(struct engine *e, uint32_t n);
 /* The first reader's user has used so much of the loop's time. */

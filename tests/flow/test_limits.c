@@ -285,6 +285,44 @@ static void questions_beyond_four_wait_and_are_answered(void **state) {
 	flow_turn(f);
 }
 
+/* A report takes a processor: it is not to be the one that the other's acks come from. */
+static void beside_others_a_user_asks_one_at_a_time_and_rests_in_between(void **state) {
+	struct flow *f = *state;
+	enum { N = 6 };
+	struct peer readers[N];
+	struct trainer other;
+	struct asking_of now = {0};
+
+	trainer_init(&other, f, "other", 0, 1);
+	open_as(&other, ANA);
+	for (int i = 0; i < N; i++) {
+		const struct message ask = {
+			.type = MSG_QUERY, .query = {.token = 7, .what = text_of("status", 6)}};
+		reader_connect(f, &readers[i]);
+		peer_send(&readers[i], &ask, NULL, 0);
+	}
+	for (int n_asked = 0; n_asked < N || now.n_questions > 0;) {
+		const struct asking_of before = now;
+		flow_turn(f);
+		now = asking_of(f->engine, getuid());
+		assert_true(now.n_questions <= 1);
+		if (now.asked_ns != before.asked_ns) {
+			assert_true(now.asked_ns >= before.rest_ns);
+			n_asked++;
+		}
+	}
+	assert_true(now.rest_ns > now.asked_ns);
+	for (int i = 0; i < N; i++) {
+		struct message m;
+		peer_expect(&readers[i], MSG_REPLY, &m);
+		assert_int_equal(m.reply.code, REPLY_OK);
+	}
+	for (int i = 0; i < N; i++) {
+		peer_close(&readers[i]);
+	}
+	end(&other);
+}
+
 /* They are woken, but it is not their user's turn on the loop; then they are gone. */
 static void who_goes_before_his_turn_to_ask_leaves_it_to_the_next(void **state) {
 	struct flow *f = *state;
@@ -308,7 +346,7 @@ static void who_goes_before_his_turn_to_ask_leaves_it_to_the_next(void **state) 
 		flow_turn(f);
 	}
 	spend_of_readers(f->engine, 20000000000u);
-	while (questions_of(f->engine, getuid()) > 0) {
+	while (asking_of(f->engine, getuid()).n_questions > 0) {
 		flow_turn(f);
 	}
 	close_who_waits(f->engine, GONE);
@@ -464,6 +502,7 @@ int main(void) {
 		T(nor_for_a_note),
 		T(anothers_run_is_not_loaded),
 		T(questions_beyond_four_wait_and_are_answered),
+		T(beside_others_a_user_asks_one_at_a_time_and_rests_in_between),
 		T(who_goes_before_his_turn_to_ask_leaves_it_to_the_next),
 		T(refusals_are_counted_where_they_are_seen),
 		F(who_has_as_many_keys_as_he_may_is_told_so),
