@@ -45,15 +45,15 @@ enum schema_state schema_inspect(sqlite3 *db, int *ret_version) {
 					  : SCHEMA_CURRENT;
 }
 
-static int migrate_step(sqlite3 *db, int version) {
+static int migrate_from(sqlite3 *db, int version) {
 	char stamp[128];
 	snprintf(stamp, sizeof stamp,
 		"PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
-		SCHEMA_APPLICATION_ID, version + 1);
+		SCHEMA_APPLICATION_ID, SCHEMA_VERSION);
 
 	int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-	if (rc == SQLITE_OK) {
-		rc = sqlite3_exec(db, steps[version], NULL, NULL, NULL);
+	while (rc == SQLITE_OK && version < SCHEMA_VERSION) {
+		rc = sqlite3_exec(db, steps[version++], NULL, NULL, NULL);
 	}
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_exec(db, stamp, NULL, NULL, NULL);
@@ -67,9 +67,5 @@ static int migrate_step(sqlite3 *db, int version) {
 int schema_migrate(sqlite3 *db) {
 	int version = 0;
 	int rc = read_int(db, "PRAGMA user_version", &version);
-	while (rc == SQLITE_OK && version < SCHEMA_VERSION) {
-		rc = migrate_step(db, version);
-		version++;
-	}
-	return rc;
+	return rc == SQLITE_OK && version < SCHEMA_VERSION ? migrate_from(db, version) : rc;
 }

@@ -20,6 +20,6 @@ enum schema_state {
 
 enum schema_state schema_inspect(sqlite3 *db, int *ret_version);
 
-/* Brings an empty or older database to SCHEMA_VERSION, each step in a transaction of its own. An
- * SQLite result code. */
+/* Brings an empty or older database to SCHEMA_VERSION in one transaction: an older program finds it as it was, or not at
+ * all, and a new one is written to the disk once. An SQLite result code. */
 int schema_migrate(sqlite3 *db);

@@ -186,6 +186,25 @@ static void a_step_of_a_migration_that_fails_leaves_the_database_as_it_was(void 
 	sqlite3_close(sql);
 }
 
+static void a_migration_that_fails_at_its_last_step_leaves_the_database_to_the_older_program(
+	void **state) {
+	(void)state;
+	sqlite3 *sql = NULL;
+	int version = -1;
+	assert_int_equal(sqlite3_open(":memory:", &sql), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sql, schema_1_sql, NULL, NULL, NULL), SQLITE_OK);
+	char stamp[96];
+	snprintf(stamp, sizeof stamp, "PRAGMA application_id = %d; PRAGMA user_version = 1",
+		SCHEMA_APPLICATION_ID);
+	assert_int_equal(sqlite3_exec(sql, stamp, NULL, NULL, NULL), SQLITE_OK);
+	static const char of_step_5[] = "ALTER TABLE runs_data ADD COLUMN rows_bytes INTEGER";
+	assert_int_equal(sqlite3_exec(sql, of_step_5, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_not_equal(schema_migrate(sql), SQLITE_OK);
+	assert_int_equal(schema_inspect(sql, &version), SCHEMA_OLDER);
+	assert_int_equal(version, 1);
+	sqlite3_close(sql);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -196,6 +215,7 @@ int main(void) {
 		T(the_newest_step_of_a_run_is_found_by_key),
 		T(inspecting_tells_whose_a_database_is),
 		T(a_step_of_a_migration_that_fails_leaves_the_database_as_it_was),
+		T(a_migration_that_fails_at_its_last_step_leaves_the_database_to_the_older_program),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
