@@ -30,9 +30,10 @@ static void log_removed(struct engine_retention *r) {
 	if (memcmp(all, told, sizeof *all) == 0) {
 		return;
 	}
-	log_info("retention: removed %" PRIu64 " runs, and rows of others: %s steps, %s lines, %s "
+	uint64_t n_runs = all->runs - told->runs;
+	log_info("retention: removed %" PRIu64 " run%s, and rows of others: %s steps, %s lines, %s "
 		 "windows; the database uses %s",
-		all->runs - told->runs, format_grouped(steps, all->steps - told->steps),
+		n_runs, n_runs == 1 ? "" : "s", format_grouped(steps, all->steps - told->steps),
 		format_grouped(lines, all->lines - told->lines),
 		format_grouped(windows, all->windows - told->windows),
 		format_bytes(used, (double)r->trim.used_bytes));

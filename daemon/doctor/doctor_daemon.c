@@ -48,8 +48,8 @@ static void say_who(struct doctor *d, const json_t *daemon) {
 	double open, running; /* of several users' daemon for its administrators alone */
 	if (document_number(daemon, "open_runs", &open) &&
 		document_number(daemon, "running_runs", &running)) {
-		snprintf(runs, sizeof runs, "; %.0f runs, %.0f of them being trained", open,
-			running);
+		snprintf(runs, sizeof runs, "; %.0f run%s open (%.0f running)", open,
+			open == 1 ? "" : "s", running);
 	}
 	doctor_say(d, FINDING_OK, NULL,
 		"version %s, protocol %u, pid %.0f, up %s, answered in %.0f ms%s", version,
