@@ -1,10 +1,10 @@
 /* The road, spelled out in one place: message → core → cut → commit → ack.
  *
- *   decide   a message is applied to the core            engine_peer.c
+ *   decide   a message is applied to the core            engine_peer_apply.c
  *   cut      what changed is copied between two messages and handed to the store
  *   ack      what was committed is acknowledged          engine_commit.c
  *   forward  what was committed goes on to W&B           engine_forward.c
- *   answer   snapshots, stops, queries                   engine_peer.c, engine_query.c
+ *   answer   snapshots, stops, queries                   engine_peer_answer.c, engine_query.c
  *   runs     loaded, watched, forgotten                  engine_run.c
  *
  * One engine a daemon, on the loop's thread. It sees sessions only through the

@@ -82,6 +82,7 @@ void query_abandon(struct query *query) {
 }
 
 void query_free(struct query *query) {
+	tenant_made(query->tenant);
 	if (query->peer != NULL && query->peer->reader == query->tenant) {
 		query->peer->is_last_word = true; /* the question is over when that is read */
 	} else {
@@ -102,6 +103,7 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 	struct query *asked = tenant != NULL ? calloc(1, sizeof *asked) : NULL;
 	if (asked == NULL) {
 		if (tenant != NULL) {
+			tenant_made(tenant);
 			tenant_answered(tenant);
 		}
 		return SESSION_CLOSE;

@@ -7,8 +7,8 @@
 
 /* Of one user, so that his do not stand between others and the disk, and that few answers wait to be read. */
 #define QUESTIONS_MAX 4u
-/* Where others share the daemon he asks one at a time, and has a tenth of it: a report takes a processor, which on a machine without a free one
- * is taken from the loop. At most so long a rest: whoever looks on by hand does not notice. */
+/* Where others share the daemon one of his is made at a time, and he has a tenth of it: a report takes a processor, which on a machine
+ * without a free one is taken from the loop. At most so long a rest: whoever looks on by hand does not notice. */
 #define ASK_REST_FACTOR 9u
 #define ASK_REST_MAX_NS 100000000ull
 /* A run that is trained goes on for so much above what its user may have on disk: a quarter. Then it waits, as if the
@@ -168,13 +168,24 @@ bool tenant_is_full(const struct engine *e, const struct tenant *t) {
 
 /* ---- questions ---- */
 
-static bool rests(const struct tenant *t) {
-	return engine_has_several_tenants(t->engine) && clock_mono_ns() < t->ask_rest_ns;
-}
+enum turn {
+	TURN_NOW = 0,
+	TURN_RESTED, /* when he has rested */
+	TURN_NEXT    /* when one of those that he has asked is over */
+};
 
-static bool may_ask(const struct tenant *t) {
-	uint32_t max = engine_has_several_tenants(t->engine) ? 1 : QUESTIONS_MAX;
-	return t->n_questions < max && !rests(t);
+/* The clock is read once: who may not ask now is sure to be looked after. */
+static enum turn turn_to_ask(const struct tenant *t) {
+	if (t->n_questions >= QUESTIONS_MAX) {
+		return TURN_NEXT;
+	}
+	if (!engine_has_several_tenants(t->engine)) {
+		return TURN_NOW;
+	}
+	if (t->n_made > 0) {
+		return TURN_NEXT;
+	}
+	return clock_mono_ns() < t->ask_rest_ns ? TURN_RESTED : TURN_NOW;
 }
 
 /* Whoever has waited longest stays on the list until he has asked or is gone: his turn does not go with him. */
@@ -182,11 +193,18 @@ static void wake_next(struct tenant *t) {
 	if (list_empty(&t->asking)) {
 		return;
 	}
-	if (may_ask(t)) {
+	switch (turn_to_ask(t)) {
+	case TURN_NOW:
 		session_resume(container_of(t->asking.next, struct peer, asking)->session);
-	} else if (rests(t) && !uv_is_active((uv_handle_t *)&t->engine->ask_rest)) {
-		uv_update_time(t->engine->loop);
-		(void)uv_timer_start(&t->engine->ask_rest, on_ask_rest, ASK_LOOK_MS, 0);
+		break;
+	case TURN_RESTED:
+		if (!uv_is_active((uv_handle_t *)&t->engine->ask_rest)) {
+			uv_update_time(t->engine->loop);
+			(void)uv_timer_start(&t->engine->ask_rest, on_ask_rest, ASK_LOOK_MS, 0);
+		}
+		break;
+	case TURN_NEXT:
+		break; /* whose end wakes him */
 	}
 }
 
@@ -199,7 +217,7 @@ static void on_ask_rest(uv_timer_t *timer) {
 }
 
 bool tenant_may_ask(struct tenant *t, struct peer *peer) {
-	if (!may_ask(t)) {
+	if (turn_to_ask(t) != TURN_NOW) {
 		if (!list_linked(&peer->asking)) {
 			list_append(&t->asking, &peer->asking);
 		}
@@ -207,6 +225,7 @@ bool tenant_may_ask(struct tenant *t, struct peer *peer) {
 		return false;
 	}
 	t->n_questions++;
+	t->n_made++;
 	t->asked_ns = clock_mono_ns();
 	list_remove(&peer->asking);
 	wake_next(t);
@@ -220,10 +239,15 @@ void tenant_asks_no_more(struct peer *peer) {
 	}
 }
 
-void tenant_answered(struct tenant *t) {
+void tenant_made(struct tenant *t) {
 	uint64_t now_ns = clock_mono_ns(), rest_ns = ASK_REST_FACTOR * (now_ns - t->asked_ns);
 
 	t->ask_rest_ns = now_ns + (rest_ns < ASK_REST_MAX_NS ? rest_ns : ASK_REST_MAX_NS);
+	t->n_made--;
+	wake_next(t);
+}
+
+void tenant_answered(struct tenant *t) {
 	t->n_questions--;
 	wake_next(t);
 	tenant_release(t);

@@ -20,9 +20,11 @@ struct tenant {
 	size_t flight_bytes; /* rows that the store has: queued until they are committed */
 	size_t cut_bytes;    /* of the commit at hand, arrays included */
 
-	uint32_t n_questions; /* with the store, or answered and not read yet */
-	struct list asking;   /* peer.asking: one more has to wait for one of those */
-	uint64_t asked_ns;    /* when the last one began … */
+	uint32_t n_questions; /* with the store, or answered and not read yet … */
+	uint32_t n_made;      /* … and with the store alone */
+	struct list
+		asking;    /* peer.asking: one more has to wait for one of those, or for the rest */
+	uint64_t asked_ns; /* when the last one began … */
 	uint64_t ask_rest_ns; /* … and where others share the daemon, the next one not before */
 };
 
@@ -36,7 +38,7 @@ void engine_finish_tenants(struct engine *e);
 uint32_t engine_count_sharing(const struct engine *e, uint64_t now_ns);
 /* Some user will not have paid for what he wrote by then. */
 bool engine_is_behind(const struct engine *e, uint64_t then_ns);
-/* More than one user has runs in memory. */
+/* Others have runs in memory, questions, or something to pay for, too. */
 bool engine_has_several_tenants(const struct engine *e);
 
 /* ---- rows ---- */
@@ -56,5 +58,7 @@ bool tenant_is_full(const struct engine *e, const struct tenant *t);
 bool tenant_may_ask(struct tenant *t, struct peer *peer);
 /* The peer is gone; if it waited for its turn, the next one has it. */
 void tenant_asks_no_more(struct peer *peer);
-/* One of his questions is over. */
+/* The store is done with one of his questions … */
+void tenant_made(struct tenant *t);
+/* … and it is over: its answer is read, or nobody reads it. */
 void tenant_answered(struct tenant *t);

@@ -219,6 +219,12 @@ void trainer_connect(struct trainer *t) {
 	say_hello(&t->peer, ROLE_TRAINER);
 }
 
+void trainer_connect_as(struct trainer *t, uid_t uid) {
+	int fd = peer_pair(&t->peer, &t->flow->loop);
+	assert_int_equal(server_adopt_from(t->flow->server, fd, uid, 0), 0);
+	say_hello(&t->peer, ROLE_TRAINER);
+}
+
 void trainer_open(struct trainer *t) {
 	struct message m = {.type = MSG_OPEN, .open = t->open};
 	peer_send(&t->peer, &m, NULL, 0);
@@ -286,9 +292,13 @@ void trainer_close(struct trainer *t) {
 
 /* ---- readers ---- */
 
-void reader_connect(struct flow *f, struct peer *peer) {
-	assert_int_equal(server_adopt(f->server, peer_pair(peer, &f->loop)), 0);
+void reader_adopt(struct flow *f, struct peer *peer, int fd) {
+	assert_int_equal(server_adopt(f->server, fd), 0);
 	say_hello(peer, ROLE_READER);
+}
+
+void reader_connect(struct flow *f, struct peer *peer) {
+	reader_adopt(f, peer, peer_pair(peer, &f->loop));
 }
 
 void reader_ask(struct peer *peer, const char *what, const char *run, struct message *ret) {

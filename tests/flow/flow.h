@@ -56,6 +56,8 @@ void trainer_init(
 	struct trainer *t, struct flow *f, const char *run, uint32_t rank, uint32_t world_size);
 /* HELLO and WELCOME. */
 void trainer_connect(struct trainer *t);
+/* The same of another user, whom the host need not have. */
+void trainer_connect_as(struct trainer *t, uid_t uid);
 /* OPEN and OPENED; goes on from what is wanted. */
 void trainer_open(struct trainer *t);
 /* HELLO, WELCOME, OPEN, OPENED. */
@@ -72,5 +74,7 @@ void trainer_close(struct trainer *t);
 
 /* A reader with its HELLO said. */
 void reader_connect(struct flow *f, struct peer *peer);
+/* The same, at the other end of fd. */
+void reader_adopt(struct flow *f, struct peer *peer, int fd);
 /* QUERY; the answer is in *ret. */
 void reader_ask(struct peer *peer, const char *what, const char *run, struct message *ret);

@@ -13,8 +13,10 @@ void count_usage(struct engine *e) {
 
 struct asking_of asking_of(struct engine *e, uint32_t uid) {
 	struct tenant *t = tenant_of(e, uid);
-	struct asking_of found = {
-		.n_questions = t->n_questions, .asked_ns = t->asked_ns, .rest_ns = t->ask_rest_ns};
+	struct asking_of found = {.n_questions = t->n_questions,
+		.n_made = t->n_made,
+		.asked_ns = t->asked_ns,
+		.rest_ns = t->ask_rest_ns};
 
 	tenant_release(t);
 	return found;

@@ -11,9 +11,9 @@ void forget_run(struct engine *e, const char *id);
 
 /* What users have on disk is counted anew. */
 void count_usage(struct engine *e);
-/* This user's questions: how many are being answered, when the last one began, and the time before which none will. */
+/* This user's questions: how many are not over, and not even answered; when the last one began, and the time before which none will. */
 struct asking_of {
-	uint32_t n_questions;
+	uint32_t n_questions, n_made;
 	uint64_t asked_ns, rest_ns;
 };
 struct asking_of asking_of(struct engine *e, uint32_t uid);

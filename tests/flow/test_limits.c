@@ -21,28 +21,15 @@
 #define JOE 2000001000u
 #define ANA 2000001001u
 
-static void join_as(struct trainer *t, uid_t uid) {
-	struct message m;
-	struct message hello = {.type = MSG_HELLO,
-		.hello = {.version_min = PROTO_VERSION_MIN,
-			.version_max = PROTO_VERSION_MAX,
-			.role = ROLE_TRAINER}};
-
-	assert_int_equal(
-		server_adopt_from(t->flow->server, peer_pair(&t->peer, &t->flow->loop), uid, 0), 0);
-	peer_send(&t->peer, &hello, NULL, 0);
-	peer_expect(&t->peer, MSG_WELCOME, &m);
-}
-
 static void open_as(struct trainer *t, uid_t uid) {
-	join_as(t, uid);
+	trainer_connect_as(t, uid);
 	trainer_open(t);
 }
 
 static void refused(struct trainer *t, uid_t uid, enum refusal_code code, const char *words) {
 	struct message m = {.type = MSG_OPEN, .open = t->open};
 
-	join_as(t, uid);
+	trainer_connect_as(t, uid);
 	peer_send(&t->peer, &m, NULL, 0);
 	peer_expect(&t->peer, MSG_REFUSAL, &m);
 	assert_int_equal(m.refusal.code, code);
@@ -265,100 +252,6 @@ static void anothers_run_is_not_loaded(void **state) {
 	assert_int_equal(held(f, ANA, HOLDING_RUNS), 0);
 }
 
-static void questions_beyond_four_wait_and_are_answered(void **state) {
-	struct flow *f = *state;
-	enum { N = 12 };
-	struct peer readers[N];
-
-	for (int i = 0; i < N; i++) {
-		const struct message ask = {
-			.type = MSG_QUERY, .query = {.token = 7, .what = text_of("status", 6)}};
-		reader_connect(f, &readers[i]);
-		peer_send(&readers[i], &ask, NULL, 0);
-	}
-	for (int i = N - 1; i >= 0; i--) {
-		struct message m;
-		peer_expect(&readers[i], MSG_REPLY, &m);
-		assert_int_equal(m.reply.code, REPLY_OK);
-		peer_close(&readers[i]);
-	}
-	flow_turn(f);
-}
-
-/* A report takes a processor: it is not to be the one that the other's acks come from. */
-static void beside_others_a_user_asks_one_at_a_time_and_rests_in_between(void **state) {
-	struct flow *f = *state;
-	enum { N = 6 };
-	struct peer readers[N];
-	struct trainer other;
-	struct asking_of now = {0};
-
-	trainer_init(&other, f, "other", 0, 1);
-	open_as(&other, ANA);
-	for (int i = 0; i < N; i++) {
-		const struct message ask = {
-			.type = MSG_QUERY, .query = {.token = 7, .what = text_of("status", 6)}};
-		reader_connect(f, &readers[i]);
-		peer_send(&readers[i], &ask, NULL, 0);
-	}
-	for (int n_asked = 0; n_asked < N || now.n_questions > 0;) {
-		const struct asking_of before = now;
-		flow_turn(f);
-		now = asking_of(f->engine, getuid());
-		assert_true(now.n_questions <= 1);
-		if (now.asked_ns != before.asked_ns) {
-			assert_true(now.asked_ns >= before.rest_ns);
-			n_asked++;
-		}
-	}
-	assert_true(now.rest_ns > now.asked_ns);
-	for (int i = 0; i < N; i++) {
-		struct message m;
-		peer_expect(&readers[i], MSG_REPLY, &m);
-		assert_int_equal(m.reply.code, REPLY_OK);
-	}
-	for (int i = 0; i < N; i++) {
-		peer_close(&readers[i]);
-	}
-	end(&other);
-}
-
-/* They are woken, but it is not their user's turn on the loop; then they are gone. */
-static void who_goes_before_his_turn_to_ask_leaves_it_to_the_next(void **state) {
-	struct flow *f = *state;
-	enum { N = 24, GONE = 4 };
-	struct peer readers[N];
-	struct trainer other;
-	int n_answered = 0;
-
-	trainer_init(&other, f, "other", 0, 1);
-	open_as(&other, ANA); /* alone, users have no turns */
-	for (int i = 0; i < N; i++) {
-		reader_connect(f, &readers[i]);
-	}
-	uint64_t before = server_stats(f->server)->messages;
-	for (int i = 0; i < N; i++) {
-		const struct message ask = {
-			.type = MSG_QUERY, .query = {.token = 7, .what = text_of("status", 6)}};
-		peer_send(&readers[i], &ask, NULL, 0);
-	}
-	while (server_stats(f->server)->messages < before + N) {
-		flow_turn(f);
-	}
-	spend_of_readers(f->engine, 20000000000u);
-	while (asking_of(f->engine, getuid()).n_questions > 0) {
-		flow_turn(f);
-	}
-	close_who_waits(f->engine, GONE);
-	for (int i = 0; i < N; i++) {
-		struct message m;
-		n_answered += peer_read(&readers[i], &m);
-		peer_close(&readers[i]);
-	}
-	assert_int_equal(n_answered, N - GONE);
-	end(&other);
-}
-
 static void refusals_are_counted_where_they_are_seen(void **state) {
 	struct flow *f = *state;
 	struct trainer t, second;
@@ -501,9 +394,6 @@ int main(void) {
 		T(a_run_that_does_not_fit_is_not_even_loaded),
 		T(nor_for_a_note),
 		T(anothers_run_is_not_loaded),
-		T(questions_beyond_four_wait_and_are_answered),
-		T(beside_others_a_user_asks_one_at_a_time_and_rests_in_between),
-		T(who_goes_before_his_turn_to_ask_leaves_it_to_the_next),
 		T(refusals_are_counted_where_they_are_seen),
 		F(who_has_as_many_keys_as_he_may_is_told_so),
 		F(nobody_floods_the_log_with_what_he_asks_or_brings),
