@@ -18,7 +18,7 @@
 /* Who asks for a commit sooner leaves the disk three quarters of its time … */
 #define CADENCE_REST_FACTOR 4u
 /* … and where others are there, whose next ack would wait for a large commit, ninety-nine parts of a hundred: of a hundred acks one waits.
- * At most as long as a run is put off unasked; beyond that nineteen parts of twenty are left. */
+ * But no longer than a run is put off unasked, unless that would leave less than nineteen parts of twenty. */
 #define CADENCE_REST_FACTOR_LARGE       100u
 #define CADENCE_REST_FACTOR_LARGE_LEAST 20u
 

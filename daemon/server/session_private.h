@@ -74,9 +74,10 @@ struct server {
 	struct list broke; /* account.broke */
 	uv_prepare_t turns;
 	uv_idle_t awake; /* while somebody rests, the loop does not wait … */
-	uint64_t awake_since_ns;
+	uint64_t awake_since_ns, asleep_ns;
 	uv_timer_t pause; /* … but after some time of that it pauses */
 	bool pauses;
+	uint64_t paused_turn;  /* when it did last */
 	uint64_t turn;         /* of the loop, counted */
 	uint64_t accounted_ns; /* up to here the loop's time is somebody's */
 

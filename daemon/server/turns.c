@@ -8,7 +8,7 @@
  *
  * On a machine without a free processor a loop that never sleeps takes it from the disk's worker and from trainers, for as long as the
  * scheduler lets it: some milliseconds. So a loop that has worked for a while for those whose turn was over pauses, and so
- * do they; it sleeps until somebody else has something to say. */
+ * do they; it sleeps until somebody else has something to say. Between two pauses each of them has a turn. */
 #include "session_private.h"
 
 #include "clock.h"
@@ -18,8 +18,8 @@
 /* The kernel's part of a read, which is over when we are called: a call, and the copy at some 8 GB/s. */
 #define READ_NS           1000
 #define READ_BYTES_PER_NS 8u
-/* So much work, then so long a pause: well below what a scheduler gives at a time. As the loop's clock counts whole milliseconds, a pause is
- * half a millisecond on average. */
+/* So much work, then a pause: well below what a scheduler gives at a time. As the loop's clock counts whole milliseconds, it is half of one on
+ * average where others keep waking the loop, and a whole one, and a little, where nobody does. */
 #define WORK_NS  500000u
 #define PAUSE_MS 1u
 /* Of a user with ten thousand connections no more are looked at in a turn: the others wait for it. */
@@ -45,10 +45,23 @@ static void stay_awake(uv_idle_t *idle) {
 	(void)idle;
 }
 
-static void be_awake(struct server *server) {
-	if (!server->pauses && !uv_is_active((uv_handle_t *)&server->awake)) {
-		server->awake_since_ns = now_ns(server);
-		(void)uv_idle_start(&server->awake, stay_awake);
+/* Somebody's turn is over, by what took used_ns. Where each message is more than that, he is in debt for a moment each: it is
+ * one stretch of work nevertheless, unless the loop has waited in between. */
+static void be_awake(struct server *server, uint64_t used_ns) {
+	if (server->pauses || uv_is_active((uv_handle_t *)&server->awake)) {
+		return;
+	}
+	uint64_t now = now_ns(server);
+	if (now - server->asleep_ns > used_ns + QUANTUM_NS) {
+		server->awake_since_ns = now - used_ns;
+	}
+	(void)uv_idle_start(&server->awake, stay_awake);
+}
+
+static void may_sleep(struct server *server) {
+	if (uv_is_active((uv_handle_t *)&server->awake)) {
+		server->asleep_ns = now_ns(server);
+		(void)uv_idle_stop(&server->awake);
 	}
 }
 
@@ -56,9 +69,9 @@ static void on_pause_over(uv_timer_t *timer) {
 	struct server *server = timer->data;
 
 	server->pauses = false;
-	if (!list_empty(&server->broke)) {
-		be_awake(server);
-	}
+	server->paused_turn = server->turn;
+	server->awake_since_ns = now_ns(server);
+	(void)uv_idle_start(&server->awake, stay_awake); /* until nobody's turn is over */
 	if (!list_empty(&server->resuming)) {
 		server_wake_resumer(server);
 	}
@@ -66,6 +79,7 @@ static void on_pause_over(uv_timer_t *timer) {
 
 static bool is_to_pause(struct server *server) {
 	return !server->pauses && is_shared(server) && !list_empty(&server->broke) &&
+	       server->turn - server->paused_turn > 1 &&
 	       now_ns(server) - server->awake_since_ns >= WORK_NS;
 }
 
@@ -94,7 +108,7 @@ void account_spend(struct server *server, struct account *a, uint64_t ns) {
 	a->credit_ns -= ns < INT64_MAX / 2 ? (int64_t)ns : INT64_MAX / 2;
 	if (a->credit_ns <= 0 && !account_is_broke(a)) {
 		list_append(&server->broke, &a->broke);
-		be_awake(server);
+		be_awake(server, (uint64_t)(QUANTUM_NS - a->credit_ns));
 	}
 }
 
@@ -167,7 +181,7 @@ static void on_turn(uv_prepare_t *prepare) {
 		server_settle_account(server, a);
 	}
 	if (list_empty(&server->broke)) {
-		(void)uv_idle_stop(&server->awake);
+		may_sleep(server);
 	}
 }
 

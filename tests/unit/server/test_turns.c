@@ -21,10 +21,10 @@
 #define MESSAGE_NS 10000u /* each look at the clock is so much later: what a message costs */
 #define A_TURN     (QUANTUM_NS / MESSAGE_NS) /* messages of a user's part of a turn */
 
-static uint64_t at_ns;
+static uint64_t at_ns, look_ns;
 
 static uint64_t later(void) {
-	at_ns += MESSAGE_NS;
+	at_ns += look_ns;
 	return at_ns;
 }
 
@@ -33,6 +33,7 @@ static int setup(void **state) {
 	struct server_limits limits = server_default_limits;
 
 	limits.now_ns = later;
+	look_ns = MESSAGE_NS;
 	harness_open(h, &limits);
 	*state = h;
 	return 0;
@@ -253,20 +254,95 @@ static void a_loop_that_works_off_a_flood_pauses_and_still_hears_others(void **s
 	peer_close(&honest);
 }
 
+static void until_pause(struct harness *h) {
+	while (!server_pauses(h->server)) {
+		harness_turn(h);
+	}
+}
+
 static void in_a_pause_others_are_read(void **state) {
+	struct harness *h = *state;
+	struct peer hostile, honest;
+	uint32_t n_read = 0;
+
+	join(h, &honest, HONEST);
+	join(h, &hostile, HOSTILE);
+	session_spend(h->session, 1000000 * QUANTUM_NS); /* for the whole test */
+	for (int i = 0; i < 50; i++) {
+		uint32_t before = h->n_seen;
+		until_pause(h);
+		send_honest(&honest);
+		harness_turn(h);
+		n_read += server_pauses(h->server) && h->n_seen > before;
+		while (h->n_seen == before) {
+			harness_turn(h);
+		}
+	}
+	assert_true(n_read > 0); /* of the others the pause was over meanwhile */
+	peer_close(&hostile);
+	peer_close(&honest);
+}
+
+/* He says something that takes a turn and a third, n times; in between the loop waits for so long. Returns how often it paused. */
+static uint32_t pauses_for(struct harness *h, struct peer *peer, int n, uint64_t waits_ns) {
+	uint32_t n_pauses = 0;
+	uint8_t frame[256];
+
+	look_ns = 0; /* time passes as it is said here */
+	for (int i = 0; i < n; i++) {
+		uint32_t before = h->n_seen;
+		at_ns += waits_ns;
+		peer_write(peer, frame, frame_event(frame, sizeof frame, 1));
+		while (h->n_seen == before) {
+			harness_turn(h);
+		}
+		at_ns += QUANTUM_NS * 4 / 3;
+		session_spend(h->session, QUANTUM_NS * 4 / 3);
+		harness_turn(h);
+		n_pauses += server_pauses(h->server);
+	}
+	return n_pauses;
+}
+
+static void messages_that_are_more_than_a_turn_each_make_it_pause_too(void **state) {
 	struct harness *h = *state;
 	struct peer hostile, honest;
 
 	join(h, &honest, HONEST);
 	join(h, &hostile, HOSTILE);
-	(void)flood(&hostile, 1, 60000);
-	while (!server_pauses(h->server)) {
+	assert_in_range(pauses_for(h, &hostile, 60, 0), 15, 30);
+	peer_close(&hostile);
+	peer_close(&honest);
+}
+
+static void who_says_little_is_no_reason_to_pause_however_large_it_is(void **state) {
+	struct harness *h = *state;
+	struct peer large, other;
+
+	join(h, &other, HONEST);
+	join(h, &large, HOSTILE);
+	assert_int_equal(pauses_for(h, &large, 60, 20000000), 0);
+	peer_close(&large);
+	peer_close(&other);
+}
+
+/* On a machine so slow that after each pause as much time as a stretch of work passes before the loop comes round to him. */
+static void between_two_pauses_is_a_turn_however_slow_the_machine(void **state) {
+	struct harness *h = *state;
+	struct peer hostile, honest;
+	int n_turns = 0;
+
+	join(h, &honest, HONEST);
+	join(h, &hostile, HOSTILE);
+	uint32_t end = h->n_seen + (uint32_t)flood(&hostile, 1, 20000) - 1;
+	while (h->n_seen < end) {
+		bool paused = server_pauses(h->server);
 		harness_turn(h);
+		if (paused && !server_pauses(h->server)) {
+			at_ns += WORK_NS;
+		}
+		assert_true(++n_turns < 500);
 	}
-	uint32_t before = h->n_seen;
-	send_honest(&honest);
-	until_seen(h, HONEST_SEQ);
-	assert_true(place_of(h, HONEST_SEQ) - before <= A_TURN + 1);
 	peer_close(&hostile);
 	peer_close(&honest);
 }
@@ -282,6 +358,9 @@ int main(void) {
 		T(who_is_resumed_waits_for_his_turn_too),
 		T(a_loop_that_works_off_a_flood_pauses_and_still_hears_others),
 		T(in_a_pause_others_are_read),
+		T(messages_that_are_more_than_a_turn_each_make_it_pause_too),
+		T(who_says_little_is_no_reason_to_pause_however_large_it_is),
+		T(between_two_pauses_is_a_turn_however_slow_the_machine),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);
