@@ -15,8 +15,10 @@
 #define SHARED_BATCH_BYTES (32u << 10)
 /* … or, where only one of them has something due, of his: the others' next ack waits for no more. */
 #define SHARED_LARGE_BYTES (4u << 20)
-/* … and a run is committed when it has this many rows: what is inserted within half a millisecond. */
+/* … and a run is committed when it has this many rows: what is inserted within half a millisecond; or an eighth of its arrays, which
+ * takes about as long as writing those. For a large commit is followed by a long rest, and whoever trains goes on in it. */
 #define SHARED_RUN_HOLD_BYTES (32u << 10)
+#define SHARED_RUN_HOLD_PART  8u
 /* Short of memory for a cut: when to try again. */
 #define CUT_RETRY_NS 1000000000ull
 
@@ -26,10 +28,14 @@ static uint64_t due_ns(const struct engine *e, const struct feed *feed) {
 	return cadence_due_ns(&feed->tenant->share, &feed->pace, feed->urgent || e->ending);
 }
 
-static uint64_t run_hold_bytes(const struct engine *e) {
-	return e->run_hold_bytes > SHARED_RUN_HOLD_BYTES && engine_has_several_tenants(e)
-		       ? SHARED_RUN_HOLD_BYTES
-		       : e->run_hold_bytes;
+static uint64_t run_hold_bytes(const struct engine *e, const struct feed *feed) {
+	if (!engine_has_several_tenants(e)) {
+		return e->run_hold_bytes;
+	}
+	uint64_t bytes =
+		(run_cut_size(feed->run) - run_uncut_bytes(feed->run)) / SHARED_RUN_HOLD_PART;
+	bytes = bytes > SHARED_RUN_HOLD_BYTES ? bytes : SHARED_RUN_HOLD_BYTES;
+	return bytes < e->run_hold_bytes ? bytes : e->run_hold_bytes;
 }
 
 static void look_at(struct engine *e, const struct feed *feed) {
@@ -47,7 +53,7 @@ void feed_touch(struct engine *e, struct feed *feed) {
 	if (!run_dirty(feed->run)) {
 		return;
 	}
-	if (uncut > run_hold_bytes(e) / 2) {
+	if (uncut > run_hold_bytes(e, feed) / 2) {
 		feed->urgent = true;
 	}
 	if (!list_linked(&feed->dirty)) {
@@ -77,7 +83,7 @@ bool engine_make_room(struct engine *e, struct feed *feed) {
 		}
 		return false;
 	}
-	if (feed->uncut_bytes > run_hold_bytes(e)) {
+	if (feed->uncut_bytes > run_hold_bytes(e, feed)) {
 		feed_hurry(e, feed);
 		return false;
 	}

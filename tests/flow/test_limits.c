@@ -252,6 +252,46 @@ static void anothers_run_is_not_loaded(void **state) {
 	assert_int_equal(held(f, ANA, HOLDING_RUNS), 0);
 }
 
+#define LARGE_D_SAE (1u << 17)
+
+static void large_step(struct trainer *t) {
+	static const uint8_t counts[LARGE_D_SAE] = {1};
+	struct message m = {.type = MSG_STEP,
+		.step = {.seq = ++t->seq,
+			.step = t->step++,
+			.time = 1.7e9,
+			.n_rows = 16,
+			.n_scalars = 1,
+			.nonzero = {
+				.form = COUNTS_U8, .n_entries = LARGE_D_SAE, .len = LARGE_D_SAE}}};
+
+	peer_send(&t->peer, &m, counts, sizeof counts);
+}
+
+/* Its commits are large and rare where others are there: it is read on until the next. */
+static void beside_others_a_large_run_goes_on_while_its_user_rests(void **state) {
+	struct flow *f = *state;
+	struct trainer large, other;
+	enum { N = 100 };
+
+	trainer_init(&other, f, "other", 0, 1);
+	open_as(&other, ANA);
+	trainer_init(&large, f, "large", 0, 1);
+	large.open.d_sae = LARGE_D_SAE;
+	open_as(&large, JOE);
+	for (int i = 0; i < N; i++) {
+		large_step(&large);
+	}
+	trainer_flush(&large);
+	trainer_until_acked(&large, N);
+	list_for_each(link, &f->ledger.holders) {
+		assert_int_equal(
+			container_of(link, struct holder, link)->refused.of[HOLDING_QUEUED], 0);
+	}
+	trainer_close(&large);
+	trainer_close(&other);
+}
+
 static void refusals_are_counted_where_they_are_seen(void **state) {
 	struct flow *f = *state;
 	struct trainer t, second;
@@ -394,6 +434,7 @@ int main(void) {
 		T(a_run_that_does_not_fit_is_not_even_loaded),
 		T(nor_for_a_note),
 		T(anothers_run_is_not_loaded),
+		T(beside_others_a_large_run_goes_on_while_its_user_rests),
 		T(refusals_are_counted_where_they_are_seen),
 		F(who_has_as_many_keys_as_he_may_is_told_so),
 		F(nobody_floods_the_log_with_what_he_asks_or_brings),
