@@ -111,7 +111,7 @@ class Systemd(unittest.TestCase):
         self.assertEqual((MEMBER, "finished"), (self.run_of("member01")["user"], self.run_of("member01")["state"]))
         out = self.c.do("env", f"SAE_METRICS_SOCKET={SOCKET}", "sae-metricsd", "status", user=STRANGER, check=False)
         self.assertEqual(3, out.returncode, out.stdout)
-        self.assertIn("ermission denied", out.stderr)
+        self.assertIn("you may not connect; `sae-metricsd doctor` says what to do", out.stderr)
 
     def test_restarts_are_noticed_by_no_trainer(self):
         trainer = self.trainer("restart1", 2000)
