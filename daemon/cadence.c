@@ -20,12 +20,14 @@ void cadence_init(struct cadence *c, uint64_t run_bytes_per_s, uint64_t host_byt
 	};
 }
 
-uint64_t cadence_due_ns(const struct share *share, const struct pace *pace, bool urgent) {
+uint64_t cadence_due_ns(
+	const struct share *share, const struct pace *pace, bool urgent, bool is_large) {
+	uint64_t rest_ns = max_of(share->rest_ns, is_large ? share->large_rest_ns : 0);
+
 	if (urgent) {
-		return share->rest_ns;
+		return rest_ns;
 	}
-	return max_of(
-		share->rest_ns, max_of(pace->due_ns, min_of(share->paid_ns, pace->latest_ns)));
+	return max_of(rest_ns, max_of(pace->due_ns, min_of(share->paid_ns, pace->latest_ns)));
 }
 
 void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace, size_t bytes,
@@ -39,14 +41,18 @@ void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace
 			 n_sharing * duration_ns(bytes, c->host_bytes_per_s);
 }
 
-void cadence_committed(
-	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool holds_up) {
+void cadence_committed(struct share *share, uint64_t begun_ns, uint64_t now_ns, double part,
+	enum commit_size size) {
 	uint64_t took_ns = (uint64_t)((double)(now_ns - begun_ns) * part);
-	uint64_t rest_ns = CADENCE_REST_FACTOR * took_ns;
 
-	if (holds_up) {
-		rest_ns = max_of(CADENCE_REST_FACTOR_LARGE_LEAST * took_ns,
-			min_of(CADENCE_REST_FACTOR_LARGE * took_ns, CADENCE_INTERVAL_MAX_NS));
+	share->rest_ns = begun_ns + CADENCE_REST_FACTOR * took_ns;
+	if (size != COMMIT_SMALL) {
+		share->large_rest_ns =
+			begun_ns + max_of(CADENCE_REST_FACTOR_LARGE_LEAST * took_ns,
+					   min_of(CADENCE_REST_FACTOR_LARGE * took_ns,
+						   CADENCE_INTERVAL_MAX_NS));
 	}
-	share->rest_ns = begun_ns + rest_ns;
+	if (size == COMMIT_OF_MANY_SMALL) {
+		share->rest_ns = share->large_rest_ns;
+	}
 }

@@ -29,8 +29,9 @@ struct cadence {
 
 /* One user's. Zeroed: owes nothing. */
 struct share {
-	uint64_t paid_ns; /* when what he wrote is paid for by his part of the host's rate */
-	uint64_t rest_ns; /* no commit of his begins before */
+	uint64_t paid_ns;       /* when what he wrote is paid for by his part of the host's rate */
+	uint64_t rest_ns;       /* no commit of his begins before … */
+	uint64_t large_rest_ns; /* … and none of a large run of his */
 };
 
 /* One run's. Zeroed: never committed, due at once. */
@@ -41,13 +42,21 @@ struct pace {
 /* The rates may be 0: as above. */
 void cadence_init(struct cadence *c, uint64_t run_bytes_per_s, uint64_t host_bytes_per_s);
 
-/* When a run with something to commit is to be committed; `urgent` when somebody waits for it. */
-uint64_t cadence_due_ns(const struct share *share, const struct pace *pace, bool urgent);
+/* When a run with something to commit is to be committed; `urgent` when somebody waits for it; `is_large` when its commit holds up
+ * others. */
+uint64_t cadence_due_ns(
+	const struct share *share, const struct pace *pace, bool urgent, bool is_large);
 
 /* A run's cut of so many bytes goes into a commit that begins now; so many users share the host's rate. */
 void cadence_cut(const struct cadence *c, struct share *share, struct pace *pace, size_t bytes,
 	uint32_t n_sharing, uint64_t now_ns);
-/* The commit that began at begun_ns has ended. `part` of it was this user's; holds_up: it was large, and others are there. What is small
- * and took long was the disk's fault. */
-void cadence_committed(
-	struct share *share, uint64_t begun_ns, uint64_t now_ns, double part, bool holds_up);
+/* What a commit was of this user, where others are there. */
+enum commit_size {
+	COMMIT_SMALL = 0,    /* what is small and took long was the disk's fault */
+	COMMIT_OF_LARGE,     /* one large run, or several: his small ones go on */
+	COMMIT_OF_MANY_SMALL /* which are large together: all of his rest */
+};
+
+/* The commit that began at begun_ns has ended. `part` of it was this user's. */
+void cadence_committed(struct share *share, uint64_t begun_ns, uint64_t now_ns, double part,
+	enum commit_size size);

@@ -25,7 +25,9 @@
 /* ---- what is due ---- */
 
 static uint64_t due_ns(const struct engine *e, const struct feed *feed) {
-	return cadence_due_ns(&feed->tenant->share, &feed->pace, feed->urgent || e->ending);
+	bool is_large = !e->ending && run_cut_size(feed->run) > SMALL_CUT_BYTES;
+	return cadence_due_ns(
+		&feed->tenant->share, &feed->pace, feed->urgent || e->ending, is_large);
 }
 
 static uint64_t run_hold_bytes(const struct engine *e, const struct feed *feed) {

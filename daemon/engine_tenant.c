@@ -61,7 +61,8 @@ static void destroy(struct tenant *t) {
 }
 
 static bool owes(const struct tenant *t, uint64_t now_ns) {
-	return t->share.paid_ns > now_ns || t->share.rest_ns > now_ns || t->flight_bytes > 0;
+	return t->share.paid_ns > now_ns || t->share.rest_ns > now_ns ||
+	       t->share.large_rest_ns > now_ns || t->flight_bytes > 0;
 }
 
 void engine_trim_tenants(struct engine *e) {
@@ -117,7 +118,15 @@ void tenant_note_cut(struct tenant *t, struct feed *feed, size_t cut_bytes) {
 	t->uncut_bytes -= feed->uncut_bytes;
 	t->flight_bytes += feed->uncut_bytes;
 	t->cut_bytes += cut_bytes;
+	t->small_cut_bytes += cut_bytes <= SMALL_CUT_BYTES ? cut_bytes : 0;
 	feed->uncut_bytes = 0;
+}
+
+static enum commit_size commit_size(const struct engine *e, const struct tenant *t) {
+	if (t->cut_bytes <= SMALL_CUT_BYTES || !engine_has_several_tenants(e)) {
+		return COMMIT_SMALL;
+	}
+	return t->small_cut_bytes > SMALL_CUT_BYTES ? COMMIT_OF_MANY_SMALL : COMMIT_OF_LARGE;
 }
 
 void engine_settle_flight(struct engine *e, uint64_t begun_ns, uint64_t now_ns) {
@@ -135,11 +144,10 @@ void engine_settle_flight(struct engine *e, uint64_t begun_ns, uint64_t now_ns) 
 			/* A commit costs something however small it is. */
 			double part = (double)t->cut_bytes / (double)bytes;
 			part = part * n < 1 ? 1.0 / n : part;
-			cadence_committed(&t->share, begun_ns, now_ns, part,
-				t->cut_bytes > SMALL_CUT_BYTES && engine_has_several_tenants(e));
+			cadence_committed(&t->share, begun_ns, now_ns, part, commit_size(e, t));
 		}
 		ledger_give(t->holder, HOLDING_QUEUED, t->flight_bytes);
-		t->cut_bytes = t->flight_bytes = 0;
+		t->cut_bytes = t->small_cut_bytes = t->flight_bytes = 0;
 	}
 }
 

@@ -16,9 +16,10 @@ struct tenant {
 	struct holder *holder;
 	uint32_t n_references; /* runs in memory, questions */
 	struct share share;
-	size_t uncut_bytes;  /* of his runs */
-	size_t flight_bytes; /* rows that the store has: queued until they are committed */
-	size_t cut_bytes;    /* of the commit at hand, arrays included */
+	size_t uncut_bytes;     /* of his runs */
+	size_t flight_bytes;    /* rows that the store has: queued until they are committed */
+	size_t cut_bytes;       /* of the commit at hand, arrays included … */
+	size_t small_cut_bytes; /* … and of runs of his that are small */
 
 	uint32_t n_questions; /* with the store, or answered and not read yet … */
 	uint32_t n_made;      /* … and with the store alone */

@@ -22,6 +22,13 @@ struct asking_of asking_of(struct engine *e, uint32_t uid) {
 	return found;
 }
 
+void let_large_rest(struct engine *e, uint32_t uid) {
+	struct tenant *t = tenant_of(e, uid);
+
+	t->share.large_rest_ns = UINT64_MAX / 2;
+	tenant_release(t);
+}
+
 void close_who_waits(struct engine *e, uint32_t n) {
 	list_for_each(link, &e->peers) {
 		struct peer *peer = container_of(link, struct peer, link);

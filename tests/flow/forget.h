@@ -17,6 +17,8 @@ struct asking_of {
 	uint64_t asked_ns, rest_ns;
 };
 struct asking_of asking_of(struct engine *e, uint32_t uid);
+/* His large runs are committed no more. */
+void let_large_rest(struct engine *e, uint32_t uid);
 /* Closes the n readers who have waited longest to ask. */
 void close_who_waits(struct engine *e, uint32_t n);
 /* The first reader's user has used so much of the loop's time. */

@@ -292,6 +292,33 @@ static void beside_others_a_large_run_goes_on_while_its_user_rests(void **state)
 	trainer_close(&other);
 }
 
+static void nor_do_his_small_runs_rest_for_a_large_one(void **state) {
+	struct flow *f = *state;
+	struct trainer large, small, other;
+
+	trainer_init(&other, f, "other", 0, 1);
+	open_as(&other, ANA);
+	trainer_init(&large, f, "large", 0, 1);
+	large.open.d_sae = LARGE_D_SAE;
+	open_as(&large, JOE);
+	large_step(&large);
+	trainer_until_acked(&large, 1);
+	let_large_rest(f->engine, JOE);
+	trainer_init(&small, f, "small", 0, 1);
+	open_as(&small, JOE);
+	large_step(&large);
+	trainer_flush(&large);
+	for (int i = 1; i <= 3; i++) {
+		trainer_step(&small);
+		trainer_flush(&small);
+		trainer_until_acked(&small, i);
+	}
+	assert_int_equal(flow_ask(f, "SELECT count(*) FROM steps"), 4);
+	trainer_close(&small);
+	trainer_close(&large);
+	trainer_close(&other);
+}
+
 static void refusals_are_counted_where_they_are_seen(void **state) {
 	struct flow *f = *state;
 	struct trainer t, second;
@@ -435,6 +462,7 @@ int main(void) {
 		T(nor_for_a_note),
 		T(anothers_run_is_not_loaded),
 		T(beside_others_a_large_run_goes_on_while_its_user_rests),
+		T(nor_do_his_small_runs_rest_for_a_large_one),
 		T(refusals_are_counted_where_they_are_seen),
 		F(who_has_as_many_keys_as_he_may_is_told_so),
 		F(nobody_floods_the_log_with_what_he_asks_or_brings),

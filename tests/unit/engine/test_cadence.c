@@ -23,7 +23,7 @@ static void a_quiet_run_is_committed_at_once(void **state) {
 	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	assert_true(cadence_due_ns(&share, &pace, false) <= START);
+	assert_true(cadence_due_ns(&share, &pace, false, false) <= START);
 }
 
 static void a_small_run_is_committed_every_fifty_milliseconds(void **state) {
@@ -32,7 +32,7 @@ static void a_small_run_is_committed_every_fifty_milliseconds(void **state) {
 	struct pace pace = {0};
 	(void)state;
 	cadence_cut(&c, &share, &pace, 1000, 1, START);
-	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 50 * MS);
+	assert_int_equal(cadence_due_ns(&share, &pace, false, false), START + 50 * MS);
 }
 
 static void a_larger_run_is_committed_at_its_rate(void **state) {
@@ -41,7 +41,7 @@ static void a_larger_run_is_committed_at_its_rate(void **state) {
 	struct pace pace = {0};
 	(void)state;
 	cadence_cut(&c, &share, &pace, 128u << 10, 1, START);
-	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 500 * MS);
+	assert_int_equal(cadence_due_ns(&share, &pace, false, false), START + 500 * MS);
 }
 
 static void no_run_waits_longer_than_five_seconds_while_the_host_allows(void **state) {
@@ -50,7 +50,7 @@ static void no_run_waits_longer_than_five_seconds_while_the_host_allows(void **s
 	struct pace pace = {0};
 	(void)state;
 	cadence_cut(&c, &share, &pace, 8 * MIB, 1, START);
-	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 5 * SECOND);
+	assert_int_equal(cadence_due_ns(&share, &pace, false, false), START + 5 * SECOND);
 }
 
 static void beyond_the_hosts_rate_runs_wait_until_it_is_paid(void **state) {
@@ -61,7 +61,7 @@ static void beyond_the_hosts_rate_runs_wait_until_it_is_paid(void **state) {
 	for (int i = 0; i < 4; i++) {
 		cadence_cut(&c, &share, &pace[i], 8 * MIB, 1, START);
 	}
-	assert_int_equal(cadence_due_ns(&share, &pace[0], false), START + 8 * SECOND);
+	assert_int_equal(cadence_due_ns(&share, &pace[0], false, false), START + 8 * SECOND);
 }
 
 static void no_run_waits_longer_than_thirty_seconds(void **state) {
@@ -70,7 +70,7 @@ static void no_run_waits_longer_than_thirty_seconds(void **state) {
 	struct pace pace = {0};
 	(void)state;
 	cadence_cut(&c, &share, &pace, 1024 * (size_t)MIB, 1, START);
-	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 30 * SECOND);
+	assert_int_equal(cadence_due_ns(&share, &pace, false, false), START + 30 * SECOND);
 }
 
 static void a_small_run_hardly_waits_for_the_large_ones(void **state) {
@@ -80,7 +80,7 @@ static void a_small_run_hardly_waits_for_the_large_ones(void **state) {
 	(void)state;
 	cadence_cut(&c, &share, &large, 1024 * (size_t)MIB, 1, START);
 	cadence_cut(&c, &share, &small, 1000, 1, START);
-	assert_int_equal(cadence_due_ns(&share, &small, false), START + 300 * MS);
+	assert_int_equal(cadence_due_ns(&share, &small, false, false), START + 300 * MS);
 }
 
 static void whoever_waits_is_committed_sooner_but_the_disk_rests(void **state) {
@@ -89,8 +89,8 @@ static void whoever_waits_is_committed_sooner_but_the_disk_rests(void **state) {
 	struct pace pace = {0};
 	(void)state;
 	cadence_cut(&c, &share, &pace, 8 * MIB, 1, START);
-	cadence_committed(&share, START, START + 20 * MS, 1, false);
-	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 80 * MS);
+	cadence_committed(&share, START, START + 20 * MS, 1, COMMIT_SMALL);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, false), START + 80 * MS);
 }
 
 static void a_slow_disk_rests_whoever_asks(void **state) {
@@ -99,8 +99,8 @@ static void a_slow_disk_rests_whoever_asks(void **state) {
 	struct pace pace = {0};
 	(void)state;
 	cadence_cut(&c, &share, &pace, 1000, 1, START);
-	cadence_committed(&share, START, START + 100 * MS, 1, false);
-	assert_int_equal(cadence_due_ns(&share, &pace, false), START + 400 * MS);
+	cadence_committed(&share, START, START + 100 * MS, 1, COMMIT_SMALL);
+	assert_int_equal(cadence_due_ns(&share, &pace, false, false), START + 400 * MS);
 }
 
 static void what_one_user_writes_puts_off_nobody_elses_commit(void **state) {
@@ -111,10 +111,10 @@ static void what_one_user_writes_puts_off_nobody_elses_commit(void **state) {
 	for (int i = 0; i < 100; i++) {
 		cadence_cut(&c, &hostile, &large, 64 * (size_t)MIB, 2, START);
 	}
-	cadence_committed(&hostile, START, START + SECOND, 1, true);
+	cadence_committed(&hostile, START, START + SECOND, 1, COMMIT_OF_LARGE);
 	cadence_cut(&c, &honest, &small, 1000, 2, START);
-	assert_int_equal(cadence_due_ns(&honest, &small, false), START + 50 * MS);
-	assert_true(cadence_due_ns(&honest, &small, true) <= START);
+	assert_int_equal(cadence_due_ns(&honest, &small, false, false), START + 50 * MS);
+	assert_true(cadence_due_ns(&honest, &small, true, false) <= START);
 }
 
 static void users_have_equal_parts_of_the_hosts_rate(void **state) {
@@ -133,14 +133,34 @@ static void beside_others_who_writes_much_rests_longer(void **state) {
 	struct share share = {0};
 	struct pace pace = {0};
 	(void)state;
-	cadence_committed(&share, START, START + 5 * MS, 1, true);
-	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 500 * MS);
-	cadence_committed(&share, START, START + 5 * MS, 0.2, true);
-	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 100 * MS);
-	cadence_committed(&share, START, START + 100 * MS, 1, true);
-	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 5 * SECOND);
-	cadence_committed(&share, START, START + SECOND, 1, true);
-	assert_int_equal(cadence_due_ns(&share, &pace, true), START + 20 * SECOND);
+	cadence_committed(&share, START, START + 5 * MS, 1, COMMIT_OF_LARGE);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, true), START + 500 * MS);
+	cadence_committed(&share, START, START + 5 * MS, 0.2, COMMIT_OF_LARGE);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, true), START + 100 * MS);
+	cadence_committed(&share, START, START + 100 * MS, 1, COMMIT_OF_LARGE);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, true), START + 5 * SECOND);
+	cadence_committed(&share, START, START + SECOND, 1, COMMIT_OF_LARGE);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, true), START + 20 * SECOND);
+}
+
+/* Else a trainer of few features would wait for seconds for that of many beside it. */
+static void his_small_runs_go_on_while_his_large_ones_rest(void **state) {
+	struct share share = {0};
+	struct pace pace = {0};
+	(void)state;
+	cadence_committed(&share, START, START + 30 * MS, 1, COMMIT_OF_LARGE);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, true), START + 3 * SECOND);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, false), START + 120 * MS);
+	cadence_committed(&share, START + 120 * MS, START + 121 * MS, 1, COMMIT_SMALL);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, true), START + 3 * SECOND);
+}
+
+static void many_small_runs_are_as_bad_as_a_large_one(void **state) {
+	struct share share = {0};
+	struct pace pace = {0};
+	(void)state;
+	cadence_committed(&share, START, START + 30 * MS, 1, COMMIT_OF_MANY_SMALL);
+	assert_int_equal(cadence_due_ns(&share, &pace, true, false), START + 3 * SECOND);
 }
 
 int main(void) {
@@ -157,6 +177,8 @@ int main(void) {
 		cmocka_unit_test(what_one_user_writes_puts_off_nobody_elses_commit),
 		cmocka_unit_test(users_have_equal_parts_of_the_hosts_rate),
 		cmocka_unit_test(beside_others_who_writes_much_rests_longer),
+		cmocka_unit_test(his_small_runs_go_on_while_his_large_ones_rest),
+		cmocka_unit_test(many_small_runs_are_as_bad_as_a_large_one),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("cadence", tests, NULL, NULL);
