@@ -13,6 +13,10 @@ from own_user import OwnUser
 
 import tap
 
+# Longer than a trainer needs to come after the daemon was started; programs with a sanitizer are slow to begin.
+IDLE_S = 2 if PATIENCE_S <= 60 else 8
+IDLE = f"{IDLE_S}s"
+
 
 class Start(unittest.TestCase):
     def user(self, **how):
@@ -74,13 +78,13 @@ class Start(unittest.TestCase):
 
     def test_a_trainer_that_is_silent_keeps_it(self):
         user = self.user()
-        said = user.start("--exit-when-idle", "1s")
-        out = user.python("""
+        said = user.start("--exit-when-idle", IDLE)
+        out = user.python(f"""
 import time, sae_metrics
 run = sae_metrics.init(id="silent01", project="p", d_sae=8)
 run.log_step(0, fired=[1] * 8, n_rows=4)
 assert run.flush(30)
-time.sleep(2)
+time.sleep({IDLE_S + 1})
 run.log_step(1, fired=[1] * 8, n_rows=4)
 assert run.flush(30)
 assert run.stats.connects == 1, run.stats
@@ -102,14 +106,14 @@ run.finish()
 """
         user = self.user()
         # With a key they would go, but W&B is not there.
-        said = user.start("--exit-when-idle", "1s")
+        said = user.start("--exit-when-idle", IDLE)
         self.assertEqual(0, user.python(script % ("a" * 40)).returncode)
-        time.sleep(3)
+        time.sleep(IDLE_S + 2)
         self.assertIn(said["pid"], user.daemons())
 
         # Without one they wait for somebody to bring it, and nobody will.
         user = self.user()
-        said = user.start("--exit-when-idle", "1s")
+        said = user.start("--exit-when-idle", IDLE)
         self.assertEqual(0, user.python(script % False).returncode)
         self.assert_ended(user, said["pid"])
 
