@@ -51,6 +51,7 @@ class Start(unittest.TestCase):
             told.setblocking(False)
             with self.assertRaises(BlockingIOError):
                 told.recv(4096)
+        wait_until(lambda: user.log, "its first words, which come after the socket")
         self.assertTrue(user.log.startswith("sae-metricsd "), user.log)
 
     def test_who_asks_again_gets_the_same(self):
@@ -66,6 +67,7 @@ class Start(unittest.TestCase):
         self.assertEqual([0] * 12, [process.returncode for process in starting], said)
         self.assertEqual(1, sum('"started": true' in out for out, _ in said), said)
         self.assertEqual(1, len(user.daemons()))
+        wait_until(lambda: "listening on" in user.log, "its first words, which come after the socket")
         self.assertEqual(1, user.log.count("listening on"), user.log)
 
     def test_nobody_needs_it_and_it_ends(self):
