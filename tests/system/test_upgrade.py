@@ -29,9 +29,9 @@ def go_on(daemon):
 
 
 def facts(daemon):
-    """What is kept of the two runs beside their numbers."""
+    """What is kept of the two runs beside their numbers. That the one that goes on has nobody to go on with is soon noticed."""
     return [daemon.rows(query) for query in (
-        "SELECT id, state, step, messages, dropped, late, refused, lost, missing, attempt, user, n_training_tokens FROM runs ORDER BY id",
+        "SELECT id, replace(state, 'crashed', 'running'), step, messages, dropped, late, refused, lost, missing, attempt, user, n_training_tokens FROM runs ORDER BY id",
         "SELECT run, applied, finished FROM streams ORDER BY run",
         "SELECT run, attempt, step, kind, text FROM events ORDER BY run, time",
         "SELECT run, attempt, step, text, restorable FROM marks ORDER BY run")]
