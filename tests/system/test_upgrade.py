@@ -9,6 +9,7 @@ import unittest
 from pathlib import Path
 
 from harness import DAEMON, ROOT, Daemon, everything
+from wire import REFUSAL, Wire
 import workload
 
 import tap
@@ -92,6 +93,10 @@ class Upgrade(unittest.TestCase):
             out = subprocess.run([DAEMON, "stop", record.GOES_ON], env=daemon.environment(), capture_output=True, text=True,
                                  check=False)
             self.assertIn("to go on it needs another id", out.stderr)
+            with Wire(daemon.socket) as trainer:
+                answer = trainer.open(record.GOES_ON)
+            self.assertEqual(REFUSAL, answer[0], answer)
+            self.assertIn("to go on it needs another id", str(answer))
             self.assertEqual(0, daemon.stop(), daemon.words())
 
     def test_of_version_2_runs_go_on(self):
