@@ -17,8 +17,9 @@
 #include "settings_private.h"
 #include "text.h"
 
-#define FILE_LEN_MAX 65536u /* a hundred times what there is to set */
-#define SECTION_SIZE 96u    /* "user ", and a name */
+#define FILE_LEN_MAX   65536u /* a hundred times what there is to set */
+#define SECTION_SIZE   96u    /* "user ", and a name */
+#define OPEN_TRIES_MAX 100u   /* nobody replaces a file that often in the time this takes */
 
 struct reading {
 	struct settings_loading *loading;
@@ -274,21 +275,34 @@ static void read_open_file(struct settings_loading *l, const char *path, int fd)
 	free(text);
 }
 
-/* A link that leads nowhere is there: somebody meant something by it. */
-static bool is_missing(const char *path, int err) {
+/* 0 or an errno. What comes (an editor replaces a file) while it is looked for is looked for again, and is missing when that
+ * goes on. A link that leads nowhere is there: somebody meant something by it. */
+static int open_file(const char *path, int *ret_fd, bool *ret_is_missing) {
 	struct stat st;
 
-	return (err == ENOENT || err == ENOTDIR) && lstat(path, &st) < 0;
+	for (unsigned n_tries = 0;; n_tries++) {
+		/* A pipe is not waited for: neither a start nor a reload may hang on one. */
+		int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		int err = fd < 0 ? errno : 0;
+		bool is_nowhere = err == ENOENT || err == ENOTDIR;
+		bool is_there = is_nowhere && lstat(path, &st) == 0;
+		bool comes_and_goes = is_there && !S_ISLNK(st.st_mode);
+		if (!comes_and_goes || n_tries == OPEN_TRIES_MAX) {
+			*ret_fd = fd;
+			*ret_is_missing = is_nowhere && (!is_there || comes_and_goes);
+			return err;
+		}
+	}
 }
 
 bool settings_read_file(
 	struct settings_loading *l, const char *path, enum settings_presence presence) {
 	unsigned n_before = l->n_problems;
+	bool is_missing;
+	int fd;
 
-	/* A pipe is not waited for: neither a start nor a reload may hang on one. */
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int err = fd < 0 ? errno : 0;
-	if (err != 0 && presence == SETTINGS_MAY_BE && is_missing(path, err)) {
+	int err = open_file(path, &fd, &is_missing);
+	if (is_missing && presence == SETTINGS_MAY_BE) {
 		return false;
 	}
 	const char *name = settings_keep_name(l, &l->settings->files, path);
