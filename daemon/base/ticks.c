@@ -110,11 +110,11 @@ void ticks_linear(double low, double high, size_t max, struct ticks *ret) {
 	struct step s = step_choose(low, high, max);
 	step_multiples(&s, low, high, &first, &last);
 	largest = fmax(fabs(first), fabs(last)) * step_size(&s);
-	for (double k = first; k <= last; k++) {
+	ret->n = (size_t)(last - first + 1);
+	for (size_t i = 0; i < ret->n; i++) {
 		/* Adding 0 makes a zero of a minus zero. */
-		ret->at[ret->n] = times_power(k * s.factor, s.exponent) + 0.0;
-		label_make(ret->label[ret->n], ret->at[ret->n], largest, s.exponent);
-		ret->n++;
+		ret->at[i] = times_power((first + (double)i) * s.factor, s.exponent) + 0.0;
+		label_make(ret->label[i], ret->at[i], largest, s.exponent);
 	}
 }
 
