@@ -84,7 +84,7 @@ static void list_folder(
 		list_open_folder(l, dir, path, folder, d);
 		(void)closedir(dir);
 	} else if ((err != ENOENT && err != ENOTDIR) ||
-		   (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))) {
+		   (lstat(path, &st) == 0 && !S_ISDIR(st.st_mode))) {
 		settings_problem(l, "%s: %s", path, strerror(err));
 		l->err = -err;
 	}
