@@ -3,13 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "database_file.h"
-#include "export_source.h"
 #include "export_wandb.h"
 #include "format.h"
 #include "interrupt.h"
+#include "read_options.h"
 #include "removed.h"
-#include "run_match.h"
+#include "run_source.h"
 #include "subcommand.h"
 
 static int export_run(int argc, char **argv);
@@ -46,33 +45,20 @@ const struct subcommand subcommand_export = {
 };
 
 struct options {
-	const char *run_part, *database, *socket;
+	struct read_options read;
 	struct export_wandb wandb;
-	bool unfinished, help;
+	bool unfinished;
 };
 
 /* ---- what was asked for ---- */
 
-static int usage_error(const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd export: %s%s; `sae-metricsd export --help` lists all\n", what,
-		which);
-	return EXIT_USAGE;
-}
-
-enum {
-	OPTION_WANDB = 256,
-	OPTION_DB,
-	OPTION_SOCKET,
-	OPTION_NO_EXTRA_METRICS,
-	OPTION_X_AXIS,
-	OPTION_UNFINISHED
-};
+enum { OPTION_WANDB = 256, OPTION_NO_EXTRA_METRICS, OPTION_X_AXIS, OPTION_UNFINISHED };
 
 static int parse_x_axis(const char *word, struct options *o) {
 	o->wandb.over_tokens = strcmp(word, "tokens") == 0;
 	return o->wandb.over_tokens || strcmp(word, "step") == 0
 		       ? EXIT_OK
-		       : usage_error("--x-axis is step or tokens, not ", word);
+		       : read_options_wrong(&o->read, "--x-axis is step or tokens, not ", word);
 }
 
 /* `word` is what getopt looked at. */
@@ -80,12 +66,6 @@ static int parse_option(int option, const char *word, struct options *o) {
 	switch (option) {
 	case OPTION_WANDB:
 		o->wandb.folder = optarg;
-		return EXIT_OK;
-	case OPTION_DB:
-		o->database = optarg;
-		return EXIT_OK;
-	case OPTION_SOCKET:
-		o->socket = optarg;
 		return EXIT_OK;
 	case OPTION_NO_EXTRA_METRICS:
 		o->wandb.with_ours = false;
@@ -95,38 +75,45 @@ static int parse_option(int option, const char *word, struct options *o) {
 	case OPTION_UNFINISHED:
 		o->unfinished = true;
 		return EXIT_OK;
-	case 'h':
-		o->help = true;
-		return EXIT_OK;
-	case ':':
-		return usage_error("a value is missing behind ", word);
 	default:
-		return usage_error("there is no option ", word);
+		return read_options_take(&o->read, option, word);
 	}
 }
 
 static int check_options(const struct options *o) {
-	if (o->help) {
+	if (o->read.help) {
 		return EXIT_OK;
 	}
-	if (o->run_part == NULL) {
-		return usage_error("which RUN?", "");
+	if (o->read.source.run_part == NULL) {
+		return read_options_wrong(&o->read, "which RUN?", "");
 	}
 	if (o->wandb.folder == NULL || o->wandb.folder[0] == '\0') {
-		return usage_error("where to? --wandb DIR", "");
+		return read_options_wrong(&o->read, "where to? --wandb DIR", "");
 	}
+	return EXIT_OK;
+}
+
+static int parse_word(const char *word, struct options *o) {
+	bool is_database;
+	int status = read_options_take_word(&o->read, word, &is_database);
+
+	if (status != EXIT_OK || is_database) {
+		return status;
+	}
+	if (o->read.source.run_part != NULL) {
+		return read_options_wrong(&o->read, "one RUN; what is ", word);
+	}
+	o->read.source.run_part = word;
 	return EXIT_OK;
 }
 
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"wandb", required_argument, NULL, OPTION_WANDB},
-		{"db", required_argument, NULL, OPTION_DB},
-		{"socket", required_argument, NULL, OPTION_SOCKET},
 		{"no-extra-metrics", no_argument, NULL, OPTION_NO_EXTRA_METRICS},
 		{"x-axis", required_argument, NULL, OPTION_X_AXIS},
 		{"unfinished", no_argument, NULL, OPTION_UNFINISHED},
-		{"help", no_argument, NULL, 'h'},
+		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
 	int option, status = EXIT_OK;
@@ -137,10 +124,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		status = parse_option(option, argv[optind - 1], o);
 	}
 	while (status == EXIT_OK && optind < argc) {
-		if (o->run_part != NULL) {
-			return usage_error("one RUN; what is ", argv[optind]);
-		}
-		o->run_part = argv[optind++];
+		status = parse_word(argv[optind++], o);
 	}
 	return status == EXIT_OK ? check_options(o) : status;
 }
@@ -155,33 +139,22 @@ static void say(const char *words) {
 static const char *const wandb_tables[] = {"runs_data", "runs_about", "forwards_data", "lines_data",
 	"history_data", "histograms_data", "removed_data", NULL};
 
-static int open_source(const struct options *o, sqlite3 **ret) {
-	const struct export_source source = {
-		.run_part = o->run_part,
-		.database = o->database,
-		.socket = o->socket,
+static int open_run(const struct options *o, sqlite3 **ret_sql, struct kept_run *ret) {
+	const struct run_source source = {
+		.command = o->read.command,
+		.where = &o->read.source,
 		.tables = wandb_tables,
 		.stop = o->wandb.stop,
 	};
-	return export_source_open(&source, ret);
-}
+	int64_t n = 0;
+	int status = run_source_open(&source, ret_sql, &n);
 
-static int find_run(sqlite3 *sql, const struct options *o, struct kept_run *ret) {
-	char words[RUN_MATCH_WORDS_MAX];
-	const struct viewer viewer = database_viewer(sqlite3_db_filename(sql, "main"));
-	int64_t n;
-	int result = run_match(sql, o->run_part, &viewer, &n, words);
-
-	if (result == RUN_MATCH_NOT_ONE) {
-		say(words);
-		return EXIT_NO_SUCH_RUN;
-	}
-	if (result < 0 || kept_run_read(sql, n, ret) < 0) {
+	if (status == EXIT_OK && kept_run_read(*ret_sql, n, ret) < 0) {
 		fprintf(stderr, "sae-metricsd export: the database cannot be read: %s\n",
-			sqlite3_errmsg(sql));
+			sqlite3_errmsg(*ret_sql));
 		return EXIT_FAILED;
 	}
-	return EXIT_OK;
+	return status;
 }
 
 static bool goes_on(const struct kept_run *run) {
@@ -239,8 +212,7 @@ static int export_it(const struct options *o) {
 	struct kept_run run = {0};
 	sqlite3 *sql = NULL;
 
-	int status = open_source(o, &sql);
-	status = status == EXIT_OK ? find_run(sql, o, &run) : status;
+	int status = open_run(o, &sql, &run);
 	status = status == EXIT_OK ? check_run(&run, o) : status;
 	if (status == EXIT_OK) {
 		(void)removed_each(sql, run.n, say_removed, &run);
@@ -253,14 +225,15 @@ static int export_it(const struct options *o) {
 }
 
 static int export_run(int argc, char **argv) {
-	struct options o = {.wandb = {.with_ours = true}};
+	struct options o = {.read = {.command = "export"}, .wandb = {.with_ours = true}};
 	int status = parse_options(argc, argv, &o);
 
-	if (status == EXIT_OK && o.help) {
+	if (status == EXIT_OK && o.read.help) {
 		fputs(subcommand_export.usage, stdout);
 	} else if (status == EXIT_OK) {
 		o.wandb.stop = interrupt_watch();
 		status = export_it(&o);
 	}
+	read_options_finish(&o.read);
 	return status;
 }

@@ -1,21 +1,17 @@
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "attention.h"
 #include "clock.h"
 #include "document.h"
 #include "json_write.h"
 #include "openmetrics.h"
-#include "output_file.h"
+#include "read_options.h"
 #include "render.h"
+#include "run_filter.h"
 #include "run_ids.h"
-#include "source.h"
 #include "subcommand.h"
-#include "terminal.h"
 
 static int status_run(int argc, char **argv);
 
@@ -27,8 +23,7 @@ const struct subcommand subcommand_status = {
 		 "Shows all runs in a table, or one with its curves and its feature density.\n"
 		 "RUN is any part of an id or a name that fits one run only.\n"
 		 "\n"
-		 "  --db PATH         read database files (or folders of *.db), no daemon; "
-		 "repeatable\n"
+		 "  --db PATH         read database files (or folders of *.db), no daemon\n"
 		 "  --socket PATH     ask the daemon behind this socket\n"
 		 "  -o COL[,COL]      only these columns, in this order\n"
 		 "  --no-headings     rows only\n"
@@ -42,8 +37,8 @@ const struct subcommand subcommand_status = {
 		 "  --check           exit with 10 if a run shown stalled, failed, crashed or has\n"
 		 "                    an alert, or the daemon is in trouble (said on stderr):\n"
 		 "                    for cron, a Slurm epilog, Nagios\n"
-		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR and TERM=dumb\n"
-		 "  -h, --help        this text\n"
+		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR and "
+		 "TERM=dumb\n" RUN_FILTER_USAGE "  -h, --help        this text\n"
 		 "\n"
 		 "Into a pipe go plain columns, all of them, with words instead of glyphs.\n"
 		 "\n"
@@ -54,25 +49,18 @@ const struct subcommand subcommand_status = {
 
 #define COLUMNS_MAX 32u
 
-enum output { OUTPUT_SCREEN = 0, OUTPUT_JSON, OUTPUT_JSONL, OUTPUT_OPENMETRICS, OUTPUT_IDS };
+enum output { OUTPUT_SCREEN = 0, OUTPUT_JSONL, OUTPUT_OPENMETRICS, OUTPUT_IDS };
 
 struct options {
-	struct source source;
-	enum output output;
-	enum colour_choice colour;
-	const char *file; /* NULL: stdout */
-	bool no_headings, check, all, help;
+	struct read_options read;
+	struct run_filter filter;
+	enum output output; /* but for --json */
+	bool no_headings, check, all;
 	unsigned columns[COLUMNS_MAX];
 	size_t n_columns;
 };
 
 /* ---- what was asked for ---- */
-
-static int usage_error(const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd status: %s%s; `sae-metricsd status --help` lists all\n", what,
-		which);
-	return EXIT_USAGE;
-}
 
 static int columns_error(const char *which) {
 	const char *title;
@@ -95,59 +83,37 @@ static int parse_columns(char *list, struct options *o) {
 			return columns_error(name);
 		}
 		if (o->n_columns == COLUMNS_MAX) {
-			return usage_error("too many columns", "");
+			return read_options_wrong(&o->read, "too many columns", "");
 		}
 		o->columns[o->n_columns++] = (unsigned)column;
 	}
-	return o->n_columns > 0 ? EXIT_OK : usage_error("-o needs a column", "");
+	return o->n_columns > 0 ? EXIT_OK : read_options_wrong(&o->read, "-o needs a column", "");
 }
 
-static int parse_database(const char *path, struct options *o) {
-	int err = database_list_add(&o->source.files, path);
+static int parse_filter(int option, struct options *o) {
+	char words[RUN_FILTER_WORDS_SIZE];
 
-	if (err == 0) {
-		return EXIT_OK;
-	}
-	fprintf(stderr, "sae-metricsd status: %s: %s\n", path,
-		err == -ENOENT ? "no *.db in this folder" : strerror(-err));
-	return EXIT_FAILED;
-}
-
-static int parse_colour(const char *word, struct options *o) {
-	int colour = colour_choice_parse(word);
-
-	if (colour < 0) {
-		return usage_error("--color is auto, always or never, not ", word);
-	}
-	o->colour = (enum colour_choice)colour;
-	return EXIT_OK;
+	return run_filter_add(
+		       &o->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
+		       ? EXIT_OK
+		       : read_options_wrong(&o->read, words, "");
 }
 
 enum {
-	OPTION_DB = 256,
-	OPTION_SOCKET,
-	OPTION_JSON,
-	OPTION_JSONL,
+	OPTION_JSONL = 256,
 	OPTION_OPENMETRICS,
 	OPTION_ALL,
-	OPTION_OUTPUT,
 	OPTION_IDS,
 	OPTION_CHECK,
-	OPTION_COLOR,
 	OPTION_NO_HEADINGS
 };
 
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
+	if (option >= RUN_FILTER_PROJECT && option < RUN_FILTER_END) {
+		return parse_filter(option, o);
+	}
 	switch (option) {
-	case OPTION_DB:
-		return parse_database(optarg, o);
-	case OPTION_SOCKET:
-		o->source.socket = optarg;
-		return EXIT_OK;
-	case OPTION_JSON:
-		o->output = OUTPUT_JSON;
-		return EXIT_OK;
 	case OPTION_JSONL:
 		o->output = OUTPUT_JSONL;
 		return EXIT_OK;
@@ -157,58 +123,46 @@ static int parse_option(int option, const char *word, struct options *o) {
 	case OPTION_ALL:
 		o->all = true;
 		return EXIT_OK;
-	case OPTION_OUTPUT:
-		o->file = optarg;
-		return EXIT_OK;
 	case OPTION_IDS:
 		o->output = OUTPUT_IDS;
 		return EXIT_OK;
 	case OPTION_CHECK:
 		o->check = true;
 		return EXIT_OK;
-	case OPTION_COLOR:
-		return parse_colour(optarg, o);
 	case OPTION_NO_HEADINGS:
 		o->no_headings = true;
 		return EXIT_OK;
 	case 'o':
 		return parse_columns(optarg, o);
-	case 'h':
-		o->help = true;
-		return EXIT_OK;
-	case ':':
-		return usage_error("a value is missing behind ", word);
 	default:
-		return usage_error("there is no option ", word);
+		return read_options_take(&o->read, option, word);
 	}
 }
 
-/* Behind --db what is there is a database: a shell turns one pattern into many words. */
 static int parse_word(const char *word, struct options *o) {
-	if (o->source.files.n > 0 && access(word, F_OK) == 0) {
-		return parse_database(word, o);
+	bool is_database;
+	int status = read_options_take_word(&o->read, word, &is_database);
+
+	if (status != EXIT_OK || is_database) {
+		return status;
 	}
-	if (o->source.run_part) {
-		return usage_error("one RUN at most; what is ", word);
+	if (o->read.source.run_part) {
+		return read_options_wrong(&o->read, "one RUN at most; what is ", word);
 	}
-	o->source.run_part = word;
+	o->read.source.run_part = word;
 	return EXIT_OK;
 }
 
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
-		{"db", required_argument, NULL, OPTION_DB},
-		{"socket", required_argument, NULL, OPTION_SOCKET},
-		{"json", no_argument, NULL, OPTION_JSON},
 		{"jsonl", no_argument, NULL, OPTION_JSONL},
 		{"openmetrics", no_argument, NULL, OPTION_OPENMETRICS},
 		{"all", no_argument, NULL, OPTION_ALL},
-		{"output", required_argument, NULL, OPTION_OUTPUT},
 		{"ids", no_argument, NULL, OPTION_IDS},
 		{"check", no_argument, NULL, OPTION_CHECK},
-		{"color", required_argument, NULL, OPTION_COLOR},
 		{"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
-		{"help", no_argument, NULL, 'h'},
+		RUN_FILTER_OPTIONS,
+		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
 	int option, status = EXIT_OK;
@@ -221,45 +175,32 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	while (status == EXIT_OK && optind < argc) {
 		status = parse_word(argv[optind++], o);
 	}
-	if (status == EXIT_OK && o->all && o->output != OUTPUT_OPENMETRICS && !o->help) {
-		return usage_error("--all goes with --openmetrics", "");
+	if (status == EXIT_OK && o->all && o->output != OUTPUT_OPENMETRICS && !o->read.help) {
+		return read_options_wrong(&o->read, "--all goes with --openmetrics", "");
 	}
 	return status;
 }
 
 /* ---- what is printed ---- */
 
-static int print(const struct options *o, const char *text, size_t len) {
-	int err = 0;
+static int print_json(const struct options *o, json_t *document) {
+	json_t *run = json_array_get(json_object_get(document, "runs"), 0);
 
-	if (o->file != NULL) {
-		err = output_file_write(o->file, text, len);
-	} else if (fwrite(text, 1, len, stdout) != len || fflush(stdout) != 0) {
-		err = -errno;
-	}
-	if (err < 0) {
-		fprintf(stderr, "sae-metricsd status: cannot write%s%s: %s\n",
-			o->file != NULL ? " " : "", o->file != NULL ? o->file : "", strerror(-err));
-	}
-	return err < 0 ? EXIT_FAILED : EXIT_OK;
+	return read_options_print_json(&o->read, o->read.source.run_part && run ? run : document);
 }
 
-static int print_json(const struct options *o, json_t *document) {
-	json_t *runs = json_object_get(document, "runs");
-	json_t *run = o->source.run_part ? json_array_get(runs, 0) : NULL;
+static int print_jsonl(const struct options *o, json_t *document) {
 	struct buf out = {0};
 	int err = 0;
+	json_t *run;
+	size_t i;
 
-	if (o->output == OUTPUT_JSONL) {
-		for (size_t i = 0; i < json_array_size(runs) && err == 0; i++) {
-			err = json_write(&out, json_array_get(runs, i), JSON_ONE_LINE);
-			err = err == 0 ? buf_append(&out, "\n", 1) : err;
-		}
-	} else {
-		err = json_write(&out, run ? run : document, JSON_FOR_PEOPLE);
+	json_array_foreach(json_object_get(document, "runs"), i, run) {
+		err = err == 0 ? json_write(&out, run, JSON_ONE_LINE) : err;
 		err = err == 0 ? buf_append(&out, "\n", 1) : err;
 	}
-	int status = err == 0 ? print(o, (const char *)out.data, out.len) : EXIT_FAILED;
+	int status = err == 0 ? read_options_print(&o->read, (const char *)out.data, out.len)
+			      : EXIT_FAILED;
 	buf_finish(&out);
 	return status;
 }
@@ -268,12 +209,12 @@ static int print_json(const struct options *o, json_t *document) {
 static int print_openmetrics(const struct options *o, const json_t *document, bool of_files) {
 	const struct openmetrics_options options = {
 		.now_s = clock_wall(),
-		.all = o->all || o->source.run_part != NULL,
+		.all = o->all || o->read.source.run_part != NULL,
 		.of_files = of_files,
 	};
 	struct buf out = {0};
 	int status = openmetrics_write(&out, document, &options) == 0
-			     ? print(o, (const char *)out.data, out.len)
+			     ? read_options_print(&o->read, (const char *)out.data, out.len)
 			     : EXIT_FAILED;
 
 	buf_finish(&out);
@@ -286,32 +227,55 @@ static int print_screen(const struct options *o, const json_t *document) {
 		.n_columns = o->n_columns,
 		.columns = o->columns,
 	};
-	struct look look = terminal_look(STDOUT_FILENO, o->colour);
+	struct look look = read_options_look(&o->read);
 	struct page page;
 
 	page_init(&page, &look);
-	if (o->source.run_part && o->n_columns == 0) {
+	if (o->read.source.run_part && o->n_columns == 0) {
 		render_run(document, json_array_get(document_at(document, "runs"), 0), &page);
 	} else {
 		render_runs(document, &runs, &page);
 	}
-	const char *text = page_text(&page);
-	int status = text ? print(o, text, page.out.len) : EXIT_FAILED;
+	int status = read_options_print_page(&o->read, &page);
 	page_finish(&page);
 	return status;
 }
 
+/* Takes out what was not asked for. */
+static int filter_runs(const struct options *o, json_t *document) {
+	char words[RUN_FILTER_WORDS_SIZE];
+
+	if (run_filter_apply(&o->filter, json_object_get(document, "runs"), words)) {
+		return EXIT_OK;
+	}
+	fprintf(stderr, "sae-metricsd status: %s\n", words);
+	return EXIT_USAGE;
+}
+
+static int print_document(const struct options *o, json_t *document, bool of_files) {
+	if (o->read.json) {
+		return print_json(o, document);
+	}
+	switch (o->output) {
+	case OUTPUT_JSONL:
+		return print_jsonl(o, document);
+	case OUTPUT_OPENMETRICS:
+		return print_openmetrics(o, document, of_files);
+	default:
+		return print_screen(o, document);
+	}
+}
+
 static int status_show(struct options *o) {
-	bool of_files = o->source.files.n > 0;
+	bool of_files = o->read.source.files.n > 0;
 	json_t *document = NULL;
-	int status = source_read(&o->source, &document);
+	int status = source_read(&o->read.source, &document);
 	int printed = EXIT_OK;
 
 	/* Some files could not be read (EXIT_FAILED): the others are shown all the same. */
 	if (document && (status == EXIT_OK || status == EXIT_FAILED)) {
-		printed = o->output == OUTPUT_OPENMETRICS ? print_openmetrics(o, document, of_files)
-			  : o->output == OUTPUT_SCREEN    ? print_screen(o, document)
-							  : print_json(o, document);
+		printed = filter_runs(o, document);
+		printed = printed == EXIT_OK ? print_document(o, document, of_files) : printed;
 	} else if (status == EXIT_NO_ANSWER && o->output == OUTPUT_OPENMETRICS && !of_files) {
 		printed = print_openmetrics(o, NULL, false);
 	}
@@ -324,17 +288,16 @@ static int status_show(struct options *o) {
 }
 
 static int status_run(int argc, char **argv) {
-	struct options o = {0};
+	struct options o = {.read = {.command = "status"}};
 	int status = parse_options(argc, argv, &o);
 
-	if (status == EXIT_OK && o.help) {
-		status = print(&(struct options){0}, subcommand_status.usage,
-			strlen(subcommand_status.usage));
+	if (status == EXIT_OK && o.read.help) {
+		fputs(subcommand_status.usage, stdout);
 	} else if (status == EXIT_OK && o.output == OUTPUT_IDS) {
-		status = run_ids_print(&o.source);
+		status = run_ids_print(&o.read.source);
 	} else if (status == EXIT_OK) {
 		status = status_show(&o);
 	}
-	database_list_finish(&o.source.files);
+	read_options_finish(&o.read);
 	return status;
 }

@@ -59,7 +59,9 @@ _sae_metricsd_value() {
 		_sae_metricsd_words 10m 1h 1d
 		[ "$command" != start ] || _sae_metricsd_words never
 		;;
-	--rank-grace | --backup-keep | --patience | --reason) ;;
+	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
+	--since) _sae_metricsd_words 2h 1d 7d ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) _sae_metricsd_columns ;;
 	*) return 1 ;;
@@ -72,7 +74,7 @@ _sae_metricsd_options() {
 		echo --system --set --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
 		;;
 	start) echo --exit-when-idle --json --help ;;
-	status) echo --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
+	status) echo --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;

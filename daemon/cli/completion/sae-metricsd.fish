@@ -71,6 +71,13 @@ __sae_metricsd_option status -l all -d 'with --openmetrics: also runs that are l
 __sae_metricsd_option status -l output -r -F -d 'write into a file'
 __sae_metricsd_option status -l ids -d 'ids of the newest runs'
 __sae_metricsd_option status -l check -d 'exit with 10 if something needs attention'
+__sae_metricsd_option status -l project -x -d 'only runs of this project'
+__sae_metricsd_option status -l group -x -d 'only of this group'
+__sae_metricsd_option status -l user -x -a '(__fish_complete_users)' -d 'only of this user'
+__sae_metricsd_option status -l tag -x -d 'only with this tag'
+__sae_metricsd_option status -l state -x -a 'running stalled finished failed crashed preempted stopped' -d 'only in these states'
+__sae_metricsd_option status -l where -x -d 'only where the config says so'
+__sae_metricsd_option status -l since -x -a '2h 1d 7d' -d 'only seen since then'
 __sae_metricsd_option status -l color -x -a 'auto always never' -d colours
 
 __sae_metricsd_command export 'write a run as a file for wandb sync'
