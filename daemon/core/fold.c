@@ -441,10 +441,10 @@ void run_fold(struct run *run, const struct folding *given, struct instant now) 
 	if (logs) {
 		step_log(run, &in, &m);
 	}
+	step_emit(run, &in, &m); /* before its window's row, which is computed from its steps' */
 	if (run->d_sae > 0 && window_ends_after(&p->window, n)) {
 		window_close(run, &in.at);
 	}
-	step_emit(run, &in, &m);
 
 	p->has_step = true;
 	p->step = n;
