@@ -10,6 +10,6 @@
 #define ROWS_LINE_BYTES      40u
 #define ROWS_ENTRY_BYTES     28u
 #define ROWS_HISTOGRAM_BYTES 4650u /* of 64 bins */
-#define ROWS_WINDOW_BYTES    4700u
+#define ROWS_WINDOW_BYTES    4900u
 
 uint64_t rows_size(const struct changes *changes);

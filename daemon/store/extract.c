@@ -27,6 +27,7 @@ static const struct table tables[] = {
 	{"history_data", "run", {"step", "attempt", "line", "key"}, true},
 	{"histograms_data", "run", {"step", "attempt", "line", "key"}, true},
 	{"windows_data", "run", {"attempt", "window"}, false},
+	{"window_means_data", "run", {"attempt", "window"}, false},
 	{"events_data", "run", {"n"}, false},
 	{"marks_data", "run", {"n"}, false},
 	{"removed_data", "run", {"what"}, false},

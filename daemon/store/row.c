@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "window_means.h"
+
 /* A text that is a table's name alone stands for the INSERT of all its columns, in their order. */
 static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -73,7 +75,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_DROP_PARTIAL] =
 		"DELETE FROM windows_data WHERE run = ? AND attempt = ? AND window >= ? "
 		"AND flaws & ? <> 0",
+	[STATEMENT_DROP_PARTIAL_MEANS] =
+		"DELETE FROM window_means_data WHERE run = ?1 AND attempt = ?2 AND window IN "
+		"(SELECT window FROM windows_data WHERE run = ?1 AND attempt = ?2 AND window >= ?3 "
+		"AND flaws & ?4 <> 0)",
 	[STATEMENT_WINDOW] = "windows_data",
+	[STATEMENT_WINDOW_STEPS] = window_steps_sql,
+	[STATEMENT_WINDOW_MEANS] = "window_means_data",
 	[STATEMENT_EVENT] = "events_data",
 	[STATEMENT_ATTEMPT] = "attempts_data",
 	[STATEMENT_MARK] = "marks_data",

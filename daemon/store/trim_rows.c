@@ -353,15 +353,24 @@ static int find_windows(sqlite3 *sql, const struct trim_run *run, double before,
 	return err;
 }
 
+static int delete_window(sqlite3 *sql, int64_t run, const int64_t found[2]) {
+	int err = trim_run_sql(sql, NULL,
+		"DELETE FROM window_means_data WHERE run = ?1 AND attempt = ?2 AND window = ?3", 3,
+		run, found[0], found[1]);
+	return err < 0 ? err
+		       : trim_run_sql(sql, NULL,
+				 "DELETE FROM windows_data WHERE run = ?1 AND attempt = ?2 AND "
+				 "window = ?3",
+				 3, run, found[0], found[1]);
+}
+
 static int trim_windows(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
 	int64_t *ret_removed, bool *ret_more) {
 	int64_t found[WINDOWS_PORTION][2];
 	struct portion p = {.step_last = -1};
 	int err = find_windows(sql, run, order->before, found, &p);
 	for (int64_t i = 0; err == 0 && i < p.n_rows; i++) {
-		err = trim_run_sql(sql, NULL,
-			"DELETE FROM windows_data WHERE run = ?1 AND attempt = ?2 AND window = ?3",
-			3, run->n, found[i][0], found[i][1]);
+		err = delete_window(sql, run->n, found[i]);
 	}
 	*ret_removed += p.n_rows;
 	*ret_more = p.n_rows == WINDOWS_PORTION;

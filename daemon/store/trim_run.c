@@ -77,6 +77,9 @@ static const char *const leftovers[] = {
 	"(SELECT run, line FROM lines_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM windows_data WHERE (run, attempt, window) IN "
 	"(SELECT run, attempt, window FROM windows_data WHERE run = ?1 LIMIT 32)",
+	"DELETE FROM window_means_data WHERE (run, attempt, window) IN "
+	"(SELECT run, attempt, window FROM window_means_data WHERE run = ?1 LIMIT " ROWS_PORTION
+	")",
 	"DELETE FROM forward_lines_data WHERE (run, line) IN "
 	"(SELECT run, line FROM forward_lines_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM refused_lines_data WHERE (run, line) IN "

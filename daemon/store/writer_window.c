@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "json_text.h"
+#include "window_means.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -110,12 +111,42 @@ static void put_density(struct row *row, const struct buf *json, const struct wi
 
 /* The partial window of a run that had ended and goes on. */
 static int drop_partial(struct writer *r, int64_t run, const struct change_window *w) {
-	struct row row = row_begin(r, STATEMENT_DROP_PARTIAL);
+	static const enum statement drops[] = {
+		STATEMENT_DROP_PARTIAL_MEANS, STATEMENT_DROP_PARTIAL};
+	int rc = SQLITE_OK;
+	for (size_t i = 0; rc == SQLITE_OK && i < sizeof drops / sizeof drops[0]; i++) {
+		struct row row = row_begin(r, drops[i]);
+		row_int(&row, run);
+		row_int(&row, w->attempt);
+		row_int(&row, w->window);
+		row_int(&row, FLAW_PARTIAL);
+		rc = row_end(&row);
+	}
+	return rc;
+}
+
+/* The rows of the window's steps came before its own. */
+static int put_means(struct writer *r, int64_t run, const struct change_window *w) {
+	const struct window_place place = {run, w->attempt, w->window, w->step_first, w->step_last};
+	struct window_means means = {0};
+	int rc = window_means_add_up(r->statements[STATEMENT_WINDOW_STEPS], &place, &means);
+	if (rc != SQLITE_OK) {
+		return rc;
+	}
+	struct row row = row_begin(r, STATEMENT_WINDOW_MEANS);
 	row_int(&row, run);
 	row_int(&row, w->attempt);
 	row_int(&row, w->window);
-	row_int(&row, FLAW_PARTIAL);
-	return row_end(&row);
+	row_int(&row, means.n_steps);
+	row_uint_if(&row, means.n_tokens_folded >= 0, (uint64_t)means.n_tokens_folded);
+	for (size_t i = 0; i < WINDOW_MEANS; i++) {
+		row_real(&row, means.value[i]);
+	}
+	row_text(&row, means.not_finite);
+	row_text(&row, means.extra);
+	rc = row_end(&row);
+	window_means_finish(&means);
+	return rc;
 }
 
 int writer_put_window(struct writer *r, int64_t run, const struct change_window *w) {
@@ -128,5 +159,6 @@ int writer_put_window(struct writer *r, int64_t run, const struct change_window 
 	row_keep(&row, row_memory(json_put_window(&r->json, &w->density, &parts)));
 	put_window_steps(&row, run, w);
 	put_density(&row, &r->json, &parts, &w->density);
-	return row_end(&row);
+	rc = row_end(&row);
+	return rc == SQLITE_OK ? put_means(r, run, w) : rc;
 }

@@ -1,5 +1,5 @@
 /* What it costs to make a batch durable, beside an fdatasync of the same disk; what it adds that lines go to W&B; and
- * what a status costs of a long run. The directory is the argument, or the current one: name the disk that matters. */
+ * what a window costs that closes, and a status of a long run. The directory is the argument, or the current one: name the disk that matters. */
 #include "changes.h"
 #include "checksum.h"
 #include "clock.h"
@@ -18,6 +18,7 @@
 #define LONG_RUN_STEPS 1000000u
 #define BATCH_STEPS    10000u
 #define LINE_ENTRIES   18u
+#define WINDOW_STEPS   1000u
 #define LINE_STEPS     100u /* a commit every five seconds of a run of twenty steps a second */
 
 static char directory[256];
@@ -90,6 +91,28 @@ static void cut_add_step(struct run_cut *cut, uint32_t step) {
 	s->measures.present |= 1ull << METRIC_FVU;
 	for (int m = 0; m < METRIC_COUNT; m++) {
 		s->measures.value[m] = 1.0 / (1 + step % 977) + m;
+	}
+}
+
+/* The same with sums and with numbers of the trainer's own. */
+static void cut_add_full_step(struct run_cut *cut, uint32_t step) {
+	static const char *const names[] = {"grad_norm", "loss_scale", "temperature"};
+	cut_add_step(cut, step);
+	struct change_step *s = &container_of(cut->changes.tail, struct change, next)->step;
+	for (int i = SCALAR_EV_COUNT; i <= SCALAR_TV_SUM; i++) {
+		s->scalars_present |= 1u << i;
+		s->scalars[i] = 1.0 / (2 + step % 977) + i;
+	}
+	s->n_extras = 3;
+	s->extra_names = names;
+	s->extras_present = changes_alloc(&cut->changes, sizeof *s->extras_present);
+	s->extras = changes_alloc(&cut->changes, 3 * sizeof *s->extras);
+	if (s->extras_present == NULL || s->extras == NULL) {
+		die("memory");
+	}
+	*s->extras_present = 7;
+	for (uint32_t i = 0; i < 3; i++) {
+		s->extras[i] = 1.0 / (5 + step % 977) + i;
 	}
 }
 
@@ -213,6 +236,43 @@ static void report_lines(void) {
 		LINE_STEPS, without, with, with / without, (with - without) / LINE_STEPS);
 }
 
+/* Of a run of its own: the steps of each window are stored before, as most are. */
+static double commit_window(uint32_t window, uint32_t n_steps) {
+	for (uint32_t i = 0; i < n_steps; i += LINE_STEPS) {
+		struct run_cut *cut = cut_create(0);
+		strcpy(cut->run_id, "windows");
+		cut->row.id = "windows";
+		for (uint32_t k = 0; k < LINE_STEPS; k++) {
+			cut_add_full_step(cut, window * WINDOW_STEPS + i + k);
+		}
+		commit(cut);
+	}
+	struct run_cut *cut = cut_create(0);
+	strcpy(cut->run_id, "windows");
+	cut->row.id = "windows";
+	struct change_window *w = &changes_append(&cut->changes, CHANGE_WINDOW)->window;
+	w->attempt = 1;
+	w->window = window;
+	w->step_first = window * WINDOW_STEPS;
+	w->step_last = w->step_first + WINDOW_STEPS - 1;
+	double begun = now_us();
+	commit(cut);
+	double us = now_us() - begun;
+	checkpoint();
+	return us;
+}
+
+static void report_windows(void) {
+	double whole[ROUNDS], empty[ROUNDS];
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		whole[i] = commit_window(2 * i, WINDOW_STEPS);
+		empty[i] = commit_window(2 * i + 1, 0);
+	}
+	double with = median(whole, ROUNDS), without = median(empty, ROUNDS);
+	printf("commit of a window          %8.0f us, of which the means of %u steps %.0f us\n",
+		with, WINDOW_STEPS, with - without);
+}
+
 static void report_checksum(void) {
 	size_t len = 8u << 20;
 	uint8_t *from = calloc(1, len), *to = malloc(len);
@@ -299,6 +359,7 @@ int main(int argc, char **argv) {
 	report_status("status of that run", "bench");
 	report_commits();
 	report_lines();
+	report_windows();
 
 	committer_finish(&committer);
 	files_close(&files);

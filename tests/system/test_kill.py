@@ -7,7 +7,7 @@ import time
 import unittest
 from pathlib import Path
 
-from harness import BUILD, Daemon, PATIENCE_S, everything, wait_until
+from harness import BUILD, Daemon, PATIENCE_S, everything, query_database, wait_until
 
 import tap
 
@@ -35,17 +35,22 @@ def settle(processes):
         assert process.returncode == 0, f"a rank ended with {process.returncode}: {out[-500:]}"
 
 
+def numbers(database, run):
+    means = query_database(database, "SELECT * FROM window_means WHERE run = ? ORDER BY attempt, window", run)
+    return {**everything(database, run), "window_means": means}
+
+
 def undisturbed(run, steps, world_size=WORLD):
     """What the database says of the same run when nothing happens."""
     with Daemon() as daemon:
         settle(ranks(daemon, run, steps, world_size))
         daemon.stop()
-        return everything(daemon.database, run)
+        return numbers(daemon.database, run)
 
 
 class Kill(unittest.TestCase):
     def compare(self, daemon, run, steps, world_size=WORLD):
-        got = everything(daemon.database, run)
+        got = numbers(daemon.database, run)
         expected = undisturbed(run, steps, world_size)
         for what in expected:
             self.assertEqual(len(expected[what]), len(got[what]), what)

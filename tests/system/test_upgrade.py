@@ -29,6 +29,10 @@ def go_on(daemon):
     return everything(daemon.database, record.GOES_ON)
 
 
+def means(daemon):
+    return daemon.rows("SELECT run, window, n_steps, n_tokens_folded, mse_loss, l0, l2_per_row, extra FROM window_means ORDER BY run, window")
+
+
 def facts(daemon):
     """What is kept of the two runs beside their numbers. That the one that goes on has nobody to go on with is soon noticed."""
     return [daemon.rows(query) for query in (
@@ -54,6 +58,7 @@ class Upgrade(unittest.TestCase):
             subprocess.run([sys.executable, record.__file__, ROOT, file], check=True)
             with put_back(file) as daemon:
                 cls.expected = go_on(daemon)
+                cls.expected_means = means(daemon)
 
     def read_first(self, file):
         """What the older program would have shown, read from a copy."""
@@ -64,7 +69,7 @@ class Upgrade(unittest.TestCase):
 
     def test_there_is_one_of_each_version(self):
         recorded = {path.name for path in DATABASES.glob("*.tar.xz")}
-        released = {f"{version}.tar.xz" for version in (1, 2, 3)}
+        released = {f"{version}.tar.xz" for version in (1, 2, 3)} | {"5.tar.xz"}
         self.assertLessEqual(released, recorded)
 
     def check_what_was_stored(self, daemon, version):
@@ -80,7 +85,10 @@ class Upgrade(unittest.TestCase):
     def check_all(self, version):
         with put_back(DATABASES / f"{version}.tar.xz") as daemon:
             self.check_what_was_stored(daemon, version)
+            self.assertEqual([], means(daemon))  # nothing is added up while a database is brought up to date …
             after = go_on(daemon)
+            closed = [window for window in self.expected_means if window[0] == record.GOES_ON and window[1] >= 3]
+            self.assertEqual(closed, means(daemon))  # … but what closes then, with steps from before
             for part, rows in self.expected.items():
                 self.assertEqual(rows, after[part], part)
             self.assertEqual(0, daemon.stop(), daemon.words())
@@ -104,6 +112,9 @@ class Upgrade(unittest.TestCase):
 
     def test_of_version_3_runs_go_on(self):
         self.check_all(3)
+
+    def test_of_version_5_runs_go_on(self):
+        self.check_all(5)
 
 
 if __name__ == "__main__":

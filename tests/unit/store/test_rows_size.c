@@ -142,7 +142,9 @@ static void put_histogram_of_512(struct run_cut *cut, uint32_t i) {
 	put_histogram(cut, i, 512);
 }
 
+/* With a step of its own, so that it has means. */
 static void put_window(struct run_cut *cut, uint32_t i) {
+	put_step_with_extras(cut, i * 100);
 	struct density_summary *d = &cut_window(cut, i, 0)->density;
 	for (uint32_t k = 0; k < WANDB_BINS; k++) {
 		d->wandb_edges[k] = (float)(-10 + k * 0.14 + measured(i) * 0.1);

@@ -64,6 +64,14 @@ static const struct {
 		"1,"
 		"thresholds,n_quantile_features,p10,p25,p50,p75,p90,wandb_bins,wandb_values,"
 		"density_counts"},
+	{"window_means",
+		"run,attempt,window,step_first,step_last,complete,n_steps,n_tokens_folded,mse_loss,"
+		"l1_loss,ghost_grad_loss,overall_loss,aux_reconstruction_loss,explained_variance,"
+		"explained_variance_std,explained_variance_legacy,explained_variance_legacy_std,l0,"
+		"fvu,dead_features,mean_passes_since_fired,mean_tokens_since_fired,current_"
+		"learning_rate,l1_coefficient,ev_mean,l2_per_row,tv_per_row,mse_num_per_row,"
+		"mse_den_per_row,mse_ratio,lp_per_row,weighted_lp_per_row,aux_per_row,not_finite,"
+		"extra"},
 	{"events", "run,attempt,step,time,kind,text"},
 	{"marks", "run,attempt,step,time,text,restorable"},
 	{"removed", "run,what,step_last,time_last,n_rows,removed,why"},

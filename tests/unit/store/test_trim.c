@@ -189,6 +189,8 @@ static void old_windows_go_but_for_the_newest(void **state) {
 	assert_string_equal(sql("SELECT min(window) || ' ' || count(*) FROM windows"), "10 50");
 	turns(START + 1e6, false);
 	assert_string_equal(sql("SELECT min(window) || ' ' || count(*) FROM windows"), "28 32");
+	assert_string_equal(
+		sql("SELECT min(window) || ' ' || count(*) FROM window_means_data"), "28 32");
 	assert_string_equal(sql("SELECT step_last || ' ' || n_rows || ' ' || why FROM removed"),
 		"2798 28 windows = 100s");
 }
@@ -237,7 +239,8 @@ static void a_run_goes_with_all_that_is_its_own_and_is_remembered(void **state) 
 		    "FROM "
 		    "history_data WHERE run = 1) + (SELECT count(*) FROM lines_data WHERE run = 1) "
 		    "+ "
-		    "(SELECT count(*) FROM windows_data WHERE run = 1) + (SELECT count(*) FROM "
+		    "(SELECT count(*) FROM windows_data WHERE run = 1) + (SELECT count(*) "
+		    "FROM window_means_data WHERE run = 1) + (SELECT count(*) FROM "
 		    "events_data WHERE run = 1) + (SELECT count(*) FROM streams_data WHERE run = "
 		    "1) + "
 		    "(SELECT count(*) FROM marks_data WHERE run = 1) + (SELECT count(*) FROM "
