@@ -14,6 +14,18 @@ const json_t *document_at(const json_t *object, const char *path) {
 	return object;
 }
 
+const json_t *document_member(const json_t *object, const char *key, size_t len) {
+	const json_t *found = json_object_getn(object, key, len);
+
+	for (size_t at = 0; found == NULL && at < len; at++) {
+		if (key[at] == '.') {
+			found = document_member(
+				json_object_getn(object, key, at), key + at + 1, len - at - 1);
+		}
+	}
+	return found;
+}
+
 bool document_number(const json_t *object, const char *path, double *ret) {
 	static const struct {
 		const char *word;

@@ -8,6 +8,9 @@
 
 const json_t *document_at(const json_t *object, const char *path);
 
+/* What a trainer named, dots and all: as it is written there, or a path through what is nested: "optimizer.lr". */
+const json_t *document_member(const json_t *object, const char *key, size_t len);
+
 /* A number, or one of the three strings that stand for what JSON has no number for. */
 bool document_number(const json_t *object, const char *path, double *ret);
 /* 0 when absent. */

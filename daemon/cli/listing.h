@@ -14,8 +14,8 @@ struct listing {
 };
 
 /* Those that run come first, then the stalled, the newest on top, so that rows stay where they are from one look to the
- * next; then the others, as they were seen last. 0 or -ENOMEM. */
-int listing_make(const json_t *runs, struct listing *ret);
+ * next; then the others, as they were seen last. With `in_given_order` as they are given. 0 or -ENOMEM. */
+int listing_make(const json_t *runs, bool in_given_order, struct listing *ret);
 void listing_finish(struct listing *l);
 
 /* How many are in this state. */

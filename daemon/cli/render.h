@@ -7,18 +7,15 @@
 
 #include "document.h"
 #include "page.h"
+#include "run_columns.h"
 
 struct render_runs_options {
 	bool no_headings;
-	/* Positions of the columns wanted, as render_column_find gives them; n_columns 0: all. */
-	size_t n_columns;
-	const unsigned *columns;
+	bool in_given_order; /* else those that run come first */
+	size_t n_all;        /* of so many these runs were chosen; 0: they are all there are */
+	size_t n_columns;    /* the columns wanted; 0: those that fit */
+	const struct run_column *columns;
 };
-
-/* By heading, in any case: "RUN", "tok/s", "<1e-5"; -1 when there is none. */
-int render_column_find(const char *title);
-/* The heading at a position, NULL behind the last. */
-const char *render_column_title(unsigned column);
 
 /* The table of runs. */
 void render_runs(

@@ -54,6 +54,14 @@ bool run_needs_attention(const json_t *run) {
 	return json_array_size(document_at(run, "alerts")) > 0;
 }
 
+char *figure_plain(char *out, double value) {
+	if (!isfinite(value)) {
+		return format_general(out, value);
+	}
+	snprintf(out, FORMAT_MAX, "%.0f", value);
+	return out;
+}
+
 char *figure_count(char *out, double value) {
 	return format_count(out, value, 4);
 }
@@ -105,6 +113,10 @@ bool run_progress(const json_t *run, double *ret) {
 	return false;
 }
 
+bool run_window_is_incomplete(const json_t *run) {
+	return json_is_false(document_at(run, "sparsity.complete"));
+}
+
 static enum style alert_style(const char *kind) {
 	static const char *const grave[] = {
 		"nan", "crashed", "failed", "lost", "dropped", "forward_refused", "outbox"};
@@ -117,11 +129,19 @@ static enum style alert_style(const char *kind) {
 	return STYLE_WARN;
 }
 
+/* Somebody has seen it: when, or true. */
+static bool alert_is_acknowledged(const json_t *alert) {
+	const json_t *acknowledged = document_at(alert, "acknowledged");
+
+	return acknowledged && !json_is_null(acknowledged) && !json_is_false(acknowledged);
+}
+
 static void render_alert(
 	const json_t *alert, const char *label, unsigned label_width, struct page *page) {
 	const char *words = document_text(alert, "words");
-	enum style style = alert_style(document_text(alert, "kind"));
-	char age[FORMAT_MAX + 8] = "";
+	bool is_known = alert_is_acknowledged(alert);
+	enum style style = is_known ? STYLE_DIM : alert_style(document_text(alert, "kind"));
+	char age[FORMAT_MAX + 24] = "";
 	char duration[FORMAT_MAX];
 	double since;
 
@@ -129,10 +149,14 @@ static void render_alert(
 		snprintf(age, sizeof(age), "%s ago",
 			format_duration(duration, page->look.now - since));
 	}
-	page_put(page, style, "! ");
+	page_put(page, style, is_known ? "  " : "! ");
 	if (label) {
 		page_put_left(page, STYLE_NAME, label, label_width);
 		page_put(page, STYLE_PLAIN, "  ");
+	}
+
+	if (is_known) {
+		page_put(page, style, "acknowledged: ");
 	}
 
 	/* The age stands at the right edge, where there is one and the words leave room. */

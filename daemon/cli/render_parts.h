@@ -21,6 +21,7 @@ typedef char *(*number_format)(char *out, double value);
 enum style figure_text(
 	const json_t *object, const char *path, number_format format, char *out, size_t size);
 
+char *figure_plain(char *out, double value);   /* 41200 */
 char *figure_count(char *out, double value);   /* 2670, 11.2k */
 char *figure_step(char *out, double value);    /* 41200, 317k */
 char *figure_grouped(char *out, double value); /* 41,200 */
@@ -28,6 +29,9 @@ char *figure_ratio(char *out, double value);   /* 0.883 */
 
 /* How far the run is, 0 … 1 or a bit above; false when there is no total. */
 bool run_progress(const json_t *run, double *ret);
+
+/* Whether something is missing of the last window that closed. */
+bool run_window_is_incomplete(const json_t *run);
 
 /* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. */
 void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page);

@@ -16,11 +16,6 @@
 #define EVENTS_SHOWN   5u
 #define ATTEMPTS_SHOWN 3u
 
-static char *figure_plain(char *out, double value) {
-	snprintf(out, FORMAT_MAX, "%.0f", value);
-	return out;
-}
-
 /* `running 42m, last step 0.1s ago`, `failed with exit code 1 after 42m, 2h14m ago` */
 static void render_state(const json_t *run, struct page *page) {
 	const struct state_look *state = state_look_of(run);

@@ -18,16 +18,17 @@
 
 /* The columns of this page, in `ret`, which has room for all; columns asked for stay. */
 static size_t choose_columns(const struct render_runs_options *options, const struct look *look,
-	unsigned *ret, size_t cap) {
+	struct run_column *ret) {
 	size_t n = 0;
 
-	for (size_t i = 0; i < options->n_columns && n < cap; i++) {
-		ret[n++] = options->columns[i];
+	for (size_t i = 0; i < options->n_columns; i++) {
+		ret[n] = options->columns[i];
+		ret[n++].table.drop = 0;
 	}
 	for (unsigned i = 0; options->n_columns == 0 && i < RUN_COLUMNS; i++) {
 		enum shown_on elsewhere = look->screen ? ON_PIPE : ON_SCREEN;
 		if (run_columns[i].on != elsewhere) {
-			ret[n++] = i;
+			ret[n++] = run_columns[i];
 		}
 	}
 	return n;
@@ -37,18 +38,17 @@ static bool is_amiss(enum style style) {
 	return style == STYLE_WARN || style == STYLE_BAD;
 }
 
-static int add_run(struct table *t, const struct run_row_view *row, const unsigned *columns,
-	size_t n_columns, struct table_column *heads) {
+static int add_run(struct table *t, const struct run_row_view *row,
+	const struct run_column *columns, size_t n_columns, struct table_column *heads) {
 	bool dim = strcmp(state_look_of(row->run)->state, "finished") == 0;
 	struct buf text = {0};
 	int err = table_add_row(t);
 
 	for (size_t i = 0; i < n_columns && err == 0; i++) {
 		buf_clear(&text);
-		enum style style = run_columns[columns[i]].fill(row, &text);
-		unsigned drop_amiss = run_columns[columns[i]].drop_amiss;
-		if (heads[i].drop > 0 && drop_amiss > 0 && is_amiss(style)) {
-			heads[i].drop = drop_amiss;
+		enum style style = run_column_fill(&columns[i], row, &text);
+		if (heads[i].drop > 0 && columns[i].drop_amiss > 0 && is_amiss(style)) {
+			heads[i].drop = columns[i].drop_amiss;
 		}
 		const char *cell = text.len > 0 ? buf_text(&text) : "-";
 		style = text.len == 0 ? STYLE_PLAIN : style;
@@ -59,37 +59,54 @@ static int add_run(struct table *t, const struct run_row_view *row, const unsign
 	return err;
 }
 
+static int draw_rows(const struct listing *l, const struct run_column *columns, size_t n,
+	struct table_column *heads, bool headings, struct page *page) {
+	for (size_t i = 0; i < n; i++) {
+		heads[i] = columns[i].table;
+	}
+	struct table *t = table_create(heads, n);
+	int err = t ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < l->n && err == 0; i++) {
+		struct run_row_view row = {l->runs[i].run, &page->look, l->runs[i].label};
+		err = add_run(t, &row, columns, n, heads);
+	}
+	if (err == 0) {
+		table_draw(t, headings, page);
+	}
+	table_destroy(t);
+	return err;
+}
+
 static int draw_table(
 	const struct listing *l, const struct render_runs_options *options, struct page *page) {
 	size_t cap = options->n_columns > RUN_COLUMNS ? options->n_columns : RUN_COLUMNS;
-	unsigned *columns = calloc(cap, sizeof(*columns));
+	struct run_column *columns = calloc(cap, sizeof(*columns));
 	struct table_column *heads = calloc(cap, sizeof(*heads));
 	int err = columns && heads ? 0 : -ENOMEM;
-	struct table *t = NULL;
 
 	if (err == 0) {
-		size_t n = choose_columns(options, &page->look, columns, cap);
-		for (size_t i = 0; i < n; i++) {
-			heads[i] = run_columns[columns[i]].table;
-			heads[i].drop = options->n_columns > 0 ? 0 : heads[i].drop;
-		}
-		t = table_create(heads, n);
-		err = t ? 0 : -ENOMEM;
-		for (size_t i = 0; i < l->n && err == 0; i++) {
-			struct run_row_view row = {l->runs[i].run, &page->look, l->runs[i].label};
-			err = add_run(t, &row, columns, n, heads);
-		}
+		size_t n = choose_columns(options, &page->look, columns);
+		err = draw_rows(l, columns, n, heads, !options->no_headings, page);
 	}
-	if (err == 0) {
-		table_draw(t, !options->no_headings, page);
-	}
-	table_destroy(t);
 	free(heads);
 	free(columns);
 	return err;
 }
 
-static void render_title(const json_t *daemon, const struct listing *l, struct page *page) {
+/* `5 runs (2 running)`, `3 of 41 runs (2 running)` */
+static void render_count(const struct listing *l, size_t n_all, struct page *page) {
+	size_t n = n_all > 0 ? n_all : l->n;
+
+	if (n_all > 0) {
+		page_printf(page, STYLE_PLAIN, "%zu of ", l->n);
+	}
+	page_printf(page, STYLE_PLAIN, "%zu run%s (%zu running)", n, n == 1 ? "" : "s",
+		listing_count(l, "running"));
+}
+
+static void render_title(
+	const json_t *daemon, const struct listing *l, size_t n_all, struct page *page) {
 	const char *version = document_text(daemon, "version");
 	const char *host = document_text(daemon, "host");
 	const char *scope = document_text(daemon, "scope");
@@ -108,8 +125,8 @@ static void render_title(const json_t *daemon, const struct listing *l, struct p
 		page_printf(page, STYLE_PLAIN, ", up %s",
 			wide ? format_duration(text, value) : format_age(text, value));
 	}
-	page_printf(page, STYLE_PLAIN, ", %zu run%s (%zu running)", l->n, l->n == 1 ? "" : "s",
-		listing_count(l, "running"));
+	page_put(page, STYLE_PLAIN, ", ");
+	render_count(l, n_all, page);
 	if (wide && document_number(daemon, "database_bytes", &value)) {
 		page_printf(page, STYLE_PLAIN, ", db %s", format_bytes(text, value));
 	}
@@ -126,6 +143,20 @@ static void render_no_runs(struct page *page) {
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		page_put(page, STYLE_PLAIN, lines[i]);
+		page_end_line(page);
+	}
+}
+
+/* What the mark behind a cell of the last window means. */
+static void render_window_note(const struct listing *l, struct page *page) {
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		n += run_window_is_incomplete(l->runs[i].run);
+	}
+	if (n > 0) {
+		page_put(page, STYLE_WARN,
+			"* of a window that is incomplete; `sae-metricsd status RUN` says why");
 		page_end_line(page);
 	}
 }
@@ -167,16 +198,24 @@ static void render_all_alerts(const struct listing *l, struct page *page) {
 static void render_screen(const json_t *daemon, const struct listing *l,
 	const struct render_runs_options *options, struct page *page) {
 	if (daemon) {
-		render_title(daemon, l, page);
+		render_title(daemon, l, options->n_all, page);
 		render_forward_trouble(document_at(daemon, "forward"), page);
 		render_daemon_notes(daemon, page);
+	} else if (options->n_all > 0) {
+		render_count(l, options->n_all, page);
+		page_end_line(page);
+	}
+	if (l->n == 0 && options->n_all == 0) {
+		render_no_runs(page);
 	}
 	if (l->n == 0) {
-		render_no_runs(page);
 		return;
 	}
 	if (draw_table(l, options, page) < 0) {
 		page->status = -ENOMEM;
+	}
+	if (options->n_columns == 0) {
+		render_window_note(l, page);
 	}
 	render_all_alerts(l, page);
 }
@@ -185,7 +224,7 @@ void render_runs(
 	const json_t *document, const struct render_runs_options *options, struct page *page) {
 	struct listing l;
 
-	if (listing_make(document_at(document, "runs"), &l) < 0) {
+	if (listing_make(document_at(document, "runs"), options->in_given_order, &l) < 0) {
 		page->status = -ENOMEM;
 		return;
 	}

@@ -137,19 +137,6 @@ bool run_filter_add(struct run_filter *f, enum run_filter_option option, const c
 
 /* ---- the config ---- */
 
-/* As it is written there, or a path through what is nested: "optimizer.lr". NULL: there is none. */
-static const json_t *find_member(const json_t *object, const char *key, size_t len) {
-	const json_t *found = json_object_getn(object, key, len);
-
-	for (size_t at = 0; found == NULL && at < len; at++) {
-		if (key[at] == '.') {
-			found = find_member(
-				json_object_getn(object, key, at), key + at + 1, len - at - 1);
-		}
-	}
-	return found;
-}
-
 /* A number all of it; "4e-4" is 0.0004. */
 static bool read_number(const char *text, double *ret) {
 	char *end;
@@ -237,7 +224,7 @@ static bool value_fits(const struct run_filter_term *term, const json_t *value) 
 }
 
 static bool where_fits(const struct run_filter_term *term, const json_t *run) {
-	const json_t *value = find_member(document_at(run, "config"), term->key, term->key_len);
+	const json_t *value = document_member(document_at(run, "config"), term->key, term->key_len);
 
 	return value != NULL && value_fits(term, value);
 }
@@ -327,7 +314,7 @@ bool run_filter_fits(const struct run_filter *f, const json_t *run) {
 static bool any_has(const json_t *runs, const struct run_filter_term *term) {
 	for (size_t i = 0; i < json_array_size(runs); i++) {
 		const json_t *config = document_at(json_array_get(runs, i), "config");
-		if (find_member(config, term->key, term->key_len) != NULL) {
+		if (document_member(config, term->key, term->key_len) != NULL) {
 			return true;
 		}
 	}

@@ -1,6 +1,5 @@
 #include <getopt.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "attention.h"
 #include "clock.h"
@@ -9,7 +8,7 @@
 #include "openmetrics.h"
 #include "read_options.h"
 #include "render.h"
-#include "run_filter.h"
+#include "run_choice.h"
 #include "run_ids.h"
 #include "subcommand.h"
 
@@ -25,7 +24,11 @@ const struct subcommand subcommand_status = {
 		 "\n"
 		 "  --db PATH         read database files (or folders of *.db), no daemon\n"
 		 "  --socket PATH     ask the daemon behind this socket\n"
-		 "  -o COL[,COL]      only these columns, in this order\n"
+		 "  -o COL[,COL]      only these columns, in this order: headings, or names of\n"
+		 "                    values: fvu, below_1e-5, group, config.lr\n"
+		 "  --sort COL        in the order of a column or value; -COL the other way\n"
+		 "                    round, what is not known last\n"
+		 "  --limit N         only the first N; without --sort the N seen last\n"
 		 "  --no-headings     rows only\n"
 		 "  --json            everything, as one JSON document (with RUN: the run)\n"
 		 "  --jsonl           the same, a run a line\n"
@@ -47,57 +50,16 @@ const struct subcommand subcommand_status = {
 	.run = status_run,
 };
 
-#define COLUMNS_MAX 32u
-
 enum output { OUTPUT_SCREEN = 0, OUTPUT_JSONL, OUTPUT_OPENMETRICS, OUTPUT_IDS };
 
 struct options {
 	struct read_options read;
-	struct run_filter filter;
+	struct run_choice choice;
 	enum output output; /* but for --json */
 	bool no_headings, check, all;
-	unsigned columns[COLUMNS_MAX];
-	size_t n_columns;
 };
 
 /* ---- what was asked for ---- */
-
-static int columns_error(const char *which) {
-	const char *title;
-
-	fprintf(stderr, "sae-metricsd status: no column '%s'; there are", which);
-	for (unsigned i = 0; (title = render_column_title(i)) != NULL; i++) {
-		if (title[0]) {
-			fprintf(stderr, " %s", title);
-		}
-	}
-	fputc('\n', stderr);
-	return EXIT_USAGE;
-}
-
-/* `list` is taken apart. */
-static int parse_columns(char *list, struct options *o) {
-	for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
-		int column = render_column_find(name);
-		if (column < 0) {
-			return columns_error(name);
-		}
-		if (o->n_columns == COLUMNS_MAX) {
-			return read_options_wrong(&o->read, "too many columns", "");
-		}
-		o->columns[o->n_columns++] = (unsigned)column;
-	}
-	return o->n_columns > 0 ? EXIT_OK : read_options_wrong(&o->read, "-o needs a column", "");
-}
-
-static int parse_filter(int option, struct options *o) {
-	char words[RUN_FILTER_WORDS_SIZE];
-
-	return run_filter_add(
-		       &o->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
-		       ? EXIT_OK
-		       : read_options_wrong(&o->read, words, "");
-}
 
 enum {
 	OPTION_JSONL = 256,
@@ -110,9 +72,6 @@ enum {
 
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
-	if (option >= RUN_FILTER_PROJECT && option < RUN_FILTER_END) {
-		return parse_filter(option, o);
-	}
 	switch (option) {
 	case OPTION_JSONL:
 		o->output = OUTPUT_JSONL;
@@ -132,10 +91,8 @@ static int parse_option(int option, const char *word, struct options *o) {
 	case OPTION_NO_HEADINGS:
 		o->no_headings = true;
 		return EXIT_OK;
-	case 'o':
-		return parse_columns(optarg, o);
 	default:
-		return read_options_take(&o->read, option, word);
+		return run_choice_take(&o->choice, &o->read, option, word);
 	}
 }
 
@@ -161,7 +118,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"ids", no_argument, NULL, OPTION_IDS},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
-		RUN_FILTER_OPTIONS,
+		RUN_CHOICE_OPTIONS,
 		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
@@ -221,18 +178,21 @@ static int print_openmetrics(const struct options *o, const json_t *document, bo
 	return status;
 }
 
-static int print_screen(const struct options *o, const json_t *document) {
+static int print_screen(const struct options *o, const json_t *document, size_t n_all) {
+	const json_t *shown = document_at(document, "runs");
 	const struct render_runs_options runs = {
 		.no_headings = o->no_headings,
-		.n_columns = o->n_columns,
-		.columns = o->columns,
+		.in_given_order = o->choice.order.by_column,
+		.n_all = json_array_size(shown) < n_all ? n_all : 0,
+		.n_columns = o->choice.n_columns,
+		.columns = o->choice.columns,
 	};
 	struct look look = read_options_look(&o->read);
 	struct page page;
 
 	page_init(&page, &look);
-	if (o->read.source.run_part && o->n_columns == 0) {
-		render_run(document, json_array_get(document_at(document, "runs"), 0), &page);
+	if (o->read.source.run_part && o->choice.n_columns == 0) {
+		render_run(document, json_array_get(shown, 0), &page);
 	} else {
 		render_runs(document, &runs, &page);
 	}
@@ -241,18 +201,7 @@ static int print_screen(const struct options *o, const json_t *document) {
 	return status;
 }
 
-/* Takes out what was not asked for. */
-static int filter_runs(const struct options *o, json_t *document) {
-	char words[RUN_FILTER_WORDS_SIZE];
-
-	if (run_filter_apply(&o->filter, json_object_get(document, "runs"), words)) {
-		return EXIT_OK;
-	}
-	fprintf(stderr, "sae-metricsd status: %s\n", words);
-	return EXIT_USAGE;
-}
-
-static int print_document(const struct options *o, json_t *document, bool of_files) {
+static int print_document(const struct options *o, json_t *document, size_t n_all, bool of_files) {
 	if (o->read.json) {
 		return print_json(o, document);
 	}
@@ -262,7 +211,7 @@ static int print_document(const struct options *o, json_t *document, bool of_fil
 	case OUTPUT_OPENMETRICS:
 		return print_openmetrics(o, document, of_files);
 	default:
-		return print_screen(o, document);
+		return print_screen(o, document, n_all);
 	}
 }
 
@@ -274,8 +223,10 @@ static int status_show(struct options *o) {
 
 	/* Some files could not be read (EXIT_FAILED): the others are shown all the same. */
 	if (document && (status == EXIT_OK || status == EXIT_FAILED)) {
-		printed = filter_runs(o, document);
-		printed = printed == EXIT_OK ? print_document(o, document, of_files) : printed;
+		size_t n_all = json_array_size(json_object_get(document, "runs"));
+		printed = run_choice_apply(&o->choice, &o->read, document);
+		printed =
+			printed == EXIT_OK ? print_document(o, document, n_all, of_files) : printed;
 	} else if (status == EXIT_NO_ANSWER && o->output == OUTPUT_OPENMETRICS && !of_files) {
 		printed = print_openmetrics(o, NULL, false);
 	}

@@ -36,13 +36,25 @@ _sae_metricsd_words() {
 	COMPREPLY+=($(compgen -W "$*" -- "$cur"))
 }
 
+# Headings, and values by their names.
+_sae_metricsd_column_names() {
+	echo RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS \
+		mse_loss l1_loss ghost_grad_loss aux_reconstruction_loss overall_loss l0 explained_variance \
+		explained_variance_std fvu mean_log10_feature_sparsity current_learning_rate l1_coefficient dead_features \
+		never_fired below_1e-5 below_1e-6 above_1e-2 above_1e-1 revived newly_dead mean_passes_since_fired \
+		mean_tokens_since_fired p10 p25 p50 p75 p90 window n_tokens n_training_tokens n_training_images \
+		n_tokens_folded total_training_steps total_training_tokens tokens_per_s steps_per_s duration_s last_step_age_s \
+		started last_seen ended group tags notes host pid program source profile architecture d_in d_sae \
+		train_batch_size exit_code end_words attempt world_size messages dropped late refused lost missing_steps
+}
+
 # A list with commas: what is complete stays in front of the last.
 _sae_metricsd_columns() {
 	local done=
 	[[ $cur == *,* ]] && done=${cur%,*},
 	cur=${cur##*,}
 	compopt -o nospace 2>/dev/null
-	COMPREPLY+=($(compgen -P "$done" -W "RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS" -- "$cur"))
+	COMPREPLY+=($(compgen -P "$done" -W "$(_sae_metricsd_column_names)" -- "$cur"))
 }
 
 # The value of an option. False where `$1` is none that has one.
@@ -61,9 +73,10 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) _sae_metricsd_columns ;;
+	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
 	*) return 1 ;;
 	esac
 }
@@ -74,7 +87,7 @@ _sae_metricsd_options() {
 		echo --system --set --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
 		;;
 	start) echo --exit-when-idle --json --help ;;
-	status) echo --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
+	status) echo --sort --limit --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;

@@ -12,10 +12,22 @@ function __sae_metricsd_runs
     $words[1] status --ids $place 2>/dev/null </dev/null
 end
 
+# Headings, and values by their names.
+function __sae_metricsd_column_names
+    string split ' ' -- 'RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS' \
+        'mse_loss l1_loss ghost_grad_loss aux_reconstruction_loss overall_loss l0 explained_variance' \
+        'explained_variance_std fvu mean_log10_feature_sparsity current_learning_rate l1_coefficient dead_features' \
+        'never_fired below_1e-5 below_1e-6 above_1e-2 above_1e-1 revived newly_dead mean_passes_since_fired' \
+        'mean_tokens_since_fired p10 p25 p50 p75 p90 window n_tokens n_training_tokens n_training_images' \
+        'n_tokens_folded total_training_steps total_training_tokens tokens_per_s steps_per_s duration_s last_step_age_s' \
+        'started last_seen ended group tags notes host pid program source profile architecture d_in d_sae' \
+        'train_batch_size exit_code end_words attempt world_size messages dropped late refused lost missing_steps'
+end
+
 # A list with commas: what is complete stays in front of the last.
 function __sae_metricsd_columns
     set -l done (string match -r '^.*,' -- (commandline -ct))
-    for column in RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS
+    for column in (__sae_metricsd_column_names)
         echo $done$column
     end
 end
@@ -63,6 +75,8 @@ __sae_metricsd_option status -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option status -l db -r -F -d 'read database files'
 __sae_metricsd_option status -l socket -r -F -d 'ask the daemon behind this socket'
 __sae_metricsd_option status -s o -x -a '(__sae_metricsd_columns)' -d 'only these columns'
+__sae_metricsd_option status -l sort -x -a '(__sae_metricsd_column_names)' -d 'in the order of a column'
+__sae_metricsd_option status -l limit -x -d 'only so many'
 __sae_metricsd_option status -l no-headings -d 'rows only'
 __sae_metricsd_option status -l json -d 'everything, as one JSON document'
 __sae_metricsd_option status -l jsonl -d 'the same, a run a line'

@@ -217,11 +217,12 @@ static void rows_stay_where_they_are_while_runs_train(void **state) {
 		run_of("a-newer", "stalled", "2026-01-02T00:00:00Z", "2026-01-09T00:00:00Z"),
 		run_of("d-first", "crashed", "2026-01-03T00:00:00Z", "2026-01-04T00:00:00Z"),
 		run_of("c-older", "running", "2026-01-01T00:00:00Z", "2026-01-09T00:00:03Z"));
-	unsigned column = (unsigned)render_column_find("ID");
+	struct run_column column;
 	struct render_runs_options ids = {.no_headings = true, .n_columns = 1, .columns = &column};
 	struct page page;
 	(void)state;
 
+	assert_true(run_column_find("ID", &column));
 	page_init(&page, &narrow);
 	render_runs(document, &ids, &page);
 	assert_string_equal(page_text(&page), "b-older\nc-older\na-newer\ne-ended\nd-first\n");
@@ -288,27 +289,100 @@ static void more_alerts_than_a_screen_holds_are_counted(void **state) {
 
 static void columns_asked_for_come_alone_and_in_that_order(void **state) {
 	json_t *json = screen_document("five_runs");
-	unsigned columns[] = {
-		(unsigned)render_column_find("ev"), (unsigned)render_column_find("Run")};
-	struct render_runs_options options = {
-		.no_headings = true, .n_columns = 2, .columns = columns};
+	struct run_column columns[4];
+	struct render_runs_options options = {.n_columns = 4, .columns = columns};
 	struct page page;
 	(void)state;
 
+	assert_true(run_column_find("ev", &columns[0]));
+	assert_true(run_column_find("Run", &columns[1]));
+	assert_true(run_column_find("below_1e-6", &columns[2]));
+	assert_true(run_column_find("config.l1_coefficient", &columns[3]));
 	page_init(&page, &pipe_look);
 	render_runs(json, &options, &page);
-	assert_non_null(strstr(page_text(&page), "0.883  clip-b32-l9-x16\n"));
-	assert_null(strstr(page_text(&page), "RUN"));
+	screen_check(page_text(&page), "chosen_columns.pipe");
+	page_finish(&page);
+
+	page_init(&page, &narrow);
+	render_runs(json, &options, &page);
+	screen_check(page_text(&page), "chosen_columns.80");
 	page_finish(&page);
 	json_decref(json);
 }
 
 static void a_column_there_is_not_is_not_found(void **state) {
+	struct run_column column;
 	(void)state;
 
-	assert_int_equal(render_column_find("LOSS"), -1);
-	assert_int_equal(render_column_find(""), -1);
-	assert_null(render_column_title(1000));
+	assert_false(run_column_find("LOSS", &column));
+	assert_false(run_column_find("", &column));
+}
+
+static void a_choice_of_runs_says_of_how_many(void **state) {
+	json_t *json = screen_document("five_runs");
+	json_t *runs = json_object_get(json, "runs");
+	struct render_runs_options options = {.n_all = 41};
+	struct page page;
+	(void)state;
+
+	(void)json_array_remove(runs, 0);
+	page_init(&page, &narrow);
+	render_runs(json, &options, &page);
+	assert_non_null(strstr(page_text(&page), "up 6d, 4 of 41 runs (1 running), forward off\n"));
+	page_finish(&page);
+
+	(void)json_object_del(json, "daemon"); /* of files */
+	page_init(&page, &narrow);
+	render_runs(json, &options, &page);
+	assert_true(strncmp(page_text(&page), "4 of 41 runs (1 running)\n", 25) == 0);
+	page_finish(&page);
+
+	(void)json_array_clear(runs);
+	page_init(&page, &narrow);
+	render_runs(json, &options, &page);
+	assert_string_equal(page_text(&page), "0 of 41 runs (0 running)\n");
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void counts_of_a_window_that_is_incomplete_are_marked(void **state) {
+	json_t *json = screen_document("five_runs");
+	json_t *run = json_array_get(json_object_get(json, "runs"), 1);
+	static const struct render_runs_options all = {0};
+	struct page page;
+	(void)state;
+
+	json_object_set_new(json_object_get(run, "sparsity"), "complete", json_false());
+	page_init(&page, &narrow);
+	render_runs(json, &all, &page);
+	screen_check(page_text(&page), "incomplete_window.80");
+	page_finish(&page);
+
+	page_init(&page, &pipe_look); /* scripts read numbers */
+	render_runs(json, &all, &page);
+	assert_null(strchr(page_text(&page), '*'));
+	page_finish(&page);
+	json_decref(json);
+}
+
+static void an_alert_that_somebody_has_seen_is_quiet(void **state) {
+	json_t *json = screen_document("five_runs");
+	const json_t *runs = json_object_get(json, "runs");
+	static const struct render_runs_options all = {0};
+	struct page page;
+	(void)state;
+
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		json_t *alerts = json_object_get(json_array_get(runs, i), "alerts");
+		for (size_t a = 0; a < json_array_size(alerts); a += 2) {
+			json_object_set_new(json_array_get(alerts, a), "acknowledged", json_true());
+		}
+	}
+	page_init(&page, &coloured);
+	render_runs(json, &all, &page);
+	screen_check(page_text(&page), "acknowledged.colour");
+	page_finish(&page);
+	json_decref(json);
 }
 
 static void only_quiet_runs_need_no_attention(void **state) {
@@ -347,6 +421,9 @@ int main(void) {
 		cmocka_unit_test(more_alerts_than_a_screen_holds_are_counted),
 		cmocka_unit_test(columns_asked_for_come_alone_and_in_that_order),
 		cmocka_unit_test(a_column_there_is_not_is_not_found),
+		cmocka_unit_test(a_choice_of_runs_says_of_how_many),
+		cmocka_unit_test(counts_of_a_window_that_is_incomplete_are_marked),
+		cmocka_unit_test(an_alert_that_somebody_has_seen_is_quiet),
 		cmocka_unit_test(only_quiet_runs_need_no_attention),
 	};
 

@@ -101,7 +101,14 @@ static void wrong_usage_says_what_was_wrong(void **state) {
 	assert_non_null(strstr(err, "blue"));
 	assert_int_equal(STATUS("-o", "RUN,LOSS"), EXIT_USAGE);
 	assert_non_null(strstr(err, "no column 'LOSS'; there are RUN ID"));
+	assert_non_null(strstr(err, " config.KEY "));
 	assert_int_equal(STATUS("-o", ","), EXIT_USAGE);
+	assert_int_equal(STATUS("--sort", "-LOSS"), EXIT_USAGE);
+	assert_non_null(strstr(err, "no column 'LOSS'; there are RUN ID"));
+	assert_int_equal(STATUS("--limit", "0"), EXIT_USAGE);
+	assert_int_equal(STATUS("--limit", "-3"), EXIT_USAGE);
+	assert_int_equal(STATUS("--limit", "3x"), EXIT_USAGE);
+	assert_non_null(strstr(err, "--limit is how many runs, 1 or more, not 3x"));
 	assert_int_equal(STATUS("--socket"), EXIT_USAGE);
 	assert_non_null(strstr(err, "a value is missing behind --socket"));
 	assert_int_equal(STATUS("8f3a", "c0e1"), EXIT_USAGE);
@@ -160,6 +167,33 @@ static void files_are_listed_together(void **state) {
 	json_t *run = json_loads(out, 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(run, "id")), "bbbb2222");
 	json_decref(run);
+}
+
+static void runs_are_chosen_put_in_order_and_counted(void **state) {
+	(void)state;
+
+	database_make(path, RUN("aaaa1111", "first", "finished") RUN(
+				    "bbbb2222", "second", "crashed") RUN("cccc3333", "third",
+				    "finished") "INSERT INTO runs_about (run, config) VALUES (1, "
+						"'{\"lr\": 0.5}'), (3, '{\"lr\": 0.25}')");
+	assert_int_equal(
+		STATUS("--db", path, "-o", "RUN,config.lr", "--sort", "config.lr"), EXIT_OK);
+	assert_string_equal(out, "RUN     config.lr\n"
+				 "third        0.25\n"
+				 "first         0.5\n"
+				 "second          -\n");
+	assert_int_equal(STATUS("--db", path, "-o", "id", "--no-headings", "--sort", "-config.lr",
+				 "--limit", "1"),
+		EXIT_OK);
+	assert_string_equal(out, "aaaa1111\n");
+	assert_int_equal(
+		STATUS("--db", path, "--jsonl", "--sort", "-run", "--limit", "1"), EXIT_OK);
+	assert_non_null(strstr(out, "\"name\":\"third\""));
+	assert_null(strstr(out, "first"));
+	assert_int_equal(STATUS("--db", path, "-o", "config.learning_rate"), EXIT_USAGE);
+	assert_string_equal(err, "sae-metricsd status: no run here has config.learning_rate\n");
+	assert_int_equal(STATUS("--db", path, "--sort", "-summary.x"), EXIT_USAGE);
+	assert_string_equal(err, "sae-metricsd status: no run here has summary.x\n");
 }
 
 static void one_unreadable_file_does_not_stop_the_others(void **state) {
@@ -231,6 +265,7 @@ int main(void) {
 		TEST(help_is_data_and_no_error),
 		TEST(wrong_usage_says_what_was_wrong),
 		TEST(no_daemon_and_no_database_is_no_answer),
+		TEST(runs_are_chosen_put_in_order_and_counted),
 		TEST(a_daemon_that_is_down_leaves_its_database),
 		TEST(a_socket_somebody_named_is_not_replaced_by_a_database),
 		TEST(files_are_listed_together),
