@@ -1,6 +1,7 @@
 #include "density_chart.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "format.h"
 #include "plot.h"
@@ -36,11 +37,15 @@ bool chart_make(const json_t *sparsity, unsigned width, struct chart *ret) {
 	}
 	unsigned room = width == 0 ? CHART_WIDTH : width > CHART_MARGIN ? width - CHART_MARGIN : 1;
 	ret->decades = (int)fmin(-low, fmax(2, ceil(log10(n_tokens) - 1e-9)));
+	ret->n_tokens = n_tokens;
 	ret->per_decade = columns_per_decade(room, (unsigned)ret->decades, bins_per_decade);
 	ret->n = (unsigned)ret->decades * ret->per_decade;
 	if (ret->n > CHART_COLUMNS_MAX) {
 		return false;
 	}
+
+	ret->resolution =
+		(unsigned)round(fmax(0, (ret->decades - log10(n_tokens)) * ret->per_decade));
 
 	unsigned bins_per_column = bins_per_decade / ret->per_decade;
 	size_t first = (size_t)((-low - ret->decades) * bins_per_decade);
@@ -80,14 +85,21 @@ static void draw_bars(const struct chart *c, struct page *page) {
 	}
 }
 
-static void draw_axis(const struct chart *c, struct page *page) {
-	bool utf8 = page->look.utf8;
+/* Dotted as far as nothing can be seen, with a mark where that ends. */
+static void draw_axis_column(const struct chart *c, unsigned column, struct page *page) {
+	static const char *const line[][2] = {{"─", "-"}, {"┬", "+"}, {"╌", "."}, {"▲", "^"}};
+	bool is_tick = column % c->per_decade == 0;
+	bool is_mark = column == c->resolution;
+	unsigned kind = is_mark ? 3 : column < c->resolution && !is_tick ? 2 : is_tick;
 
+	page_put(page, is_mark ? STYLE_WARN : STYLE_DIM, line[kind][!page->look.utf8]);
+}
+
+static void draw_axis(const struct chart *c, struct page *page) {
 	page_tab(page, CHART_MARGIN - 1);
-	page_put(page, STYLE_DIM, utf8 ? "└" : " ");
+	page_put(page, STYLE_DIM, page->look.utf8 ? "└" : " ");
 	for (unsigned i = 0; i <= c->n; i++) {
-		bool tick = i % c->per_decade == 0;
-		page_put(page, STYLE_DIM, utf8 ? (tick ? "┬" : "─") : (tick ? "+" : "-"));
+		draw_axis_column(c, i, page);
 	}
 	page_end_line(page);
 	for (int decade = 0; decade <= c->decades; decade++) {
@@ -108,7 +120,33 @@ static void draw_axis(const struct chart *c, struct page *page) {
 	page_end_line(page);
 }
 
+char *chart_format_density(char *out, double log10_density) {
+	int exponent = (int)floor(log10_density);
+	double digits = round(10 * pow(10, log10_density - exponent)) / 10;
+
+	if (digits >= 10) {
+		digits /= 10;
+		exponent++;
+	}
+	snprintf(out, FORMAT_MAX, "%.1fe%d", digits, exponent);
+	return out;
+}
+
+/* In numbers, where a narrow screen cuts off what matters least. */
+static void draw_resolution(const struct chart *c, struct page *page) {
+	char density[FORMAT_MAX], tokens[FORMAT_MAX];
+
+	page_tab(page, 2);
+	page_put(page, STYLE_WARN, page->look.utf8 ? "▲" : "^");
+	page_printf(page, STYLE_PLAIN, " resolution %s, one firing in %s tokens",
+		chart_format_density(density, -log10(c->n_tokens)),
+		format_count(tokens, c->n_tokens, 4));
+	page_put_cut(page, STYLE_DIM, ": what is rarer looks dead", page_room(page));
+	page_end_line(page);
+}
+
 void chart_draw(const struct chart *c, struct page *page) {
 	draw_bars(c, page);
 	draw_axis(c, page);
+	draw_resolution(c, page);
 }

@@ -16,19 +16,6 @@ struct scale {
 	bool logarithmic;
 };
 
-static struct scale scale_of(const double *values, size_t n) {
-	struct scale s = {.low = INFINITY, .high = -INFINITY};
-
-	for (size_t i = 0; i < n; i++) {
-		if (isfinite(values[i])) {
-			s.low = fmin(s.low, values[i]);
-			s.high = fmax(s.high, values[i]);
-		}
-	}
-	s.logarithmic = s.low > 0 && s.high / s.low >= LOG_SPAN;
-	return s;
-}
-
 /* 1 … LEVELS; the lowest when all values are the same. */
 static int level_of(const struct scale *s, double value) {
 	double low = s->logarithmic ? log(s->low) : s->low;
@@ -58,9 +45,24 @@ static double mean_of(const double *values, size_t from, size_t to) {
 	return n > 0 ? sum / (double)n : NAN;
 }
 
+/* Of the columns as they are drawn, so that the greatest is as high as it goes. */
+static struct scale scale_of(const double *values, size_t n, unsigned columns) {
+	struct scale s = {.low = INFINITY, .high = -INFINITY};
+
+	for (unsigned i = 0; i < columns; i++) {
+		double value = mean_of(values, i * n / columns, (i + 1) * n / columns);
+		if (isfinite(value)) {
+			s.low = fmin(s.low, value);
+			s.high = fmax(s.high, value);
+		}
+	}
+	s.logarithmic = s.low > 0 && s.high / s.low >= LOG_SPAN;
+	return s;
+}
+
 bool plot_spark(struct page *page, const double *values, size_t n, unsigned width) {
-	struct scale scale = scale_of(values, n);
 	unsigned columns = n < width ? (unsigned)n : width;
+	struct scale scale = scale_of(values, n, columns);
 
 	for (unsigned i = 0; i < columns; i++) {
 		double value = mean_of(values, i * n / columns, (i + 1) * n / columns);

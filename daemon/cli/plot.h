@@ -8,8 +8,8 @@
 /* A value that is there but not finite, in a series where NaN means "nothing there". */
 #define PLOT_BROKEN ((double)INFINITY)
 
-/* A sparkline of `width` columns and eight levels from the least to the greatest of n values,
- * neighbours averaged where there are more of them than columns. Logarithmic when all are positive and span a
+/* A sparkline of `width` columns and eight levels from the least to the greatest: n values, neighbours averaged where
+ * there are more of them than columns. Logarithmic when all are positive and span a
  * factor of 20 or more; says whether it is. */
 bool plot_spark(struct page *page, const double *values, size_t n, unsigned width);
 

@@ -87,24 +87,10 @@ static void render_thresholds(const json_t *sparsity, struct page *page) {
 	page_end_line(page);
 }
 
-/* Two digits are what a density from counts can carry: 2.5e-4. */
-static char *format_density(char *out, double log10_density) {
-	int exponent = (int)floor(log10_density);
-	double digits = round(10 * pow(10, log10_density - exponent)) / 10;
-
-	if (digits >= 10) {
-		digits /= 10;
-		exponent++;
-	}
-	snprintf(out, FORMAT_MAX, "%.1fe%d", digits, exponent);
-	return out;
-}
-
 static void render_quantiles(const json_t *sparsity, struct page *page) {
 	static const char *const names[][2] = {
 		{"p10", "p10"}, {"p25", "p25"}, {"p50", "median"}, {"p75", "p75"}, {"p90", "p90"}};
 	const json_t *quantiles = document_at(sparsity, "quantiles");
-	double n_tokens = document_count(sparsity, "n_tokens");
 	char text[FORMAT_MAX];
 	double value;
 
@@ -115,14 +101,11 @@ static void render_quantiles(const json_t *sparsity, struct page *page) {
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (document_number(quantiles, names[i][0], &value)) {
 			fact_put(page, STYLE_PLAIN, "%s %s", names[i][1],
-				format_density(text, value));
+				chart_format_density(text, value));
 		}
 	}
 	fact_put(page, STYLE_DIM, "of the %s that fired",
 		figure_grouped(text, document_count(sparsity, "n_quantile_features")));
-	if (n_tokens >= 1) {
-		fact_put(page, STYLE_DIM, "resolution %s", format_density(text, -log10(n_tokens)));
-	}
 	page_end_line(page);
 }
 
@@ -137,19 +120,109 @@ static void render_count(
 	}
 }
 
-static void render_dead(const json_t *sparsity, struct page *page) {
+/* `by passes 312 (1.3 %)`; false where it is not known. */
+static bool render_dead_count(
+	const char *label, const json_t *sparsity, const char *path, struct buf *words) {
+	double d_sae = document_count(sparsity, "d_sae"), value;
+	char text[FORMAT_MAX];
+
+	if (!document_number(sparsity, path, &value)) {
+		return false;
+	}
+	buf_clear(words);
+	(void)buf_printf(words, "%s %s", label, figure_grouped(text, value));
+	if (d_sae > 0) {
+		(void)buf_printf(words, " (%.1f %%)", 100 * value / d_sae);
+	}
+	return true;
+}
+
+static void flow(struct buf *words, struct page *page) {
+	const char *text = buf_text(words);
+
+	if (page->column > LABEL_WIDTH) {
+		facts_next_line(page);
+	}
+	if (text) {
+		fact_flow(page, STYLE_PLAIN, text);
+	}
+}
+
+/* Two counts that are easily taken for one another: each with what it is counted over. */
+static void render_dead_counts(const json_t *run, const json_t *sparsity, struct page *page) {
+	double n_tokens = document_count(sparsity, "n_tokens");
+	double n_steps = document_count(sparsity, "n_steps");
+	double dead_window = document_count(run, "dead_feature_window");
+	char steps[FORMAT_MAX], tokens[FORMAT_MAX];
+	struct buf words = {0};
+
+	if (render_dead_count("by passes", sparsity, "dead_features", &words)) {
+		(void)buf_printf(
+			&words, ": silent for over %s steps", figure_grouped(steps, dead_window));
+		if (n_steps > 0) {
+			(void)buf_printf(&words, " (%s tokens)",
+				format_count(tokens, dead_window * n_tokens / n_steps, 4));
+		}
+		flow(&words, page);
+	}
+	if (render_dead_count("by tokens", sparsity, "never_fired", &words)) {
+		(void)buf_printf(&words, ": silent in all %s tokens of window %.0f",
+			format_count(tokens, n_tokens, 4), document_count(sparsity, "window"));
+		flow(&words, page);
+	}
+	buf_finish(&words);
+}
+
+static double sum_of(const json_t *windows, const char *path) {
+	double sum = 0;
+
+	for (size_t i = 0; i < json_array_size(windows); i++) {
+		sum += document_count(json_array_get(windows, i), path);
+	}
+	return sum;
+}
+
+/* Whether features come and go: of the last window, and of all that are shown. */
+static void render_change(const json_t *run, const json_t *sparsity, struct page *page) {
+	const json_t *windows = document_at(run, "windows");
+	char revived[FORMAT_MAX], dead[FORMAT_MAX];
+
+	if (!document_at(sparsity, "revived")) {
+		return;
+	}
+	facts_label("change", page);
+	fact_put(page, STYLE_PLAIN, "window %.0f: %s revived, %s newly dead",
+		document_count(sparsity, "window"),
+		figure_grouped(revived, document_count(sparsity, "revived")),
+		figure_grouped(dead, document_count(sparsity, "newly_dead")));
+	if (json_array_size(windows) > 1) {
+		fact_put(page, STYLE_PLAIN, "the last %zu: %s and %s", json_array_size(windows),
+			figure_grouped(revived, sum_of(windows, "revived")),
+			figure_grouped(dead, sum_of(windows, "newly_dead")));
+	}
+	page_end_line(page);
+}
+
+static void render_dead(const json_t *run, const json_t *sparsity, struct page *page) {
 	char text[FORMAT_MAX];
 	double value;
 
+	if (!document_at(sparsity, "dead_features")) {
+		return;
+	}
 	facts_label("dead", page);
-	render_count("now", sparsity, "dead_features", page);
-	render_count("revived", sparsity, "revived", page);
-	render_count("newly dead", sparsity, "newly_dead", page);
+	render_dead_counts(run, sparsity, page);
+	facts_next_line(page);
 	if (document_number(sparsity, "mean_passes_since_fired", &value)) {
 		fact_put(page, STYLE_PLAIN, "mean passes since fired %s",
 			format_significant(text, value));
 	}
+	if (document_number(sparsity, "mean_tokens_since_fired", &value)) {
+		fact_put(page, STYLE_PLAIN, "mean tokens since fired %s",
+			format_count(text, value, 4));
+	}
 	page_end_line(page);
+	render_change(run, sparsity, page);
 }
 
 /* Half a window counts a rare feature as rarer than it is: said apart, never compared. */
@@ -178,6 +251,8 @@ static void render_open_window(const json_t *run, struct page *page) {
 		fact_put(page, STYLE_PLAIN, "window %.0f",
 			document_count(run, "open_window.window"));
 		fact_put(page, STYLE_PLAIN, "%.0f %% full (%.0f steps)", floor(100 * fill), steps);
+		fact_put(
+			page, STYLE_DIM, "not shown: half full, it would over-count rare features");
 		page_end_line(page);
 	}
 }
@@ -202,6 +277,6 @@ void render_density(const json_t *run, struct page *page) {
 	}
 	render_thresholds(sparsity, page);
 	render_quantiles(sparsity, page);
-	render_dead(sparsity, page);
+	render_dead(run, sparsity, page);
 	render_open_window(run, page);
 }

@@ -300,24 +300,20 @@ static void render_events(const json_t *run, struct page *page) {
 /* What the words and the shapes mean; for people, so only on a screen. */
 static void render_legend(const json_t *run, struct page *page) {
 	static const char *const lines[][2] = {
-		{"never fired",
-			"not once in this window; rarer than its resolution looks the same"},
+		{"by passes", "the trainer's own count, as of the last row; 0 until so many steps"},
+		{"by tokens",
+			"never fired in that window; what is too rare for it looks the same"},
 		{"left hump", "near the resolution: the ultra-low cluster, rarely interpretable"},
 		{"right tail", "above 0.1: dense features; many of them mean too low a penalty"},
 	};
-	char steps[FORMAT_MAX];
 
 	if (!page->look.screen || document_count(run, "sparsity.n_tokens") < 1) {
 		return;
 	}
 	page_end_line(page);
-	page_printf(page, STYLE_DIM,
-		"  dead         silent for more than %s steps, as of the last logged row",
-		figure_grouped(steps, document_count(run, "dead_feature_window")));
-	page_end_line(page);
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		page_tab(page, 2);
-		page_put_left(page, STYLE_DIM, lines[i][0], 13);
+		page_put_left(page, STYLE_DIM, lines[i][0], 12);
 		page_put(page, STYLE_DIM, lines[i][1]);
 		page_end_line(page);
 	}
