@@ -1,0 +1,377 @@
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "document.h"
+#include "format.h"
+#include "chart_frame.h"
+#include "label_place.h"
+#include "picture.h"
+
+#define RADIUS      4.0
+#define LABEL_MOST  150.0 /* wide; what is longer loses its middle */
+#define X_LABELS    20.0
+#define X_TICK_ROOM 56.0
+#define Y_TICK_ROOM 40.0
+#define SHADE_ALPHA 0.06
+#define TRAIL_ALPHA 0.35
+#define FRONT_LINE  1.6
+#define REACH       4 /* rings around a point of the front that its name may be in */
+
+struct point {
+	const json_t *run;
+	struct place place;
+	double x, y;
+	bool on_front;
+};
+
+struct front_picture {
+	struct chart_frame frame;
+	const json_t *figures, *runs;
+	struct box box;
+	struct axis x, y;
+	bool x_higher, y_higher;
+	struct point *points;
+	size_t n, n_front; /* those on the front come first, from left to right */
+	struct label *labels;
+	struct place *places, *stair;
+	size_t n_stair;
+	double note_y;
+};
+
+/* ---- values ---- */
+
+static void widen(double value, double *low, double *high) {
+	*low = fmin(*low, value);
+	*high = fmax(*high, value);
+}
+
+static void widen_by(const json_t *run, double low[2], double high[2]) {
+	size_t i;
+	json_t *step;
+
+	widen(document_count(run, "x"), &low[0], &high[0]);
+	widen(document_count(run, "y"), &low[1], &high[1]);
+	json_array_foreach(json_object_get(run, "trajectory"), i, step) {
+		widen(json_number_value(json_array_get(step, 0)), &low[0], &high[0]);
+		widen(json_number_value(json_array_get(step, 1)), &low[1], &high[1]);
+	}
+}
+
+static bool is_log(const json_t *figures, const char *path) {
+	const char *axis = document_text(figures, path);
+
+	return axis != NULL && axis[1] == 'o';
+}
+
+static void make_axes(struct front_picture *f, double width, double height) {
+	double low[2] = {INFINITY, INFINITY}, high[2] = {-INFINITY, -INFINITY};
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(f->runs, i, run) {
+		widen_by(run, low, high);
+	}
+	if (!(low[0] <= high[0])) {
+		low[0] = low[1] = 0.1;
+		high[0] = high[1] = 1;
+	}
+	size_t most_x = (size_t)fmin(TICKS_MAX, fmax(2, floor(width / X_TICK_ROOM)));
+	size_t most_y = (size_t)fmin(TICKS_MAX, fmax(2, floor(height / Y_TICK_ROOM)));
+	axis_make_roomy(low[0], high[0], is_log(f->figures, "x.axis") && low[0] > 0, most_x, &f->x);
+	axis_make_roomy(low[1], high[1], is_log(f->figures, "y.axis") && low[1] > 0, most_y, &f->y);
+}
+
+/* Those on the front first, from left to right; the others as they were. */
+static int compare(const void *a, const void *b) {
+	const struct point *one = a, *other = b;
+
+	if (one->on_front != other->on_front) {
+		return one->on_front ? -1 : 1;
+	}
+	if (one->x != other->x) {
+		return one->x < other->x ? -1 : 1;
+	}
+	return (one->y > other->y) - (one->y < other->y);
+}
+
+static void make_points(struct front_picture *f) {
+	for (size_t i = 0; i < f->n; i++) {
+		struct point *p = &f->points[i];
+		p->run = json_array_get(f->runs, i);
+		p->x = document_count(p->run, "x");
+		p->y = document_count(p->run, "y");
+		p->on_front = document_true(p->run, "on_front");
+		p->place = (struct place){
+			frame_x(&f->box, &f->x, p->x), frame_y(&f->box, &f->y, p->y)};
+		f->n_front += p->on_front;
+	}
+	qsort(f->points, f->n, sizeof *f->points, compare);
+	for (size_t i = 0; i < f->n; i++) {
+		f->places[i] = f->points[i].place;
+	}
+}
+
+/* ---- the front ---- */
+
+/* A stair, for between two runs nothing is known: on the one side of it all that is dominated. Its ends go to the frame. */
+static void make_stair(struct front_picture *f) {
+	double worst_x = f->x_higher ? f->box.left : f->box.right;
+	double worst_y = f->y_higher ? f->box.bottom : f->box.top;
+	struct place *stair = f->stair;
+	size_t n = 0;
+
+	if (f->n_front == 0) {
+		return;
+	}
+	struct place first = f->places[0], last = f->places[f->n_front - 1];
+	stair[n++] =
+		f->x_higher ? (struct place){worst_x, first.y} : (struct place){first.x, worst_y};
+	for (size_t i = 0; i < f->n_front; i++) {
+		struct place here = f->places[i];
+		if (i > 0) {
+			struct place before = f->places[i - 1];
+			stair[n++] = f->x_higher ? (struct place){before.x, here.y}
+						 : (struct place){here.x, before.y};
+		}
+		stair[n++] = here;
+	}
+	stair[n++] =
+		f->x_higher ? (struct place){last.x, worst_y} : (struct place){worst_x, last.y};
+	f->n_stair = n;
+	stair[n] = (struct place){worst_x, worst_y};
+}
+
+static void draw_stair(const struct front_picture *f) {
+	const struct pen pen = {f->frame.theme->front, FRONT_LINE, 0};
+
+	if (f->n_stair > 0) {
+		canvas_area(f->frame.canvas, f->stair, f->n_stair + 1,
+			theme_faded(pen.colour, SHADE_ALPHA));
+		canvas_line(f->frame.canvas, f->stair, f->n_stair, &pen);
+	}
+}
+
+static void draw_trail(const struct front_picture *f, const struct point *p) {
+	const json_t *steps = json_object_get(p->run, "trajectory");
+	size_t n = json_array_size(steps);
+	struct place *places = n > 1 ? calloc(n, sizeof *places) : NULL;
+	const struct theme *t = f->frame.theme;
+	const struct pen pen = {theme_faded(p->on_front ? t->front : t->dim, TRAIL_ALPHA), 1, 0};
+
+	for (size_t i = 0; places != NULL && i < n; i++) {
+		const json_t *step = json_array_get(steps, i);
+		places[i] = (struct place){
+			frame_x(&f->box, &f->x, json_number_value(json_array_get(step, 0))),
+			frame_y(&f->box, &f->y, json_number_value(json_array_get(step, 1)))};
+	}
+	if (places != NULL) {
+		canvas_line(f->frame.canvas, places, n, &pen);
+	}
+	free(places);
+}
+
+static void draw_point(const struct front_picture *f, const struct point *p) {
+	const struct theme *t = f->frame.theme;
+	const struct pen rim = {p->on_front ? t->ground : t->dim, 1.2, 0};
+
+	canvas_disc(f->frame.canvas, p->place, p->on_front ? RADIUS : RADIUS - 0.6,
+		p->on_front ? t->front : t->ground, &rim);
+}
+
+/* ---- names ---- */
+
+static const char *label_of(const struct point *p) {
+	const char *label = document_text(p->run, "label");
+
+	return label != NULL ? label : "";
+}
+
+static struct lettering label_lettering(const struct front_picture *f, const struct point *p) {
+	struct lettering l = p->on_front ? frame_lettering(&f->frame, SIZE_TICKS, ANCHOR_START)
+					 : frame_faint(&f->frame, SIZE_SMALL, ANCHOR_START);
+	return l;
+}
+
+static void draw_label(const struct front_picture *f, size_t i) {
+	const struct label *label = &f->labels[i];
+	const struct point *p = &f->points[i];
+	struct lettering l = label_lettering(f, p);
+	const struct pen leader = {f->frame.theme->dim, 0.7, 0};
+
+	if (label->far) {
+		canvas_segment(f->frame.canvas, label->from.x, label->from.y, label->to.x,
+			label->to.y, &leader);
+	}
+	(void)canvas_words_within(f->frame.canvas, label->box.left,
+		label->box.bottom - l.size * 0.28, label_of(p), LABEL_MOST, &l);
+}
+
+static void make_label(const struct front_picture *f, size_t i) {
+	const struct point *p = &f->points[i];
+	struct lettering l = label_lettering(f, p);
+	double width = canvas_width_of(f->frame.canvas, label_of(p), &l);
+	/* Names of the front on its good side, the others on theirs. */
+	int good_x = f->x_higher ? 1 : -1, good_y = f->y_higher ? -1 : 1;
+
+	f->labels[i] = (struct label){.point = p->place,
+		.width = fmin(width, LABEL_MOST) + 1,
+		.height = l.size * 1.15,
+		.toward_x = p->on_front ? good_x : -good_x,
+		.toward_y = p->on_front ? good_y : -good_y,
+		.reach = p->on_front ? REACH : 1};
+}
+
+static struct box box_around(struct place a, struct place b, double room) {
+	return (struct box){fmin(a.x, b.x) - room, fmin(a.y, b.y) - room, fmax(a.x, b.x) + room,
+		fmax(a.y, b.y) + room};
+}
+
+/* Returns how many there was no room for. */
+static size_t draw_labels(const struct front_picture *f) {
+	size_t n_taken = f->n + (f->n_stair > 0 ? f->n_stair - 1 : 0), left_out = 0;
+	struct box *taken = calloc(n_taken + 1, sizeof *taken);
+
+	if (taken == NULL) {
+		return f->n;
+	}
+	for (size_t i = 0; i < f->n; i++) {
+		taken[i] = box_around(f->places[i], f->places[i], RADIUS);
+		make_label(f, i);
+	}
+	for (size_t i = f->n; i < n_taken; i++) {
+		taken[i] = box_around(f->stair[i - f->n], f->stair[i - f->n + 1], 1);
+	}
+	label_place(f->labels, f->n, taken, n_taken, RADIUS, &f->box);
+	for (size_t i = 0; i < f->n; i++) {
+		if (f->labels[i].placed) {
+			draw_label(f, i);
+		} else {
+			left_out++;
+		}
+	}
+	free(taken);
+	return left_out;
+}
+
+/* ---- around it ---- */
+
+static void draw_y_title(struct front_picture *f) {
+	struct lettering l = frame_lettering(&f->frame, SIZE_WORDS, ANCHOR_MIDDLE);
+	const char *text = document_text(f->figures, "y.label");
+
+	l.upward = true;
+	canvas_words(f->frame.canvas, f->frame.box.left + SIZE_WORDS,
+		(f->frame.box.top + f->frame.box.bottom - X_LABELS) / 2, text != NULL ? text : "",
+		&l);
+	f->frame.box.left += SIZE_WORDS + 8;
+}
+
+static void say(struct front_picture *f, double *right, const char *words) {
+	struct lettering l = frame_faint(&f->frame, SIZE_SMALL, ANCHOR_START);
+
+	*right += canvas_words_within(f->frame.canvas, *right, f->frame.box.top + SIZE_SMALL, words,
+			  f->frame.box.right - *right, &l) +
+		  16;
+}
+
+static bool has_dominated(const json_t *runs) {
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(runs, i, run) {
+		if (!document_true(run, "on_front")) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void draw_legend(struct front_picture *f) {
+	const struct theme *t = f->frame.theme;
+	const struct pen front = {t->front, FRONT_LINE, 0}, rim = {t->dim, 1.2, 0};
+	double x = f->frame.box.left, y = f->frame.box.top + SIZE_SMALL - 3;
+	const char *prefix = document_text(f->figures, "label_prefix");
+
+	canvas_segment(f->frame.canvas, x, y, x + 18, y, &front);
+	canvas_disc(f->frame.canvas, (struct place){x + 9, y}, RADIUS, t->front,
+		&(struct pen){t->ground, 1.2, 0});
+	x += 24;
+	say(f, &x, "on the front");
+	if (has_dominated(f->runs)) {
+		canvas_disc(
+			f->frame.canvas, (struct place){x + 4, y}, RADIUS - 0.6, t->ground, &rim);
+		x += 13;
+		say(f, &x, "dominated");
+	}
+	if (document_true(f->figures, "unequal_tokens")) {
+		say(f, &x, "compared at unequal tokens");
+	}
+	if (prefix != NULL) {
+		char words[160];
+		snprintf(words, sizeof words, "all names begin with %.120s", prefix);
+		say(f, &x, words);
+	}
+	f->note_y = f->frame.box.top + SIZE_SMALL;
+	f->frame.box.top += SIZE_SMALL + 12;
+}
+
+static void say_left_out(const struct front_picture *f, size_t n) {
+	struct lettering l = frame_faint(&f->frame, SIZE_SMALL, ANCHOR_END);
+	char words[96];
+
+	if (n > 0) {
+		snprintf(words, sizeof words, "%zu name%s left out: no room", n, n == 1 ? "" : "s");
+		canvas_words(f->frame.canvas, f->box.right, f->note_y, words, &l);
+	}
+}
+
+static void draw_all(struct front_picture *f) {
+	double width = f->frame.box.right - f->frame.box.left;
+	double height = f->frame.box.bottom - f->frame.box.top - X_LABELS;
+
+	make_axes(f, width, height);
+	f->box = f->frame.box;
+	f->box.left += frame_tick_width(&f->frame, &f->y);
+	f->box.bottom -= X_LABELS;
+	make_points(f);
+	make_stair(f);
+	frame_y_axis(&f->frame, &f->box, &f->y);
+	frame_x_axis(&f->frame, &f->box, &f->x, true);
+	canvas_clip(f->frame.canvas, &f->box);
+	draw_stair(f);
+	for (size_t i = f->n; i-- > 0;) {
+		draw_trail(f, &f->points[i]);
+	}
+	canvas_clip(f->frame.canvas, NULL);
+	for (size_t i = f->n; i-- > 0;) {
+		draw_point(f, &f->points[i]);
+	}
+	say_left_out(f, draw_labels(f));
+}
+
+void draw_front(struct canvas *canvas, const struct picture *p, const json_t *figures) {
+	struct front_picture f = {.figures = figures,
+		.runs = json_object_get(figures, "runs"),
+		.x_higher = document_true(figures, "x.higher"),
+		.y_higher = document_true(figures, "y.higher")};
+	const char *x_label = document_text(figures, "x.label");
+
+	f.n = json_array_size(f.runs);
+	f.points = calloc(f.n + 1, sizeof *f.points);
+	f.places = calloc(f.n + 1, sizeof *f.places);
+	f.labels = calloc(f.n + 1, sizeof *f.labels);
+	f.stair = calloc(2 * f.n + 3, sizeof *f.stair);
+	frame_begin(
+		&f.frame, canvas, p->theme, p->width, p->height, document_text(figures, "title"));
+	draw_legend(&f);
+	frame_below(&f.frame, x_label != NULL ? x_label : "");
+	draw_y_title(&f);
+	if (f.points != NULL && f.places != NULL && f.labels != NULL && f.stair != NULL) {
+		draw_all(&f);
+	}
+	free(f.points);
+	free(f.places);
+	free(f.labels);
+	free(f.stair);
+}

@@ -1,0 +1,44 @@
+/* The figures that a picture is drawn of (picture.h), from what databases have. */
+#pragma once
+
+#include <jansson.h>
+
+#include "axis.h"
+#include "run_steps.h"
+
+#define FIGURES_WORDS_SIZE STEPS_WORDS_SIZE
+
+/* Those that are drawn when none is named: of these the first FIGURES_PANELS with a value. */
+extern const char *const figures_metrics[];
+extern const size_t figures_n_metrics;
+#define FIGURES_PANELS 4u
+
+/* Pure: of runs that were read with these metrics. `all`: of every metric, also one without a value. NULL: short of
+ * memory, or no step has any (then words say so). */
+json_t *figures_of_curves(const struct run_steps *runs, size_t n, const char *const *metrics,
+	bool all, enum steps_over over, enum axis_choice axis, double width,
+	char ret_words[FIGURES_WORDS_SIZE]);
+
+json_t *figures_of_ridges(void);
+
+/* Adds a run to them: `most` of its complete windows that stand, the newest among them, evenly spaced. 0, -ENOMEM, -ENOENT with
+ * words when it has none, or -EIO with words. */
+int figures_add_ridges(json_t *figures, sqlite3 *sql, int64_t run, size_t most,
+	char ret_words[FIGURES_WORDS_SIZE]);
+
+struct front_wanted {
+	const char *x, *y;        /* metrics */
+	const char *const *parts; /* of ids or names; none: all runs */
+	size_t n_parts;
+	enum axis_choice axis; /* of y; that of x is logarithmic where it can be */
+	bool trajectory, at_tokens_set;
+	uint64_t at_tokens;
+};
+
+/* Pure, of a points document. 0; -ENOENT with words when a part fits no run or several, or no run can be drawn; -ENOMEM. */
+int figures_of_front(const json_t *points, const struct front_wanted *wanted, json_t **ret,
+	char ret_words[FIGURES_WORDS_SIZE]);
+
+/* Appends them as a table, a row a drawn number. 0 or -ENOMEM. */
+struct buf;
+int figures_write_csv(struct buf *out, const json_t *figures);

@@ -1,0 +1,273 @@
+#include "plot_options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "subcommand.h"
+
+#define WIDTH_DEFAULT   720.0
+#define DPI_DEFAULT     192.0 /* two pixels a pixel of a plain screen */
+#define WINDOWS_DEFAULT 12u
+#define WINDOWS_MOST    200u
+#define SIDE_LEAST      160.0
+#define SIDE_MOST       9600.0 /* 100 inches */
+#define SCALE_LEAST     0.25
+#define SCALE_MOST      8.0
+#define DPI_LEAST       24.0
+#define DPI_MOST        1200.0
+#define PIXELS_MOST     16000.0 /* a side: cairo's own limit is 32767, and 1 GiB of memory is enough */
+
+enum {
+	OPTION_KIND = 256,
+	OPTION_METRIC,
+	OPTION_OVER,
+	OPTION_Y_AXIS,
+	OPTION_WINDOWS,
+	OPTION_TITLE,
+	OPTION_DARK,
+	OPTION_WIDTH,
+	OPTION_HEIGHT,
+	OPTION_SCALE,
+	OPTION_DPI
+};
+
+/* ---- values ---- */
+
+/* Its place among the words, of which NULL is the end; else it says which there are. */
+static int take_word(
+	const struct plot_options *o, const char *option, const char *const *words, int *ret) {
+	char said[160];
+	int len = snprintf(said, sizeof said, "%s is", option);
+
+	for (int i = 0; words[i] != NULL; i++) {
+		if (strcmp(words[i], optarg) == 0) {
+			*ret = i;
+			return EXIT_OK;
+		}
+		len += snprintf(said + len, sizeof said - (size_t)len, "%s %s",
+			i == 0                 ? ""
+			: words[i + 1] == NULL ? " or"
+					       : ",",
+			words[i]);
+	}
+	(void)snprintf(said + len, sizeof said - (size_t)len, ", not ");
+	return read_options_wrong(&o->read, said, optarg);
+}
+
+static int take_number(
+	const struct plot_options *o, const char *option, double least, double most, double *ret) {
+	char said[96], *end;
+
+	errno = 0;
+	double value = strtod(optarg, &end);
+	if (errno == 0 && end != optarg && *end == '\0' && value >= least && value <= most) {
+		*ret = value;
+		return EXIT_OK;
+	}
+	snprintf(said, sizeof said, "%s is a number from %g to %g, not ", option, least, most);
+	return read_options_wrong(&o->read, said, optarg);
+}
+
+static int take_windows(struct plot_options *o) {
+	double value = 0;
+	int status = take_number(o, "--windows", 1, WINDOWS_MOST, &value);
+
+	if (status == EXIT_OK && value != floor(value)) {
+		return read_options_wrong(&o->read, "--windows is a whole number, not ", optarg);
+	}
+	o->n_windows = status == EXIT_OK ? (size_t)value : 0;
+	return status;
+}
+
+/* Several with commas, or given again. */
+static int take_metrics(struct plot_options *o) {
+	if (o->metrics_text != NULL) {
+		return read_options_wrong(
+			&o->read, "--metric once: with commas it takes several: ", optarg);
+	}
+	o->metrics_text = strdup(optarg);
+	if (o->metrics_text == NULL) {
+		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command, strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	char *rest = o->metrics_text, *name;
+	while ((name = strsep(&rest, ",")) != NULL) {
+		if (name[0] == '\0') {
+			return read_options_wrong(&o->read, "--metric has an empty name: ", optarg);
+		}
+		if (o->n_metrics == CURVES_MAX) {
+			return read_options_wrong(&o->read,
+				"more than 12 metrics are too many for one picture: ", optarg);
+		}
+		o->metrics[o->n_metrics++] = name;
+	}
+	return EXIT_OK;
+}
+
+/* ---- options ---- */
+
+static int take_choice(int option, struct plot_options *o) {
+	static const char *const kinds[] = {"curves", "density", NULL};
+	static const char *const overs[] = {"step", "tokens", "time", NULL};
+	static const char *const scales[] = {"linear", "log", NULL};
+	int status, choice = 0;
+
+	switch (option) {
+	case OPTION_KIND:
+		status = take_word(o, "--kind", kinds, &choice);
+		o->kind = (enum plot_kind)choice;
+		return status;
+	case OPTION_OVER:
+		status = take_word(o, "--over", overs, &choice);
+		o->over = (enum steps_over)choice;
+		return status;
+	default:
+		status = take_word(o, "--y-axis", scales, &choice);
+		o->axis = choice == 0 ? AXIS_LINEAR : AXIS_LOG;
+		return status;
+	}
+}
+
+static int take_option(int option, const char *word, struct plot_options *o) {
+	switch (option) {
+	case OPTION_KIND:
+	case OPTION_OVER:
+	case OPTION_Y_AXIS:
+		return take_choice(option, o);
+	case OPTION_METRIC:
+		return take_metrics(o);
+	case OPTION_WINDOWS:
+		return take_windows(o);
+	case OPTION_TITLE:
+		o->title = optarg;
+		return EXIT_OK;
+	case OPTION_DARK:
+		o->dark = true;
+		return EXIT_OK;
+	case OPTION_WIDTH:
+		return take_number(o, "--width", SIDE_LEAST, SIDE_MOST, &o->size.width);
+	case OPTION_HEIGHT:
+		return take_number(o, "--height", SIDE_LEAST, SIDE_MOST, &o->size.height);
+	case OPTION_SCALE:
+		return take_number(o, "--scale", SCALE_LEAST, SCALE_MOST, &o->size.zoom);
+	case OPTION_DPI:
+		return take_number(o, "--dpi", DPI_LEAST, DPI_MOST, &o->size.dpi);
+	default:
+		return read_options_take(&o->read, option, word);
+	}
+}
+
+static int take_run(struct plot_options *o, const char *word) {
+	bool is_database;
+	int status = read_options_take_word(&o->read, word, &is_database);
+
+	if (status != EXIT_OK || is_database) {
+		return status;
+	}
+	if (o->n_runs == PLOT_RUNS_MAX) {
+		return read_options_wrong(
+			&o->read, "more than 32 runs are too many for one picture: ", word);
+	}
+	o->runs[o->n_runs++] = word;
+	return EXIT_OK;
+}
+
+/* ---- all of it ---- */
+
+static int find_format(struct plot_options *o) {
+	static const char *const endings[] = {[PLOT_SVG] = ".svg",
+		[PLOT_PDF] = ".pdf",
+		[PLOT_PNG] = ".png",
+		[PLOT_JSON] = ".json",
+		[PLOT_CSV] = ".csv"};
+	size_t len = strlen(o->read.file);
+
+	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+		size_t end = strlen(endings[i]);
+		if (len > end && strcasecmp(o->read.file + len - end, endings[i]) == 0) {
+			o->format = (enum plot_format)i;
+			return EXIT_OK;
+		}
+	}
+	return read_options_wrong(&o->read,
+		"FILE ends in .svg, .pdf or .png, or in .json or .csv, unlike ", o->read.file);
+}
+
+static int check(struct plot_options *o) {
+	if (o->read.json) {
+		return read_options_wrong(
+			&o->read, "numbers go into a file, too: -o FILE.json", "");
+	}
+	if (o->n_runs == 0) {
+		return read_options_wrong(&o->read, "which RUN?", "");
+	}
+	if (o->read.file == NULL) {
+		return read_options_wrong(
+			&o->read, "where to? -o FILE.svg, .pdf, .png, .json or .csv", "");
+	}
+	if (o->kind == PLOT_DENSITY &&
+		(o->n_metrics > 0 || o->over != OVER_STEP || o->axis != AXIS_BY_DATA)) {
+		return read_options_wrong(
+			&o->read, "--metric, --over and --y-axis are of --kind curves", "");
+	}
+	return find_format(o);
+}
+
+/* The larger side of a PNG; its height may not be known yet, and is said when it is. */
+static int check_pixels(const struct plot_options *o) {
+	double side = fmax(o->size.width, o->size.height) * o->size.dpi / 96;
+	char said[32];
+
+	if (o->format != PLOT_PNG || side <= PIXELS_MOST) {
+		return EXIT_OK;
+	}
+	snprintf(said, sizeof said, "%.0f", side);
+	return read_options_wrong(&o->read,
+		"a PNG has at most 16000 pixels a side (--width, --height, --dpi), not ", said);
+}
+
+int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
+	static const struct option longs[] = {
+		{"kind", required_argument, NULL, OPTION_KIND},
+		{"metric", required_argument, NULL, OPTION_METRIC},
+		{"over", required_argument, NULL, OPTION_OVER},
+		{"y-axis", required_argument, NULL, OPTION_Y_AXIS},
+		{"windows", required_argument, NULL, OPTION_WINDOWS},
+		{"title", required_argument, NULL, OPTION_TITLE},
+		{"dark", no_argument, NULL, OPTION_DARK},
+		{"width", required_argument, NULL, OPTION_WIDTH},
+		{"height", required_argument, NULL, OPTION_HEIGHT},
+		{"scale", required_argument, NULL, OPTION_SCALE},
+		{"dpi", required_argument, NULL, OPTION_DPI},
+		{"output", required_argument, NULL, READ_OPTION_OUTPUT},
+		{"db", required_argument, NULL, READ_OPTION_DB},
+		{"socket", required_argument, NULL, READ_OPTION_SOCKET},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int option, status = EXIT_OK;
+
+	*ret = (struct plot_options){
+		.read.command = "plot",
+		.n_windows = WINDOWS_DEFAULT,
+		.size = {WIDTH_DEFAULT, 0, 1, DPI_DEFAULT},
+	};
+	opterr = 0;
+	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":ho:", longs, NULL)) != -1) {
+		status = take_option(
+			option == 'o' ? READ_OPTION_OUTPUT : option, argv[optind - 1], ret);
+	}
+	while (status == EXIT_OK && optind < argc) {
+		status = take_run(ret, argv[optind++]);
+	}
+	status = status == EXIT_OK ? check(ret) : status;
+	return status == EXIT_OK ? check_pixels(ret) : status;
+}
+
+void plot_options_finish(struct plot_options *o) {
+	free(o->metrics_text);
+	read_options_finish(&o->read);
+}
