@@ -6,6 +6,7 @@
 
 #include "config.h"
 #include "doctor_command.h"
+#include "pictures.h"
 #include "serve.h"
 #include "start.h"
 #include "subcommand.h"
@@ -17,6 +18,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_start,
 	&subcommand_status,
 	&subcommand_export,
+	&subcommand_plot,
 	&subcommand_stop,
 	&subcommand_sync,
 	&subcommand_backup,

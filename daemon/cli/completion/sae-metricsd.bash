@@ -66,6 +66,9 @@ _sae_metricsd_value() {
 	--log-level) _sae_metricsd_words error warning info debug ;;
 	--color) _sae_metricsd_words auto always never ;;
 	--x-axis) _sae_metricsd_words step tokens ;;
+	--kind) _sae_metricsd_words curves density ;;
+	--over) _sae_metricsd_words step tokens time ;;
+	--y-axis) _sae_metricsd_words linear log ;;
 	--backup-every) _sae_metricsd_words 10m 1h 6h 1d ;;
 	--exit-when-idle)
 		_sae_metricsd_words 10m 1h 1d
@@ -73,9 +76,9 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --metric | --windows | --title | --width | --height | --scale | --dpi) ;;
 	--set) _sae_metricsd_keys = ;;
-	-o) _sae_metricsd_columns ;;
+	-o) if [ "$command" = plot ]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
 	*) return 1 ;;
 	esac
@@ -90,6 +93,9 @@ _sae_metricsd_options() {
 	status) echo --sort --limit --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
+	plot)
+		echo --kind --metric --over --y-axis --windows -o --output --title --dark --width --height --scale --dpi --db --socket --help
+		;;
 	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;
 	backup) echo --db --force --help ;;
 	config) echo --check --json --system --user --config --set --help ;;
@@ -109,14 +115,14 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status export stop sync backup config doctor --help --version
+		_sae_metricsd_words serve start status export plot stop sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
 		_sae_metricsd_words $(_sae_metricsd_options)
 	else
 		case $command in
-		status | stop | export) _sae_metricsd_runs ;;
+		status | stop | export | plot) _sae_metricsd_runs ;;
 		sync)
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f

@@ -103,6 +103,23 @@ __sae_metricsd_option export -l no-extra-metrics -d "only what the run's own tra
 __sae_metricsd_option export -l x-axis -x -a 'step tokens' -d 'what charts are drawn over'
 __sae_metricsd_option export -l unfinished -d 'also a run that goes on'
 
+__sae_metricsd_command plot 'draw curves or densities as SVG, PDF or PNG'
+__sae_metricsd_option plot -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option plot -l kind -x -a 'curves density' -d 'what is drawn'
+__sae_metricsd_option plot -l metric -x -d 'of curves: which metrics, with commas'
+__sae_metricsd_option plot -l over -x -a 'step tokens time' -d 'what curves are drawn over'
+__sae_metricsd_option plot -l y-axis -x -a 'linear log' -d 'the scale of values'
+__sae_metricsd_option plot -l windows -x -d 'of density: so many at most'
+__sae_metricsd_option plot -s o -l output -r -F -d 'where to'
+__sae_metricsd_option plot -l title -x -d 'above the picture'
+__sae_metricsd_option plot -l dark -d 'on a dark ground'
+__sae_metricsd_option plot -l width -x -d 'in 1/96 inch'
+__sae_metricsd_option plot -l height -x -d 'in 1/96 inch'
+__sae_metricsd_option plot -l scale -x -d 'letters and lines so many times as large'
+__sae_metricsd_option plot -l dpi -x -d 'of a PNG, pixels an inch'
+__sae_metricsd_option plot -l db -r -F -d 'read database files'
+__sae_metricsd_option plot -l socket -r -F -d 'ask the daemon behind this socket'
+
 __sae_metricsd_command stop "ask a run's trainer to stop"
 __sae_metricsd_option stop -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option stop -l reason -x -d why

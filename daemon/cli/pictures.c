@@ -1,0 +1,118 @@
+#include "pictures.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "subcommand.h"
+
+#define PROGRAM "sae-metricsd-pictures"
+
+static int run_pictures(int argc, char **argv);
+
+const struct subcommand subcommand_plot = {
+	.name = "plot",
+	.summary = "draw loss curves, densities or the Pareto front as SVG, PDF or PNG",
+	.usage = "usage: sae-metricsd plot [options] RUN… -o FILE\n"
+		 "\n"
+		 "Draws a picture for a paper or a chat: FILE is an .svg, .pdf or .png, or with\n"
+		 "the numbers that are drawn a .json or .csv. RUN is any part of an id or a name\n"
+		 "that fits one run only; several are drawn over each other.\n"
+		 "\n"
+		 "  --kind KIND          curves (default) over the steps, each step of which "
+		 "counts:\n"
+		 "                       a band from the lowest to the highest, and the mean; or\n"
+		 "                       density of the features, a ridge a sparsity window\n"
+		 "  --metric M[,M...]    of curves: columns of `steps`, or the trainer's own "
+		 "numbers\n"
+		 "  --over AXIS          of curves: step (default), tokens or time\n"
+		 "  --y-axis SCALE       of curves: linear or log; by default as the numbers want "
+		 "it\n"
+		 "  --windows N          of density: so many at most, evenly spaced (default 12)\n"
+		 "  -o, --output FILE    where to; it is whole at any time\n"
+		 "  --title TEXT         above the picture\n"
+		 "  --dark               on a dark ground\n"
+		 "  --width W            in 1/96 inch (default 720)\n"
+		 "  --height H           the same; by default as it suits the width\n"
+		 "  --scale S            letters, lines and marks so many times as large\n"
+		 "  --dpi N              of a PNG: pixels an inch (default 192)\n"
+		 "  --db FILE            read this database, or all in a folder; may be given "
+		 "again\n"
+		 "  --socket PATH        ask the daemon behind this socket\n"
+		 "  -h, --help           this text\n"
+		 "\n"
+		 "exit status: 0 drawn, 1 failed, 2 wrong usage, 3 no daemon and no database,\n"
+		 "             4 no such run or more than one\n",
+	.run = run_pictures,
+};
+
+/* ---- where the program is ---- */
+
+/* Beside this program in a build tree, and where it is installed, wherever that was moved to. */
+static const char *const places[] = {"pictures/" PROGRAM, PICTURES_FROM_BINDIR "/" PROGRAM};
+
+static bool find_beside(const char *folder, char ret[PATH_MAX]) {
+	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+		if (snprintf(ret, PATH_MAX, "%s/%s", folder, places[i]) < PATH_MAX &&
+			access(ret, X_OK) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool find_program(char ret[PATH_MAX]) {
+	char self[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
+
+	if (len > 0) {
+		self[len] = '\0';
+		*strrchr(self, '/') = '\0';
+		if (find_beside(self, ret)) {
+			return true;
+		}
+	}
+	snprintf(ret, PATH_MAX, "%s/%s", PICTURES_FOLDER, PROGRAM);
+	return access(ret, X_OK) == 0;
+}
+
+/* ---- running it ---- */
+
+static bool wants_help(int argc, char **argv) {
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The drawing libraries are another program's: this one is the daemon, too, and maps none of them. */
+static int run_pictures(int argc, char **argv) {
+	char path[PATH_MAX];
+
+	if (wants_help(argc, argv)) {
+		fputs(subcommand_plot.usage, stdout);
+		return EXIT_OK;
+	}
+	if (!find_program(path)) {
+		fprintf(stderr,
+			"sae-metricsd %s: the part that draws is not installed: it is " PROGRAM
+			", of the package sae-metricsd-plot\n",
+			argv[0]);
+		return EXIT_FAILED;
+	}
+	char **arguments = calloc((size_t)argc + 2, sizeof *arguments);
+	if (arguments != NULL) {
+		arguments[0] = path;
+		memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
+		(void)execv(path, arguments);
+	}
+	fprintf(stderr, "sae-metricsd %s: %s: %s\n", argv[0], path, strerror(errno));
+	free(arguments);
+	return EXIT_FAILED;
+}

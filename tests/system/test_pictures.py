@@ -1,0 +1,331 @@
+"""`sae-metricsd plot`: every kind as SVG, PDF and PNG, and as the numbers that are drawn, held against the database."""
+import csv
+import io
+import json
+import math
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import unittest
+import xml.etree.ElementTree as ElementTree
+
+from harness import DAEMON, Daemon, query_database
+import workload
+
+import tap
+
+try:
+    from PIL import Image
+except ImportError:
+    Image = None
+
+OK, FAILED, USAGE, NO_ANSWER, NO_SUCH_RUN = 0, 1, 2, 3, 4
+PICTURES = DAEMON.parent / "pictures" / "sae-metricsd-pictures"
+STEPS, NAN_STEPS, SPIKE, WENT_BACK = 1730, range(300, 310), 777, 1500
+
+
+def train(daemon, run, steps=STEPS, **options):
+    handle = workload.begin(daemon.socket, run, **options)
+    for step in range(steps):
+        fired, n_rows = workload.counts_at(run, 0, step)
+        scalars = workload.scalars_at(0, step)
+        if step in NAN_STEPS:
+            scalars["mse_loss"] = math.nan
+        if step == SPIKE:
+            scalars["mse_loss"] = 1e6
+        handle.log_step(step, fired=fired, n_rows=n_rows, grad_norm=1.0 / (1 + step), **scalars)
+    return handle
+
+
+class Pictures(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon()
+        cls.addClassCleanup(cls.daemon.__exit__)
+        cls.daemon.start()
+        handle = train(cls.daemon, "whole001", name="l9-x16", project="clip")
+        for step in range(WENT_BACK, STEPS - 100):  # a second attempt, of other numbers
+            workload.log_step(handle, "whole001", 1, step)
+        handle.finish(timeout=60)
+        train(cls.daemon, "second01", 400, name="l9-x32").finish(timeout=60)
+        train(cls.daemon, "brief001", 20).finish(timeout=60)
+        logs = workload.begin(cls.daemon.socket, "logs0001")
+        logs.log({"a": 1.0}, step=0)
+        logs.finish(timeout=60)
+        cls.out = cls.daemon.directory / "pictures"
+        cls.out.mkdir()
+
+    def plot(self, *arguments, database=None, status=OK, **more):
+        out = subprocess.run([DAEMON, "plot", *map(str, arguments), "--db", database or self.daemon.database],
+                             env=self.daemon.environment(), capture_output=True, text=True, check=False, **more)
+        self.assertEqual((status, ""), (out.returncode, out.stdout), out.stderr)
+        return out.stderr
+
+    def figures(self, *arguments, **more):
+        self.plot(*arguments, "-o", self.out / "figures.json", **more)
+        return json.loads((self.out / "figures.json").read_text())
+
+    def rows(self, query, *parameters):
+        return query_database(self.daemon.database, query, *parameters)
+
+    # ---- the numbers ----
+
+    def steps_that_stand(self, run, metric, over="step"):
+        """[(x, value or NaN)] of the newest attempt that has a step, in their order."""
+        newest = {}
+        for step, attempt, x, value, non_finite in self.rows(
+                f'SELECT step, attempt, {over}, "{metric}", non_finite FROM steps WHERE run = ? ORDER BY attempt', run):
+            if value is None and metric in json.loads(non_finite or "{}"):
+                value = math.nan
+            newest[step] = (attempt, x, value)
+        begun = dict(self.rows("SELECT attempt, step_first FROM attempts WHERE run = ?", run))
+        return [(x, value) for step, (attempt, x, value) in sorted(newest.items())
+                if not any(a > attempt and first <= step for a, first in begun.items()) and value is not None]
+
+    def check_series(self, expected, figures, series, n_columns):
+        low, high = figures["x_low"], figures["x_high"]
+        columns = {}
+        for x, y in expected:
+            columns.setdefault(min(int((x - low) / (high - low) * n_columns), n_columns - 1), []).append((x, y))
+        self.assertEqual(len(columns), len(series["x"]))
+        for i, (_, rows) in enumerate(sorted(columns.items())):
+            finite = [y for _, y in rows if not math.isnan(y)]
+            self.assertAlmostEqual(sum(x for x, _ in rows) / len(rows), series["x"][i], delta=1e-9 * high)
+            self.assertEqual((len(finite), len(rows) - len(finite)), (series["n"][i], series["not_finite"][i]))
+            if not finite:
+                self.assertEqual([None] * 3, [series[part][i] for part in ("min", "mean", "max")])
+                continue
+            self.assertEqual((min(finite), max(finite)), (series["min"][i], series["max"][i]))
+            self.assertTrue(math.isclose(sum(finite) / len(finite), series["mean"][i], rel_tol=1e-9))
+
+    def test_curves_are_every_step_that_stands(self):
+        figures = self.figures("whole001", "--metric", "mse_loss,l0,explained_variance,fvu")
+        self.assertEqual((1, "curves", "l9-x16"), (figures["schema"], figures["kind"], figures["title"]))
+        for panel in figures["panels"]:
+            series, = panel["series"]
+            expected = self.steps_that_stand("whole001", panel["metric"])
+            self.assertEqual((1, len(expected)), (figures["x_high"] - figures["x_low"] >= len(expected) - 1, series["n_steps"]))
+            self.check_series(expected, figures, series, 360)
+        mse = figures["panels"][0]["series"][0]
+        self.assertEqual((1e6, len(NAN_STEPS)), (max(filter(None, mse["max"])), mse["n_not_finite"]))
+
+    def test_curves_over_tokens_and_of_several_runs(self):
+        figures = self.figures("whole001", "second01", "--over", "tokens", "--metric", "l0", "--width", 500)
+        self.assertEqual(["whole001", "second01"], [run["id"] for run in figures["runs"]])
+        self.assertEqual("training tokens", figures["x_label"])
+        for series, run in zip(figures["panels"][0]["series"], ("whole001", "second01")):
+            self.check_series(self.steps_that_stand(run, "l0", "n_training_tokens"), figures, series, 500)
+
+    def test_a_number_of_the_trainers_own_is_drawn_by_its_name(self):
+        panel, = self.figures("second01", "--metric", "grad_norm")["panels"]
+        series, = panel["series"]
+        self.assertEqual(("grad_norm", 400), (panel["metric"], series["n_steps"]))
+        self.assertEqual((1.0, 1 / 400), (max(series["max"]), min(series["min"])))
+
+    def test_without_a_name_the_losses_are_drawn_and_what_they_are_weighed_against(self):
+        self.assertEqual(["overall_loss", "mse_loss", "l0", "explained_variance"],
+                         [panel["metric"] for panel in self.figures("second01")["panels"]])
+
+    def test_ridges_are_the_windows_counts(self):
+        figures = self.figures("second01", "--kind", "density", "--windows", 200)
+        run, = figures["runs"]
+        rows = self.rows("SELECT window, step_first, step_last, n_tokens, d_sae, never_fired, density_counts FROM windows "
+                         "WHERE run = 'second01' AND complete ORDER BY window")
+        self.assertEqual(8, len(rows))
+        self.assertEqual([(*row[:-1], json.loads(row[-1])) for row in rows],
+                         [tuple(window[name] for name in ("window", "step_first", "step_last", "n_tokens", "d_sae", "never_fired", "counts"))
+                          for window in run["windows"]])
+        self.assertEqual((-10, 20), (figures["lo"], figures["bins_per_decade"]))
+
+    def test_of_many_windows_some_are_drawn_evenly_the_newest_among_them(self):
+        (n, newest), = self.rows("SELECT count(*), max(window) FROM windows w WHERE run = 'whole001' AND complete AND NOT EXISTS (SELECT 1 "
+                                 "FROM attempts a WHERE a.run = w.run AND a.attempt > w.attempt AND a.step_first <= w.step_last)")
+        for most in (1, 2, 5, n - 1, n):
+            run, = self.figures("whole001", "--kind", "density", "--windows", most)["runs"]
+            self.assertEqual((n, most), (run["n_windows"], len(run["windows"])))
+            self.assertEqual(newest, run["windows"][-1]["window"])
+            gaps = [b["step_last"] - a["step_last"] for a, b in zip(run["windows"], run["windows"][1:])]
+            self.assertLessEqual(max(gaps, default=0), 2 * min(gaps, default=0) + workload.WINDOW)
+
+    def test_a_table_has_the_same_numbers(self):
+        figures = self.figures("whole001", "--metric", "mse_loss")
+        self.plot("whole001", "--metric", "mse_loss", "-o", self.out / "figures.csv")
+        rows = list(csv.DictReader(io.StringIO((self.out / "figures.csv").read_text())))
+        series, = figures["panels"][0]["series"]
+        self.assertEqual(len(series["x"]), len(rows))
+        for part in ("x", "min", "mean", "max", "n", "not_finite"):
+            self.assertEqual(series[part], [float(row[part]) if row[part] else None for row in rows], part)
+
+    def test_what_a_daemon_hands_out_is_drawn_the_same(self):
+        for kind in ("curves", "density"):
+            want = self.figures("whole001", "--kind", kind)
+            file = self.out / "handed.json"
+            out = subprocess.run([DAEMON, "plot", "whole001", "--kind", kind, "-o", file, "--socket", self.daemon.socket],
+                                 env=self.daemon.environment(), capture_output=True, text=True, check=False)
+            self.assertEqual((OK, ""), (out.returncode, out.stderr))
+            self.assertEqual(want, json.loads(file.read_text()))
+
+    # ---- the pictures ----
+
+    def test_every_kind_is_drawn_in_every_format(self):
+        for kind in ("curves", "density"):
+            for look in ([], ["--dark", "--title", "A title", "--scale", 1.5]):
+                svg, pdf = self.out / f"{kind}.svg", self.out / f"{kind}.pdf"
+                self.plot("whole001", "second01", "--kind", kind, *look, "-o", svg)
+                root = ElementTree.parse(svg).getroot()
+                self.assertEqual(("{http://www.w3.org/2000/svg}svg", "540pt"), (root.tag, root.get("width")))
+                self.assertGreater(len(root.findall(".//{http://www.w3.org/2000/svg}path")), 20)
+                self.plot("whole001", "second01", "--kind", kind, *look, "-o", pdf)
+                self.assertTrue(pdf.read_bytes().startswith(b"%PDF-"))
+                self.assertTrue(pdf.read_bytes().rstrip().endswith(b"%%EOF"))
+
+    @unittest.skipIf(Image is None, "python3-pil is not installed")
+    def test_a_png_has_the_size_that_was_asked_for_and_something_on_it(self):
+        for kind in ("curves", "density"):
+            for arguments, size, dpi in (([], (1440, None), 192), (["--width", 400, "--height", 300, "--dpi", 96], (400, 300), 96),
+                                         (["--width", 320, "--height", 240, "--dpi", 300, "--dark"], (1000, 750), 300)):
+                file = self.out / f"{kind}.png"
+                self.plot("whole001", "--kind", kind, *arguments, "-o", file)
+                with Image.open(file) as image:
+                    image.load()
+                    self.assertEqual(size, (image.width, image.height if size[1] else None))
+                    self.assertAlmostEqual(dpi, image.info["dpi"][0], delta=0.1)
+                    colours = image.convert("RGB").getcolors(1 << 24)
+                ground = max(colours)[1]
+                self.assertEqual((20, 23, 28) if "--dark" in arguments else (255, 255, 255), ground)
+                self.assertGreater(len(colours), 20)
+                # The data itself is there, in its colour.
+                wanted = {"curves": ((0, 114, 178), (86, 180, 233)), "density": ((8, 48, 107), (191, 227, 255))}[kind]["--dark" in arguments]
+                self.assertGreater(sum(n for n, colour in colours if colour == wanted), 100)
+
+    def test_the_same_run_is_drawn_the_same_to_the_byte(self):
+        for ending in ("svg", "png"):
+            files = [self.out / f"{name}.{ending}" for name in ("one", "other")]
+            for file in files:
+                self.plot("whole001", "-o", file)
+            self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
+
+    def test_a_hostile_name_is_drawn_and_is_no_markup(self):
+        database = self.daemon.directory / "hostile.db"
+        subprocess.run([DAEMON, "backup", "--db", self.daemon.database, "--force", database], env=self.daemon.environment(), check=True,
+                       capture_output=True)
+        name = "<script>alert(1)</script>\x1b[31m\x07 & \u202e\"'--></svg>" + "x" * 4000
+        connection = sqlite3.connect(database)
+        connection.execute("UPDATE runs_data SET name = ? WHERE id IN ('whole001', 'second01')", (name,))
+        connection.commit()
+        connection.close()
+        for kind in ("curves", "density"):
+            for runs in (["whole001"], ["whole001", "second01"]):
+                self.plot(*runs, "--kind", kind, "-o", self.out / "hostile.svg", database=database)
+                text = (self.out / "hostile.svg").read_text()
+                self.assertNotIn("script", text)
+                self.assertNotIn("\x1b", text)
+                ElementTree.fromstring(text)
+
+    def test_a_run_of_one_window_and_one_of_a_few_steps_are_drawn(self):
+        self.plot("brief001", "-o", self.out / "brief.svg")
+        self.plot("second01", "--kind", "density", "--windows", 1, "-o", self.out / "brief.svg")
+
+    # ---- what goes wrong ----
+
+    def test_what_cannot_be_drawn_is_said(self):
+        file = self.out / "no.svg"
+        for arguments, words in (
+                (["second01", "--metric", "l0,nonsense"], "second01 has no metric nonsense; there are: "),
+                (["second01", "--metric", "computed"], "has no metric computed"),
+                (["brief001", "--kind", "density"], "brief001 has no complete sparsity window (one is 50 steps): no density to draw"),
+                (["logs0001"], "there are no steps yet: nothing to draw"),
+                (["logs0001", "--metric", "l0"], "there are no steps yet")):
+            self.assertIn(words, self.plot(*arguments, "-o", file, status=FAILED))
+            self.assertFalse(file.exists())
+        said = self.plot("second01", "--metric", "nonsense", "-o", file, status=FAILED)
+        self.assertEqual({"mse_loss", "l0", "fvu", "grad_norm"}, {"mse_loss", "l0", "fvu", "grad_norm"} & set(said.split()))
+        self.assertNotIn("ghost", said.split())
+
+    def test_wrong_usage_is_refused_with_what_was_expected(self):
+        for arguments, words in (
+                (["-o", "x.svg"], "which RUN?"),
+                (["second01"], "where to? -o FILE.svg"),
+                (["second01", "-o", "x.gif"], "FILE ends in .svg, .pdf or .png, or in .json or .csv, unlike x.gif"),
+                (["second01", "-o", ".svg"], "unlike .svg"),
+                (["second01", "-o", "x.svg", "--kind", "pie"], "--kind is curves or density, not pie"),
+                (["second01", "-o", "x.svg", "--over", "epochs"], "--over is step, tokens or time, not epochs"),
+                (["second01", "-o", "x.svg", "--y-axis", "cubic"], "--y-axis is linear or log, not cubic"),
+                (["second01", "-o", "x.svg", "--metric", "l0,,fvu"], "--metric has an empty name"),
+                (["second01", "-o", "x.svg", "--metric", "l0", "--metric", "fvu"], "--metric once"),
+                (["second01", "-o", "x.svg", "--metric", ",".join("abcdefghijklm")], "more than 12 metrics"),
+                (["second01", "-o", "x.svg", "--width", "wide"], "--width is a number from 160 to 9600, not wide"),
+                (["second01", "-o", "x.svg", "--width", "10"], "--width is a number from 160"),
+                (["second01", "-o", "x.svg", "--height", "nan"], "--height is a number"),
+                (["second01", "-o", "x.svg", "--scale", "0"], "--scale is a number from 0.25 to 8, not 0"),
+                (["second01", "-o", "x.svg", "--dpi", "96dpi"], "--dpi is a number from 24 to 1200, not 96dpi"),
+                (["second01", "-o", "x.svg", "--windows", "2.5", "--kind", "density"], "--windows is a whole number"),
+                (["second01", "-o", "x.svg", "--kind", "density", "--over", "tokens"], "are of --kind curves"),
+                (["second01", "-o", "x.png", "--width", "9600", "--dpi", "1200"], "at most 16000 pixels a side"),
+                (["second01", "-o", "x.svg", "--title", b"\xff"], "--title is no UTF-8"),
+                (["second01", *["whole001"] * 32, "-o", "x.svg"], "more than 32 runs"),
+                (["second01", "-o", "x.svg", "--json"], "there is no option --json")):
+            out = subprocess.run([DAEMON, "plot", "--db", self.daemon.database, *arguments], env=self.daemon.environment(),
+                                 capture_output=True, text=True, check=False, cwd=self.out)
+            self.assertEqual((USAGE, ""), (out.returncode, out.stdout), (arguments, out.stderr))
+            self.assertIn(words, out.stderr)
+            self.assertFalse((self.out / "x.svg").exists())
+
+    def test_a_run_that_is_not_there_and_a_database_that_is_not(self):
+        self.assertIn("no run fits 'nobody'", self.plot("nobody", "-o", self.out / "no.svg", status=NO_SUCH_RUN))
+        self.assertIn("fit '001'", self.plot("001", "-o", self.out / "no.svg", status=NO_SUCH_RUN))
+        self.assertIn("No such file", self.plot("whole001", "-o", self.out / "no.svg", database=self.out / "none.db", status=NO_ANSWER))
+
+    def test_a_file_that_cannot_be_written_is_left_as_it_was(self):
+        self.assertIn("cannot write /nowhere/x.svg: No such file or directory", self.plot("second01", "-o", "/nowhere/x.svg", status=FAILED))
+        folder = self.out / "folder.svg"
+        folder.mkdir()
+        self.plot("second01", "-o", folder, status=FAILED)
+        kept = self.out / "kept.svg"
+        kept.write_text("somebody's")
+        self.plot("second01", "--metric", "nonsense", "-o", kept, status=FAILED)
+        self.assertEqual("somebody's", kept.read_text())
+        self.assertEqual([], [name for name in os.listdir(self.out) if name.startswith(".")])
+
+    # ---- the program ----
+
+    def test_the_daemons_program_has_no_drawing_library(self):
+        def libraries(program):
+            return subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+        self.assertRegex(libraries(PICTURES), "libcairo")
+        self.assertNotRegex(libraries(DAEMON), "cairo|pango|fontconfig|freetype")
+
+    def test_where_it_is_not_installed_the_package_is_named(self):
+        folder = self.daemon.directory / "alone" / "bin"
+        folder.mkdir(parents=True)
+        shutil.copy(DAEMON, folder)
+
+        def run(*arguments):
+            return subprocess.run([folder / DAEMON.name, "plot", *arguments], env=self.daemon.environment(), capture_output=True, text=True,
+                                  check=False)
+        self.assertEqual(OK, run("--help").returncode)
+        self.assertIn("usage: sae-metricsd plot", run("--help").stdout)
+        out = run("second01", "-o", "x.svg")
+        if not any(os.path.exists(f"{prefix}/libexec/sae-metricsd/{PICTURES.name}") for prefix in ("/usr", "/usr/local")):
+            self.assertEqual(FAILED, out.returncode)
+            self.assertIn("is not installed: it is sae-metricsd-pictures, of the package sae-metricsd-plot", out.stderr)
+        # Beside it, as an installation that was moved has it.
+        moved = folder.parent / "libexec" / "sae-metricsd"
+        moved.mkdir(parents=True)
+        shutil.copy(PICTURES, moved)
+        out = run("second01", "--db", self.daemon.database, "-o", self.out / "moved.svg")
+        self.assertEqual((OK, ""), (out.returncode, out.stderr))
+
+    def test_help_is_the_same_with_and_without_it(self):
+        out = subprocess.run([DAEMON, "plot", "--help"], capture_output=True, text=True, check=False)
+        self.assertEqual((OK, ""), (out.returncode, out.stderr))
+        self.assertRegex(out.stdout, r"(?s)usage: sae-metricsd plot.*exit status")
+
+
+if __name__ == "__main__":
+    if not PICTURES.exists():
+        print("1..0 # SKIP this build has no pictures (cairo or pango is missing)")
+        sys.exit(0)
+    tap.main()
