@@ -35,6 +35,8 @@ struct query {
 	char key_note[KEY_NOTE_MAX]; /* of a sync: "" or why the key that came along is not here */
 	bool take_over;
 	char table[QUERY_WHAT_MAX + 1], after[QUERY_AFTER_MAX + 1]; /* of an export */
+	bool has_at_tokens, trajectory;                             /* of points */
+	uint64_t at_tokens;
 };
 
 /* A connection. */
@@ -333,6 +335,8 @@ struct peer *query_answered(struct query *query, int status, const char *words);
 /* `document` may be NULL. */
 void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
 	const struct json_t *document);
+/* A JSON text instead, which it takes. */
+void query_reply_text(struct peer *peer, uint64_t token, struct buf *text);
 
 /* With its key. */
 void query_free(struct query *query);
@@ -383,6 +387,10 @@ enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query)
 /* ---- engine_export.c ---- */
 
 enum session_verdict peer_export(struct peer *peer, const struct msg_query *query);
+
+/* ---- engine_points.c ---- */
+
+enum session_verdict peer_points(struct peer *peer, const struct msg_query *query);
 
 /* ---- engine_sync.c ---- */
 

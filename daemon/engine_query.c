@@ -43,38 +43,53 @@ void query_answer_read(struct peer *peer) {
 	tenant_release(t);
 }
 
-void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
-	const json_t *document) {
-	struct msg_reply reply = {.token = token, .code = code, .words = text_from(words)};
-	char *json = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+static void reply_words(struct peer *peer, uint64_t token, uint32_t code, const char *words) {
+	const struct message m = {.type = MSG_REPLY,
+		.reply = {.token = token, .code = code, .words = text_from(words)}};
+	session_send(peer->session, &m);
+}
 
-	if (json == NULL) {
-		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
+/* Takes `json`. */
+static void reply_json(struct peer *peer, struct msg_reply reply, char *json, size_t len,
+	const char *words_if_too_large) {
+	char words_of_limit[LEDGER_WORDS_MAX];
+
+	if (len > REPLY_PAYLOAD_MAX) {
+		free(json);
+		reply_words(peer, reply.token, REFUSE_TOO_LARGE, words_if_too_large);
+		return;
+	}
+	if (!charge_answer(peer, len, words_of_limit)) {
+		free(json);
+		reply_words(peer, reply.token, REFUSE_BUDGET, words_of_limit);
 		return;
 	}
 	reply.json = (const uint8_t *)json;
-	reply.json_len = strlen(json);
-	if (reply.json_len > REPLY_PAYLOAD_MAX) {
-		free(json);
-		reply.json = NULL;
-		reply.json_len = 0;
-		reply.code = REFUSE_TOO_LARGE;
-		reply.words = text_from("the answer is too large; ask for one run");
-		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
-		return;
-	}
-	char words_of_limit[LEDGER_WORDS_MAX];
-	if (!charge_answer(peer, reply.json_len, words_of_limit)) {
-		free(json);
-		reply.json = NULL;
-		reply.json_len = 0;
-		reply.code = REFUSE_BUDGET;
-		reply.words = text_from(words_of_limit);
-		session_send(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply});
-		return;
-	}
+	reply.json_len = len;
 	session_send_payload(peer->session, &(struct message){.type = MSG_REPLY, .reply = reply},
-		(uint8_t *)json, reply.json_len);
+		(uint8_t *)json, len);
+}
+
+void query_reply(struct peer *peer, uint64_t token, uint32_t code, const char *words,
+	const json_t *document) {
+	const struct msg_reply reply = {.token = token, .code = code, .words = text_from(words)};
+	char *json = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
+
+	if (json == NULL) {
+		reply_words(peer, token, code, words);
+		return;
+	}
+	reply_json(peer, reply, json, strlen(json), "the answer is too large; ask for one run");
+}
+
+void query_reply_text(struct peer *peer, uint64_t token, struct buf *text) {
+	const struct msg_reply reply = {.token = token, .code = REPLY_OK, .words = text_from("")};
+	char *json = (char *)text->data;
+	size_t len = text->len;
+
+	*text = (struct buf){0};
+	reply_json(peer, reply, json, len,
+		"the answer is too large; ask without trajectories, or of fewer databases");
 }
 
 void query_abandon(struct query *query) {
@@ -112,7 +127,10 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 		.peer = peer,
 		.token = query->token,
 		.tenant = tenant,
-		.take_over = query->take_over};
+		.take_over = query->take_over,
+		.has_at_tokens = query->has_at_tokens,
+		.at_tokens = query->at_tokens,
+		.trajectory = query->trajectory};
 	if (query->wandb_key.len > 0) {
 		asked->wandb_key = strndup(query->wandb_key.data, query->wandb_key.len);
 	}
@@ -215,9 +233,13 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	if (text_is(query->what, "export")) {
 		return peer_export(peer, query);
 	}
+	if (text_is(query->what, "points")) {
+		return peer_points(peer, query);
+	}
 	char words[160];
 	snprintf(words, sizeof words,
-		"no query \"%.*s\"; this daemon knows status, runs, ping, stop, sync and export",
+		"no query \"%.*s\"; this daemon knows status, runs, ping, stop, sync, export and "
+		"points",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
 	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;

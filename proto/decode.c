@@ -70,6 +70,13 @@ static bool decode_snapshot(struct fields *f, struct message *ret) {
 	       read_uint(f, fields_at(f, 2), &through_seq, &ret->snapshot.through_seq);
 }
 
+static bool read_at_tokens(struct fields *f, const msgpack_object *o, struct msg_query *m) {
+	static const struct number_field at_tokens = {"at_tokens", 0, SEQ_MAX, 0, NULL};
+
+	m->has_at_tokens = o != NULL;
+	return o == NULL || read_uint(f, o, &at_tokens, &m->at_tokens);
+}
+
 static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct number_field token = {"token", 0, UINT64_MAX, 0, NULL};
 	static const struct text_field what = {"what", 1, QUERY_WHAT_MAX, true, 0};
@@ -91,7 +98,9 @@ static bool decode_query(struct fields *f, struct message *ret) {
 		       f, map_at(map, "wandb_base_url"), &base_url, &m->wandb_base_url) &&
 	       read_optional_text(f, map_at(map, "table"), &table, &m->table) &&
 	       read_optional_text(f, map_at(map, "after"), &after, &m->after) &&
-	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over);
+	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over) &&
+	       read_at_tokens(f, map_at(map, "at_tokens"), m) &&
+	       read_optional_bool(f, map_at(map, "trajectory"), "trajectory", &m->trajectory);
 }
 
 static bool (*const readers[])(struct fields *f, struct message *ret) = {

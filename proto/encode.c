@@ -307,7 +307,8 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	put_text(w, m->what);
 	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) +
 			   (m->wandb_base_url.data != NULL) + m->take_over +
-			   (m->table.data != NULL) + (m->after.data != NULL));
+			   (m->table.data != NULL) + (m->after.data != NULL) + m->has_at_tokens +
+			   m->trajectory);
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -333,6 +334,14 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	if (m->after.data != NULL) {
 		put_word(w, "after");
 		put_text(w, m->after);
+	}
+	if (m->has_at_tokens) {
+		put_word(w, "at_tokens");
+		put_uint(w, m->at_tokens);
+	}
+	if (m->trajectory) {
+		put_word(w, "trajectory");
+		put_bool(w, true);
 	}
 }
 

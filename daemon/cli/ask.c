@@ -15,6 +15,7 @@
 #include "clock.h"
 #include "encode.h"
 #include "places.h"
+#include "points.h"
 
 #define QUERY_TOKEN 1u
 /* Of a HELLO or a QUERY: a run's name, a key and whose it is, each as long as a field may be, and the rest. */
@@ -277,6 +278,17 @@ enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **
 	char ret_words[ASK_WORDS_MAX]) {
 	const struct msg_query query = {.what = text_of("runs", 4)};
 
+	return ask_for_document(socket_path, &query, timeout_ms, ret_document, ret_words);
+}
+
+enum ask_result ask_points(const char *socket_path, const struct points_query *points,
+	uint32_t timeout_ms, json_t **ret_document, char ret_words[ASK_WORDS_MAX]) {
+	const struct msg_query query = {
+		.what = text_of("points", 6),
+		.has_at_tokens = points->has_at_tokens,
+		.at_tokens = points->at_tokens,
+		.trajectory = points->trajectory,
+	};
 	return ask_for_document(socket_path, &query, timeout_ms, ret_document, ret_words);
 }
 

@@ -8,6 +8,7 @@
 #define ASK_WORDS_MAX 512
 
 struct msg_query;
+struct points_query;
 
 enum ask_result {
 	ASK_ANSWERED = 0,
@@ -22,6 +23,10 @@ enum ask_result {
  * own sentence about the run. */
 enum ask_result ask_status(const char *socket_path, const char *run_part, uint32_t timeout_ms,
 	json_t **ret_document, char ret_words[ASK_WORDS_MAX]);
+
+/* The same of where runs stand: the query "points"; whose question it is the daemon knows. */
+enum ask_result ask_points(const char *socket_path, const struct points_query *points,
+	uint32_t timeout_ms, json_t **ret_document, char ret_words[ASK_WORDS_MAX]);
 
 /* The same of no more than what runs are called: the query "runs". */
 enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **ret_document,

@@ -14,6 +14,7 @@
 #include "document.h"
 #include "paths.h"
 #include "places.h"
+#include "points.h"
 #include "report.h"
 #include "schema.h"
 
@@ -192,6 +193,25 @@ enum database_result database_read_brief(
 	return read_report(path, &query, ret_document, ret_words);
 }
 
+enum database_result database_read_points(const char *path, const struct points_query *query,
+	json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]) {
+	struct points_query of_file = *query;
+	sqlite3 *sql = NULL;
+
+	enum database_result result = database_open(path, DATABASE_CURRENT, &sql, ret_words);
+	if (result != DATABASE_OK) {
+		return result;
+	}
+	char words[DATABASE_WORDS_MAX];
+	of_file.viewer = database_viewer(path);
+	if (points_build(sql, &of_file, ret_document, words) < 0) {
+		memcpy(ret_words, words, sizeof(words));
+		result = DATABASE_UNREADABLE;
+	}
+	(void)sqlite3_close(sql);
+	return result;
+}
+
 /* ---- several ---- */
 
 static int list_append(struct database_list *list, const char *folder, const char *name) {
@@ -252,49 +272,48 @@ static int compare_seen(const json_t *a, const json_t *b) {
 	return strcmp(seen_a ? seen_a : "", seen_b ? seen_b : "");
 }
 
-static size_t find_run(const json_t *runs, const json_t *run) {
+/* Puts the run behind those that are there, unless one of its id is: that was seen later. */
+static int put_run(json_t *runs, json_t *ids, json_t *run) {
 	const char *id = document_text(run, "id");
-	size_t n = json_array_size(runs);
 
-	for (size_t i = 0; i < n; i++) {
-		const char *other = document_text(json_array_get(runs, i), "id");
-		if (id && other && strcmp(id, other) == 0) {
-			return i;
-		}
+	if (id != NULL && json_object_get(ids, id) != NULL) {
+		return 0;
 	}
-	return n;
+	if (id != NULL && json_object_set_new(ids, id, json_true()) < 0) {
+		return -ENOMEM;
+	}
+	return json_array_append(runs, run) < 0 ? -ENOMEM : 0;
 }
 
-static int merge_run(json_t *runs, json_t *run) {
-	size_t same = find_run(runs, run);
-	size_t at = 0;
+/* Both have the newest first. */
+static int merge_runs(const json_t *a, const json_t *b, json_t *ret_runs, json_t *ids) {
+	size_t n_a = json_array_size(a), n_b = json_array_size(b), at_a = 0, at_b = 0;
+	int err = ret_runs != NULL && ids != NULL ? 0 : -ENOMEM;
 
-	if (same < json_array_size(runs)) {
-		if (compare_seen(json_array_get(runs, same), run) >= 0) {
-			return 0;
-		}
-		(void)json_array_remove(runs, same);
+	while (err == 0 && at_a + at_b < n_a + n_b) {
+		json_t *of_a = json_array_get(a, at_a), *of_b = json_array_get(b, at_b);
+		bool is_a = of_b == NULL || (of_a != NULL && compare_seen(of_a, of_b) >= 0);
+		at_a += is_a;
+		at_b += !is_a;
+		err = put_run(ret_runs, ids, is_a ? of_a : of_b);
 	}
-	while (at < json_array_size(runs) && compare_seen(json_array_get(runs, at), run) >= 0) {
-		at++;
-	}
-	return json_array_insert(runs, at, run) < 0 ? -ENOMEM : 0;
+	return err;
 }
 
 int database_merge(json_t *into, json_t *from, const char *path) {
-	json_t *runs = json_object_get(into, "runs");
+	json_t *merged = json_array(), *ids = json_object(), *runs = json_object_get(from, "runs");
 	json_t *run;
 	size_t i;
 	int err = 0;
 
-	json_array_foreach(json_object_get(from, "runs"), i, run) {
-		if (json_object_set_new(run, "database", json_string(path)) < 0) {
-			return -ENOMEM;
-		}
-		err = merge_run(runs, run);
-		if (err < 0) {
-			return err;
-		}
+	json_array_foreach(runs, i, run) {
+		err = json_object_set_new(run, "database", json_string(path)) < 0 ? -ENOMEM : err;
 	}
+	err = err < 0 ? err : merge_runs(json_object_get(into, "runs"), runs, merged, ids);
+	if (err == 0) {
+		err = json_object_set(into, "runs", merged) < 0 ? -ENOMEM : 0;
+	}
+	json_decref(ids);
+	json_decref(merged);
 	return err;
 }

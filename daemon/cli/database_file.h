@@ -46,6 +46,11 @@ enum database_result database_read(const char *path, const char *run_part, json_
 enum database_result database_read_brief(
 	const char *path, json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]);
 
+struct points_query;
+/* The same of where its runs stand (points.h), as far as whoever looks into the file sees them. */
+enum database_result database_read_points(const char *path, const struct points_query *query,
+	json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]);
+
 /* Paths of databases. Zeroed is empty. */
 struct database_list {
 	char **paths;

@@ -10,6 +10,13 @@
 #include "subcommand.h"
 
 #define ANSWER_TIMEOUT_MS 5000u /* the deadline of a question: whoever asks is a person */
+#define POINTS_TIMEOUT_MS                                                                          \
+	60000u /* of many runs of an older version the means are added up: some milliseconds each */
+
+struct question {
+	const char *run_part;
+	const struct points_query *points; /* NULL: the status document */
+};
 
 /* ---- files ---- */
 
@@ -21,10 +28,12 @@ struct harvest {
 	char words[DATABASE_WORDS_MAX]; /* of the last file without such a run */
 };
 
-static void read_file(struct harvest *h, const char *path, const char *run_part) {
+static void read_file(struct harvest *h, const char *path, const struct question *q) {
 	char words[DATABASE_WORDS_MAX];
 	json_t *one = NULL;
-	enum database_result result = database_read(path, run_part, &one, words);
+	enum database_result result = q->points != NULL
+					      ? database_read_points(path, q->points, &one, words)
+					      : database_read(path, q->run_part, &one, words);
 
 	if (result == DATABASE_NO_SUCH_RUN) {
 		memcpy(h->words, words, sizeof(words));
@@ -39,14 +48,14 @@ static void read_file(struct harvest *h, const char *path, const char *run_part)
 }
 
 /* One file that cannot be read does not stop the others. */
-static int read_files(const struct source *s, json_t **ret_document) {
+static int read_files(const struct source *s, const struct question *q, json_t **ret_document) {
 	struct harvest h = {.document = json_pack("{s:i, s:[]}", "schema", 1, "runs")};
 
 	if (!h.document) {
 		return EXIT_FAILED;
 	}
 	for (size_t i = 0; i < s->files.n; i++) {
-		read_file(&h, s->files.paths[i], s->run_part);
+		read_file(&h, s->files.paths[i], q);
 	}
 	*ret_document = h.document;
 
@@ -54,7 +63,7 @@ static int read_files(const struct source *s, json_t **ret_document) {
 	if (h.n_read == 0) {
 		return EXIT_NO_ANSWER;
 	}
-	if (s->run_part && n_runs != 1) {
+	if (q->run_part && n_runs != 1) {
 		fprintf(stderr, "sae-metricsd: %s\n",
 			n_runs > 1 ? "runs of several databases fit: give more of the id"
 				   : h.words);
@@ -72,10 +81,13 @@ struct attempt {
 };
 
 static void attempt_make(
-	struct attempt *a, const char *socket, const char *run_part, json_t **ret_document) {
+	struct attempt *a, const char *socket, const struct question *q, json_t **ret_document) {
 	a->socket = socket;
 	a->words[0] = '\0';
-	a->result = ask_status(socket, run_part, ANSWER_TIMEOUT_MS, ret_document, a->words);
+	a->result = q->points != NULL ? ask_points(socket, q->points, POINTS_TIMEOUT_MS,
+						ret_document, a->words)
+				      : ask_status(socket, q->run_part, ANSWER_TIMEOUT_MS,
+						ret_document, a->words);
 }
 
 static bool attempt_decided(const struct attempt *a) {
@@ -97,8 +109,8 @@ static int attempt_report(const struct attempt *a) {
 }
 
 /* The socket of nobody's choosing does not answer: what its daemon wrote may still be there. */
-static int read_default_database(
-	struct source *s, const struct attempt *failed, json_t **ret_document) {
+static int read_default_database(struct source *s, const struct question *q,
+	const struct attempt *failed, json_t **ret_document) {
 	char places[DATABASE_PLACES][PATH_MAX];
 
 	database_places(places);
@@ -110,19 +122,19 @@ static int read_default_database(
 				"sae-metricsd: no answer from %s: %s; showing %s as last "
 				"committed\n",
 				failed->socket, failed->words, database);
-			return read_files(s, ret_document);
+			return read_files(s, q, ret_document);
 		}
 	}
 	return attempt_report(failed);
 }
 
-static int ask_default(struct source *s, json_t **ret_document) {
+static int ask_default(struct source *s, const struct question *q, json_t **ret_document) {
 	struct attempt attempt, failed = {0};
 	struct places_sockets sockets;
 
 	places_find_sockets(&sockets);
 	for (size_t i = 0; i < sockets.n; i++) {
-		attempt_make(&attempt, sockets.path[i], s->run_part, ret_document);
+		attempt_make(&attempt, sockets.path[i], q, ret_document);
 		if (attempt_decided(&attempt)) {
 			return attempt_report(&attempt);
 		}
@@ -131,19 +143,31 @@ static int ask_default(struct source *s, json_t **ret_document) {
 			failed = attempt;
 		}
 	}
-	return read_default_database(s, &failed, ret_document);
+	return read_default_database(s, q, &failed, ret_document);
 }
 
-int source_read(struct source *s, json_t **ret_document) {
+static int ask_or_read(struct source *s, const struct question *q, json_t **ret_document) {
 	const char *socket = s->socket ? s->socket : paths_socket_override();
 	struct attempt attempt;
 
 	if (s->files.n > 0) {
-		return read_files(s, ret_document);
+		return read_files(s, q, ret_document);
 	}
 	if (!socket) {
-		return ask_default(s, ret_document);
+		return ask_default(s, q, ret_document);
 	}
-	attempt_make(&attempt, socket, s->run_part, ret_document);
+	attempt_make(&attempt, socket, q, ret_document);
 	return attempt_report(&attempt);
+}
+
+int source_read(struct source *s, json_t **ret_document) {
+	const struct question question = {.run_part = s->run_part};
+
+	return ask_or_read(s, &question, ret_document);
+}
+
+int source_read_points(struct source *s, const struct points_query *query, json_t **ret_document) {
+	const struct question question = {.points = query};
+
+	return ask_or_read(s, &question, ret_document);
 }

@@ -14,3 +14,7 @@ struct source {
 /* Gets the document, and says on stderr what stood in the way. Returns an exit_status; with EXIT_FAILED
  * there may be a document all the same, of the files that could be read. */
 int source_read(struct source *s, json_t **ret_document);
+
+struct points_query;
+/* The points document (store/points.h) of all runs instead; who asks is known wherever it comes from. */
+int source_read_points(struct source *s, const struct points_query *query, json_t **ret_document);

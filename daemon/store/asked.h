@@ -13,6 +13,9 @@ struct request *request_visit(struct forward_visit *visit, store_visit_fn on_vis
 /* Slots and known runs are the worker's. */
 struct request *request_trim(struct trim *trim, const struct slots *slots, struct known *known,
 	store_trim_fn on_trimmed, void *user);
+struct points_query;
+struct request *request_points(
+	const struct points_query *query, store_points_fn on_points, void *user);
 struct extract_query;
 struct request *request_extract(
 	const struct extract_query *query, store_report_fn on_page, void *user);

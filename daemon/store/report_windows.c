@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "changes.h"
+#include "window_stands.h"
 
 #define WINDOWS_SHOWN "32"
 #define HISTORY_COLUMNS                                                                            \
@@ -21,11 +22,9 @@
 	"-10 AS \"histogram.lo\", 0 AS \"histogram.hi\", 20 AS \"histogram.bins_per_decade\", "    \
 	"w.never_fired AS \"histogram.zero\", w.density_counts AS \"histogram.counts:json\""
 
-/* Where a run went back, the windows of what it left behind are not shown any more. */
 #define CLOSED                                                                                     \
-	"w.run = ? AND w.flaws & ? = 0 AND NOT EXISTS (SELECT 1 FROM attempts_data a WHERE "       \
-	"a.run = w.run AND a.attempt > w.attempt AND a.step_first <= w.step_last) "                \
-	"ORDER BY w.attempt DESC, w.window DESC LIMIT "
+	"w.run = ? AND w.flaws & ? = 0 AND " WINDOW_STANDS                                         \
+	" ORDER BY w.attempt DESC, w.window DESC LIMIT "
 #define PARTIAL "w.run = ? AND w.attempt = ? AND w.flaws & ? <> 0 ORDER BY w.window DESC LIMIT 1"
 
 _Static_assert(FIXED_BINS_DECADE == 20 && FIXED_BINS == 200, "the histogram says so of itself");

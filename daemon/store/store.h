@@ -115,6 +115,14 @@ int store_list_runs(struct store *s, const char *run_part, const struct viewer *
 int store_find_run(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 
+/* The points document (points.h) as a text, beside the worker. `text` is taken over where its data is, and freed after the call
+ * where it is not. */
+struct buf;
+struct points_query;
+typedef void (*store_points_fn)(void *user, struct buf *text, int status, const char *words);
+int store_points(
+	struct store *s, const struct points_query *query, store_points_fn on_points, void *user);
+
 /* A page of what is kept of a run (extract.h), between commits; `on_page` gets it as a report. */
 struct extract_query;
 int store_extract(

@@ -354,6 +354,11 @@ static void say_query(struct talk *t, struct tape *tape, struct message *m, uint
 	m->query = (struct msg_query){
 		.token = how, .what = pick(whats, how & 7), .run = pick(runs, how & 7)};
 	m->query.reason = pick((const char *const[]){NULL, "enough"}, how >> 3 & 1);
+	if (how >= 224) {
+		m->query.what = text_of("points", 6);
+		m->query.trajectory = (how & 1) != 0;
+		m->query.has_at_tokens = (how & 2) != 0;
+	}
 }
 
 static void say(struct talk *t, struct tape *tape, uint32_t kind, uint8_t *payload) {

@@ -347,6 +347,8 @@ def add_answers():
          "take_over": True})
     add("query-export", "", [20, 10, "export", {"run": "ab12", "table": "lines_data", "after": "41"}],
         {"type": "QUERY", "token": 10, "what": "export", "run": "ab12", "table": "lines_data", "after": "41"})
+    add("query-points", "", [20, 11, "points", {"run": None, "at_tokens": 1 << 33, "trajectory": True}],
+        {"type": "QUERY", "token": 11, "what": "points", "at_tokens": 1 << 33, "trajectory": True})
     add("query-of-a-later-reader", "Keys of a later version are passed over; what is false or nil is not given.",
         [20, 9, "sync", {"run": "ab12", "reason": None, "take_over": False, "until": 7}, "later"],
         {"type": "QUERY", "token": 9, "what": "sync", "run": "ab12"}, exact=False)

@@ -122,6 +122,9 @@ class Access(unittest.TestCase):
                     self.assertEqual((NO_SUCH_RUN, f"no run fits '{part}'"), ask(self.daemon, uid, what, run=part)[:2])
             # That there are two that fit would tell of the other one.
             self.assertEqual("public01", ask(self.daemon, uid, "status", run="01")[2]["runs"][0]["id"])
+            for more in {}, {"at_tokens": 1000}, {"trajectory": True}:
+                self.assertEqual(["public01"], [run["id"] for run in ask(self.daemon, uid, "points", **more)[2]["runs"]])
+        self.assertEqual({"public01", "secret01"}, {run["id"] for run in ask(self.daemon, ANA, "points")[2]["runs"]})
         self.assertEqual(["public01", "secret01"], runs_seen(self.daemon, ANA))
         code, _, document = ask(self.daemon, ANA, "status", run="secret01")
         self.assertEqual((DONE, True), (code, document["runs"][0]["private"]))

@@ -16,6 +16,7 @@
 #include "database.h"
 #include "document.h"
 #include "database_file.h"
+#include "points.h"
 
 #define RUN(id, name, seen)                                                                        \
 	"INSERT INTO runs_data (id, name, state, started, last_seen) VALUES ('" id "', '" name     \
@@ -254,6 +255,48 @@ static void a_run_in_two_files_is_shown_as_seen_last(void **state) {
 	json_decref(older);
 }
 
+/* One file is a copy of the other, from before the last window. */
+static void of_a_run_in_two_files_its_points_are_those_of_the_newer_one(void **state) {
+	static const char window[] =
+		"INSERT INTO windows_data VALUES (1, 1, 0, 0, 9, 9, 100, 10, 10, 0, 40, 8, 0, 0, "
+		"0, -3, 0, 0, 0, 0, 0, '[]', 8, -5, -4, -3, -2, -1, NULL, NULL, '[]');"
+		"INSERT INTO window_means_data (run, attempt, window, n_steps, n_tokens_folded, l0)"
+		" VALUES (1, 1, 0, 10, 40, 2.5);";
+	char rows[1024], copy[128];
+	const struct points_query query = {0};
+	json_t *all = json_pack("{s:[]}", "runs"), *one = NULL, *two = NULL;
+	(void)state;
+
+	snprintf(copy, sizeof(copy), "%s", in_folder("copy.db"));
+	snprintf(rows, sizeof(rows), "%s%s", RUN("aaaa1111", "first", "3000"), window);
+	database_make(path, rows);
+	database_make(copy, RUN("aaaa1111", "first", "2000") RUN("bbbb2222", "second", "2500"));
+	assert_int_equal(database_read_points(copy, &query, &one, words), DATABASE_OK);
+	assert_int_equal(database_read_points(path, &query, &two, words), DATABASE_OK);
+	assert_int_equal(database_merge(all, one, copy), 0);
+	assert_int_equal(database_merge(all, two, path), 0);
+	assert_int_equal(json_array_size(document_at(all, "runs")), 2);
+	assert_string_equal(run_text(all, 0, "id"), "aaaa1111");
+	assert_string_equal(run_text(all, 0, "database"), path);
+	double l0 = 0;
+	assert_true(document_number(
+		json_array_get(document_at(all, "runs"), 0), "point.metrics.l0", &l0));
+	assert_true(l0 == 2.5);
+	json_decref(all);
+	json_decref(one);
+	json_decref(two);
+}
+
+static void of_points_a_file_that_is_not_ours_is_told(void **state) {
+	const struct points_query query = {0};
+	json_t *document = NULL;
+	(void)state;
+
+	assert_int_equal(database_read_points(path, &query, &document, words), DATABASE_UNREADABLE);
+	assert_string_equal(words, "No such file or directory");
+	assert_null(document);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void) {
@@ -270,6 +313,8 @@ int main(void) {
 		TEST(a_log_that_cannot_be_read_with_its_database_is_remarked_upon),
 		TEST(a_folder_stands_for_its_databases_in_order),
 		TEST(an_empty_folder_is_an_error_of_its_own),
+		TEST(of_a_run_in_two_files_its_points_are_those_of_the_newer_one),
+		TEST(of_points_a_file_that_is_not_ours_is_told),
 		cmocka_unit_test(merged_runs_are_ordered_by_activity),
 		cmocka_unit_test(a_run_in_two_files_is_shown_as_seen_last),
 	};

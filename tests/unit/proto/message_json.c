@@ -317,6 +317,12 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	set_text(o, "reason", m->reason);
 	set_text(o, "wandb_key", m->wandb_key);
 	set_text(o, "wandb_base_url", m->wandb_base_url);
+	if (m->has_at_tokens) {
+		set(o, "at_tokens", json_integer((json_int_t)m->at_tokens));
+	}
+	if (m->trajectory) {
+		set(o, "trajectory", json_true());
+	}
 	if (m->take_over) {
 		set(o, "take_over", json_true());
 	}

@@ -325,6 +325,10 @@ static void a_question_with_a_wrong_argument_is_refused_and_no_key_repeated(void
 			"wandb_base_url holds a control character; expected UTF-8 without control "
 			"characters",
 			2, 0},
+		{"[20, 1, \"points\", {\"at_tokens\": -1}]", "at_tokens is -1; expected at least 0",
+			2, 0},
+		{"[20, 1, \"points\", {\"trajectory\": 1}]",
+			"trajectory is an integer; expected a bool", 2, 0},
 		{"[20, 1, \"sync\", {\"take_over\": 1}]",
 			"take_over is an integer; expected a bool", 2, 0},
 	};

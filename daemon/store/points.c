@@ -1,0 +1,105 @@
+#include "points.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+#include "db.h"
+#include "points_private.h"
+#include "run_match.h"
+
+/* Members in the order of REPORT.md. */
+static const char runs_sql[] =
+	"SELECT r.n AS _n, r.id, r.name, r.project, r.group_name AS \"group\", r.user, "
+	"r.uid = :viewer AS \"own:bool\", r.state, r.profile, r.architecture, r.d_in, r.d_sae, "
+	"r.started AS \"started:time\", r.last_seen AS \"last_seen:time\", "
+	"r.ended AS \"ended:time\", "
+	"max(coalesce(r.ended, r.last_seen) - r.started, 0.0) AS duration_s, "
+	"r.step, r.n_training_tokens, r.n_tokens_folded, a.config AS \"config:json\", "
+	"a.tags AS \"tags:json\" FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n "
+	"WHERE " RUN_VISIBLE " ORDER BY r.last_seen DESC, r.n DESC";
+
+/* Gets each run, which it takes. false: no more of them. */
+typedef bool (*each_fn)(void *user, struct report *r, json_t *run);
+
+static void walk(struct points *p, each_fn each, void *user) {
+	struct report *r = &p->report;
+	sqlite3_stmt *st = report_query(r, runs_sql, 0);
+
+	if (st != NULL) {
+		run_match_bind(st, &p->query->viewer);
+	}
+	while (report_next(r, &st)) {
+		json_t *run = json_object();
+		report_take_row(r, st, run);
+		points_take_windows(p, sqlite3_column_int64(st, 0), run);
+		if (!each(user, r, run)) {
+			report_end(r, &st);
+		}
+	}
+}
+
+/* One state of the database for all of it. */
+static int each_run(sqlite3 *sql, const struct points_query *query, each_fn each, void *user,
+	char ret_words[256]) {
+	struct points p = {.report = {.sql = sql, .now = clock_wall()}, .query = query};
+
+	p.report.err = db_error(sql, sqlite3_exec(sql, "BEGIN", NULL, NULL, NULL));
+	points_prepare(&p);
+	points_note_error(&p);
+	walk(&p, each, user);
+	points_note_error(&p);
+	points_finish(&p);
+	memcpy(ret_words, p.words, sizeof p.words);
+	(void)sqlite3_exec(sql, "COMMIT", NULL, NULL, NULL);
+	return p.report.err;
+}
+
+static bool append_run(void *user, struct report *r, json_t *run) {
+	report_append(r, user, run);
+	return true;
+}
+
+int points_build(
+	sqlite3 *sql, const struct points_query *query, json_t **ret, char ret_words[256]) {
+	json_t *runs = json_array();
+	json_t *document = json_pack("{s:i, s:O}", "schema", POINTS_SCHEMA, "runs", runs);
+	int err = document != NULL ? each_run(sql, query, append_run, runs, ret_words) : -ENOMEM;
+
+	json_decref(runs);
+	if (err < 0) {
+		json_decref(document);
+		return err;
+	}
+	*ret = document;
+	return 0;
+}
+
+struct writing {
+	struct buf *text;
+	size_t size_max;
+	bool begun;
+};
+
+static bool write_run(void *user, struct report *r, json_t *run) {
+	struct writing *w = user;
+	char *json = json_dumps(run, JSON_COMPACT);
+	int err = json == NULL ? -ENOMEM : w->begun ? buf_append(w->text, ",", 1) : 0;
+
+	err = err < 0 ? err : buf_append(w->text, json, strlen(json));
+	r->err = r->err < 0 ? r->err : err;
+	w->begun = true;
+	free(json);
+	json_decref(run);
+	return w->text->len <= w->size_max;
+}
+
+int points_write(sqlite3 *sql, const struct points_query *query, size_t size_max, struct buf *ret,
+	char ret_words[256]) {
+	struct writing w = {.text = ret, .size_max = size_max};
+	int err = buf_printf(ret, "{\"schema\":%d,\"runs\":[", POINTS_SCHEMA);
+
+	err = err < 0 ? err : each_run(sql, query, write_run, &w, ret_words);
+	return err < 0 ? err : buf_append(ret, "]}", 2);
+}

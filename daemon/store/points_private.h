@@ -1,0 +1,21 @@
+/* Inside of points: for points*.c alone. */
+#pragma once
+
+#include "points.h"
+#include "report_row.h"
+
+struct points {
+	struct report report;
+	const struct points_query *query;
+	/* Prepared once: there may be a thousand runs. */
+	sqlite3_stmt *windows, *steps, *tokens;
+	char words
+		[256]; /* what SQLite said of the first error, which it forgets with the next statement */
+};
+
+void points_prepare(struct points *p);
+void points_finish(struct points *p);
+/* The error of a report, if there is one, is put into words now. */
+void points_note_error(struct points *p);
+/* The run's "point", and its "trajectory" where that is asked for. */
+void points_take_windows(struct points *p, int64_t run, json_t *object);
