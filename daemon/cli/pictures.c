@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run_filter.h"
 #include "subcommand.h"
 
 #define PROGRAM "sae-metricsd-pictures"
@@ -16,23 +17,28 @@ static int run_pictures(int argc, char **argv);
 
 const struct subcommand subcommand_plot = {
 	.name = "plot",
-	.summary = "draw loss curves, densities or the Pareto front as SVG, PDF or PNG",
-	.usage = "usage: sae-metricsd plot [options] RUN… -o FILE\n"
+	.summary = "draw curves, densities or the Pareto front as SVG, PDF or PNG",
+	.usage = "usage: sae-metricsd plot [options] [RUN…] -o FILE\n"
 		 "\n"
 		 "Draws a picture for a paper or a chat: FILE is an .svg, .pdf or .png, or with\n"
 		 "the numbers that are drawn a .json or .csv. RUN is any part of an id or a name\n"
-		 "that fits one run only; several are drawn over each other.\n"
+		 "that fits one run only; several are drawn over each other. On a front it is any\n"
+		 "part that fits some runs; without it all are.\n"
 		 "\n"
-		 "  --kind KIND          curves (default) over the steps, each step of which "
-		 "counts:\n"
-		 "                       a band from the lowest to the highest, and the mean; or\n"
-		 "                       density of the features, a ridge a sparsity window\n"
+		 "  --kind KIND          curves, of every step: a band from the lowest to the "
+		 "highest\n"
+		 "                       and the mean; density of the features, a ridge a window; "
+		 "or\n"
+		 "                       front: where runs stand, L0 against the variance that is\n"
+		 "                       left. Default: curves, or front where no RUN is named\n"
 		 "  --metric M[,M...]    of curves: columns of `steps`, or the trainer's own "
 		 "numbers\n"
 		 "  --over AXIS          of curves: step (default), tokens or time\n"
-		 "  --y-axis SCALE       of curves: linear or log; by default as the numbers want "
-		 "it\n"
+		 "  --y-axis SCALE       linear or log; by default as the numbers want it\n"
 		 "  --windows N          of density: so many at most, evenly spaced (default 12)\n"
+		 "  --x M, --y M         of the front: its metrics (default l0 and fvu)\n"
+		 "  --at-tokens N        of the front: at so many tokens (168M), the same for all\n"
+		 "  --trajectory         of the front: how each run got there\n" RUN_FILTER_USAGE
 		 "  -o, --output FILE    where to; it is whole at any time\n"
 		 "  --title TEXT         above the picture\n"
 		 "  --dark               on a dark ground\n"

@@ -258,12 +258,14 @@ static size_t draw_labels(const struct front_picture *f) {
 
 static void draw_y_title(struct front_picture *f) {
 	struct lettering l = frame_lettering(&f->frame, SIZE_WORDS, ANCHOR_MIDDLE);
-	const char *text = document_text(f->figures, "y.label");
+	const char *label = document_text(f->figures, "y.label"),
+		   *text = label != NULL ? label : "";
+	double room = f->frame.box.bottom - f->frame.box.top - X_LABELS;
 
 	l.upward = true;
-	canvas_words(f->frame.canvas, f->frame.box.left + SIZE_WORDS,
-		(f->frame.box.top + f->frame.box.bottom - X_LABELS) / 2, text != NULL ? text : "",
-		&l);
+	l.size = canvas_width_of(f->frame.canvas, text, &l) > room ? SIZE_SMALL : l.size;
+	(void)canvas_words_within(f->frame.canvas, f->frame.box.left + SIZE_WORDS,
+		f->frame.box.top + room / 2, text, room, &l);
 	f->frame.box.left += SIZE_WORDS + 8;
 }
 

@@ -35,7 +35,8 @@ struct front_wanted {
 	uint64_t at_tokens;
 };
 
-/* Pure, of a points document. 0; -ENOENT with words when a part fits no run or several, or no run can be drawn; -ENOMEM. */
+/* Pure, of a points document. 0; -ESRCH with words when a part fits no run; -ENOENT with words when no run can be drawn; or
+ * -ENOMEM. */
 int figures_of_front(const json_t *points, const struct front_wanted *wanted, json_t **ret,
 	char ret_words[FIGURES_WORDS_SIZE]);
 

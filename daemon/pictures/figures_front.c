@@ -48,7 +48,7 @@ static int check_parts(struct making *m, const json_t *all) {
 		if (!found) {
 			snprintf(m->words, FIGURES_WORDS_SIZE, "no run fits '%s'",
 				m->wanted->parts[i]);
-			return -ENOENT;
+			return -ESRCH;
 		}
 	}
 	return 0;

@@ -11,6 +11,7 @@
 #define RIDGE_HEIGHT 30.0
 #define RIDGES_LEAST 150.0
 #define FRONT_SHARE  0.66 /* of the width */
+#define FRONT_LEAST  300.0
 
 static const char *kind_of(const json_t *figures) {
 	const char *kind = document_text(figures, "kind");
@@ -56,7 +57,7 @@ double picture_height(double width, const json_t *figures) {
 		return title + AROUND + ridges_height(width, runs);
 	}
 	if (strcmp(kind_of(figures), "front") == 0) {
-		return title + round(FRONT_SHARE * width);
+		return title + fmax(FRONT_LEAST, round(FRONT_SHARE * width));
 	}
 	size_t n_panels = json_array_size(json_object_get(figures, "panels"));
 	double legend = json_array_size(runs) > 1

@@ -121,6 +121,69 @@ static int make_ridges(struct plot_options *o, const atomic_bool *stop, json_t *
 	return status;
 }
 
+static int filter_points(struct plot_options *o, json_t *points) {
+	char words[RUN_FILTER_WORDS_SIZE];
+
+	return run_filter_apply(&o->filter, json_object_get(points, "runs"), words) ? EXIT_OK
+										    : say(o, words);
+}
+
+/* Who is not in the picture, and why. */
+static void say_left_out(const struct plot_options *o, const json_t *figures) {
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(json_object_get(figures, "left_out"), i, run) {
+		fprintf(stderr, "sae-metricsd %s: %s is left out: %s\n", o->read.command,
+			document_text(run, "id"), document_text(run, "why"));
+	}
+	if (document_true(figures, "unequal_tokens")) {
+		fprintf(stderr,
+			"sae-metricsd %s: runs are compared at unequal tokens; --at-tokens N "
+			"compares them at N\n",
+			o->read.command);
+	}
+}
+
+static int make_front(struct plot_options *o, json_t **ret) {
+	const struct front_wanted wanted = {
+		.x = o->x,
+		.y = o->y,
+		.parts = o->runs,
+		.n_parts = o->n_runs,
+		.axis = o->axis,
+		.trajectory = o->points.trajectory,
+		.at_tokens_set = o->points.has_at_tokens,
+		.at_tokens = o->points.at_tokens,
+	};
+	char words[FIGURES_WORDS_SIZE];
+	json_t *points = NULL;
+	int status = source_read_points(&o->read.source, &o->points, &points);
+
+	status = status == EXIT_OK ? filter_points(o, points) : status;
+	if (status == EXIT_OK) {
+		int err = figures_of_front(points, &wanted, ret, words);
+		status = err == 0 ? EXIT_OK : say(o, words);
+		status = err == -ESRCH ? EXIT_NO_SUCH_RUN : status;
+	}
+	if (status == EXIT_OK) {
+		say_left_out(o, *ret);
+	}
+	json_decref(points);
+	return status;
+}
+
+static int make_figures(struct plot_options *o, const atomic_bool *stop, json_t **ret) {
+	switch (o->kind) {
+	case PLOT_DENSITY:
+		return make_ridges(o, stop, ret);
+	case PLOT_FRONT:
+		return make_front(o, ret);
+	default:
+		return make_curves(o, stop, ret);
+	}
+}
+
 /* ---- files ---- */
 
 static int draw(const struct plot_options *o, const json_t *figures, struct buf *out) {
@@ -167,7 +230,8 @@ static int set_title(const struct plot_options *o, json_t *figures) {
 	const char *title =
 		o->title != NULL ? o->title : document_text(json_array_get(runs, 0), "name");
 
-	if ((o->title == NULL && json_array_size(runs) > 1) || title == NULL || title[0] == '\0') {
+	if ((o->title == NULL && (o->kind == PLOT_FRONT || json_array_size(runs) > 1)) ||
+		title == NULL || title[0] == '\0') {
 		return EXIT_OK;
 	}
 	json_t *text = json_string(title);
@@ -185,8 +249,7 @@ int plot_command_run(int argc, char **argv) {
 
 	if (status == EXIT_OK) {
 		const atomic_bool *stop = interrupt_watch();
-		status = o.kind == PLOT_DENSITY ? make_ridges(&o, stop, &figures)
-						: make_curves(&o, stop, &figures);
+		status = make_figures(&o, stop, &figures);
 		interrupt_heed();
 	}
 	status = status == EXIT_OK ? set_title(&o, figures) : status;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+#include "count.h"
 #include "subcommand.h"
 
 #define WIDTH_DEFAULT   720.0
@@ -26,6 +28,10 @@ enum {
 	OPTION_OVER,
 	OPTION_Y_AXIS,
 	OPTION_WINDOWS,
+	OPTION_X,
+	OPTION_Y,
+	OPTION_AT_TOKENS,
+	OPTION_TRAJECTORY,
 	OPTION_TITLE,
 	OPTION_DARK,
 	OPTION_WIDTH,
@@ -107,10 +113,27 @@ static int take_metrics(struct plot_options *o) {
 	return EXIT_OK;
 }
 
+static int take_at_tokens(struct plot_options *o) {
+	o->points.has_at_tokens = true;
+	return count_read(optarg, &o->points.at_tokens) == 0
+		       ? EXIT_OK
+		       : read_options_wrong(
+				 &o->read, "--at-tokens is a count, as 168M or 1.3G, not ", optarg);
+}
+
+static int take_filter(int option, struct plot_options *o) {
+	char words[RUN_FILTER_WORDS_SIZE];
+
+	return run_filter_add(
+		       &o->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
+		       ? EXIT_OK
+		       : read_options_wrong(&o->read, words, "");
+}
+
 /* ---- options ---- */
 
 static int take_choice(int option, struct plot_options *o) {
-	static const char *const kinds[] = {"curves", "density", NULL};
+	static const char *const kinds[] = {"curves", "density", "front", NULL};
 	static const char *const overs[] = {"step", "tokens", "time", NULL};
 	static const char *const scales[] = {"linear", "log", NULL};
 	int status, choice = 0;
@@ -119,6 +142,7 @@ static int take_choice(int option, struct plot_options *o) {
 	case OPTION_KIND:
 		status = take_word(o, "--kind", kinds, &choice);
 		o->kind = (enum plot_kind)choice;
+		o->kind_set = true;
 		return status;
 	case OPTION_OVER:
 		status = take_word(o, "--over", overs, &choice);
@@ -141,6 +165,17 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 		return take_metrics(o);
 	case OPTION_WINDOWS:
 		return take_windows(o);
+	case OPTION_X:
+		o->x = optarg;
+		return EXIT_OK;
+	case OPTION_Y:
+		o->y = optarg;
+		return EXIT_OK;
+	case OPTION_AT_TOKENS:
+		return take_at_tokens(o);
+	case OPTION_TRAJECTORY:
+		o->points.trajectory = true;
+		return EXIT_OK;
 	case OPTION_TITLE:
 		o->title = optarg;
 		return EXIT_OK;
@@ -156,7 +191,9 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 	case OPTION_DPI:
 		return take_number(o, "--dpi", DPI_LEAST, DPI_MOST, &o->size.dpi);
 	default:
-		return read_options_take(&o->read, option, word);
+		return option >= RUN_FILTER_PROJECT && option < RUN_FILTER_END
+			       ? take_filter(option, o)
+			       : read_options_take(&o->read, option, word);
 	}
 }
 
@@ -196,24 +233,41 @@ static int find_format(struct plot_options *o) {
 		"FILE ends in .svg, .pdf or .png, or in .json or .csv, unlike ", o->read.file);
 }
 
+/* An option that another kind has is a slip: what was wanted would not be drawn. */
+static int check_kind(struct plot_options *o) {
+	bool of_curves = o->n_metrics > 0 || o->over != OVER_STEP;
+	bool of_front = o->x != NULL || o->y != NULL || o->points.has_at_tokens ||
+			o->points.trajectory || o->filter.n_terms > 0 || o->filter.since > 0;
+
+	if (!o->kind_set && (o->n_runs == 0 || of_front)) {
+		o->kind = PLOT_FRONT;
+	}
+	if (o->kind != PLOT_CURVES && of_curves) {
+		return read_options_wrong(&o->read, "--metric and --over are of --kind curves", "");
+	}
+	if (o->kind != PLOT_FRONT && of_front) {
+		return read_options_wrong(&o->read,
+			"--x, --y, --at-tokens, --trajectory and what chooses runs are of --kind "
+			"front",
+			"");
+	}
+	if (o->kind == PLOT_DENSITY && o->axis != AXIS_BY_DATA) {
+		return read_options_wrong(&o->read, "--y-axis is of --kind curves and front", "");
+	}
+	return o->kind != PLOT_FRONT && o->n_runs == 0
+		       ? read_options_wrong(&o->read, "which RUN?", "")
+		       : EXIT_OK;
+}
+
 static int check(struct plot_options *o) {
-	if (o->read.json) {
-		return read_options_wrong(
-			&o->read, "numbers go into a file, too: -o FILE.json", "");
-	}
-	if (o->n_runs == 0) {
-		return read_options_wrong(&o->read, "which RUN?", "");
-	}
 	if (o->read.file == NULL) {
 		return read_options_wrong(
 			&o->read, "where to? -o FILE.svg, .pdf, .png, .json or .csv", "");
 	}
-	if (o->kind == PLOT_DENSITY &&
-		(o->n_metrics > 0 || o->over != OVER_STEP || o->axis != AXIS_BY_DATA)) {
-		return read_options_wrong(
-			&o->read, "--metric, --over and --y-axis are of --kind curves", "");
-	}
-	return find_format(o);
+	int status = check_kind(o);
+	o->x = o->x != NULL ? o->x : "l0";
+	o->y = o->y != NULL ? o->y : "fvu";
+	return status == EXIT_OK ? find_format(o) : status;
 }
 
 /* The larger side of a PNG; its height may not be known yet, and is said when it is. */
@@ -236,6 +290,11 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 		{"over", required_argument, NULL, OPTION_OVER},
 		{"y-axis", required_argument, NULL, OPTION_Y_AXIS},
 		{"windows", required_argument, NULL, OPTION_WINDOWS},
+		{"x", required_argument, NULL, OPTION_X},
+		{"y", required_argument, NULL, OPTION_Y},
+		{"at-tokens", required_argument, NULL, OPTION_AT_TOKENS},
+		{"trajectory", no_argument, NULL, OPTION_TRAJECTORY},
+		RUN_FILTER_OPTIONS,
 		{"title", required_argument, NULL, OPTION_TITLE},
 		{"dark", no_argument, NULL, OPTION_DARK},
 		{"width", required_argument, NULL, OPTION_WIDTH},

@@ -2,13 +2,15 @@
 #pragma once
 
 #include "axis.h"
+#include "points.h"
 #include "read_options.h"
+#include "run_filter.h"
 #include "run_steps.h"
 #include "surface.h"
 
 #define PLOT_RUNS_MAX 32u /* more in one picture nobody tells apart */
 
-enum plot_kind { PLOT_CURVES = 0, PLOT_DENSITY };
+enum plot_kind { PLOT_CURVES = 0, PLOT_DENSITY, PLOT_FRONT };
 
 enum plot_format {
 	PLOT_SVG = SURFACE_SVG,
@@ -23,6 +25,7 @@ struct plot_options {
 	const char *runs[PLOT_RUNS_MAX];
 	size_t n_runs;
 	enum plot_kind kind;
+	bool kind_set;
 	enum plot_format format;
 	enum steps_over over;
 	enum axis_choice axis;
@@ -30,6 +33,9 @@ struct plot_options {
 	const char *metrics[CURVES_MAX];
 	size_t n_metrics; /* 0: none is named */
 	size_t n_windows;
+	const char *x, *y; /* metrics of the front */
+	struct points_query points;
+	struct run_filter filter; /* of the front's runs */
 	const char *title;
 	bool dark;
 	struct surface_size size; /* height 0: as it suits the width */

@@ -159,7 +159,7 @@ class Pictures(unittest.TestCase):
             self.assertEqual(series[part], [float(row[part]) if row[part] else None for row in rows], part)
 
     def test_what_a_daemon_hands_out_is_drawn_the_same(self):
-        for kind in ("curves", "density"):
+        for kind in ("curves", "density", "front"):
             want = self.figures("whole001", "--kind", kind)
             file = self.out / "handed.json"
             out = subprocess.run([DAEMON, "plot", "whole001", "--kind", kind, "-o", file, "--socket", self.daemon.socket],
@@ -167,10 +167,51 @@ class Pictures(unittest.TestCase):
             self.assertEqual((OK, ""), (out.returncode, out.stderr))
             self.assertEqual(want, json.loads(file.read_text()))
 
+    def window_means(self, run, *metrics):
+        """Of the last complete window that stands, over its steps that stand."""
+        (first, last), = self.rows("SELECT step_first, step_last FROM windows w WHERE run = ? AND complete AND NOT EXISTS (SELECT 1 FROM "
+                                   "attempts a WHERE a.run = w.run AND a.attempt > w.attempt AND a.step_first <= w.step_last) "
+                                   "ORDER BY attempt DESC, window DESC LIMIT 1", run)
+        means = []
+        for metric in metrics:
+            values = [y for x, y in self.steps_that_stand(run, metric) if first <= x <= last]
+            means.append(sum(values) / len(values))
+        return means
+
+    def test_the_front_is_drawn_of_the_last_complete_windows_means(self):
+        figures = self.figures()
+        self.assertEqual(("front", "l0", "fvu"), (figures["kind"], figures["x"]["metric"], figures["y"]["metric"]))
+        runs = {run["id"]: run for run in figures["runs"]}
+        self.assertEqual({"whole001", "second01"}, set(runs))
+        for name, run in runs.items():
+            l0, fvu = self.window_means(name, "l0", "fvu")
+            self.assertTrue(math.isclose(l0, run["x"], rel_tol=1e-9) and math.isclose(fvu, run["y"], rel_tol=1e-9), (name, l0, fvu, run))
+        best = min(runs.values(), key=lambda run: (run["x"], run["y"]))
+        self.assertTrue(best["on_front"])
+        self.assertEqual({"brief001", "logs0001"}, {run["id"] for run in figures["left_out"]})
+        self.assertTrue(figures["unequal_tokens"])
+
+    def test_a_front_at_equal_tokens_and_of_other_metrics(self):
+        said = self.plot("--x", "l0", "--y", "explained_variance", "--at-tokens", "20k", "--trajectory", "-o", self.out / "figures.json")
+        figures = json.loads((self.out / "figures.json").read_text())
+        self.assertEqual((20000, True), (figures["at_tokens"], figures["y"]["higher"]))
+        self.assertIn("brief001 is left out: no complete window by then", said)
+        for run in figures["runs"]:
+            self.assertLessEqual(run["n_tokens_folded"], 20000)
+            self.assertEqual([run["x"], run["y"]], run["trajectory"][-1])
+
+    def test_a_front_of_some_runs(self):
+        self.assertEqual(["second01"], [run["id"] for run in self.figures("second", "--kind", "front")["runs"]])
+        self.assertEqual(["whole001"], [run["id"] for run in self.figures("--project", "clip")["runs"]])
+        self.assertIn("no run fits 'nobody'", self.plot("nobody", "--kind", "front", "-o", self.out / "no.svg", status=NO_SUCH_RUN))
+        self.assertIn("no run can be drawn: ", self.plot("brief", "--kind", "front", "-o", self.out / "no.svg", status=FAILED))
+        self.assertIn("no run can be drawn", self.plot("--y", "nonsense", "-o", self.out / "no.svg", status=FAILED))
+        self.assertFalse((self.out / "no.svg").exists())
+
     # ---- the pictures ----
 
     def test_every_kind_is_drawn_in_every_format(self):
-        for kind in ("curves", "density"):
+        for kind in ("curves", "density", "front"):
             for look in ([], ["--dark", "--title", "A title", "--scale", 1.5]):
                 svg, pdf = self.out / f"{kind}.svg", self.out / f"{kind}.pdf"
                 self.plot("whole001", "second01", "--kind", kind, *look, "-o", svg)
@@ -183,7 +224,7 @@ class Pictures(unittest.TestCase):
 
     @unittest.skipIf(Image is None, "python3-pil is not installed")
     def test_a_png_has_the_size_that_was_asked_for_and_something_on_it(self):
-        for kind in ("curves", "density"):
+        for kind in ("curves", "density", "front"):
             for arguments, size, dpi in (([], (1440, None), 192), (["--width", 400, "--height", 300, "--dpi", 96], (400, 300), 96),
                                          (["--width", 320, "--height", 240, "--dpi", 300, "--dark"], (1000, 750), 300)):
                 file = self.out / f"{kind}.png"
@@ -197,7 +238,8 @@ class Pictures(unittest.TestCase):
                 self.assertEqual((20, 23, 28) if "--dark" in arguments else (255, 255, 255), ground)
                 self.assertGreater(len(colours), 20)
                 # The data itself is there, in its colour.
-                wanted = {"curves": ((0, 114, 178), (86, 180, 233)), "density": ((8, 48, 107), (191, 227, 255))}[kind]["--dark" in arguments]
+                wanted = {"curves": ((0, 114, 178), (86, 180, 233)), "density": ((8, 48, 107), (191, 227, 255)),
+                          "front": ((0, 114, 178), (86, 180, 233))}[kind]["--dark" in arguments]
                 self.assertGreater(sum(n for n, colour in colours if colour == wanted), 100)
 
     def test_the_same_run_is_drawn_the_same_to_the_byte(self):
@@ -216,7 +258,7 @@ class Pictures(unittest.TestCase):
         connection.execute("UPDATE runs_data SET name = ? WHERE id IN ('whole001', 'second01')", (name,))
         connection.commit()
         connection.close()
-        for kind in ("curves", "density"):
+        for kind in ("curves", "density", "front"):
             for runs in (["whole001"], ["whole001", "second01"]):
                 self.plot(*runs, "--kind", kind, "-o", self.out / "hostile.svg", database=database)
                 text = (self.out / "hostile.svg").read_text()
@@ -246,11 +288,11 @@ class Pictures(unittest.TestCase):
 
     def test_wrong_usage_is_refused_with_what_was_expected(self):
         for arguments, words in (
-                (["-o", "x.svg"], "which RUN?"),
+                (["-o", "x.svg", "--kind", "curves"], "which RUN?"),
                 (["second01"], "where to? -o FILE.svg"),
                 (["second01", "-o", "x.gif"], "FILE ends in .svg, .pdf or .png, or in .json or .csv, unlike x.gif"),
                 (["second01", "-o", ".svg"], "unlike .svg"),
-                (["second01", "-o", "x.svg", "--kind", "pie"], "--kind is curves or density, not pie"),
+                (["second01", "-o", "x.svg", "--kind", "pie"], "--kind is curves, density or front, not pie"),
                 (["second01", "-o", "x.svg", "--over", "epochs"], "--over is step, tokens or time, not epochs"),
                 (["second01", "-o", "x.svg", "--y-axis", "cubic"], "--y-axis is linear or log, not cubic"),
                 (["second01", "-o", "x.svg", "--metric", "l0,,fvu"], "--metric has an empty name"),
@@ -263,6 +305,10 @@ class Pictures(unittest.TestCase):
                 (["second01", "-o", "x.svg", "--dpi", "96dpi"], "--dpi is a number from 24 to 1200, not 96dpi"),
                 (["second01", "-o", "x.svg", "--windows", "2.5", "--kind", "density"], "--windows is a whole number"),
                 (["second01", "-o", "x.svg", "--kind", "density", "--over", "tokens"], "are of --kind curves"),
+                (["second01", "-o", "x.svg", "--kind", "density", "--y-axis", "log"], "--y-axis is of --kind curves and front"),
+                (["second01", "-o", "x.svg", "--kind", "curves", "--at-tokens", "1M"], "are of --kind front"),
+                (["-o", "x.svg", "--at-tokens", "many"], "--at-tokens is a count, as 168M or 1.3G, not many"),
+                (["-o", "x.svg", "--where", "lr"], "--where: expected KEY=VALUE"),
                 (["second01", "-o", "x.png", "--width", "9600", "--dpi", "1200"], "at most 16000 pixels a side"),
                 (["second01", "-o", "x.svg", "--title", b"\xff"], "--title is no UTF-8"),
                 (["second01", *["whole001"] * 32, "-o", "x.svg"], "more than 32 runs"),

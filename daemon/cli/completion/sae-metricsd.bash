@@ -66,7 +66,7 @@ _sae_metricsd_value() {
 	--log-level) _sae_metricsd_words error warning info debug ;;
 	--color) _sae_metricsd_words auto always never ;;
 	--x-axis) _sae_metricsd_words step tokens ;;
-	--kind) _sae_metricsd_words curves density ;;
+	--kind) _sae_metricsd_words curves density front ;;
 	--over) _sae_metricsd_words step tokens time ;;
 	--y-axis) _sae_metricsd_words linear log ;;
 	--backup-every) _sae_metricsd_words 10m 1h 6h 1d ;;
@@ -76,7 +76,7 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --metric | --windows | --title | --width | --height | --scale | --dpi) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --metric | --x | --y | --at-tokens | --windows | --title | --width | --height | --scale | --dpi) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) if [ "$command" = plot ]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
@@ -94,7 +94,7 @@ _sae_metricsd_options() {
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	plot)
-		echo --kind --metric --over --y-axis --windows -o --output --title --dark --width --height --scale --dpi --db --socket --help
+		echo --kind --metric --over --y-axis --windows --x --y --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
 	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;
 	backup) echo --db --force --help ;;

@@ -181,7 +181,7 @@ static void only_the_runs_that_are_named_are_on_it(void **state) {
 	assert_int_equal(json_array_size(json_object_get(f, "runs")), 2);
 	assert_true(document_true(run_named(json_object_get(f, "runs"), "b2"), "on_front"));
 	json_decref(f);
-	assert_int_equal(figures_of_front(points, &no_one, &f, words), -ENOENT);
+	assert_int_equal(figures_of_front(points, &no_one, &f, words), -ESRCH);
 	assert_string_equal(words, "no run fits 'nobody'");
 	assert_int_equal(figures_of_front(points, &no_point, &f, words), -ENOENT);
 	assert_string_equal(words, "no run can be drawn: sweep-l9-young: no complete window");
