@@ -17,6 +17,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_config,
 	&subcommand_start,
 	&subcommand_status,
+	&subcommand_why,
 	&subcommand_export,
 	&subcommand_plot,
 	&subcommand_stop,

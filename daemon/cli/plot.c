@@ -22,7 +22,8 @@ static int level_of(const struct scale *s, double value) {
 	double high = s->logarithmic ? log(s->high) : s->high;
 	double at = s->logarithmic ? log(value) : value;
 
-	if (!(high > low)) {
+	/* Means of one value differ in their last digits. */
+	if (!(high - low > 1e-9 * fabs(high))) {
 		return 1;
 	}
 	return 1 + (int)fmin(LEVELS - 1, floor(LEVELS * (at - low) / (high - low)));

@@ -25,6 +25,7 @@ struct subcommand {
 };
 
 extern const struct subcommand subcommand_status;
+extern const struct subcommand subcommand_why;
 extern const struct subcommand subcommand_export;
 extern const struct subcommand subcommand_stop;
 extern const struct subcommand subcommand_backup;

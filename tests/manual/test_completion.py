@@ -71,7 +71,7 @@ class Shell:
                 self.assertEqual(self.options(name), options)
 
     def test_a_run_is_completed_from_what_the_daemon_has(self):
-        for name in ("status", "stop", "export", "sync"):
+        for name in ("status", "why", "stop", "export", "sync"):
             with self.subTest(command=name):
                 self.assertIn("firstrun", self.offered(f"sae-metricsd {name} fir"))
         self.assertLessEqual({"firstrun", "otherrun"}, self.offered("sae-metricsd status "))

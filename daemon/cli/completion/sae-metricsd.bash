@@ -76,7 +76,7 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --metric | --x | --y | --at-tokens | --windows | --title | --width | --height | --scale | --dpi) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --x | --y | --at-tokens | --windows | --title | --width | --height | --scale | --dpi) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) if [ "$command" = plot ]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
@@ -91,6 +91,7 @@ _sae_metricsd_options() {
 		;;
 	start) echo --exit-when-idle --json --help ;;
 	status) echo --sort --limit --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
+	why) echo --at --steps --db --socket --json --output --color --help ;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	plot)
@@ -115,14 +116,14 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status export plot stop sync backup config doctor --help --version
+		_sae_metricsd_words serve start status why export plot stop sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
 		_sae_metricsd_words $(_sae_metricsd_options)
 	else
 		case $command in
-		status | stop | export | plot) _sae_metricsd_runs ;;
+		status | why | stop | export | plot) _sae_metricsd_runs ;;
 		sync)
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f

@@ -94,6 +94,16 @@ __sae_metricsd_option status -l where -x -d 'only where the config says so'
 __sae_metricsd_option status -l since -x -a '2h 1d 7d' -d 'only seen since then'
 __sae_metricsd_option status -l color -x -a 'auto always never' -d colours
 
+__sae_metricsd_command why 'show where a run first went wrong'
+__sae_metricsd_option why -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option why -l at -x -d 'look at this step'
+__sae_metricsd_option why -l steps -x -d 'show so many steps'
+__sae_metricsd_option why -l db -r -F -d 'read database files'
+__sae_metricsd_option why -l socket -r -F -d 'ask the daemon behind this socket'
+__sae_metricsd_option why -l json -d 'everything, as one JSON document'
+__sae_metricsd_option why -l output -r -F -d 'write into a file'
+__sae_metricsd_option why -l color -x -a 'auto always never' -d colours
+
 __sae_metricsd_command export 'write a run as a file for wandb sync'
 __sae_metricsd_option export -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option export -l wandb -x -a '(__fish_complete_directories)' -d 'where to'
