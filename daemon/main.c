@@ -20,6 +20,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_why,
 	&subcommand_export,
 	&subcommand_plot,
+	&subcommand_report,
 	&subcommand_stop,
 	&subcommand_sync,
 	&subcommand_backup,

@@ -56,6 +56,28 @@ const struct subcommand subcommand_plot = {
 	.run = run_pictures,
 };
 
+const struct subcommand subcommand_report = {
+	.name = "report",
+	.summary = "write a page about runs, with pictures and tables, to send on",
+	.usage = "usage: sae-metricsd report [options] RUN… -o FILE.html\n"
+		 "\n"
+		 "Writes one page of HTML that needs neither a network nor a script: the loss\n"
+		 "curves, the density of the features, metrics, the config, events, and what did\n"
+		 "not arrive; of several runs also where they stand and what differs. RUN is any\n"
+		 "part of an id or a name that fits one run only.\n"
+		 "\n"
+		 "  -o, --output FILE    where to; it is whole at any time\n"
+		 "  --title TEXT         at its top\n"
+		 "  --db FILE            read this database, or all in a folder; may be given "
+		 "again\n"
+		 "  --socket PATH        ask the daemon behind this socket\n"
+		 "  -h, --help           this text\n"
+		 "\n"
+		 "exit status: 0 written, 1 failed, 2 wrong usage, 3 no daemon and no database,\n"
+		 "             4 no such run or more than one\n",
+	.run = run_pictures,
+};
+
 /* ---- where the program is ---- */
 
 /* Beside this program in a build tree, and where it is installed, wherever that was moved to. */
@@ -102,7 +124,8 @@ static int run_pictures(int argc, char **argv) {
 	char path[PATH_MAX];
 
 	if (wants_help(argc, argv)) {
-		fputs(subcommand_plot.usage, stdout);
+		const bool report = strcmp(argv[0], subcommand_report.name) == 0;
+		fputs(report ? subcommand_report.usage : subcommand_plot.usage, stdout);
 		return EXIT_OK;
 	}
 	if (!find_program(path)) {

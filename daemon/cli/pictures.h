@@ -4,3 +4,4 @@
 #include "subcommand.h"
 
 extern const struct subcommand subcommand_plot;
+extern const struct subcommand subcommand_report;

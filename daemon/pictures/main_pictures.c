@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "plot_command.h"
+#include "report_command.h"
 #include "subcommand.h"
 
 int main(int argc, char **argv) {
 	if (argc > 1 && strcmp(argv[1], "plot") == 0) {
 		return plot_command_run(argc - 1, argv + 1);
 	}
-	fputs("sae-metricsd-pictures: this is run by `sae-metricsd plot`\n", stderr);
+	if (argc > 1 && strcmp(argv[1], "report") == 0) {
+		return report_command_run(argc - 1, argv + 1);
+	}
+	fputs("sae-metricsd-pictures: this is run by `sae-metricsd plot` and `report`\n", stderr);
 	return EXIT_USAGE;
 }

@@ -166,9 +166,11 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 	case OPTION_WINDOWS:
 		return take_windows(o);
 	case OPTION_X:
+		o->axes_set = true;
 		o->x = optarg;
 		return EXIT_OK;
 	case OPTION_Y:
+		o->axes_set = true;
 		o->y = optarg;
 		return EXIT_OK;
 	case OPTION_AT_TOKENS:
@@ -236,8 +238,8 @@ static int find_format(struct plot_options *o) {
 /* An option that another kind has is a slip: what was wanted would not be drawn. */
 static int check_kind(struct plot_options *o) {
 	bool of_curves = o->n_metrics > 0 || o->over != OVER_STEP;
-	bool of_front = o->x != NULL || o->y != NULL || o->points.has_at_tokens ||
-			o->points.trajectory || o->filter.n_terms > 0 || o->filter.since > 0;
+	bool of_front = o->axes_set || o->points.has_at_tokens || o->points.trajectory ||
+			o->filter.n_terms > 0 || o->filter.since > 0;
 
 	if (!o->kind_set && (o->n_runs == 0 || of_front)) {
 		o->kind = PLOT_FRONT;
@@ -265,8 +267,6 @@ static int check(struct plot_options *o) {
 			&o->read, "where to? -o FILE.svg, .pdf, .png, .json or .csv", "");
 	}
 	int status = check_kind(o);
-	o->x = o->x != NULL ? o->x : "l0";
-	o->y = o->y != NULL ? o->y : "fvu";
 	return status == EXIT_OK ? find_format(o) : status;
 }
 
@@ -281,6 +281,16 @@ static int check_pixels(const struct plot_options *o) {
 	snprintf(said, sizeof said, "%.0f", side);
 	return read_options_wrong(&o->read,
 		"a PNG has at most 16000 pixels a side (--width, --height, --dpi), not ", said);
+}
+
+void plot_options_init(struct plot_options *o, const char *command) {
+	*o = (struct plot_options){
+		.read.command = command,
+		.x = "l0",
+		.y = "fvu",
+		.n_windows = WINDOWS_DEFAULT,
+		.size = {WIDTH_DEFAULT, 0, 1, DPI_DEFAULT},
+	};
 }
 
 int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
@@ -309,11 +319,7 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 	};
 	int option, status = EXIT_OK;
 
-	*ret = (struct plot_options){
-		.read.command = "plot",
-		.n_windows = WINDOWS_DEFAULT,
-		.size = {WIDTH_DEFAULT, 0, 1, DPI_DEFAULT},
-	};
+	plot_options_init(ret, "plot");
 	opterr = 0;
 	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":ho:", longs, NULL)) != -1) {
 		status = take_option(

@@ -33,13 +33,18 @@ struct plot_options {
 	const char *metrics[CURVES_MAX];
 	size_t n_metrics; /* 0: none is named */
 	size_t n_windows;
+	bool axes_set;
 	const char *x, *y; /* metrics of the front */
 	struct points_query points;
 	struct run_filter filter; /* of the front's runs */
 	const char *title;
 	bool dark;
-	struct surface_size size; /* height 0: as it suits the width */
+	struct surface_size size;     /* height 0: as it suits the width */
+	char words[STEPS_WORDS_SIZE]; /* plot_make.h */
 };
+
+/* As without any option. */
+void plot_options_init(struct plot_options *o, const char *command);
 
 /* An exit_status, and it has said what is wrong. */
 int plot_options_parse(int argc, char **argv, struct plot_options *ret);

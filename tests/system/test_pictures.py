@@ -1,9 +1,11 @@
-"""`sae-metricsd plot`: every kind as SVG, PDF and PNG, and as the numbers that are drawn, held against the database."""
+"""`sae-metricsd plot`: every kind as SVG, PDF and PNG, and as the numbers that are drawn, held against the database; and `report`."""
 import csv
+import html.parser
 import io
 import json
 import math
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -37,6 +39,49 @@ def train(daemon, run, steps=STEPS, **options):
             scalars["mse_loss"] = 1e6
         handle.log_step(step, fired=fired, n_rows=n_rows, grad_norm=1.0 / (1 + step), **scalars)
     return handle
+
+
+class Page(html.parser.HTMLParser):
+    """Strict: every tag is closed in its turn, none but ours is there, and an id is there once."""
+    VOID = {"meta"}
+    KNOWN = {"html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "h3", "p", "figure", "figcaption", "section", "div", "table",
+             "thead", "tbody", "tr", "th", "td", "svg", "g", "defs", "symbol", "path", "use", "clippath", "rect", "mask", "filter"}
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.ids, self.targets, self.text, self.rows, self.attributes = [], set(), set(), [], {}, []
+        self.feed(text)
+        self.close()
+        assert not self.open, self.open
+
+    def handle_starttag(self, tag, attributes):
+        assert tag in self.KNOWN, tag
+        self.attributes += attributes
+        for name, value in attributes:
+            if name == "id":
+                assert value not in self.ids, value
+                self.ids.add(value)
+            self.targets.update(re.findall(r"#([\w-]+)", value) if name in ("xlink:href", "clip-path", "mask") else ())
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.row = []
+        if tag in ("td", "th"):
+            self.row.append("")
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        self.handle_endtag(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open and self.open.pop() == tag, tag
+        if tag == "tr":
+            self.rows.setdefault(self.row[0], []).append(self.row[1:])
+
+    def handle_data(self, data):
+        self.text.append(data)
+        if {"td", "th"} & set(self.open):
+            self.row[-1] += data
 
 
 class Pictures(unittest.TestCase):
@@ -269,6 +314,94 @@ class Pictures(unittest.TestCase):
     def test_a_run_of_one_window_and_one_of_a_few_steps_are_drawn(self):
         self.plot("brief001", "-o", self.out / "brief.svg")
         self.plot("second01", "--kind", "density", "--windows", 1, "-o", self.out / "brief.svg")
+
+    # ---- the report ----
+
+    def report(self, *arguments, database=None, status=OK):
+        out = subprocess.run([DAEMON, "report", *map(str, arguments), "--db", database or self.daemon.database],
+                             env=self.daemon.environment(), capture_output=True, text=True, check=False)
+        self.assertEqual((status, ""), (out.returncode, out.stdout), out.stderr)
+        return out.stderr
+
+    def page(self, *arguments, **more):
+        self.report(*arguments, "-o", self.out / "run.html", **more)
+        text = (self.out / "run.html").read_text()
+        page = Page(text)
+        self.assertLessEqual(page.targets, page.ids)
+        # Nothing is fetched or run: there is no such tag (Page), no such attribute, no style from elsewhere.
+        self.assertFalse({name for name, _ in page.attributes if name.startswith("on") or name in ("src", "href", "action", "data")})
+        self.assertTrue(all(value.startswith("#") for name, value in page.attributes if name == "xlink:href"))
+        self.assertFalse("@import" in text or re.search(r"url\((?!#)", text))
+        return text, page
+
+    def test_a_report_has_the_pictures_the_figures_and_the_config(self):
+        text, page = self.page("whole001", "--title", "A & B")
+        self.assertEqual((2, 1), (text.count("<svg "), text.count("<title>A &amp; B</title>")))
+        l0, fvu = self.window_means("whole001", "l0", "fvu")
+        self.assertTrue(math.isclose(l0, float(page.rows["L0 (features active per token)"][0][0]), rel_tol=1e-3))
+        self.assertTrue(math.isclose(fvu, float(page.rows["fraction of variance unexplained"][0][0]), rel_tol=1e-3))
+        self.assertEqual([[f"{STEPS - 101:,}"]], page.rows["last step"])
+        self.assertEqual([["257"]], page.rows["d_sae"])
+        self.assertEqual([["0"]], page.rows["dropped by the trainer"])
+        self.assertIn("density below 0.001", page.rows)
+        self.assertIn(["1,500"], [row[:1] for row in page.rows["2"]])  # the second attempt
+        self.assertIn("mse_loss is NaN", text)
+        self.assertLess(len(text), 600_000)
+
+    def test_a_report_of_several_runs_has_them_side_by_side(self):
+        text, page = self.page("whole001", "second01", "brief001")
+        self.assertEqual(2 + 2, text.count("<svg "))
+        self.assertIn("brief001 has no complete sparsity window", text)
+        row, = [row for row in page.rows["L0 (features active per token)"] if len(row) == 3]
+        self.assertEqual("-", row[2])
+        for value, run in zip(row, ("whole001", "second01")):
+            self.assertTrue(math.isclose(self.window_means(run, "l0")[0], float(value), rel_tol=1e-3))
+
+    def test_a_hostile_runs_report_is_no_markup(self):
+        database = self.daemon.directory / "hostile-report.db"
+        subprocess.run([DAEMON, "backup", "--db", self.daemon.database, "--force", database], env=self.daemon.environment(), check=True,
+                       capture_output=True)
+        evil = "</title></style><script>alert(1)</script><img src=x onerror=alert(2)>\x1b[31m\u202e\"'&" + "x" * 4000
+        connection = sqlite3.connect(database)
+        connection.execute("UPDATE runs_data SET name = ?, project = ?, program = ?, host = ?", (evil,) * 4)
+        connection.execute("UPDATE runs_about SET config = ?, notes = ?", (json.dumps({evil: {evil: evil, "list": [evil]}}), evil))
+        connection.execute("UPDATE events_data SET text = ?, kind = ?", (evil, evil))
+        connection.commit()
+        connection.close()
+        text, page = self.page("whole001", "second01", database=database)
+        self.assertNotIn("\x1b", text)
+        self.assertNotIn("\u202e", text)
+        self.assertNotIn("onerror", {name for name, _ in page.attributes})
+        self.assertIn("<script>alert(1)</script>", "".join(page.text))
+
+    def test_a_run_without_steps_has_a_report(self):
+        text, _ = self.page("logs0001")
+        self.assertIn("there are no steps yet", text)
+        self.assertEqual(0, text.count("<svg "))
+
+    def test_what_a_daemon_hands_out_makes_the_same_report(self):
+        def without_times(text):
+            return re.sub(r"made by [^<]*", "", text)
+        want, _ = self.page("whole001")
+        file = self.out / "handed.html"
+        out = subprocess.run([DAEMON, "report", "whole001", "-o", file, "--socket", self.daemon.socket], env=self.daemon.environment(),
+                             capture_output=True, text=True, check=False)
+        self.assertEqual((OK, ""), (out.returncode, out.stderr))
+        self.assertEqual(without_times(want), without_times(file.read_text()))
+
+    def test_a_report_that_cannot_be_written_says_why(self):
+        for arguments, status, words in (
+                (["-o", "x.html"], USAGE, "which RUN?"), (["whole001"], USAGE, "where to? -o FILE.html"),
+                (["whole001", "--dark", "-o", "x.html"], USAGE, "there is no option --dark"),
+                (["whole001", "-o"], USAGE, "a value is missing behind -o"),
+                ([*["whole001"] * 17, "-o", "x.html"], USAGE, "more than 16 runs"),
+                (["nobody", "-o", "x.html"], NO_SUCH_RUN, "no run fits 'nobody'"),
+                (["whole001", "-o", "/nowhere/x.html"], FAILED, "cannot write /nowhere/x.html")):
+            out = subprocess.run([DAEMON, "report", "--db", self.daemon.database, *arguments], env=self.daemon.environment(), cwd=self.out,
+                                 capture_output=True, text=True, check=False)
+            self.assertEqual((status, ""), (out.returncode, out.stdout), (arguments, out.stderr))
+            self.assertIn(words, out.stderr)
+            self.assertFalse((self.out / "x.html").exists())
 
     # ---- what goes wrong ----
 

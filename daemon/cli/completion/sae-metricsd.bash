@@ -78,7 +78,7 @@ _sae_metricsd_value() {
 	--since) _sae_metricsd_words 2h 1d 7d ;;
 	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --x | --y | --at-tokens | --windows | --title | --width | --height | --scale | --dpi) ;;
 	--set) _sae_metricsd_keys = ;;
-	-o) if [ "$command" = plot ]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
+	-o) if [[ $command == plot || $command == report ]]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
 	*) return 1 ;;
 	esac
@@ -94,6 +94,7 @@ _sae_metricsd_options() {
 	why) echo --at --steps --db --socket --json --output --color --help ;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
+	report) echo -o --output --title --db --socket --help ;;
 	plot)
 		echo --kind --metric --over --y-axis --windows --x --y --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
@@ -116,14 +117,14 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status why export plot stop sync backup config doctor --help --version
+		_sae_metricsd_words serve start status why export plot report stop sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
 		_sae_metricsd_words $(_sae_metricsd_options)
 	else
 		case $command in
-		status | why | stop | export | plot) _sae_metricsd_runs ;;
+		status | why | stop | export | plot | report) _sae_metricsd_runs ;;
 		sync)
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f

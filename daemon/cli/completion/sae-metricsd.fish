@@ -113,6 +113,13 @@ __sae_metricsd_option export -l no-extra-metrics -d "only what the run's own tra
 __sae_metricsd_option export -l x-axis -x -a 'step tokens' -d 'what charts are drawn over'
 __sae_metricsd_option export -l unfinished -d 'also a run that goes on'
 
+__sae_metricsd_command report 'write a page about runs, to send on'
+__sae_metricsd_option report -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option report -s o -l output -r -F -d 'where to'
+__sae_metricsd_option report -l title -x -d 'at its top'
+__sae_metricsd_option report -l db -r -F -d 'read database files'
+__sae_metricsd_option report -l socket -r -F -d 'ask the daemon behind this socket'
+
 __sae_metricsd_command plot 'draw curves, densities or the Pareto front'
 __sae_metricsd_option plot -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option plot -l kind -x -a 'curves density front' -d 'what is drawn'
