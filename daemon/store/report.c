@@ -211,6 +211,7 @@ int report_build(
 	if (result < 0) {
 		snprintf(ret_words, 256, "the database cannot be read: %s", sqlite3_errmsg(sql));
 	}
+	report_finish(&r);
 	(void)sqlite3_exec(sql, "COMMIT", NULL, NULL, NULL);
 
 	if (result == REPORT_OK) {

@@ -21,7 +21,7 @@ static json_t *since_last_seen(const struct report_run *run) {
 static void since_not_finite(
 	struct report *r, const struct report_run *run, int64_t *step, json_t **ret_since) {
 	*ret_since = NULL;
-	sqlite3_stmt *st = report_query(r,
+	sqlite3_stmt *st = report_query_again(r,
 		"SELECT step, time FROM events_data WHERE run = ? AND kind = 'nan' AND step IS NOT "
 		"NULL "
 		"ORDER BY n DESC LIMIT 1",
@@ -123,7 +123,7 @@ static void alert_counters(struct report *r, const struct report_run *run, json_
 
 /* What was given does not agree with what was counted: the core leaves an event. */
 static void alert_disagree(struct report *r, const struct report_run *run, json_t *alerts) {
-	sqlite3_stmt *st = report_query(r,
+	sqlite3_stmt *st = report_query_again(r,
 		"SELECT text, time FROM events_data WHERE run = ? AND kind IN ('disagree', "
 		"'ranks_disagree') "
 		"ORDER BY n DESC LIMIT 1",
@@ -137,7 +137,7 @@ static void alert_disagree(struct report *r, const struct report_run *run, json_
 
 /* What only somebody can mend. */
 static void alert_parked(struct report *r, const struct report_run *run, json_t *alerts) {
-	sqlite3_stmt *st = report_query(r,
+	sqlite3_stmt *st = report_query_again(r,
 		"SELECT f.parked, (SELECT max(e.time) FROM events_data e WHERE e.run = f.run AND "
 		"e.kind = 'forward') FROM forwards_data f WHERE f.run = ? AND f.parked IS NOT NULL",
 		1, run->n);
@@ -150,7 +150,7 @@ static void alert_parked(struct report *r, const struct report_run *run, json_t 
 }
 
 static void alert_rows_refused(struct report *r, const struct report_run *run, json_t *alerts) {
-	sqlite3_stmt *st = report_query(r,
+	sqlite3_stmt *st = report_query_again(r,
 		"SELECT count(*), max(refused) FROM refused_lines_data WHERE run = ? "
 		"HAVING count(*) > 0",
 		1, run->n);

@@ -19,23 +19,70 @@ static void keep(struct report *r, int err) {
 	}
 }
 
-sqlite3_stmt *report_query(struct report *r, const char *sql, int n_values, ...) {
-	if (r->err < 0) {
-		return NULL;
-	}
+static sqlite3_stmt *prepare(struct report *r, const char *sql) {
 	sqlite3_stmt *st = NULL;
+
 	keep(r, db_error(r->sql, sqlite3_prepare_v2(r->sql, sql, -1, &st, NULL)));
-	va_list values;
-	va_start(values, n_values);
+	return st;
+}
+
+static void bind(sqlite3_stmt *st, int n_values, va_list values) {
 	for (int i = 0; st != NULL && i < n_values; i++) {
 		(void)sqlite3_bind_int64(st, i + 1, va_arg(values, int64_t));
 	}
+}
+
+sqlite3_stmt *report_query(struct report *r, const char *sql, int n_values, ...) {
+	sqlite3_stmt *st = r->err < 0 ? NULL : prepare(r, sql);
+	va_list values;
+
+	va_start(values, n_values);
+	bind(st, n_values, values);
 	va_end(values);
 	return st;
 }
 
+/* One that is not being asked; else a new one, which is kept if there is room. */
+static sqlite3_stmt *take_kept(struct report *r, const char *sql) {
+	for (size_t i = 0; i < r->n_kept; i++) {
+		struct report_kept *kept = &r->kept[i];
+		if (kept->text == sql && !kept->in_use) {
+			kept->in_use = true;
+			return kept->statement;
+		}
+	}
+	sqlite3_stmt *st = prepare(r, sql);
+	if (st != NULL && r->n_kept < REPORT_KEPT_MAX) {
+		r->kept[r->n_kept++] = (struct report_kept){sql, st, true};
+	}
+	return st;
+}
+
+sqlite3_stmt *report_query_again(struct report *r, const char *sql, int n_values, ...) {
+	sqlite3_stmt *st = r->err < 0 ? NULL : take_kept(r, sql);
+	va_list values;
+
+	va_start(values, n_values);
+	bind(st, n_values, values);
+	va_end(values);
+	return st;
+}
+
+void report_finish(struct report *r) {
+	for (size_t i = 0; i < r->n_kept; i++) {
+		(void)sqlite3_finalize(r->kept[i].statement);
+	}
+	r->n_kept = 0;
+}
+
 void report_end(struct report *r, sqlite3_stmt **st) {
-	(void)r;
+	for (size_t i = 0; i < r->n_kept; i++) {
+		if (r->kept[i].statement == *st) {
+			(void)sqlite3_reset(*st);
+			r->kept[i].in_use = false;
+			*st = NULL;
+		}
+	}
 	(void)sqlite3_finalize(*st);
 	*st = NULL;
 }

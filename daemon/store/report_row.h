@@ -10,15 +10,27 @@
 
 #include "report.h"
 
+#define REPORT_KEPT_MAX 16u
+
 /* What every part of a report works with. The first error stays. */
 struct report {
 	sqlite3 *sql;
 	double now; /* seconds since 1970 */
 	int err;
+	struct report_kept {
+		const char *text;
+		sqlite3_stmt *statement;
+		bool in_use;
+	} kept[REPORT_KEPT_MAX]; /* to be asked again of the next run */
+	size_t n_kept;
 };
 
 /* A statement whose parameters are bound to the integers that follow; NULL after an error. */
 sqlite3_stmt *report_query(struct report *r, const char *sql, int n_values, ...);
+/* The same of a statement that is asked for each run: to prepare it costs more than to ask it, so that it is kept until
+ * report_finish. `sql` stays where it is. */
+sqlite3_stmt *report_query_again(struct report *r, const char *sql, int n_values, ...);
+void report_finish(struct report *r);
 /* The next row, or false at the end and after an error; then the statement is gone. */
 bool report_next(struct report *r, sqlite3_stmt **st);
 /* Ends a statement before its last row. */

@@ -127,11 +127,11 @@ void report_values(struct report *r, const struct report_run *run) {
 	bool found[N_VALUES] = {false};
 	struct pace pace = {0};
 	sqlite3_stmt *st =
-		run->has_step
-			? report_query(r, values_sql, 4, run->n, run->step, (int64_t)run->attempt,
-				  report_rows_searched(json_integer_value(
-					  json_object_get(run->object, "wandb_log_frequency"))))
-			: NULL;
+		run->has_step ? report_query_again(r, values_sql, 4, run->n, run->step,
+					(int64_t)run->attempt,
+					report_rows_searched(json_integer_value(json_object_get(
+						run->object, "wandb_log_frequency"))))
+			      : NULL;
 	while (report_next(r, &st)) {
 		if (pace.n == 0) {
 			report_set(r, run->object, "last_step_age_s",

@@ -40,9 +40,9 @@ static void adopt(struct report *r, json_t *object, json_t *from) {
  * last row had them. */
 static void report_last_window(struct report *r, const struct report_run *run) {
 	json_t *sparsity = json_object_get(run->object, "sparsity");
-	sqlite3_stmt *st =
-		report_query(r, "SELECT " WINDOW_COLUMNS " FROM windows_data w WHERE " CLOSED "1",
-			2, run->n, (int64_t)FLAW_PARTIAL);
+	sqlite3_stmt *st = report_query_again(r,
+		"SELECT " WINDOW_COLUMNS " FROM windows_data w WHERE " CLOSED "1", 2, run->n,
+		(int64_t)FLAW_PARTIAL);
 	while (report_next(r, &st)) {
 		json_t *window = json_object();
 		report_take_row(r, st, window);
@@ -64,7 +64,7 @@ static void report_last_window(struct report *r, const struct report_run *run) {
 /* Which window is filling: the one behind the last closed, as far as the database knows. */
 static void report_open_window(struct report *r, const struct report_run *run) {
 	int64_t window = 0, steps_before = -1;
-	sqlite3_stmt *st = report_query(r,
+	sqlite3_stmt *st = report_query_again(r,
 		"SELECT w.window, w.step_last FROM windows_data w WHERE w.run = ? AND w.attempt = "
 		"? "
 		"AND w.flaws & ? = 0 ORDER BY w.window DESC LIMIT 1",
