@@ -18,6 +18,8 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_start,
 	&subcommand_status,
 	&subcommand_why,
+	&subcommand_pareto,
+	&subcommand_compare,
 	&subcommand_export,
 	&subcommand_plot,
 	&subcommand_report,

@@ -95,7 +95,7 @@ static void draw_axis_column(const struct chart *c, unsigned column, struct page
 	page_put(page, is_mark ? STYLE_WARN : STYLE_DIM, line[kind][!page->look.utf8]);
 }
 
-static void draw_axis(const struct chart *c, struct page *page) {
+void chart_draw_axis(const struct chart *c, struct page *page) {
 	page_tab(page, CHART_MARGIN - 1);
 	page_put(page, STYLE_DIM, page->look.utf8 ? "└" : " ");
 	for (unsigned i = 0; i <= c->n; i++) {
@@ -133,7 +133,7 @@ char *chart_format_density(char *out, double log10_density) {
 }
 
 /* In numbers, where a narrow screen cuts off what matters least. */
-static void draw_resolution(const struct chart *c, struct page *page) {
+void chart_draw_resolution(const struct chart *c, struct page *page) {
 	char density[FORMAT_MAX], tokens[FORMAT_MAX];
 
 	page_tab(page, 2);
@@ -147,6 +147,6 @@ static void draw_resolution(const struct chart *c, struct page *page) {
 
 void chart_draw(const struct chart *c, struct page *page) {
 	draw_bars(c, page);
-	draw_axis(c, page);
-	draw_resolution(c, page);
+	chart_draw_axis(c, page);
+	chart_draw_resolution(c, page);
 }

@@ -24,3 +24,8 @@ bool chart_make(const json_t *sparsity, unsigned width, struct chart *ret);
 /* Two digits are what a density from counts can carry: 2.5e-4. At most FORMAT_MAX bytes. */
 char *chart_format_density(char *out, double log10_density);
 void chart_draw(const struct chart *c, struct page *page);
+
+/* The axis alone, under a drawing of the same columns. */
+void chart_draw_axis(const struct chart *c, struct page *page);
+/* What the mark on it means, in numbers. */
+void chart_draw_resolution(const struct chart *c, struct page *page);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "flow.h"
 #include "format.h"
 
 void facts_label(const char *label, struct page *page) {
@@ -46,45 +47,13 @@ void fact_put(struct page *page, enum style style, const char *format, ...) {
 	page_put_cut(page, style, text, page_room(page));
 }
 
-/* A glyph more than the line has room for begins the next one. */
-static void flow_word(struct page *page, enum style style, const char *text, const char *end) {
-	struct glyph glyph;
-
-	while (text < end && glyph_next(&text, page->look.utf8, &glyph)) {
-		if (glyph.width > page_room(page) && page->column > LABEL_WIDTH) {
-			next_line(page);
-		}
-		page_put(page, style, glyph.bytes);
-	}
-}
-
-static unsigned columns_between(const char *text, const char *end, bool utf8) {
-	struct glyph glyph;
-	unsigned columns = 0;
-
-	while (text < end && glyph_next(&text, utf8, &glyph)) {
-		columns += glyph.width;
-	}
-	return columns;
-}
-
 void fact_flow(struct page *page, enum style style, const char *text) {
 	if (page->look.width > 0 && page->look.width <= LABEL_WIDTH) {
 		page_put_cut(page, style, text, page_room(page));
 		return;
 	}
 	begin_fact(page, glyph_columns(text, page->look.utf8));
-	for (bool first = true; *text; first = false) {
-		const char *end = text + strcspn(text, " ");
-		unsigned needed = columns_between(text, end, page->look.utf8);
-		if (!first && needed + 1 > page_room(page) && page->column > LABEL_WIDTH) {
-			next_line(page);
-		} else if (!first) {
-			page_put(page, STYLE_PLAIN, " ");
-		}
-		flow_word(page, style, text, end);
-		text = end + strspn(end, " ");
-	}
+	flow_put(page, style, text, LABEL_WIDTH);
 }
 
 void fact_text(const json_t *object, const char *label, const char *path, struct page *page) {

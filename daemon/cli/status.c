@@ -8,6 +8,8 @@
 #include "openmetrics.h"
 #include "read_options.h"
 #include "render.h"
+#include "restate_runs.h"
+#include "restated_run.h"
 #include "run_choice.h"
 #include "run_ids.h"
 #include "subcommand.h"
@@ -17,36 +19,39 @@ static int status_run(int argc, char **argv);
 const struct subcommand subcommand_status = {
 	.name = "status",
 	.summary = "show the runs, or one in full",
-	.usage = "usage: sae-metricsd status [options] [RUN]\n"
-		 "\n"
-		 "Shows all runs in a table, or one with its curves and its feature density.\n"
-		 "RUN is any part of an id or a name that fits one run only.\n"
-		 "\n"
-		 "  --db PATH         read database files (or folders of *.db), no daemon\n"
-		 "  --socket PATH     ask the daemon behind this socket\n"
-		 "  -o COL[,COL]      only these columns, in this order: headings, or names of\n"
-		 "                    values: fvu, below_1e-5, group, config.lr\n"
-		 "  --sort COL        in the order of a column or value; -COL the other way\n"
-		 "                    round, what is not known last\n"
-		 "  --limit N         only the first N; without --sort the N seen last\n"
-		 "  --no-headings     rows only\n"
-		 "  --json            everything, as one JSON document (with RUN: the run)\n"
-		 "  --jsonl           the same, a run a line\n"
-		 "  --openmetrics     all of it as metrics, for the textfile collector of\n"
-		 "                    node_exporter; without runs that have been over for an hour\n"
-		 "  --all             with --openmetrics: these, too\n"
-		 "  --output FILE     write into FILE, which is whole at any time\n"
-		 "  --ids             ids of the newest runs and, behind a tab, what they are\n"
-		 "  --check           exit with 10 if a run shown stalled, failed, crashed or has\n"
-		 "                    an alert, or the daemon is in trouble (said on stderr):\n"
-		 "                    for cron, a Slurm epilog, Nagios\n"
-		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR and "
-		 "TERM=dumb\n" RUN_FILTER_USAGE "  -h, --help        this text\n"
-		 "\n"
-		 "Into a pipe go plain columns, all of them, with words instead of glyphs.\n"
-		 "\n"
-		 "exit status: 0 ok, 1 failed, 2 wrong usage, 3 neither daemon nor database,\n"
-		 "             4 no such run or more than one, 10 see --check\n",
+	.usage =
+		"usage: sae-metricsd status [options] [RUN]\n"
+		"\n"
+		"Shows all runs in a table, or one with its curves and its feature density.\n"
+		"RUN is any part of an id or a name that fits one run only.\n"
+		"\n"
+		"  --db PATH         read database files (or folders of *.db), no daemon\n"
+		"  --socket PATH     ask the daemon behind this socket\n"
+		"  -o COL[,COL]      only these columns, in this order: headings, or names of\n"
+		"                    values: fvu, below_1e-5, group, config.lr\n"
+		"  --sort COL        in the order of a column or value; -COL the other way\n"
+		"                    round, what is not known last\n"
+		"  --limit N         only the first N; without --sort the N seen last\n"
+		"  --as PROFILE      with RUN: its figures by the definitions of prisma, saelens,\n"
+		"                    saelens-legacy or native, beside its own\n"
+		"  --no-headings     rows only\n"
+		"  --json            everything, as one JSON document (with RUN: the run)\n"
+		"  --jsonl           the same, a run a line\n"
+		"  --openmetrics     all of it as metrics, for the textfile collector of\n"
+		"                    node_exporter; without runs that have been over for an hour\n"
+		"  --all             with --openmetrics: these, too\n"
+		"  --output FILE     write into FILE, which is whole at any time\n"
+		"  --ids             ids of the newest runs and, behind a tab, what they are\n"
+		"  --check           exit with 10 if a run shown stalled, failed, crashed or has\n"
+		"                    an alert, or the daemon is in trouble (said on stderr):\n"
+		"                    for cron, a Slurm epilog, Nagios\n"
+		"  --color WHEN      auto, always or never; auto heeds NO_COLOR and "
+		"TERM=dumb\n" RUN_FILTER_USAGE "  -h, --help        this text\n"
+		"\n"
+		"Into a pipe go plain columns, all of them, with words instead of glyphs.\n"
+		"\n"
+		"exit status: 0 ok, 1 failed, 2 wrong usage, 3 neither daemon nor database,\n"
+		"             4 no such run or more than one, 10 see --check\n",
 	.run = status_run,
 };
 
@@ -57,6 +62,7 @@ struct options {
 	struct run_choice choice;
 	enum output output; /* but for --json */
 	bool no_headings, check, all;
+	const struct profile *as; /* NULL: its own */
 };
 
 /* ---- what was asked for ---- */
@@ -67,8 +73,17 @@ enum {
 	OPTION_ALL,
 	OPTION_IDS,
 	OPTION_CHECK,
-	OPTION_NO_HEADINGS
+	OPTION_NO_HEADINGS,
+	OPTION_AS
 };
+
+static int parse_profile(const char *word, struct options *o) {
+	o->as = restate_profile(word);
+	return o->as ? EXIT_OK
+		     : read_options_wrong(&o->read,
+			       "--as: expected prisma, saelens, saelens-legacy or native, not ",
+			       word);
+}
 
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
@@ -91,6 +106,8 @@ static int parse_option(int option, const char *word, struct options *o) {
 	case OPTION_NO_HEADINGS:
 		o->no_headings = true;
 		return EXIT_OK;
+	case OPTION_AS:
+		return parse_profile(optarg, o);
 	default:
 		return run_choice_take(&o->choice, &o->read, option, word);
 	}
@@ -118,6 +135,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"ids", no_argument, NULL, OPTION_IDS},
 		{"check", no_argument, NULL, OPTION_CHECK},
 		{"no-headings", no_argument, NULL, OPTION_NO_HEADINGS},
+		{"as", required_argument, NULL, OPTION_AS},
 		RUN_CHOICE_OPTIONS,
 		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
@@ -134,6 +152,9 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	}
 	if (status == EXIT_OK && o->all && o->output != OUTPUT_OPENMETRICS && !o->read.help) {
 		return read_options_wrong(&o->read, "--all goes with --openmetrics", "");
+	}
+	if (status == EXIT_OK && o->as && !o->read.source.run_part && !o->read.help) {
+		return read_options_wrong(&o->read, "--as wants a RUN; of many, see pareto", "");
 	}
 	return status;
 }
@@ -246,6 +267,8 @@ static int status_run(int argc, char **argv) {
 		fputs(subcommand_status.usage, stdout);
 	} else if (status == EXIT_OK && o.output == OUTPUT_IDS) {
 		status = run_ids_print(&o.read.source);
+	} else if (status == EXIT_OK && o.as) {
+		status = restated_run_print(&o.read, o.as);
 	} else if (status == EXIT_OK) {
 		status = status_show(&o);
 	}

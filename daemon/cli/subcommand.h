@@ -10,7 +10,7 @@ enum exit_status {
 	EXIT_NO_ANSWER = 3,
 	/* No run matches, or more than one does. */
 	EXIT_NO_SUCH_RUN = 4,
-	/* --check: a listed run crashed, stalled, failed or has an alert. */
+	/* --check: a listed run crashed, stalled, failed or has an alert; --fail-if-dominated: it is. */
 	EXIT_NEEDS_ATTENTION = 10,
 };
 
@@ -26,6 +26,8 @@ struct subcommand {
 
 extern const struct subcommand subcommand_status;
 extern const struct subcommand subcommand_why;
+extern const struct subcommand subcommand_pareto;
+extern const struct subcommand subcommand_compare;
 extern const struct subcommand subcommand_export;
 extern const struct subcommand subcommand_stop;
 extern const struct subcommand subcommand_backup;

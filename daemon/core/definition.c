@@ -7,8 +7,7 @@ const char *metric_definition(const struct profile *profile, enum metric metric)
 	case METRIC_EXPLAINED_VARIANCE:
 		return profile->ev_is_ratio_of_means ? "ratio of means" : "mean of ratios";
 	case METRIC_MSE_LOSS:
-		return profile->mse_is_sum ? "summed over a row"
-					   : "mean over a row's entries by its norm";
+		return profile->mse_is_sum ? "summed over a row" : "by the norm of a row";
 	case METRIC_L1_LOSS:
 		return profile->l1_with_coefficient ? "with the coefficient"
 						    : "without the coefficient";

@@ -16,7 +16,8 @@ static const char runs_sql[] =
 	"r.started AS \"started:time\", r.last_seen AS \"last_seen:time\", "
 	"r.ended AS \"ended:time\", "
 	"max(coalesce(r.ended, r.last_seen) - r.started, 0.0) AS duration_s, "
-	"r.step, r.n_training_tokens, r.n_tokens_folded, a.config AS \"config:json\", "
+	"r.step, r.n_training_tokens, r.n_tokens_folded, r.feature_sampling_window, "
+	"r.train_batch_size, a.config AS \"config:json\", "
 	"a.tags AS \"tags:json\" FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n "
 	"WHERE " RUN_VISIBLE " ORDER BY r.last_seen DESC, r.n DESC";
 

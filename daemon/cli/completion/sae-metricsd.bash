@@ -59,14 +59,16 @@ _sae_metricsd_columns() {
 
 # The value of an option. False where `$1` is none that has one.
 _sae_metricsd_value() {
-	# Some are tables of export's, and have none there.
-	[[ $command != export || $1 != --@(steps|windows) ]] || return 1
 	case $1 in
 	--socket | --config) _sae_metricsd_paths -f ;;
-	--db | --output | --database) _sae_metricsd_paths -f ;;
+	--db | --output) _sae_metricsd_paths -f ;;
 	--backup-to | --wandb) _sae_metricsd_paths -d ;;
 	--log-level) _sae_metricsd_words error warning info debug ;;
 	--color) _sae_metricsd_words auto always never ;;
+	--x | --y) _sae_metricsd_words l0 fvu explained_variance mse_loss overall_loss dead_features tokens ;;
+	--x-better | --y-better) _sae_metricsd_words lower higher ;;
+	--as) _sae_metricsd_words prisma saelens saelens-legacy native ;;
+	--fail-if-dominated) _sae_metricsd_runs ;;
 	--x-axis) _sae_metricsd_words step tokens ;;
 	--kind) _sae_metricsd_words curves density front ;;
 	--over) _sae_metricsd_words step tokens time ;;
@@ -78,7 +80,7 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --x | --y | --at-tokens | --windows | --title | --width | --height | --scale | --dpi | --from | --to | --columns) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --at-tokens | --ref | --windows | --title | --width | --height | --scale | --dpi) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) if [[ $command == plot || $command == report ]]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
@@ -92,17 +94,21 @@ _sae_metricsd_options() {
 		echo --system --set --socket --db --config --backup-every --backup-to --backup-keep --exit-when-idle --rank-grace --log-level --help
 		;;
 	start) echo --exit-when-idle --json --help ;;
-	status) echo --sort --limit --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
+	status) echo --as --sort --limit --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
 	why) echo --at --steps --db --socket --json --output --color --help ;;
+	pareto)
+		echo --x --y --x-better --y-better --at-tokens --as --ref --trajectories --fail-if-dominated --no-plot --no-headings --json --explain --project --group --user --tag --state --where --since --db --socket --output --color --help
+		;;
+	compare)
+		echo --x --y --x-better --y-better --at-tokens --as --all --no-plot --json --project --group --user --tag --state --where --since --db --socket --output --color --help
+		;;
 	stop) echo --reason --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	report) echo -o --output --title --db --socket --help ;;
 	plot)
 		echo --kind --metric --over --y-axis --windows --x --y --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
-	export)
-		echo --csv --jsonl --output --steps --history --windows --histograms --events --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
-		;;
+	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;
 	backup) echo --db --force --help ;;
 	config) echo --check --json --system --user --config --set --help ;;
 	doctor) echo --socket --db --config --json --help ;;
@@ -121,14 +127,14 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status why export plot report stop sync backup config doctor --help --version
+		_sae_metricsd_words serve start status why pareto compare export plot report stop sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
 		_sae_metricsd_words $(_sae_metricsd_options)
 	else
 		case $command in
-		status | why | stop | export | plot | report) _sae_metricsd_runs ;;
+		status | why | pareto | compare | stop | export | plot | report) _sae_metricsd_runs ;;
 		sync)
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f

@@ -1,0 +1,211 @@
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compare_json.h"
+#include "comparison.h"
+#include "density_read.h"
+#include "pareto_axis.h"
+#include "points_options.h"
+#include "render_compare.h"
+#include "subcommand.h"
+
+static int compare_run(int argc, char **argv);
+
+const struct subcommand subcommand_compare = {
+	.name = "compare",
+	.summary = "show a few runs side by side, at equal tokens",
+	.usage = "usage: sae-metricsd compare [options] RUN RUN…\n"
+		 "\n"
+		 "Shows what differs between two to six runs: their configs, their figures at\n"
+		 "equal tokens, their feature densities, and which dominates which. RUN is any\n"
+		 "part of an id or a name that fits one run only.\n"
+		 "\n"
+		 "  --at-tokens N     after so many tokens: 168M, 1.3G; else the most that all of\n"
+		 "                    them have a complete window at\n"
+		 "  --as PROFILE      all figures by one trainer's definitions: prisma, saelens,\n"
+		 "                    saelens-legacy or native\n"
+		 "  --x METRIC, --y METRIC   by what one may dominate another: l0 and fvu\n"
+		 "  --x-better, --y-better lower|higher   of a figure of your own\n"
+		 "  --all             also what is the same in their configs\n"
+		 "  --no-plot         without the densities\n"
+		 "  --json            everything, as one JSON document\n" RUN_FILTER_USAGE
+		 "  --db PATH         read database files (or folders of *.db), no daemon\n"
+		 "  --socket PATH     ask the daemon behind this socket\n"
+		 "  --output FILE     write into FILE, which is whole at any time\n"
+		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR and TERM=dumb\n"
+		 "  -h, --help        this text\n"
+		 "\n"
+		 "exit status: 0 ok, 1 failed, 2 wrong usage, 3 neither daemon nor database,\n"
+		 "             4 no such run or more than one\n",
+	.run = compare_run,
+};
+
+struct options {
+	struct points_options points;
+	struct render_compare_options render;
+	const char *x, *y, *x_better, *y_better;
+};
+
+/* ---- what was asked for ---- */
+
+enum { OPTION_X = 256, OPTION_Y, OPTION_X_BETTER, OPTION_Y_BETTER, OPTION_ALL, OPTION_NO_PLOT };
+
+/* `word` is what getopt looked at. */
+static int parse_option(int option, const char *word, struct options *o) {
+	switch (option) {
+	case OPTION_X:
+		o->x = optarg;
+		return EXIT_OK;
+	case OPTION_Y:
+		o->y = optarg;
+		return EXIT_OK;
+	case OPTION_X_BETTER:
+		o->x_better = optarg;
+		return EXIT_OK;
+	case OPTION_Y_BETTER:
+		o->y_better = optarg;
+		return EXIT_OK;
+	case OPTION_ALL:
+		o->render.all = true;
+		return EXIT_OK;
+	case OPTION_NO_PLOT:
+		o->render.no_plot = true;
+		return EXIT_OK;
+	default:
+		return points_options_take(&o->points, option, word);
+	}
+}
+
+static int parse_options(int argc, char **argv, struct options *o) {
+	static const struct option longs[] = {
+		{"x", required_argument, NULL, OPTION_X},
+		{"y", required_argument, NULL, OPTION_Y},
+		{"x-better", required_argument, NULL, OPTION_X_BETTER},
+		{"y-better", required_argument, NULL, OPTION_Y_BETTER},
+		{"all", no_argument, NULL, OPTION_ALL},
+		{"no-plot", no_argument, NULL, OPTION_NO_PLOT},
+		POINTS_OPTIONS,
+		{NULL, 0, NULL, 0},
+	};
+	int option, status = EXIT_OK;
+
+	optind = 0; /* main may have used getopt before */
+	opterr = 0;
+	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		status = parse_option(option, argv[optind - 1], o);
+	}
+	while (status == EXIT_OK && optind < argc) {
+		status = points_options_take_word(&o->points, argv[optind++]);
+	}
+	return status;
+}
+
+static int make_query(const struct options *o, struct comparison_query *ret) {
+	*ret = (struct comparison_query){
+		.at_tokens = (double)o->points.at_tokens,
+		.as = o->points.as ? o->points.as->name : NULL,
+	};
+	int status = pareto_axis_make("compare", "x", o->x, o->x_better, &ret->x);
+
+	return status == EXIT_OK ? pareto_axis_make("compare", "y", o->y, o->y_better, &ret->y)
+				 : status;
+}
+
+/* Of the runs that were named, or that --project and the like let through. */
+static int check_number(const struct options *o, const json_t *document) {
+	size_t n = json_array_size(document_at(document, "runs"));
+
+	if (n >= 2 && n <= COMPARED_MAX) {
+		return EXIT_OK;
+	}
+	fprintf(stderr,
+		"sae-metricsd compare: expected two to %u runs, not %zu; name them, or see "
+		"`sae-metricsd %s`\n",
+		COMPARED_MAX, n, n > COMPARED_MAX ? "pareto" : "status");
+	return o->points.n_runs > 0 && n < 2 ? EXIT_NO_SUCH_RUN : EXIT_USAGE;
+}
+
+/* ---- what is printed ---- */
+
+static void read_densities(struct options *o, struct comparison *c) {
+	for (size_t i = 0; i < c->n; i++) {
+		const char *id = document_text(c->runs[i].run, "id");
+		double step_last;
+		if (id && document_number(c->runs[i].point, "step_last", &step_last)) {
+			c->runs[i].density = density_read(
+				"compare", &o->points.read.source, id, (int64_t)step_last);
+		}
+	}
+}
+
+static int print_json(const struct options *o, const struct comparison *c) {
+	json_t *document = compare_json(c, o->render.all);
+	int status = document ? read_options_print_json(&o->points.read, document) : EXIT_FAILED;
+
+	json_decref(document);
+	return status;
+}
+
+static int print_page(const struct options *o, const struct comparison *c) {
+	struct look look = read_options_look(&o->points.read);
+	struct page page;
+
+	page_init(&page, &look);
+	render_compare(c, &o->render, &page);
+	int status = read_options_print_page(&o->points.read, &page);
+	page_finish(&page);
+	return status;
+}
+
+static int print_comparison(
+	struct options *o, const struct comparison_query *query, const json_t *document) {
+	struct comparison c;
+	int err = comparison_make(document, query, &c);
+
+	if (err < 0) {
+		fprintf(stderr, "sae-metricsd compare: %s\n", strerror(-err));
+		return EXIT_FAILED;
+	}
+	if (o->points.read.json ||
+		(!o->render.no_plot && read_options_look(&o->points.read).screen)) {
+		read_densities(o, &c);
+	}
+	int status = o->points.read.json ? print_json(o, &c) : print_page(o, &c);
+	comparison_finish(&c);
+	return status;
+}
+
+static int compare_show(struct options *o) {
+	struct comparison_query query;
+	json_t *document = NULL;
+	int status = make_query(o, &query);
+
+	status = status == EXIT_OK ? points_options_read(&o->points, &document) : status;
+	if (!document) {
+		return status;
+	}
+	int shown = check_number(o, document);
+	shown = shown == EXIT_OK ? pareto_axis_check("compare", &query.x, document) : shown;
+	shown = shown == EXIT_OK ? pareto_axis_check("compare", &query.y, document) : shown;
+	shown = shown == EXIT_OK ? print_comparison(o, &query, document) : shown;
+	json_decref(document);
+	return shown == EXIT_OK ? status : shown;
+}
+
+static int compare_run(int argc, char **argv) {
+	struct options o = {.points = {.read = {.command = "compare"}, .trajectory = true},
+		.x = "l0",
+		.y = "fvu"};
+	int status = parse_options(argc, argv, &o);
+
+	if (status == EXIT_OK && o.points.read.help) {
+		fputs(subcommand_compare.usage, stdout);
+	} else if (status == EXIT_OK) {
+		status = compare_show(&o);
+	}
+	points_options_finish(&o.points);
+	return status;
+}

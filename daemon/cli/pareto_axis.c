@@ -1,0 +1,56 @@
+#include "pareto_axis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "subcommand.h"
+
+int pareto_axis_make(const char *command, const char *which, const char *name, const char *better,
+	struct pareto_axis *ret) {
+	*ret = (struct pareto_axis){.metric = point_metric_of(name)};
+	ret->higher = better ? strcmp(better, "higher") == 0 : ret->metric.better == BETTER_HIGHER;
+	if (better && !ret->higher && strcmp(better, "lower") != 0) {
+		fprintf(stderr, "sae-metricsd %s: --%s-better: expected lower or higher, not %s\n",
+			command, which, better);
+		return EXIT_USAGE;
+	}
+	if (!better && ret->metric.better == BETTER_UNKNOWN) {
+		fprintf(stderr,
+			"sae-metricsd %s: is more or less of %s better? Say --%s-better lower or "
+			"higher\n",
+			command, name, which);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}
+
+static bool has_it(const json_t *run, const char *name) {
+	const json_t *point = document_at(run, "point");
+	double value;
+
+	return point_number(point, name, &value) ||
+	       json_object_get(document_at(point, "not_finite"), name) ||
+	       json_object_get(document_at(run, "as.unknown"), name);
+}
+
+int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document) {
+	const json_t *runs = document_at(document, "runs");
+	size_t n_points = 0, i;
+	json_t *run;
+
+	json_array_foreach(runs, i, run) {
+		if (has_it(run, axis->metric.name)) {
+			return EXIT_OK;
+		}
+		n_points += json_is_object(document_at(run, "point"));
+	}
+	if (n_points == 0) {
+		return EXIT_OK;
+	}
+	char *names = point_metric_names(runs);
+	fprintf(stderr, "sae-metricsd %s: no run has %s; there are %s\n", command,
+		axis->metric.name, names ? names : "");
+	free(names);
+	return EXIT_USAGE;
+}

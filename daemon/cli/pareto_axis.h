@@ -1,0 +1,12 @@
+/* `--x METRIC --x-better lower|higher`: an axis from words. */
+#pragma once
+
+#include "pareto_front.h"
+
+/* Whether more is better is known of what is ours, and has to be said of what is not; `better` NULL: it was not. `which` is x or y.
+ * Returns an exit_status, and has said on stderr, as `command`, what was expected. */
+int pareto_axis_make(const char *command, const char *which, const char *name, const char *better,
+	struct pareto_axis *ret);
+
+/* A figure that no run has, where any has a point, is a slip of the finger: says what there is. Returns an exit_status. */
+int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document);

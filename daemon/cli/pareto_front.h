@@ -1,0 +1,55 @@
+/* The runs of the points document (store/REPORT.md) on two axes: who is on the front, who is dominated by whom, and what cannot
+ * be placed. Pure: a document comes in, what is said on the screen and in JSON comes out. */
+#pragma once
+
+#include "front.h"
+#include "point_metric.h"
+
+#define PARETO_MARK_SIZE 4u   /* two letters at most */
+#define PARETO_WHY_SIZE  128u /* why a run is listed apart */
+
+struct pareto_axis {
+	struct point_metric metric;
+	bool higher; /* is better */
+};
+
+struct pareto_query {
+	struct pareto_axis x, y;
+	bool has_reference;
+	struct front_point reference;
+	double at_tokens; /* what the document was asked for; 0: the newest */
+	const char
+		*as; /* whose definitions its figures were restated under; NULL: each run's own */
+};
+
+struct pareto_run {
+	const json_t *run, *point; /* borrowed */
+	char *label;
+	char mark[PARETO_MARK_SIZE]; /* on the plot; "": it has none of its own */
+	struct front_point at;
+	bool on_front;
+	const struct pareto_run *dominator; /* NULL on the front */
+	size_t n_dominators;
+};
+
+struct pareto_apart {
+	const json_t *run;
+	char *label;
+	char why[PARETO_WHY_SIZE];
+};
+
+struct pareto {
+	struct pareto_query query;
+	/* The front in the order of x, then the others in the order of x. */
+	struct pareto_run *runs;
+	size_t n, n_front;
+	struct pareto_apart *apart;
+	size_t n_apart;
+	struct front_volume
+		volume; /* up to query.reference, which is set; NaN: there is nothing to measure from */
+	json_t *warnings; /* sentences */
+};
+
+/* 0 or -ENOMEM. `document` must stay. */
+int pareto_make(const json_t *document, const struct pareto_query *query, struct pareto *ret);
+void pareto_finish(struct pareto *p);

@@ -1,0 +1,163 @@
+#include "point_metric.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "format.h"
+
+#define UNKNOWN_WORST ((double)NAN)
+
+/* Like figure_ratio, with a digit more: what matters of it is small. */
+static char *format_share(char *out, double value) {
+	if (!isfinite(value) || fabs(value) < 0.00095 || fabs(value) >= 100) {
+		return format_significant(out, value);
+	}
+	snprintf(out, FORMAT_MAX, "%.4f", value);
+	return out;
+}
+
+/* clang-format off */
+static const struct point_metric known[] = {
+	{"l0", "l0", BETTER_LOWER, true, false, UNKNOWN_WORST, format_significant},
+	{"fvu", "fvu", BETTER_LOWER, false, true, 1, format_share},
+	{"explained_variance", "ev", BETTER_HIGHER, false, true, 0, figure_ratio},
+	{"explained_variance_legacy", "ev_legacy", BETTER_HIGHER, false, true, 0, figure_ratio},
+	{"explained_variance_std", "ev_std", BETTER_LOWER, false, true, UNKNOWN_WORST, format_share},
+	{"explained_variance_legacy_std", "ev_legacy_std", BETTER_LOWER, false, true, UNKNOWN_WORST, format_share},
+	{"mse_loss", "mse_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
+	{"l1_loss", "l1_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
+	{"ghost_grad_loss", "ghost_grad_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
+	{"overall_loss", "overall_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
+	{"aux_reconstruction_loss", "aux_reconstruction_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
+	{"dead_features", "dead", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"never_fired", "never_fired", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"below_1e-5", "below_1e-5", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"below_1e-6", "below_1e-6", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"above_1e-2", "above_1e-2", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"above_1e-1", "above_1e-1", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"mean_passes_since_fired", "passes", BETTER_LOWER, false, false, UNKNOWN_WORST, format_significant},
+	{"mean_tokens_since_fired", "tokens_idle", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
+	{"tokens", "tokens", BETTER_LOWER, true, false, UNKNOWN_WORST, figure_count},
+};
+/* clang-format on */
+
+struct point_metric point_metric_of(const char *name) {
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].name, name) == 0) {
+			return known[i];
+		}
+	}
+	return (struct point_metric){
+		.name = name, .brief = name, .worst = UNKNOWN_WORST, .format = format_general};
+}
+
+/* Names may hold dots: they are no paths. */
+static bool member_number(const json_t *figures, const char *name, double *ret) {
+	return document_number(json_object_get(figures, name), "", ret);
+}
+
+/* A count of the window is the same under every trainer's rules: it goes before a mean over steps of that name. */
+bool point_number(const json_t *point, const char *name, double *ret) {
+	return member_number(document_at(point, "sparsity"), name, ret) ||
+	       member_number(document_at(point, "metrics"), name, ret) ||
+	       (strcmp(name, "tokens") == 0 && member_number(point, name, ret));
+}
+
+/* ---- by how much ---- */
+
+static void write_percent(double percent, char ret[POINT_DIFFERENCE_SIZE]) {
+	if (fabs(percent) < 0.095) {
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "%+.1g %%", percent);
+	} else if (fabs(percent) < 9.95) {
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "%+.1f %%", percent);
+	} else {
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "%+.0f %%", percent);
+	}
+}
+
+static void write_difference(double difference, char ret[POINT_DIFFERENCE_SIZE]) {
+	if (fabs(difference) < 0.00095) {
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "%+.1g", difference);
+	} else {
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "%+.3f", difference);
+	}
+}
+
+void point_metric_difference(const struct point_metric *metric, double value, double other,
+	char ret[POINT_DIFFERENCE_SIZE]) {
+	if (value == other) {
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "the same");
+	} else if (metric->absolute || other == 0) {
+		write_difference(value - other, ret);
+	} else if (fabs(value / other) >= 10) {
+		char factor[FORMAT_MAX];
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "x%s",
+			format_significant(factor, value / other));
+	} else {
+		write_percent(100 * (value - other) / fabs(other), ret);
+	}
+}
+
+/* ---- names ---- */
+
+static int add_names(json_t *set, const json_t *figures) {
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)figures, name, value) {
+		double number;
+		if (document_number(value, "", &number) &&
+			json_object_set_new(set, name, json_true()) < 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b) {
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static char *join_sorted(json_t *set) {
+	size_t n = 0;
+	const char **names = calloc(json_object_size(set) + 1, sizeof(*names));
+	struct buf text = {0};
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(set, name, value) {
+		if (names) {
+			names[n++] = name;
+		}
+	}
+	if (names) {
+		qsort(names, n, sizeof(*names), compare_names);
+	}
+	for (size_t i = 0; i < n; i++) {
+		(void)buf_printf(&text, "%s%s", i > 0 ? " " : "", names[i]);
+	}
+	const char *joined = names ? buf_text(&text) : NULL;
+	char *copy = joined ? strdup(joined) : NULL;
+	buf_finish(&text);
+	free(names);
+	return copy;
+}
+
+char *point_metric_names(const json_t *runs) {
+	json_t *set = json_pack("{s:b}", "tokens", 1);
+	size_t i;
+	json_t *run;
+	int err = set ? 0 : -1;
+
+	json_array_foreach((json_t *)runs, i, run) {
+		const json_t *point = document_at(run, "point");
+		err = err < 0 ? err : add_names(set, document_at(point, "metrics"));
+		err = err < 0 ? err : add_names(set, document_at(point, "sparsity"));
+	}
+	char *names = err < 0 ? NULL : join_sorted(set);
+	json_decref(set);
+	return names;
+}

@@ -1,0 +1,31 @@
+/* The figures of a POINT of the points document (store/REPORT.md): where each is, whether more of it is better, and how it is
+ * written. Pure. */
+#pragma once
+
+#include "document.h"
+#include "render_parts.h"
+
+enum point_better { BETTER_UNKNOWN = 0, BETTER_LOWER, BETTER_HIGHER };
+
+struct point_metric {
+	const char *name, *brief; /* brief: where there is little room */
+	enum point_better better;
+	bool decades;  /* what counts is by which factor it grows */
+	bool absolute; /* a share of 1: differences are read as they are, not in percent */
+	double worst;  /* of a model that has learnt nothing; NaN where that is not one number */
+	number_format format;
+};
+
+/* Any name has one: of a name that is not known, nothing is known but how to write it. `name` is borrowed. */
+struct point_metric point_metric_of(const char *name);
+
+/* False when this point does not have it. Finite, or of steps none of which was. */
+bool point_number(const json_t *point, const char *name, double *ret);
+
+/* By how much a value differs from another: `+12 %`, `-0.031` where it is a share of 1, `x12` from a factor of ten on, `the same`. */
+#define POINT_DIFFERENCE_SIZE 48u
+void point_metric_difference(const struct point_metric *metric, double value, double other,
+	char ret[POINT_DIFFERENCE_SIZE]);
+
+/* Names of all figures that points of these runs have, sorted, with blanks between them. NULL when memory is short. */
+char *point_metric_names(const json_t *runs);

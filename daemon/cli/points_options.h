@@ -1,0 +1,35 @@
+/* What `pareto` and `compare` have in common: which points of which runs they are about. */
+#pragma once
+
+#include "profile.h"
+#include "read_options.h"
+#include "run_filter.h"
+
+struct points_options {
+	struct read_options read;
+	struct run_filter filter;
+	uint64_t at_tokens; /* 0: the newest windows */
+	bool trajectory;
+	const struct profile *as; /* NULL: each run's own definitions */
+	const char **runs;        /* words that name runs, owned as a list; none: all */
+	size_t n_runs;
+};
+
+enum { POINTS_OPTION_AT_TOKENS = 1024, POINTS_OPTION_AS };
+
+/* Members of a command's `struct option` table, its readers' and filters' ones with them. */
+#define POINTS_OPTIONS                                                                             \
+	{"at-tokens", required_argument, NULL, POINTS_OPTION_AT_TOKENS},                           \
+		{"as", required_argument, NULL, POINTS_OPTION_AS}, RUN_FILTER_OPTIONS,             \
+		READ_OPTIONS
+
+/* As read_options_take. */
+int points_options_take(struct points_options *o, int option, const char *word);
+/* A word that is no option: a database behind --db, else a run. */
+int points_options_take_word(struct points_options *o, const char *word);
+void points_options_finish(struct points_options *o);
+
+/* The points document with the runs that were asked for alone, in the order in which they were named, and with the figures of
+ * --as. Returns an exit_status, and has said what went wrong; with EXIT_FAILED there may be a document all the same, of the files
+ * that could be read. */
+int points_options_read(struct points_options *o, json_t **ret_document);

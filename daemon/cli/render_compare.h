@@ -1,0 +1,13 @@
+/* Draws a comparison on a page: what differs in the configs, the figures, the densities, who dominates. Pure. */
+#pragma once
+
+#include "comparison.h"
+#include "page.h"
+
+struct render_compare_options {
+	bool all;     /* also the keys of the configs that are the same */
+	bool no_plot; /* without the densities */
+};
+
+void render_compare(const struct comparison *c, const struct render_compare_options *options,
+	struct page *page);
