@@ -232,15 +232,18 @@ class Export(unittest.TestCase):
             out = daemon.directory / "out"
             for arguments, status, words in (
                     (["--wandb", out], USAGE, "which RUN?"),
-                    (["first001"], USAGE, "where to? --wandb DIR"),
+                    (["first001"], USAGE, "as what? --csv, --jsonl, --database FILE or --wandb DIR"),
+                    (["first001", "--wandb", ""], USAGE, "where to? --wandb DIR"),
                     (["first001", "first002", "--wandb", out], USAGE, "one RUN; what is first002"),
                     (["first001", "--wandb"], USAGE, "a value is missing behind --wandb"),
-                    (["first001", "--csv", "--wandb", out], USAGE, "there is no option --csv"),
+                    (["first001", "--csv", "--wandb", out], USAGE, "one of --csv, --jsonl, --database and --wandb"),
+                    (["first001", "--cvs", "--wandb", out], USAGE, "there is no option --cvs"),
                     (["first001", "--x-axis", "time", "--wandb", out], USAGE, "--x-axis is step or tokens, not time"),
                     (["nobody", "--wandb", out], NO_SUCH_RUN, "no run fits 'nobody'"),
                     (["first00", "--wandb", out], NO_SUCH_RUN, "2 runs fit 'first00': "),
                     (["first001", "--wandb", out, "--db", daemon.directory / "none.db"], NO_DATABASE, "No such file")):
-                got = subprocess.run([DAEMON, "export", "--db", daemon.database, *arguments], env=daemon.environment(),
+                place = [] if "--db" in arguments else ["--db", daemon.database]
+                got = subprocess.run([DAEMON, "export", *place, *arguments], env=daemon.environment(),
                                      capture_output=True, text=True, check=False)
                 self.assertEqual((status, ""), (got.returncode, got.stdout), arguments)
                 self.assertIn(words, got.stderr)

@@ -59,9 +59,11 @@ _sae_metricsd_columns() {
 
 # The value of an option. False where `$1` is none that has one.
 _sae_metricsd_value() {
+	# Some are tables of export's, and have none there.
+	[[ $command != export || $1 != --@(steps|windows) ]] || return 1
 	case $1 in
 	--socket | --config) _sae_metricsd_paths -f ;;
-	--db | --output) _sae_metricsd_paths -f ;;
+	--db | --output | --database) _sae_metricsd_paths -f ;;
 	--backup-to | --wandb) _sae_metricsd_paths -d ;;
 	--log-level) _sae_metricsd_words error warning info debug ;;
 	--color) _sae_metricsd_words auto always never ;;
@@ -80,7 +82,7 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --at-tokens | --ref | --windows | --title | --width | --height | --scale | --dpi) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --at-tokens | --ref | --windows | --title | --width | --height | --scale | --dpi | --from | --to | --columns) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) if [[ $command == plot || $command == report ]]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
@@ -108,7 +110,9 @@ _sae_metricsd_options() {
 	plot)
 		echo --kind --metric --over --y-axis --windows --x --y --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
-	export) echo --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help ;;
+	export)
+		echo --csv --jsonl --output --steps --history --windows --histograms --events --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
+		;;
 	backup) echo --db --force --help ;;
 	config) echo --check --json --system --user --config --set --help ;;
 	doctor) echo --socket --db --config --json --help ;;
