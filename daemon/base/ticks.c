@@ -37,7 +37,7 @@ static void label_make(char *out, double value, double largest, int step_exponen
 	if (value == 0) {
 		snprintf(out, FORMAT_MAX, "0");
 	} else if (largest >= UNITS_END || largest < FROM_E) {
-		char unit[8]; /* e-308 */
+		char unit[16]; /* e-308 */
 		int exponent = exponent_of(largest);
 		snprintf(unit, sizeof(unit), "e%d", exponent);
 		label_scaled(out, times_power(value, -exponent), exponent - step_exponent, unit);
