@@ -41,16 +41,23 @@ static bool is_name(const char *name) {
 	       strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == len;
 }
 
+static uint8_t digit_of(char c) {
+	return (uint8_t)(c >= 'a' ? c - 'a' + 10 : c - '0');
+}
+
 static int bind_hex(sqlite3_stmt *st, int at, const char *hex) {
 	size_t len = strlen(hex) / 2;
 	uint8_t *bytes = malloc(len + 1);
-	unsigned byte;
 
 	if (bytes == NULL) {
 		return SQLITE_NOMEM;
 	}
+	if (strspn(hex, "0123456789abcdef") != 2 * len) {
+		free(bytes);
+		return SQLITE_MISMATCH;
+	}
 	for (size_t i = 0; i < len; i++) {
-		bytes[i] = sscanf(hex + 2 * i, "%2x", &byte) == 1 ? (uint8_t)byte : 0;
+		bytes[i] = (uint8_t)(digit_of(hex[2 * i]) << 4 | digit_of(hex[2 * i + 1]));
 	}
 	int rc = sqlite3_bind_blob(st, at, bytes, (int)len, SQLITE_TRANSIENT);
 	free(bytes);

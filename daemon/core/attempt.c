@@ -181,6 +181,7 @@ static void start_fresh(struct run *run, uint32_t step) {
 		return;
 	}
 	struct firing *f = &run->firing;
+	run_keep_closed_totals(run);
 	memset(f->window, 0, run->d_sae * sizeof *f->window);
 	memset(f->base, 0, run->d_sae * sizeof *f->base);
 	for (uint32_t i = 0; i < run->d_sae; i++) {
@@ -219,6 +220,7 @@ static void start_here(struct run *run) {
 				       w->closes_before == c->profile->close_before_fold)) {
 		return;
 	}
+	run_keep_closed_totals(run);
 	firing_close_window(&run->firing);
 	window_begin_at(run, run->position.step + 1);
 	run->arrays_changed = run->base_changed = true;

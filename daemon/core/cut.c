@@ -13,6 +13,8 @@
 
 /* What a row and the small state take beside what grows. */
 #define CUT_BASE_SIZE 8192u
+/* Of a feature of a closed window goes into the database: the share of the disk it takes counts, too. */
+#define CLOSED_WRITTEN_BYTES 16u
 
 size_t run_uncut_bytes(const struct run *run) {
 	return run->changes.bytes;
@@ -24,6 +26,7 @@ size_t run_cut_size(const struct run *run) {
 
 	size += run->arrays_changed ? d_sae * 2 * sizeof(uint32_t) : 0;
 	size += run->base_changed ? d_sae * sizeof(uint64_t) : 0;
+	size += run->closed != NULL ? d_sae * CLOSED_WRITTEN_BYTES : 0;
 	return size;
 }
 
@@ -288,6 +291,8 @@ struct run_cut *run_cut(struct registry *r, struct run *run, struct instant now)
 		return NULL;
 	}
 	changes_move(&cut->changes, &run->changes);
+	cut->closed = run->closed;
+	run->closed = NULL;
 	mark_clean(run);
 	run->cuts_in_flight++;
 	return cut;
@@ -301,6 +306,7 @@ void run_cut_destroy(struct run_cut *cut) {
 	free(cut->window);
 	free(cut->last);
 	free(cut->base);
+	closed_window_destroy(cut->closed);
 	free(cut);
 }
 

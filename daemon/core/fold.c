@@ -60,15 +60,15 @@ static uint32_t row_step(const struct run *run) {
 	       (run->config.profile->row_behind_window ? 1 : 0);
 }
 
-/* Leaves the open window's row; its dead features in *ret_dead. */
-static void window_emit(struct run *run, const struct frame_time *at, uint32_t more_flaws,
-	uint64_t through, uint32_t *ret_dead) {
+/* Leaves the open window's row; its dead features in *ret_dead. NULL when memory is short. */
+static const struct change_window *window_emit(struct run *run, const struct frame_time *at,
+	uint32_t more_flaws, uint64_t through, uint32_t *ret_dead) {
 	struct window *w = &run->position.window;
 	uint32_t dead = firing_count_dead(&run->firing, w->step_last, run->config.dead_window);
 	struct change *change = changes_append(&run->changes, CHANGE_WINDOW);
 	if (change == NULL || !window_summarise(run, &change->window.density)) {
 		run_break(run);
-		return;
+		return NULL;
 	}
 	if (w->step_last < run->position.exact_from) {
 		more_flaws |= FLAW_RESUMED;
@@ -90,6 +90,23 @@ static void window_emit(struct run *run, const struct frame_time *at, uint32_t m
 	if ((more_flaws & FLAW_PARTIAL) == 0 && !run->stopped) {
 		rows_add_window(run, row, at);
 	}
+	return row;
+}
+
+/* Its counts, before they are gone. */
+static void window_keep_counts(struct run *run, const struct change_window *row) {
+	if (run->closed != NULL && !closed_window_yields(run->closed, row->attempt, row->flaws)) {
+		run_keep_closed_totals(run);
+		return;
+	}
+	if (run->closed == NULL) {
+		run->closed = closed_window_create(run->d_sae);
+	}
+	if (run->closed == NULL) {
+		run_break(run);
+		return;
+	}
+	closed_window_take(run->closed, row, &run->firing);
 }
 
 static void window_close(struct run *run, const struct frame_time *at) {
@@ -97,7 +114,10 @@ static void window_close(struct run *run, const struct frame_time *at) {
 	uint32_t dead = w->dead_before;
 
 	if (w->n_steps > 0) {
-		window_emit(run, at, 0, w->boundary, &dead);
+		const struct change_window *row = window_emit(run, at, 0, w->boundary, &dead);
+		if (row != NULL) {
+			window_keep_counts(run, row);
+		}
 		firing_close_window(&run->firing);
 		run->arrays_changed = run->base_changed = true;
 	}
@@ -145,7 +165,7 @@ void fold_partial_window(struct run *run, const struct frame_time *at) {
 	}
 	blames_settle(run, (struct place){run->folded.lap, STEP_MAX});
 	uint32_t dead;
-	window_emit(run, at, FLAW_PARTIAL, through, &dead);
+	(void)window_emit(run, at, FLAW_PARTIAL, through, &dead);
 }
 
 /* ---- counts ---- */

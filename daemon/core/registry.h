@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "changes.h"
+#include "closed_window.h"
 #include "ledger.h"
 #include "message.h"
 
@@ -240,6 +241,8 @@ struct run_cut {
 	uint32_t *window, *last;    /* malloc'ed copies, NULL when not changed */
 	bool base_changed;          /* a window closed, or a state was restored */
 	uint64_t *base;             /* malloc'ed copy, NULL when not changed */
+	struct closed_window
+		*closed; /* owned; NULL: none has closed. Without totals `base` is them */
 	int64_t forward_lines; /* the store's answer: lines for W&B decided so far, -1: it is not forwarded */
 };
 

@@ -79,6 +79,7 @@ void run_destroy(struct run *run) {
 	lines_finish(&run->lines);
 	summary_finish(&run->summary);
 	changes_finish(&run->changes);
+	closed_window_destroy(run->closed);
 	free(run->stop_reason);
 	free(run->end_words);
 	free(run);
@@ -94,12 +95,18 @@ uint64_t run_bytes_needed(uint32_t d_sae, uint32_t world_size) {
 uint64_t run_bytes(const struct run *run) {
 	uint64_t bytes = sizeof *run + RUN_FEATURE_BYTES * (uint64_t)run->d_sae +
 			 assembly_bytes(&run->assembly) + run->lines.bytes + run->summary.bytes +
-			 run->changes.bytes;
+			 run->changes.bytes + closed_window_bytes(run->closed);
 	list_for_each(link, &run->streams) {
 		bytes +=
 			sizeof(struct stream) + container_of(link, struct stream, link)->held.bytes;
 	}
 	return bytes;
+}
+
+void run_keep_closed_totals(struct run *run) {
+	if (run->closed != NULL && closed_window_keep_totals(run->closed, &run->firing) < 0) {
+		run_break(run);
+	}
 }
 
 /* ---- what decides its rows ---- */

@@ -12,6 +12,7 @@
 #include "assembly.h"
 #include "extras.h"
 #include "facts.h"
+#include "closed_window.h"
 #include "firing.h"
 #include "lines.h"
 #include "list.h"
@@ -23,12 +24,13 @@
 #include "summary.h"
 #include "window.h"
 
-#define LAUNCHES_REMEMBERED 16u  /* ended ones, so that a straggler does not pass for a new one */
-#define STREAMS_REMEMBERED  128u /* with those of the launch, at most 64 */
-#define RUN_FEATURE_BYTES   16u  /* struct firing */
+#define LAUNCHES_REMEMBERED  16u  /* ended ones, so that a straggler does not pass for a new one */
+#define STREAMS_REMEMBERED   128u /* with those of the launch, at most 64 */
+#define RUN_FEATURE_BYTES    16u  /* struct firing */
+#define CLOSED_FEATURE_BYTES 8u   /* struct closed_window */
 /* What a feature may come to take: the state, its copy in a cut that is written, its copy in a STATE that is sent. Of either
- * there is one at a time. */
-#define RUN_FEATURE_BYTES_MAX (3u * RUN_FEATURE_BYTES)
+ * there is one at a time. And a closed window's counts, in a cut that is written and for the one to come. */
+#define RUN_FEATURE_BYTES_MAX (3u * RUN_FEATURE_BYTES + 2u * CLOSED_FEATURE_BYTES)
 /* … and a run beside its features: open lines, summary, texts and streams, each at its own limit. */
 #define RUN_OWN_BYTES_MAX (2u << 20)
 #define BLAMES_MAX        32u   /* steps ahead of the run: four a rank pend, others were dropped */
@@ -153,6 +155,7 @@ struct run {
 	const char *shown_state;
 
 	struct changes changes;
+	struct closed_window *closed;    /* NULL: none has since the last cut */
 	const char *const *change_names; /* the extras' names, in the changes' arena */
 	uint32_t n_change_names;
 	bool dirty, broken;
@@ -176,6 +179,9 @@ int run_configure(struct run *run, const struct msg_open *open);
 uint64_t run_total_steps(const struct run *run);
 /* Its keys, by profile and suffix. 0 or -ENOMEM. */
 int run_make_keys(struct run *run);
+
+/* The base is about to change, other than by the close of a window: what the last one that closed had by then is kept. */
+void run_keep_closed_totals(struct run *run);
 
 /* Leaves an event. step -1: of none. */
 void run_event(struct run *run, uint32_t attempt, int64_t step, double time, const char *kind,

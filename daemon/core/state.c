@@ -195,6 +195,7 @@ void state_take(struct run *run, const struct state_view *view) {
 	run->position = view->position;
 	if (run->d_sae > 0) {
 		size_t d_sae = run->d_sae;
+		run_keep_closed_totals(run);
 		memcpy(run->firing.window, view->window, d_sae * sizeof *run->firing.window);
 		memcpy(run->firing.last, view->last, d_sae * sizeof *run->firing.last);
 		memcpy(run->firing.base, view->base, d_sae * sizeof *run->firing.base);

@@ -8,7 +8,8 @@ void batch_init(struct batch *b) {
 static size_t cut_bytes(const struct run_cut *cut) {
 	size_t arrays = (cut->arrays_changed ? 2 * sizeof(uint32_t) : 0) +
 			(cut->base_changed ? sizeof(uint64_t) : 0);
-	return sizeof *cut + cut->changes.bytes + arrays * cut->d_sae;
+	return sizeof *cut + cut->changes.bytes + arrays * cut->d_sae +
+	       closed_window_bytes(cut->closed);
 }
 
 void batch_put(struct batch *b, struct run_cut *cut) {

@@ -245,6 +245,21 @@ static int put_cut(struct committer *c, struct known_run *run, const struct run_
 				}));
 }
 
+/* Of the windows that closed in several cuts one is kept, as in one cut. */
+static int put_features(struct committer *c, struct known_run *run) {
+	const struct run_cut *kept = NULL;
+	for (const struct run_cut *cut = run->cuts; cut != NULL; cut = cut->next) {
+		const struct closed_window *closed = cut->closed;
+		bool is_kept =
+			closed != NULL && (kept == NULL || closed_window_yields(kept->closed,
+								   closed->attempt, closed->flaws));
+		kept = is_kept ? cut : kept;
+	}
+	return kept == NULL ? 0
+			    : judge(c, writer_put_feature_counts(&c->db->writer, run->next.n,
+					       kept->closed, kept->base));
+}
+
 /* Undoes the run's part of the transaction and says so where users look. */
 static int reject(struct committer *c, struct known_run *run) {
 	char *why = NULL;
@@ -276,6 +291,7 @@ static int put_run(struct committer *c, struct known_run *run) {
 	for (const struct run_cut *cut = run->cuts; err == 0 && cut != NULL; cut = cut->next) {
 		err = put_cut(c, run, cut);
 	}
+	err = err == 0 ? put_features(c, run) : err;
 	if (err == ROW_BLAMED) {
 		err = reject(c, run);
 	}

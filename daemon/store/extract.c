@@ -28,6 +28,7 @@ static const struct table tables[] = {
 	{"histograms_data", "run", {"step", "attempt", "line", "key"}, true},
 	{"windows_data", "run", {"attempt", "window"}, false},
 	{"window_means_data", "run", {"attempt", "window"}, false},
+	{"features_data", "run", {"part"}, false},
 	{"events_data", "run", {"n"}, false},
 	{"marks_data", "run", {"n"}, false},
 	{"removed_data", "run", {"what"}, false},

@@ -180,7 +180,7 @@ int reader_each_usage(
 		return err;
 	}
 	int rc = sqlite3_prepare_v2(r->sql,
-		"SELECT uid, sum(rows_bytes + 32 * coalesce(d_sae, 0) + 8192) FROM runs_data "
+		"SELECT uid, sum(rows_bytes + 48 * coalesce(d_sae, 0) + 8192) FROM runs_data "
 		"WHERE uid IS NOT NULL GROUP BY uid",
 		-1, &st, NULL);
 	while (rc == SQLITE_OK || rc == SQLITE_ROW) {

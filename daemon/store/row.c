@@ -82,6 +82,15 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 	[STATEMENT_WINDOW] = "windows_data",
 	[STATEMENT_WINDOW_STEPS] = window_steps_sql,
 	[STATEMENT_WINDOW_MEANS] = "window_means_data",
+	/* As closed_window_yields. */
+	[STATEMENT_FEATURES] =
+		"INSERT INTO features_data VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+		"ON CONFLICT (run, part) DO UPDATE SET (attempt, window, flaws, step_last, "
+		"n_tokens, n_features, counts, last_fired, totals) = (excluded.attempt, "
+		"excluded.window, excluded.flaws, excluded.step_last, excluded.n_tokens, "
+		"excluded.n_features, excluded.counts, excluded.last_fired, excluded.totals) "
+		"WHERE excluded.flaws = 0 OR features_data.flaws <> 0 OR "
+		"excluded.attempt > features_data.attempt",
 	[STATEMENT_EVENT] = "events_data",
 	[STATEMENT_ATTEMPT] = "attempts_data",
 	[STATEMENT_MARK] = "marks_data",

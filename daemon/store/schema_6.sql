@@ -1,4 +1,5 @@
--- Version 6: what the steps of a sparsity window come to, by which runs are compared. Of windows that were closed before there is
+-- Version 6: what the steps of a sparsity window come to, by which runs are compared, and how often each feature fired in the last
+-- one. Of windows that were closed before there is
 -- no row: nothing is added up while a database is brought up to date.
 
 CREATE TABLE window_means_data (
@@ -38,3 +39,25 @@ SELECT
 	m.extra -- JSON object: the means of numbers without a column
 FROM window_means_data m JOIN windows_data w USING (run, attempt, window)
 	JOIN runs_data r ON r.n = m.run;
+
+-- In parts of 4,096 features. The blobs are arrays of little-endian numbers.
+CREATE TABLE features_data (
+	run INTEGER NOT NULL, part INTEGER NOT NULL,
+	attempt INTEGER NOT NULL, window INTEGER NOT NULL, flaws INTEGER NOT NULL,
+	step_last INTEGER NOT NULL, n_tokens INTEGER NOT NULL, n_features INTEGER NOT NULL,
+	counts BLOB NOT NULL, last_fired BLOB NOT NULL, totals BLOB NOT NULL,
+	PRIMARY KEY (run, part)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW feature_counts AS
+-- How often each feature fired in the last complete window of a run: a row for every 4,096 features, in the order of `part`, whose
+-- blobs in a row are arrays of little-endian integers, one a feature.
+SELECT
+	r.id AS run, f.part,
+	f.part * 4096 AS feature_first, f.n_features, -- the features of this row
+	f.attempt, f.window, f.flaws = 0 AS complete, -- of which window: 0 only while none is complete, in this attempt
+	f.step_last, f.n_tokens, -- its last step; rows of it: counts / n_tokens are the densities
+	f.counts, -- 32 bits each, unsigned: rows of the window on which the feature fired
+	f.last_fired, -- 32 bits each, signed: the last step it fired at; where totals are 0 it never did
+	f.totals -- 64 bits each, unsigned: rows of the run, by the window's end
+FROM features_data f JOIN runs_data r ON r.n = f.run;

@@ -80,6 +80,8 @@ static const char *const leftovers[] = {
 	"DELETE FROM window_means_data WHERE (run, attempt, window) IN "
 	"(SELECT run, attempt, window FROM window_means_data WHERE run = ?1 LIMIT " ROWS_PORTION
 	")",
+	"DELETE FROM features_data WHERE (run, part) IN "
+	"(SELECT run, part FROM features_data WHERE run = ?1 LIMIT 16)",
 	"DELETE FROM forward_lines_data WHERE (run, line) IN "
 	"(SELECT run, line FROM forward_lines_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM refused_lines_data WHERE (run, line) IN "

@@ -41,6 +41,7 @@ enum statement {
 	STATEMENT_WINDOW,
 	STATEMENT_WINDOW_STEPS,
 	STATEMENT_WINDOW_MEANS,
+	STATEMENT_FEATURES,
 	STATEMENT_EVENT,
 	STATEMENT_ATTEMPT,
 	STATEMENT_MARK,
@@ -76,6 +77,11 @@ int writer_put_change(struct writer *r, int64_t run, const struct change *change
 /* A restore point under the number n, whose state is in a file; marks up to `forgotten` keep none. */
 int writer_put_mark(struct writer *r, int64_t run, int64_t n, const struct change_mark *mark,
 	uint64_t checksum, int64_t forgotten);
+
+/* The counts of a closed window take the place of those of one before, unless that was complete and this one is not; `base`:
+ * its totals, where it has none of its own. */
+int writer_put_feature_counts(
+	struct writer *r, int64_t run, const struct closed_window *closed, const uint64_t *base);
 
 /* An event that no change brought; run 0: of the database. */
 int writer_put_event(

@@ -273,6 +273,44 @@ static void report_windows(void) {
 		with, WINDOW_STEPS, with - without);
 }
 
+/* What single features' counts add to the commit that closes a window, beside the arrays, which it writes anyway. */
+static double commit_closed(uint32_t d_sae, uint32_t *step, bool with_counts) {
+	double us[ROUNDS / 4];
+	for (int i = 0; i < ROUNDS / 4; i++) {
+		struct run_cut *cut = cut_create(d_sae);
+		cut_add_step(cut, (*step)++);
+		cut_add_arrays(cut);
+		cut->base_changed = true;
+		cut->base = calloc(d_sae, sizeof *cut->base);
+		cut->closed = with_counts ? closed_window_create(d_sae) : NULL;
+		if (cut->base == NULL || (with_counts && cut->closed == NULL)) {
+			die("memory");
+		}
+		if (with_counts) {
+			cut->closed->attempt = 1;
+			cut->closed->window = (uint32_t)i;
+			memset(cut->closed->counts, i, d_sae * sizeof *cut->closed->counts);
+			memset(cut->closed->last, i, d_sae * sizeof *cut->closed->last);
+		}
+		double begun = now_us();
+		commit(cut);
+		us[i] = now_us() - begun;
+		checkpoint();
+	}
+	return median(us, ROUNDS / 4);
+}
+
+static void report_closed(void) {
+	static const uint32_t sizes[] = {16384, 131072, 1048576};
+	uint32_t step = 3 * LONG_RUN_STEPS;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		double without = commit_closed(sizes[i], &step, false);
+		double with = commit_closed(sizes[i], &step, true);
+		printf("commit of a close, d_sae %7u %6.0f us, of which the counts %.0f us\n",
+			sizes[i], with, with - without);
+	}
+}
+
 static void report_checksum(void) {
 	size_t len = 8u << 20;
 	uint8_t *from = calloc(1, len), *to = malloc(len);
@@ -360,6 +398,7 @@ int main(int argc, char **argv) {
 	report_commits();
 	report_lines();
 	report_windows();
+	report_closed();
 
 	committer_finish(&committer);
 	files_close(&files);

@@ -314,13 +314,14 @@ static void a_stream_belongs_to_one_run_and_one_rank(void **state) {
 static void the_budget_is_a_users_and_not_the_hosts(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(1u << 20);
+	rig->limits.of[HOLDING_MEMORY] = 80u << 20;
 	struct stream *s = rig_must_open(rig, &open);
 	struct msg_open more = rig_msg_open(1u << 19);
 	more.run = rig_lit("second");
 	rig_stream_id(&more, 2);
 
 	refused(rig, &more, REFUSE_BUDGET,
-		"d_sae 524288 takes 26 MiB; user 1000 holds 50 MiB of memory; limit memory = 64 "
+		"d_sae 524288 takes 34 MiB; user 1000 holds 66 MiB of memory; limit memory = 80 "
 		"MiB "
 		"([limits] in sae-metricsd.conf); tried again until it fits");
 	assert_true(rig->refusal.has_retry);
@@ -328,7 +329,7 @@ static void the_budget_is_a_users_and_not_the_hosts(void **state) {
 	assert_null(registry_find(rig->registry, "second"));
 	rig->peer.uid = 1001;
 	(void)rig_must_open(rig, &more);
-	assert_true(ledger_held(&rig->ledger, 1001, HOLDING_MEMORY) >= 24u << 20);
+	assert_true(ledger_held(&rig->ledger, 1001, HOLDING_MEMORY) >= 32u << 20);
 
 	/* What is forgotten is given back. */
 	registry_disconnected(rig->registry, s, rig->now);
@@ -342,7 +343,8 @@ static void ranks_are_charged_for_the_steps_that_may_pend(void **state) {
 	struct rig *rig = *state;
 	struct msg_open open = rig_msg_open(1u << 20);
 	open.world_size = 3;
-	refused(rig, &open, REFUSE_BUDGET, "d_sae 1048576 with 3 ranks takes 9");
+	rig->limits.of[HOLDING_MEMORY] = 80u << 20;
+	refused(rig, &open, REFUSE_BUDGET, "d_sae 1048576 with 3 ranks takes 10");
 	assert_non_null(strstr(rig->refusal.words, "it never fits"));
 	assert_false(rig->refusal.has_retry);
 	open.world_size = 1;

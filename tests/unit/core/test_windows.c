@@ -403,6 +403,117 @@ static void the_longest_window_overflows_nothing(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
+/* ---- the counts of the last one that closed ---- */
+
+static struct run_cut *cut_of(struct rig *rig, struct stream *s) {
+	struct run_cut *cut = run_cut(rig->registry, stream_run(s), rig->now);
+	assert_non_null(cut);
+	return cut;
+}
+
+static void check_closed(const struct run_cut *cut, uint32_t window, uint32_t c0, uint32_t c1,
+	uint64_t total0, uint64_t total1) {
+	const struct closed_window *c = cut->closed;
+	assert_non_null(c);
+	assert_int_equal(c->window, window);
+	assert_int_equal(c->counts[0], c0);
+	assert_int_equal(c->counts[1], c1);
+	const uint64_t *totals = c->totals != NULL ? c->totals : cut->base;
+	assert_non_null(totals);
+	assert_int_equal(totals[0], total0);
+	assert_int_equal(totals[1], total1);
+}
+
+static void end_cut(struct rig *rig, struct run_cut *cut) {
+	registry_committed(rig->registry, cut);
+	run_cut_destroy(cut);
+}
+
+static void the_counts_of_a_window_go_with_the_cut_that_closes_it(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native");
+	rig_step(rig, s, 0, 2, 2, 0);
+	rig_step(rig, s, 1, 2, 1, 1);
+	struct run_cut *cut = cut_of(rig, s);
+	assert_null(cut->closed);
+	end_cut(rig, cut);
+	rig_step(rig, s, 2, 2, 1, 0); /* closes it … */
+	rig_step(rig, s, 3, 2, 0, 2); /* … and what comes behind is none of it */
+	cut = cut_of(rig, s);
+	check_closed(cut, 0, 4, 1, 4, 1);
+	assert_int_equal(cut->closed->last[0], 2);
+	assert_int_equal(cut->closed->last[1], 1);
+	assert_int_equal(cut->closed->step_last, 2);
+	assert_int_equal(cut->closed->n_rows, 6);
+	end_cut(rig, cut);
+	cut = cut_of(rig, s);
+	assert_null(cut->closed);
+	end_cut(rig, cut);
+}
+
+static void of_several_windows_in_one_cut_the_newest_is_kept(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native");
+	for (uint32_t n = 0; n < 9; n++) {
+		rig_step(rig, s, n, 2, n < 6 ? 1 : 2, 0);
+	}
+	struct run_cut *cut = cut_of(rig, s);
+	check_closed(cut, 2, 6, 0, 12, 0);
+	end_cut(rig, cut);
+}
+
+static void a_window_with_a_flaw_does_not_take_the_place_of_a_complete_one(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native");
+	for (uint32_t n = 0; n < 3; n++) {
+		rig_step(rig, s, n, 2, 1, 0);
+	}
+	dropped(rig, s, 3, 3);
+	for (uint32_t n = 4; n < 6; n++) {
+		rig_step(rig, s, n, 2, 2, 2);
+	}
+	struct run_cut *cut = cut_of(rig, s);
+	check_closed(cut, 0, 3, 0, 3, 0);
+	assert_int_equal(cut->base[0], 7);
+	end_cut(rig, cut);
+}
+
+/* The state that comes back has other totals than the window had. */
+static void a_restore_before_the_cut_leaves_the_closed_windows_totals(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native");
+	uint8_t *blob = NULL;
+	size_t len = 0;
+	uint32_t at = 0;
+	rig_step(rig, s, 0, 2, 1, 0);
+	assert_int_equal(run_export(stream_run(s), &blob, &len, &at), 0);
+	for (uint32_t n = 1; n < 4; n++) {
+		rig_step(rig, s, n, 2, 1, 0);
+	}
+	rig_commit(rig);
+	for (uint32_t n = 4; n < 6; n++) {
+		rig_step(rig, s, n, 2, 2, 1);
+	}
+	struct message restore = rig_msg_restore(stream_received(s) + 1, 0, blob, len);
+	assert_int_equal(rig_apply(rig, s, &restore), APPLY_TAKEN);
+	rig_step(rig, s, 1, 2, 1, 0);
+	struct run_cut *cut = cut_of(rig, s);
+	assert_int_equal(cut->base[0], 0);
+	check_closed(cut, 1, 5, 2, 8, 2);
+	end_cut(rig, cut);
+	free(blob);
+}
+
+static void a_run_that_ends_inside_its_first_window_has_none(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native");
+	rig_step(rig, s, 0, 2, 1, 0);
+	finish(rig, s);
+	struct run_cut *cut = cut_of(rig, s);
+	assert_null(cut->closed);
+	end_cut(rig, cut);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		TEST(the_first_window_of_the_references_has_one_step_less),
@@ -423,6 +534,11 @@ int main(void) {
 		TEST(more_rows_than_32_bits_hold_are_left_out_and_said),
 		TEST(counts_beyond_2_to_the_24_are_exact),
 		TEST(revived_and_newly_dead_features_are_counted_per_window),
+		TEST(the_counts_of_a_window_go_with_the_cut_that_closes_it),
+		TEST(of_several_windows_in_one_cut_the_newest_is_kept),
+		TEST(a_window_with_a_flaw_does_not_take_the_place_of_a_complete_one),
+		TEST(a_restore_before_the_cut_leaves_the_closed_windows_totals),
+		TEST(a_run_that_ends_inside_its_first_window_has_none),
 		TEST(arrays_that_are_lost_mark_the_run_resumed_until_exact),
 		cmocka_unit_test(every_step_is_in_one_window_that_ends_behind_it),
 		cmocka_unit_test(the_longest_window_overflows_nothing),

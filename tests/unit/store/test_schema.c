@@ -72,6 +72,9 @@ static const struct {
 		"learning_rate,l1_coefficient,ev_mean,l2_per_row,tv_per_row,mse_num_per_row,"
 		"mse_den_per_row,mse_ratio,lp_per_row,weighted_lp_per_row,aux_per_row,not_finite,"
 		"extra"},
+	{"feature_counts",
+		"run,part,feature_first,n_features,attempt,window,complete,step_last,n_tokens,"
+		"counts,last_fired,totals"},
 	{"events", "run,attempt,step,time,kind,text"},
 	{"marks", "run,attempt,step,time,text,restorable"},
 	{"removed", "run,what,step_last,time_last,n_rows,removed,why"},
