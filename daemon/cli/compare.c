@@ -160,6 +160,22 @@ static int print_page(const struct options *o, const struct comparison *c) {
 	return status;
 }
 
+/* What is on the screen already is not said again. */
+static void say_warnings(const struct options *o, const struct comparison *c) {
+	struct look look = terminal_look(STDERR_FILENO, o->points.read.colour);
+	struct page page;
+
+	if (!o->points.read.json && read_options_look(&o->points.read).screen) {
+		return;
+	}
+	look.width = 0;
+	page_init(&page, &look);
+	render_compare_warnings(c, &page);
+	const char *text = page_text(&page);
+	fputs(text ? text : "", stderr);
+	page_finish(&page);
+}
+
 static int print_comparison(
 	struct options *o, const struct comparison_query *query, const json_t *document) {
 	struct comparison c;
@@ -174,6 +190,7 @@ static int print_comparison(
 		read_densities(o, &c);
 	}
 	int status = o->points.read.json ? print_json(o, &c) : print_page(o, &c);
+	say_warnings(o, &c);
 	comparison_finish(&c);
 	return status;
 }

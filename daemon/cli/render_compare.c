@@ -283,7 +283,7 @@ static void render_dominance(const struct comparison *c, struct page *page) {
 	}
 }
 
-static void render_warnings(const struct comparison *c, struct page *page) {
+void render_compare_warnings(const struct comparison *c, struct page *page) {
 	for (size_t i = 0; i < json_array_size(c->warnings); i++) {
 		page_put(page, STYLE_WARN, "! ");
 		flow_put(page, STYLE_WARN, json_string_value(json_array_get(c->warnings, i)), 2);
@@ -303,5 +303,7 @@ void render_compare(const struct comparison *c, const struct render_compare_opti
 	}
 	page_end_line(page);
 	render_dominance(c, page);
-	render_warnings(c, page);
+	if (page->look.screen) {
+		render_compare_warnings(c, page);
+	}
 }

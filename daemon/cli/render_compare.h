@@ -11,3 +11,6 @@ struct render_compare_options {
 
 void render_compare(const struct comparison *c, const struct render_compare_options *options,
 	struct page *page);
+
+/* The warnings, a line each: on a screen they are part of the page. */
+void render_compare_warnings(const struct comparison *c, struct page *page);

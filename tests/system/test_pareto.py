@@ -295,7 +295,10 @@ class Compare(unittest.TestCase):
             self.assertIn("feature density", screen)
             self.assertIn("neither dominates", screen)
             self.assertLessEqual(max(map(len, screen.splitlines())), columns)
-        self.assertNotIn("feature density", command(self.daemon, "compare", "young004", "front002").stdout)
+        out = command(self.daemon, "compare", "young004", "front002", "--at-tokens", "1.6k")
+        self.assertNotIn("feature density", out.stdout)
+        self.assertNotIn("unequal tokens", out.stdout)
+        self.assertIn("unequal tokens", out.stderr)
 
 
 class As(unittest.TestCase):
