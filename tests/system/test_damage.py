@@ -487,6 +487,8 @@ class Damage(unittest.TestCase):
                 for at in range(32 + 24, wal.stat().st_size, frame):  # of a page that nobody reads again nobody would know
                     file.seek(at)
                     file.write(os.urandom(1000))
+            # The daemon has in memory what it wrote; whoever asks reads the file.
+            wait_until(lambda: self.daemon.status() and aside(self.daemon), "the damage to be found by who asks")
 
         self.while_it_runs(log, "its log is spoiled")
 
