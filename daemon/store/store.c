@@ -187,13 +187,19 @@ static void ask_beside(struct store *s, struct request *request) {
 	}
 }
 
+/* The table of all runs is as they were when it was asked for, at once: a commit of a busy daemon takes as long as a hundred
+ * reports. What is of one run may be about what has just been said of it, and waits for the commit under way. */
 static int ask_report(
 	struct store *s, const struct report_query *query, store_report_fn on_report, void *user) {
 	struct request *request = request_report(query, on_report, user);
 	if (request == NULL) {
 		return -ENOMEM;
 	}
-	ask_beside(s, request);
+	if (query->run_part == NULL && !query->brief) {
+		asking_add(&s->asking, request);
+	} else {
+		ask_beside(s, request);
+	}
 	return 0;
 }
 

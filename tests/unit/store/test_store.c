@@ -19,6 +19,7 @@
 
 #include "cut.h"
 #include "fault.h"
+#include "store_private.h"
 
 static uv_loop_t loop;
 static struct store *store;
@@ -530,7 +531,7 @@ static void a_report_is_made_between_commits(void **state) {
 		put_step(i);
 		store_commit(store);
 	}
-	assert_int_equal(store_report(store, NULL, &viewer, on_report, NULL), 0);
+	assert_int_equal(store_report(store, "run1", &viewer, on_report, NULL), 0);
 	assert_int_equal(store_report(store, "nobody", &viewer, on_report, NULL), 0);
 	WAIT_UNTIL(seen.reports == 1);
 	assert_int_equal(seen.report_status, 0);
@@ -542,6 +543,25 @@ static void a_report_is_made_between_commits(void **state) {
 	assert_int_equal(seen.report_status, 4);
 	assert_null(seen.report);
 	assert_string_equal(words, "no run fits 'nobody'");
+}
+
+static void the_table_of_runs_waits_for_no_commit(void **state) {
+	(void)state;
+	put_step(0);
+	store_commit(store);
+	assert_int_equal(store->job, JOB_COMMIT);
+	assert_int_equal(store_report(store, "run1", &viewer, on_report, NULL), 0);
+	assert_false(asking_busy(&store->asking)); /* what is of one run does */
+	assert_int_equal(store_report(store, NULL, &viewer, on_report, NULL), 0);
+	assert_true(asking_busy(&store->asking));
+	WAIT_UNTIL(seen.reports == 1);
+	assert_int_equal(seen.report_status, 0);
+	assert_true(json_is_array(json_object_get(seen.report, "runs")));
+	json_decref(seen.report);
+	WAIT_UNTIL(seen.reports == 2);
+	assert_int_equal(seen.report_status, 0);
+	assert_int_equal(json_array_size(json_object_get(seen.report, "runs")), 1);
+	json_decref(seen.report);
 }
 
 static void a_run_is_found_without_its_report(void **state) {
@@ -575,7 +595,7 @@ static void closing_finishes_what_is_in_flight_and_answers_who_waits(void **stat
 	put_step(0);
 	store_commit(store);
 	put_step(1);
-	assert_int_equal(store_report(store, NULL, &viewer, on_report, NULL), 0);
+	assert_int_equal(store_report(store, "run1", &viewer, on_report, NULL), 0);
 	close_store();
 	assert_int_equal(seen.commits, 1);
 	assert_int_equal(seen.applied, 1);
@@ -713,6 +733,7 @@ int main(void) {
 		T(a_link_to_a_database_is_that_database),
 		T(a_database_put_back_from_a_copy_is_another_database),
 		T(a_report_is_made_between_commits),
+		T(the_table_of_runs_waits_for_no_commit),
 		T(a_run_is_found_without_its_report),
 		T(a_cut_made_while_a_request_fails_is_given_back),
 		T(runs_are_listed_without_their_reports),
