@@ -26,9 +26,9 @@ static sqlite3_stmt *prepare(struct report *r, const char *sql) {
 	return st;
 }
 
-static void bind(sqlite3_stmt *st, int n_values, va_list values) {
+static void bind(sqlite3_stmt *st, int n_values, va_list *values) {
 	for (int i = 0; st != NULL && i < n_values; i++) {
-		(void)sqlite3_bind_int64(st, i + 1, va_arg(values, int64_t));
+		(void)sqlite3_bind_int64(st, i + 1, va_arg(*values, int64_t));
 	}
 }
 
@@ -37,7 +37,7 @@ sqlite3_stmt *report_query(struct report *r, const char *sql, int n_values, ...)
 	va_list values;
 
 	va_start(values, n_values);
-	bind(st, n_values, values);
+	bind(st, n_values, &values);
 	va_end(values);
 	return st;
 }
@@ -63,7 +63,7 @@ sqlite3_stmt *report_query_again(struct report *r, const char *sql, int n_values
 	va_list values;
 
 	va_start(values, n_values);
-	bind(st, n_values, values);
+	bind(st, n_values, &values);
 	va_end(values);
 	return st;
 }
