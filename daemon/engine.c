@@ -116,6 +116,7 @@ static void on_tick(uv_timer_t *timer) {
 	list_for_each(link, &e->feeds) {
 		engine_settle(e, container_of(link, struct feed, link));
 	}
+	engine_remove_waiting(e);
 	engine_evict(e);
 	engine_trim_tenants(e);
 	if (++e->ticks % USAGE_TICKS == 0) {
@@ -231,6 +232,8 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	list_init(&e->feeds);
 	list_init(&e->rejected);
 	list_init(&e->notes);
+	list_init(&e->removing);
+	list_init(&e->waiting_to_remove);
 	list_init(&e->users);
 	list_init(&e->dirty);
 	list_init(&e->tenants);
@@ -345,6 +348,7 @@ static void on_all_closed(void *user) {
 void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	e->on_closed = on_closed;
 	e->on_closed_user = user;
+	engine_remove_none(e);
 	feed_finish_all(e);
 	closing_init(&e->closing, on_all_closed, e);
 	closing_handle(&e->closing, (uv_handle_t *)&e->before_wait);

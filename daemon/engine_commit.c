@@ -290,6 +290,7 @@ static void on_committed(void *user, const struct run_cut *cuts, int status) {
 		for (const struct run_cut *cut = cuts; cut != NULL; cut = cut->next) {
 			conclude_run(e, cut);
 		}
+		engine_remove_waiting(e);
 		resume_held(e);
 	}
 	engine_check_end(e);

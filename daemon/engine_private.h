@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "access.h"
 #include "cadence.h"
 #include "closing.h"
 #include "engine.h"
@@ -37,6 +38,14 @@ struct query {
 	char table[QUERY_WHAT_MAX + 1], after[QUERY_AFTER_MAX + 1]; /* of an export */
 	bool has_at_tokens, trajectory;                             /* of points */
 	uint64_t at_tokens;
+	struct asker asker;            /* who asks for what follows */
+	struct amendment *amendment;   /* of rm, tag, rename and ack */
+	char kind[EVENT_KIND_MAX + 1]; /* of an ack */
+	bool is_of_one_run;            /* the same */
+	bool dry_run;                  /* of an rm */
+	uint64_t waits_since_ms;       /* for the run's last commit; 0: it does not */
+	struct list
+		removing; /* engine.removing: its run is on its way out; or engine.waiting_to_remove */
 };
 
 /* A connection. */
@@ -127,6 +136,7 @@ struct engine {
 	struct server *server;
 	struct processes processes;
 	struct list peers, feeds, rejected, notes;
+	struct list removing, waiting_to_remove; /* questions */
 
 	/* The cut. */
 	struct list dirty;
@@ -383,6 +393,18 @@ void engine_users_finish(struct engine *e);
 /* ---- engine_stop.c ---- */
 
 enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query);
+
+/* ---- engine_amend.c ---- */
+
+enum session_verdict peer_amend(struct peer *peer, const struct msg_query *query);
+/* Whether it is one of those queries. */
+bool peer_knows_amendment(struct text what);
+/* Somebody asked for the run to be removed, and it is being done. */
+bool engine_is_removing(const struct engine *e, const char *run_id);
+/* Something was committed, or time has passed: runs that were waited for may go. */
+void engine_remove_waiting(struct engine *e);
+/* The end: they are not waited for any longer. */
+void engine_remove_none(struct engine *e);
 
 /* ---- engine_export.c ---- */
 

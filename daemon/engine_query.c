@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "amend.h"
 #include "clock.h"
 #include "credential.h"
 #include "engine_private.h"
@@ -104,6 +105,7 @@ void query_free(struct query *query) {
 		tenant_answered(query->tenant);
 	}
 	credential_free(query->wandb_key);
+	amendment_destroy(query->amendment);
 	free(query);
 }
 
@@ -236,10 +238,14 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	if (text_is(query->what, "points")) {
 		return peer_points(peer, query);
 	}
-	char words[160];
+	if (peer_knows_amendment(query->what)) {
+		return peer_amend(peer, query);
+	}
+	char words[200];
 	snprintf(words, sizeof words,
-		"no query \"%.*s\"; this daemon knows status, runs, ping, stop, sync, export and "
-		"points",
+		"no query \"%.*s\"; this daemon knows status, runs, ping, stop, sync, export, "
+		"points, rm, tag, "
+		"rename and ack",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
 	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;

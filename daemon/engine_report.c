@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "acknowledged.h"
 #include "engine_private.h"
 #include "report.h"
 
@@ -111,5 +112,6 @@ void engine_report_lay(struct engine *e, const struct asker *asker, json_t *repo
 		if (id != NULL) {
 			engine_forward_lay(e, id, object);
 		}
+		acknowledged_mark(object);
 	}
 }

@@ -18,7 +18,8 @@ static void turn_in(struct engine *e, uint64_t ms) {
 }
 
 bool engine_retention_takes(const struct engine *e, const char *run_id) {
-	return e->retention.going[0] != '\0' && strcmp(e->retention.going, run_id) == 0;
+	return (e->retention.going[0] != '\0' && strcmp(e->retention.going, run_id) == 0) ||
+	       engine_is_removing(e, run_id);
 }
 
 /* ---- what is said ---- */
@@ -114,6 +115,11 @@ static void rest(struct engine *e) {
 
 	log_removed(r);
 	say_size(r);
+	if (r->collect_wanted) {
+		r->collect_wanted = false;
+		turn_in(e, RETENTION_REST_MIN_MS);
+		return;
+	}
 	if (!retention_is_set(&r->policy)) {
 		return; /* until it is */
 	}
@@ -192,6 +198,15 @@ void engine_set_retention(struct engine *e, const struct retention *policy) {
 	r->policy = *policy;
 	r->pass_at_ms = 0;
 	if (!r->busy) {
+		turn_in(e, RETENTION_REST_MIN_MS);
+	}
+}
+
+void engine_retention_collect(struct engine *e) {
+	struct engine_retention *r = &e->retention;
+	if (r->busy) {
+		r->collect_wanted = true; /* this turn may have looked for it already */
+	} else {
 		turn_in(e, RETENTION_REST_MIN_MS);
 	}
 }

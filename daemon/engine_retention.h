@@ -25,6 +25,7 @@ struct engine_retention {
 	struct retention policy; /* what trim's will be in its next turn */
 	uv_timer_t timer;
 	bool busy, failing;
+	bool collect_wanted;        /* somebody had a run removed meanwhile */
 	uint64_t pass_at_ms;        /* mono: when the next pass by age begins */
 	char going[RUN_ID_MAX + 1]; /* the run that is being removed; "": none */
 	struct trim_removed told;   /* in the log */
@@ -40,6 +41,9 @@ void engine_retention_finish(struct engine *e);
 void engine_retention_opened(struct engine *e, struct run *run);
 void engine_retention_explain(
 	struct engine *e, const char *run_id, uint32_t uid, struct refusal *refusal);
+
+/* Somebody had a run removed: what it left is collected, also where nothing is set. */
+void engine_retention_collect(struct engine *e);
 
 /* The run is on its way out: whoever opens it now comes again. */
 bool engine_retention_takes(const struct engine *e, const char *run_id);

@@ -77,6 +77,14 @@ static bool read_at_tokens(struct fields *f, const msgpack_object *o, struct msg
 	return o == NULL || read_uint(f, o, &at_tokens, &m->at_tokens);
 }
 
+static bool read_tag_list(
+	struct fields *f, const msgpack_object *o, const char *name, struct text_list *ret) {
+	const struct text_field tag = {name, 1, KEY_MAX_BYTES, true, 0};
+
+	ret->count = 0;
+	return o == NULL || read_texts(f, o, &tag, LIST_MAX, false, ret->items, &ret->count);
+}
+
 static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct number_field token = {"token", 0, UINT64_MAX, 0, NULL};
 	static const struct text_field what = {"what", 1, QUERY_WHAT_MAX, true, 0};
@@ -86,6 +94,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct text_field base_url = {"wandb_base_url", 1, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field table = {"table", 0, QUERY_WHAT_MAX, true, 0};
 	static const struct text_field after = {"after", 0, QUERY_AFTER_MAX, true, 0};
+	static const struct text_field name = {"name", 1, FIELD_MAX_BYTES, true, 0};
+	static const struct text_field kind = {"kind", 1, EVENT_KIND_MAX, true, 0};
 	struct msg_query *m = &ret->query;
 	const msgpack_object *map = fields_at(f, 3);
 
@@ -100,7 +110,14 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	       read_optional_text(f, map_at(map, "after"), &after, &m->after) &&
 	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over) &&
 	       read_at_tokens(f, map_at(map, "at_tokens"), m) &&
-	       read_optional_bool(f, map_at(map, "trajectory"), "trajectory", &m->trajectory);
+	       read_optional_bool(f, map_at(map, "trajectory"), "trajectory", &m->trajectory) &&
+	       read_optional_text(f, map_at(map, "name"), &name, &m->name) &&
+	       read_tag_list(f, map_at(map, "add"), "add", &m->add) &&
+	       read_tag_list(f, map_at(map, "remove"), "remove", &m->take) &&
+	       read_optional_text(f, map_at(map, "kind"), &kind, &m->kind) &&
+	       read_optional_bool(f, map_at(map, "force"), "force", &m->force) &&
+	       read_optional_bool(f, map_at(map, "dry_run"), "dry_run", &m->dry_run) &&
+	       read_optional_bool(f, map_at(map, "undo"), "undo", &m->undo);
 }
 
 static bool (*const readers[])(struct fields *f, struct message *ret) = {

@@ -301,6 +301,36 @@ static void put_error(struct writer *w, const struct msg_error *m) {
 	put_uint_if(w, m->has_seq, m->seq);
 }
 
+static void put_flag(struct writer *w, const char *key, bool value) {
+	if (value) {
+		put_word(w, key);
+		put_bool(w, true);
+	}
+}
+
+/* What is to become of a run. */
+static void put_change(struct writer *w, const struct msg_query *m) {
+	if (m->name.data != NULL) {
+		put_word(w, "name");
+		put_text(w, m->name);
+	}
+	if (m->add.count > 0) {
+		put_word(w, "add");
+		put_texts(w, m->add.items, m->add.count);
+	}
+	if (m->take.count > 0) {
+		put_word(w, "remove");
+		put_texts(w, m->take.items, m->take.count);
+	}
+	if (m->kind.data != NULL) {
+		put_word(w, "kind");
+		put_text(w, m->kind);
+	}
+	put_flag(w, "force", m->force);
+	put_flag(w, "dry_run", m->dry_run);
+	put_flag(w, "undo", m->undo);
+}
+
 static void put_query(struct writer *w, const struct msg_query *m) {
 	put_begin(w, 4, MSG_QUERY);
 	put_uint(w, m->token);
@@ -308,7 +338,9 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) +
 			   (m->wandb_base_url.data != NULL) + m->take_over +
 			   (m->table.data != NULL) + (m->after.data != NULL) + m->has_at_tokens +
-			   m->trajectory);
+			   m->trajectory + (m->name.data != NULL) + (m->add.count > 0) +
+			   (m->take.count > 0) + (m->kind.data != NULL) + m->force + m->dry_run +
+			   m->undo);
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -343,6 +375,7 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 		put_word(w, "trajectory");
 		put_bool(w, true);
 	}
+	put_change(w, m);
 }
 
 static void put_reply(struct writer *w, const struct msg_reply *m) {

@@ -80,6 +80,9 @@ enum reply_code {
 	REPLY_NOT_PERMITTED = 13,
 	REPLY_RUN_ENDED = 37,
 	REPLY_NOT_FORWARDED = 39,
+	REPLY_RUN_GOES_ON = 40,
+	REPLY_UNSENT = 41,
+	REPLY_TOO_MANY_TAGS = 42,
 };
 
 enum counts_form {
@@ -303,6 +306,11 @@ struct msg_query {
 	struct text table, after;       /* of export */
 	bool has_at_tokens, trajectory; /* of points */
 	uint64_t at_tokens;
+	struct text name;           /* of rename */
+	struct text_list add, take; /* of tag: "add" and "remove" */
+	struct text kind;           /* of ack */
+	bool force, dry_run;        /* of rm */
+	bool undo;                  /* of ack */
 };
 
 struct msg_reply {

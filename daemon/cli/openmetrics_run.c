@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "alerts.h"
 #include "document.h"
 #include "repr.h"
 
@@ -18,17 +19,21 @@ static void put_info(struct exposition *x, const struct openmetric *m, const jso
 	exposition_sample(x, labels, sizeof(members) / sizeof(members[0]), 1);
 }
 
+static const char *open_kind(const json_t *alert) {
+	return alert_is_known(alert) ? NULL : document_text(alert, "kind");
+}
+
 /* A kind may be there more than once: it is one sample, of the first. */
 static void put_alerts(struct exposition *x, const struct openmetric *m, const json_t *run) {
 	const json_t *alerts = document_at(run, m->path);
 	size_t n = json_array_size(alerts);
 
 	for (size_t i = 0; i < n; i++) {
-		const char *kind = document_text(json_array_get(alerts, i), "kind");
+		const char *kind = open_kind(json_array_get(alerts, i));
 		size_t same = 0;
 		bool is_first = true;
 		for (size_t at = 0; kind != NULL && at < n; at++) {
-			const char *other = document_text(json_array_get(alerts, at), "kind");
+			const char *other = open_kind(json_array_get(alerts, at));
 			bool is_same = other != NULL && strcmp(kind, other) == 0;
 			same += is_same;
 			is_first = is_first && !(is_same && at < i);
@@ -103,7 +108,8 @@ static const char *const forward_states[] = {
 const struct openmetric openmetrics_of_runs[] = {
 	{{"sae_run_info", "What the run is called, and where it comes from."}, put_info},
 	{{"sae_run_state", "1 for the state it is in."}, STATE, "state", "state", states},
-	{{"sae_run_alert", "How many alerts of a kind it has; without any there is no sample."},
+	{{"sae_run_alert", "How many alerts of a kind it has that nobody has acknowledged; without "
+			   "any there is no sample."},
 		put_alerts, "alerts", "kind"},
 	{{"sae_run_attempt", "Which attempt it is."}, NUMBER, "attempt"},
 	{{"sae_run_exit_code", "Its exit code."}, NUMBER, "exit_code"},

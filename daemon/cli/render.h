@@ -24,5 +24,5 @@ void render_runs(
 /* One run in full. */
 void render_run(const json_t *document, const json_t *run, struct page *page);
 
-/* Whether a run crashed, stalled, failed or has an alert. */
+/* Whether a run crashed, stalled, failed or has an alert, and nobody has acknowledged that. */
 bool run_needs_attention(const json_t *run);

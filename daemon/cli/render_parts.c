@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts.h"
 #include "format.h"
 #include "render.h"
 #include "render_forward.h"
@@ -48,10 +49,10 @@ bool run_needs_attention(const json_t *run) {
 
 	for (size_t i = 0; i < sizeof(states_bad) / sizeof(states_bad[0]); i++) {
 		if (strcmp(state, states_bad[i]) == 0) {
-			return true;
+			return !alerts_know(run, state) || alerts_open(run) > 0;
 		}
 	}
-	return json_array_size(document_at(run, "alerts")) > 0;
+	return alerts_open(run) > 0;
 }
 
 char *figure_plain(char *out, double value) {
@@ -129,17 +130,10 @@ static enum style alert_style(const char *kind) {
 	return STYLE_WARN;
 }
 
-/* Somebody has seen it: when, or true. */
-static bool alert_is_acknowledged(const json_t *alert) {
-	const json_t *acknowledged = document_at(alert, "acknowledged");
-
-	return acknowledged && !json_is_null(acknowledged) && !json_is_false(acknowledged);
-}
-
 static void render_alert(
 	const json_t *alert, const char *label, unsigned label_width, struct page *page) {
 	const char *words = document_text(alert, "words");
-	bool is_known = alert_is_acknowledged(alert);
+	bool is_known = alert_is_known(alert);
 	enum style style = is_known ? STYLE_DIM : alert_style(document_text(alert, "kind"));
 	char age[FORMAT_MAX + 24] = "";
 	char duration[FORMAT_MAX];
@@ -156,7 +150,8 @@ static void render_alert(
 	}
 
 	if (is_known) {
-		page_put(page, style, "acknowledged: ");
+		page_printf(page, style,
+			"acknowledged by %s: ", document_text(alert, "acknowledged.by"));
 	}
 
 	/* The age stands at the right edge, where there is one and the words leave room. */

@@ -33,7 +33,7 @@ bool run_progress(const json_t *run, double *ret);
 /* Whether something is missing of the last window that closed. */
 bool run_window_is_incomplete(const json_t *run);
 
-/* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. */
+/* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. One that was acknowledged is dim. */
 void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page);
 
 /* What is the matter with the daemon itself: commits that fail or wait for the disk's budget, W&B that has not

@@ -1,5 +1,4 @@
 #include "render.h"
-
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

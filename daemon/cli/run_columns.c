@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "alerts.h"
 #include "format.h"
 #include "render_forward.h"
 #include "render_parts.h"
@@ -83,8 +84,12 @@ static enum style fill_alerts(
 	(void)column;
 
 	for (size_t i = 0; i < json_array_size(alerts); i++) {
-		const char *words = document_text(json_array_get(alerts, i), "words");
-		(void)buf_printf(text, "%s%s", i > 0 ? "; " : "", words ? words : "?");
+		const json_t *alert = json_array_get(alerts, i);
+		const char *words = document_text(alert, "words");
+		if (!alert_is_known(alert)) {
+			(void)buf_printf(
+				text, "%s%s", text->len > 0 ? "; " : "", words ? words : "?");
+		}
 	}
 	return STYLE_BAD;
 }

@@ -30,4 +30,8 @@ extern const struct subcommand subcommand_pareto;
 extern const struct subcommand subcommand_compare;
 extern const struct subcommand subcommand_export;
 extern const struct subcommand subcommand_stop;
+extern const struct subcommand subcommand_ack;
+extern const struct subcommand subcommand_tag;
+extern const struct subcommand subcommand_rename;
+extern const struct subcommand subcommand_rm;
 extern const struct subcommand subcommand_backup;

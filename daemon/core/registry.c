@@ -112,8 +112,12 @@ void registry_forget(struct registry *r, struct run *run) {
 	drop_run(r, run);
 }
 
+bool run_is_settled(const struct run *run) {
+	return !run->dirty && !run->broken && run->cuts_in_flight == 0;
+}
+
 bool run_evictable(const struct run *run) {
-	if (run->dirty || run->broken || run->cuts_in_flight > 0) {
+	if (!run_is_settled(run)) {
 		return false;
 	}
 	list_for_each(link, &run->streams) {

@@ -94,6 +94,9 @@ uint32_t registry_state_version(const uint8_t *small, size_t len);
 void registry_evict(struct registry *r, struct run *run);
 bool run_evictable(const struct run *run);
 
+/* All it is has been committed. */
+bool run_is_settled(const struct run *run);
+
 /* Forgets a run as it is, its streams included: what was not committed comes again. */
 void registry_forget(struct registry *r, struct run *run);
 /* Memory ran short in the middle of a message. The run is treated as if the daemon had been killed for it

@@ -153,6 +153,23 @@ static void note_age(struct courier *c) {
 	}
 }
 
+void forward_retell(struct forward *f, const char *run_id) {
+	struct forwarded *run = forward_find(f, run_id);
+	if (run != NULL) {
+		courier_note(&run->courier, run->courier.lines, run->courier.ended, true);
+		forward_pump_soon(f);
+	}
+}
+
+void forward_drop(struct forward *f, const char *run_id) {
+	struct forwarded *run = forward_find(f, run_id);
+	if (run != NULL) {
+		list_remove(&run->link);
+		forward_forget(run);
+		forward_pump_soon(f);
+	}
+}
+
 void forward_note(
 	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed) {
 	struct forwarded *run = forward_run(f, run_id);

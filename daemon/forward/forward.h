@@ -53,6 +53,10 @@ void forward_add(struct forward *f, const char *run_id);
 /* As courier_note; adds it. */
 void forward_note(
 	struct forward *f, const char *run_id, int64_t lines, bool ended, bool about_changed);
+/* Somebody changed what it is called: W&B is told if it is still told anything of the run. */
+void forward_retell(struct forward *f, const char *run_id);
+/* Nothing more of it is sent: it is about to be removed. A request under way is not waited for. */
+void forward_drop(struct forward *f, const char *run_id);
 void forward_visited(struct forward *f, struct forward_visit *visit, int status);
 /* The database may not be what was thought: each run is looked at anew. Keys are kept. */
 void forward_doubt_all(struct forward *f);

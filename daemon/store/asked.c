@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "amend.h"
 #include "clock.h"
 #include "spool.h"
 #include "trim.h"
@@ -135,6 +136,47 @@ struct request *request_trim(struct trim *trim, const struct slots *slots, struc
 		.slots = slots,
 		.known = known,
 		.on_trimmed = on_trimmed,
+		.user = user,
+	};
+	return &r->request;
+}
+
+/* ---- what somebody wants to be done to a run ---- */
+
+struct amend_request {
+	struct request request; /* first */
+	struct amendment *amendment;
+	const struct slots *slots;
+	struct known *known;
+	store_amend_fn on_amended;
+	void *user;
+	int result;
+};
+
+static int amend_serve(struct request *request, struct db *db) {
+	struct amend_request *r = (struct amend_request *)request;
+	r->result = amend(r->amendment, db, r->slots, r->known);
+	return r->result < 0 ? r->result : 0;
+}
+
+static void amend_answer(struct request *request, int status) {
+	struct amend_request *r = (struct amend_request *)request;
+	r->on_amended(r->user, status < 0 ? status : r->result);
+	free(r);
+}
+
+struct request *request_amend(struct amendment *amendment, const struct slots *slots,
+	struct known *known, store_amend_fn on_amended, void *user) {
+	struct amend_request *r = calloc(1, sizeof *r);
+	if (r == NULL) {
+		return NULL;
+	}
+	*r = (struct amend_request){
+		.request = {.serve = amend_serve, .answer = amend_answer},
+		.amendment = amendment,
+		.slots = slots,
+		.known = known,
+		.on_amended = on_amended,
 		.user = user,
 	};
 	return &r->request;

@@ -32,6 +32,7 @@ static const struct table tables[] = {
 	{"events_data", "run", {"n"}, false},
 	{"marks_data", "run", {"n"}, false},
 	{"removed_data", "run", {"what"}, false},
+	{"acknowledged_data", "run", {"n"}, false},
 };
 
 struct page {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acknowledged.h"
 #include "clock.h"
 #include "db.h"
 #include "report_row.h"
@@ -62,6 +63,8 @@ static json_t *take_run(struct report *r, sqlite3_stmt *st, struct report_run *r
 	report_values(r, ret);
 	report_windows(r, ret);
 	report_alerts(r, ret);
+	acknowledged_read(r, ret);
+	acknowledged_mark(object);
 	return object;
 }
 

@@ -165,6 +165,23 @@ static void alert_rows_refused(struct report *r, const struct report_run *run, j
 	}
 }
 
+static void alert_resumed(struct report *r, const struct report_run *run, json_t *alerts) {
+	if (!json_is_true(json_object_get(run->object, "resumed"))) {
+		return;
+	}
+	json_t *since = json_null();
+	sqlite3_stmt *st =
+		report_query(r, "SELECT time FROM attempts_data WHERE run = ? AND attempt = ?", 2,
+			run->n, (int64_t)run->attempt);
+	while (report_next(r, &st)) {
+		since = report_time(sqlite3_column_double(st, 0));
+	}
+	add(r, alerts, "resumed",
+		json_string("went on without the state of what was before: windows and dead "
+			    "features are not exact until they have been seen anew"),
+		since);
+}
+
 void report_alerts(struct report *r, const struct report_run *run) {
 	json_t *alerts = json_array();
 	report_set(r, run->object, "alerts", alerts);
@@ -174,11 +191,5 @@ void report_alerts(struct report *r, const struct report_run *run) {
 	alert_disagree(r, run, alerts);
 	alert_parked(r, run, alerts);
 	alert_rows_refused(r, run, alerts);
-	if (json_is_true(json_object_get(run->object, "resumed"))) {
-		add(r, alerts, "resumed",
-			json_string(
-				"went on without the state of what was before: windows and dead "
-				"features are not exact until they have been seen anew"),
-			json_null());
-	}
+	alert_resumed(r, run, alerts);
 }

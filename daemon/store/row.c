@@ -33,15 +33,18 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"n_training_tokens, n_tokens_folded, n_training_images, total_training_tokens, "
 		"total_training_steps, started, last_seen, ended, messages, dropped, late, "
 		"refused, "
-		"lost, missing) = (?, ?, ?, ?, ?, coalesce(?, user), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+		"lost, missing) = (CASE WHEN name_by IS NULL THEN ? ELSE name END, ?, ?, ?, ?, "
+		"coalesce(?, user), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
 		"?, ?, ?, ?, ?, "
 		"?, "
 		"?, "
 		"?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), "
 		"rows_bytes = rows_bytes + ? WHERE n = ?",
 	[STATEMENT_ABOUT] =
-		"INSERT INTO runs_about VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET "
-		"tags = coalesce(excluded.tags, tags), notes = coalesce(excluded.notes, notes), "
+		"INSERT INTO runs_about (run, tags, notes, config, summary, args) "
+		"VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET "
+		"tags = CASE WHEN tags_by IS NULL THEN coalesce(excluded.tags, tags) ELSE tags "
+		"END, notes = coalesce(excluded.notes, notes), "
 		"config = coalesce(excluded.config, config), "
 		"summary = coalesce(excluded.summary, summary), args = coalesce(excluded.args, "
 		"args)",

@@ -10,6 +10,7 @@ static const char *const steps[] = {
 	schema_4_sql,
 	schema_5_sql,
 	schema_6_sql,
+	schema_7_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

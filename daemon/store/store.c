@@ -252,6 +252,18 @@ int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_
 	return 0;
 }
 
+int store_amend(
+	struct store *s, struct amendment *amendment, store_amend_fn on_amended, void *user) {
+	struct request *request =
+		request_amend(amendment, &s->files.slots, &s->committer.known, on_amended, user);
+	if (request == NULL) {
+		return -ENOMEM;
+	}
+	requests_add(&s->requests, request);
+	store_next(s);
+	return 0;
+}
+
 int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user) {
 	return read_status(s, reader_each_forward(&s->reader, each, user));
 }

@@ -140,5 +140,12 @@ struct trim;
 typedef void (*store_trim_fn)(void *user, int result, double took_s);
 int store_trim(struct store *s, struct trim *trim, store_trim_fn on_trimmed, void *user);
 
+/* What somebody asks to be done to a run (amend.h), on the worker, between commits. `amendment` is lent until on_amended, which
+ * gets what amend said or, when the store is closed first, -ECANCELED. 0 or -ENOMEM (not taken). */
+struct amendment;
+typedef void (*store_amend_fn)(void *user, int result);
+int store_amend(
+	struct store *s, struct amendment *amendment, store_amend_fn on_amended, void *user);
+
 /* Calls `each`, on the loop thread, for every run that W&B does not have all of yet. */
 int store_each_forward(struct store *s, void (*each)(void *user, const char *run_id), void *user);

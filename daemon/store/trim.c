@@ -306,7 +306,7 @@ static int turn_by_size(struct trim *t, struct db *db, uint64_t deadline_ns) {
 static int remove_asked(
 	struct trim *t, struct db *db, const struct slots *slots, struct known *known) {
 	t->may_remove = false;
-	int err = trim_remove(db, slots, known, &t->asked, t->now);
+	int err = trim_remove(db, slots, known, &t->asked, t->now, NULL);
 	t->removed.runs += err == 0;
 	return err < 0 && err != -ENOENT ? err : TRIM_MORE;
 }

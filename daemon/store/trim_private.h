@@ -38,8 +38,9 @@ struct trim_order {
 int trim_rows(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,
 	int64_t *ret_removed, bool *ret_more);
 
-/* The run's row, and all that names it: in a transaction of its own. -ENOENT: it is not there, or goes on. */
+/* The run's row, and all that names it: in a transaction of its own, with that event of the database's unless it is NULL.
+ * -ENOENT: it is not there, or goes on. */
 int trim_remove(struct db *db, const struct slots *slots, struct known *known,
-	const struct trim_asked *asked, double now);
+	const struct trim_asked *asked, double now, const char *event);
 /* Some of what removed runs have left, until the deadline; *ret_any: there was something to do. */
 int trim_collect(struct db *db, const struct slots *slots, uint64_t deadline_ns, bool *ret_any);

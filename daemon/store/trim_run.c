@@ -38,6 +38,7 @@ static int strike_out(sqlite3 *sql, int64_t n) {
 		"DELETE FROM run_state WHERE run = ?1",
 		"DELETE FROM forwards_data WHERE run = ?1",
 		"DELETE FROM removed_data WHERE run = ?1",
+		"DELETE FROM acknowledged_data WHERE run = ?1",
 	};
 	int err = 0;
 	for (size_t i = 0; err == 0 && i < sizeof deletions / sizeof deletions[0]; i++) {
@@ -47,10 +48,13 @@ static int strike_out(sqlite3 *sql, int64_t n) {
 }
 
 int trim_remove(struct db *db, const struct slots *slots, struct known *known,
-	const struct trim_asked *asked, double now) {
+	const struct trim_asked *asked, double now, const char *event) {
 	int err = db_begin(db);
 	err = err < 0 ? err : remember(db->sql, asked, now);
 	err = err < 0 ? err : strike_out(db->sql, asked->n);
+	if (err == 0 && event != NULL) {
+		err = db_error(db->sql, writer_put_event(&db->writer, 0, now, "removed", event));
+	}
 	CRASH_POINT("before-run-removed");
 	err = err < 0 ? err : db_commit(db);
 	if (err < 0) {

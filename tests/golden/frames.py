@@ -349,6 +349,14 @@ def add_answers():
         {"type": "QUERY", "token": 10, "what": "export", "run": "ab12", "table": "lines_data", "after": "41"})
     add("query-points", "", [20, 11, "points", {"run": None, "at_tokens": 1 << 33, "trajectory": True}],
         {"type": "QUERY", "token": 11, "what": "points", "at_tokens": 1 << 33, "trajectory": True})
+    add("query-rm", "", [20, 12, "rm", {"run": "ab12", "force": True, "dry_run": True}],
+        {"type": "QUERY", "token": 12, "what": "rm", "run": "ab12", "force": True, "dry_run": True})
+    add("query-tag", "", [20, 13, "tag", {"run": "ab12", "add": ["good", "paper"], "remove": ["sweep"]}],
+        {"type": "QUERY", "token": 13, "what": "tag", "run": "ab12", "add": ["good", "paper"], "remove": ["sweep"]})
+    add("query-rename", "", [20, 14, "rename", {"run": "ab12", "name": "l9-x16"}],
+        {"type": "QUERY", "token": 14, "what": "rename", "run": "ab12", "name": "l9-x16"})
+    add("query-ack", "", [20, 15, "ack", {"run": "ab12", "kind": "nan", "undo": True}],
+        {"type": "QUERY", "token": 15, "what": "ack", "run": "ab12", "kind": "nan", "undo": True})
     add("query-of-a-later-reader", "Keys of a later version are passed over; what is false or nil is not given.",
         [20, 9, "sync", {"run": "ab12", "reason": None, "take_over": False, "until": 7}, "later"],
         {"type": "QUERY", "token": 9, "what": "sync", "run": "ab12"}, exact=False)

@@ -110,6 +110,23 @@ class Access(unittest.TestCase):
         self.assertEqual((DONE, "run anas0001 is asked to stop"), ask(self.daemon, ANA, "stop", run="anas")[:2])
         self.assertIsNotNone(wire.until(STOP))
 
+    # ---- housekeeping ----
+
+    def test_nobody_else_changes_a_run_or_removes_it(self):
+        finish(self.train(ANA, "anas0001", name="hers"), 4)
+        for uid in JOE, ROOT_UID:
+            for what, more, verb in (("rm", {}, "remove"), ("rm", {"force": True, "dry_run": True}, "remove"), ("rename", {"name": "his"}, "rename"),
+                                     ("tag", {"add": ["his"]}, "tag"), ("ack", {}, "acknowledge alerts of"),
+                                     ("ack", {"undo": True}, "acknowledge alerts of")):
+                code, words, _ = ask(self.daemon, uid, what, run="anas", **more)
+                self.assertEqual(NOT_PERMITTED, code, words)
+                self.assertRegex(words, f"^run anas0001 is .*'s; its own user and administrators may {verb} it$")
+            self.assertEqual((DONE, "no alert of your runs is left"), ask(self.daemon, uid, "ack")[:2])
+        self.assertEqual([("hers", None, None)], self.daemon.rows("SELECT name, name_by, tags FROM runs"))
+        self.assertEqual((DONE, "run anas0001 is called ours"), ask(self.daemon, ANA, "rename", run="anas", name="ours")[:2])
+        self.assertEqual((DONE, "run anas0001 is removed"), ask(self.daemon, ANA, "rm", run="anas")[:2])
+        self.assertEqual([], self.daemon.rows("SELECT id FROM runs"))
+
     # ---- seeing ----
 
     def test_a_private_run_is_for_others_as_if_it_were_not_there(self):
@@ -117,7 +134,7 @@ class Access(unittest.TestCase):
         self.train(ANA, "public01")
         for uid in JOE, ROOT_UID:
             self.assertEqual(["public01"], runs_seen(self.daemon, uid))
-            for what in "status", "stop", "sync":
+            for what in "status", "stop", "sync", "rm", "ack":
                 for part in "secret01", "secret", "01t":
                     self.assertEqual((NO_SUCH_RUN, f"no run fits '{part}'"), ask(self.daemon, uid, what, run=part)[:2])
             # That there are two that fit would tell of the other one.

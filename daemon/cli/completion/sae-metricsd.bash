@@ -82,7 +82,7 @@ _sae_metricsd_value() {
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
 	--since) _sae_metricsd_words 2h 1d 7d ;;
-	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --at-tokens | --ref | --windows | --title | --width | --height | --scale | --dpi | --from | --to | --columns) ;;
+	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --at-tokens | --ref | --windows | --title | --width | --height | --scale | --dpi | --from | --to | --columns | --remove) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) if [[ $command == plot || $command == report ]]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
 	--sort) _sae_metricsd_words $(_sae_metricsd_column_names) ;;
@@ -105,6 +105,10 @@ _sae_metricsd_options() {
 		echo --x --y --x-better --y-better --at-tokens --as --all --no-plot --json --project --group --user --tag --state --where --since --db --socket --output --color --help
 		;;
 	stop) echo --reason --socket --help ;;
+	ack) echo --undo --socket --help ;;
+	tag) echo --remove --socket --help ;;
+	rename) echo --socket --help ;;
+	rm) echo --dry-run --force --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	report) echo -o --output --title --db --socket --help ;;
 	plot)
@@ -131,14 +135,14 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status why pareto compare export plot report stop sync backup config doctor --help --version
+		_sae_metricsd_words serve start status why pareto compare export plot report stop ack tag rename rm sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
 		_sae_metricsd_words $(_sae_metricsd_options)
 	else
 		case $command in
-		status | why | pareto | compare | stop | export | plot | report) _sae_metricsd_runs ;;
+		status | why | pareto | compare | stop | export | plot | report | ack | tag | rename | rm) _sae_metricsd_runs ;;
 		sync)
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f

@@ -223,6 +223,26 @@ __sae_metricsd_option stop -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option stop -l reason -x -d why
 __sae_metricsd_option stop -l socket -r -F -d 'ask the daemon behind this socket'
 
+__sae_metricsd_command ack 'acknowledge alerts'
+__sae_metricsd_option ack -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option ack -l undo -d 'they are open again'
+__sae_metricsd_option ack -l socket -r -F -d 'ask the daemon behind this socket'
+
+__sae_metricsd_command tag 'give a run tags, or take some from it'
+__sae_metricsd_option tag -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option tag -l remove -x -d 'take this one from it'
+__sae_metricsd_option tag -l socket -r -F -d 'ask the daemon behind this socket'
+
+__sae_metricsd_command rename 'give a run another name'
+__sae_metricsd_option rename -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option rename -l socket -r -F -d 'ask the daemon behind this socket'
+
+__sae_metricsd_command rm 'remove runs'
+__sae_metricsd_option rm -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option rm -l dry-run -d 'say what would be removed'
+__sae_metricsd_option rm -l force -d 'also where W&B does not have all of it'
+__sae_metricsd_option rm -l socket -r -F -d 'ask the daemon behind this socket'
+
 __sae_metricsd_command sync 'send what waits for Weights & Biases'
 __sae_metricsd_option sync -F -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option sync -l take-over -d 'go on behind whatever W&B has'

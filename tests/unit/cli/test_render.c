@@ -375,7 +375,9 @@ static void an_alert_that_somebody_has_seen_is_quiet(void **state) {
 	for (size_t i = 0; i < json_array_size(runs); i++) {
 		json_t *alerts = json_object_get(json_array_get(runs, i), "alerts");
 		for (size_t a = 0; a < json_array_size(alerts); a += 2) {
-			json_object_set_new(json_array_get(alerts, a), "acknowledged", json_true());
+			json_object_set_new(json_array_get(alerts, a), "acknowledged",
+				json_pack("{s:s, s:s}", "by", "ana", "at",
+					"2026-11-23T16:00:00.000Z"));
 		}
 	}
 	page_init(&page, &coloured);
@@ -397,8 +399,30 @@ static void only_quiet_runs_need_no_attention(void **state) {
 	json_decref(json);
 }
 
+/* Of a run that failed for something else, too, one word does not do. */
+static void a_run_whose_every_alert_is_known_needs_no_attention(void **state) {
+	json_t *json = screen_document("five_runs");
+	json_t *run = json_array_get(json_object_get(json, "runs"), 4);
+	json_t *alerts = json_object_get(run, "alerts");
+	(void)state;
+
+	json_array_append_new(alerts,
+		json_pack("{s:s, s:s}", "kind", json_string_value(json_object_get(run, "state")),
+			"words", "it ended"));
+	for (size_t a = 0; a < json_array_size(alerts); a++) {
+		assert_true(run_needs_attention(run));
+		json_object_set_new(json_array_get(alerts, a), "acknowledged",
+			json_pack("{s:s, s:s}", "by", "ana", "at", "2026-11-23T16:00:00.000Z"));
+	}
+	assert_false(run_needs_attention(run));
+	json_array_clear(alerts); /* a state that has no alert is not known */
+	assert_true(run_needs_attention(run));
+	json_decref(json);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_whose_every_alert_is_known_needs_no_attention),
 		cmocka_unit_test(eighty_columns_hold_the_runs),
 		cmocka_unit_test(a_hundred_and_twenty_columns_show_more),
 		cmocka_unit_test(a_pipe_gets_plain_columns_with_words_for_glyphs),

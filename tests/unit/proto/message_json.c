@@ -328,6 +328,23 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	}
 	set_text(o, "table", m->table);
 	set_text(o, "after", m->after);
+	set_text(o, "name", m->name);
+	if (m->add.count > 0) {
+		set(o, "add", texts_json(m->add.items, m->add.count));
+	}
+	if (m->take.count > 0) {
+		set(o, "remove", texts_json(m->take.items, m->take.count));
+	}
+	set_text(o, "kind", m->kind);
+	if (m->force) {
+		set(o, "force", json_true());
+	}
+	if (m->dry_run) {
+		set(o, "dry_run", json_true());
+	}
+	if (m->undo) {
+		set(o, "undo", json_true());
+	}
 }
 
 static void tell_reply(json_t *o, const struct msg_reply *m) {

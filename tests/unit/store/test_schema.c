@@ -42,7 +42,8 @@ static const struct {
 		"tags,notes,args,messages,dropped,late,refused,lost,missing,attempt,resumed,"
 		"world_size,waiting_for,launch,host,pid,uid,program,git_commit,git_remote,sweep_id,"
 		"source,key_suffix,wandb_log_frequency,feature_sampling_window,dead_feature_window,"
-		"train_batch_size,context_size,thresholds,private,log_to_wandb,end_words"},
+		"train_batch_size,context_size,thresholds,private,log_to_wandb,end_words,"
+		"name_by,tags_by"},
 	{"attempts", "run,attempt,launch,lap,step_first,time,restored_from"},
 	{"streams", "run,stream,launch,rank,pid,applied,dropped,late,refused,lost,finished"},
 	{"history", "run,attempt,line,step,key,value,kind,text,source"},
@@ -78,6 +79,7 @@ static const struct {
 	{"events", "run,attempt,step,time,kind,text"},
 	{"marks", "run,attempt,step,time,text,restorable"},
 	{"removed", "run,what,step_last,time_last,n_rows,removed,why"},
+	{"acknowledged", "run,kind,words,attempt,who,time"},
 	{"removed_runs",
 		"id,name,project,user,state,step,started,last_seen,removed,why,uid,private"},
 };
