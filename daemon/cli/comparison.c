@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "comparison_warnings.h"
+#include "run_labels.h"
 
 /* ---- at equal tokens ---- */
 
@@ -42,16 +43,19 @@ static const json_t *point_at(const json_t *run, double tokens) {
 }
 
 static int take_runs(struct comparison *c, const json_t *runs) {
+	char **labels = run_labels_make(runs);
+
+	if (!labels) {
+		return -ENOMEM;
+	}
 	for (size_t i = 0; i < c->n; i++) {
 		struct compared_run *run = &c->runs[i];
 		run->run = json_array_get(runs, i);
 		run->point = point_at(run->run, c->at_tokens);
 		run->mark[0] = (char)('A' + i);
-		run->label = strdup(run_label(run->run));
-		if (!run->label) {
-			return -ENOMEM;
-		}
+		run->label = labels[i];
 	}
+	free(labels);
 	return 0;
 }
 

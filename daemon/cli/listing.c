@@ -1,11 +1,11 @@
 #include "listing.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "render_parts.h"
+#include "run_labels.h"
 
 /* 0: running, 1: stalled, 2: training no more. */
 static int rank_of(const json_t *run) {
@@ -33,66 +33,22 @@ static int compare_runs(const void *left, const void *right) {
 	return order != 0 ? order : strcmp(run_label(a), run_label(b));
 }
 
-static int compare_labels(const void *left, const void *right) {
-	const struct listed_run *const *a = left, *const *b = right;
-
-	return strcmp(run_label((*a)->run), run_label((*b)->run));
-}
-
-static char *make_label(const json_t *run, bool shares_its_name) {
-	const char *id = document_text(run, "id");
-	char *label = NULL;
-
-	if (!id || !shares_its_name) {
-		return strdup(run_label(run));
-	}
-	return asprintf(&label, "%s-%s", run_label(run), id) < 0 ? NULL : label;
-}
-
-/* Those of one name stand together in `by_name`. */
-static int make_labels(struct listed_run **by_name, size_t n) {
-	for (size_t i = 0; i < n; i++) {
-		bool shares = (i > 0 && compare_labels(&by_name[i], &by_name[i - 1]) == 0) ||
-			      (i + 1 < n && compare_labels(&by_name[i], &by_name[i + 1]) == 0);
-		by_name[i]->label = make_label(by_name[i]->run, shares);
-		if (!by_name[i]->label) {
-			return -ENOMEM;
-		}
-	}
-	return 0;
-}
-
-static int label_all(struct listing *l) {
-	struct listed_run **by_name = calloc(l->n + 1, sizeof(struct listed_run *));
-
-	if (!by_name) {
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < l->n; i++) {
-		by_name[i] = &l->runs[i];
-	}
-	qsort(by_name, l->n, sizeof(struct listed_run *), compare_labels);
-	int err = make_labels(by_name, l->n);
-	free(by_name);
-	return err;
-}
-
 int listing_make(const json_t *runs, bool in_given_order, struct listing *ret) {
 	size_t n = json_array_size(runs);
 	struct listing l = {.runs = calloc(n + 1, sizeof(*l.runs)), .n = n};
+	char **labels = run_labels_make(runs);
 
-	if (!l.runs) {
+	if (!l.runs || !labels) {
+		run_labels_free(labels, n);
+		free(l.runs);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < n; i++) {
-		l.runs[i].run = json_array_get(runs, i);
+		l.runs[i] = (struct listed_run){json_array_get(runs, i), labels[i]};
 	}
+	free(labels);
 	if (!in_given_order) {
 		qsort(l.runs, n, sizeof(*l.runs), compare_runs);
-	}
-	if (label_all(&l) < 0) {
-		listing_finish(&l);
-		return -ENOMEM;
 	}
 	*ret = l;
 	return 0;

@@ -5,7 +5,7 @@
 
 struct listed_run {
 	const json_t *run; /* borrowed */
-	char *label;       /* its name, with the id behind it where another has the same */
+	char *label;       /* run_labels.h */
 };
 
 struct listing {

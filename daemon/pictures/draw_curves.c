@@ -246,8 +246,8 @@ static void draw_legend(struct curves *c) {
 	const char **names = calloc(n + 1, sizeof *names);
 
 	for (size_t i = 0; names != NULL && i < n; i++) {
-		const char *name = document_text(json_array_get(runs, i), "name");
-		names[i] = name != NULL ? name : "";
+		const char *label = document_text(json_array_get(runs, i), "label");
+		names[i] = label != NULL ? label : "";
 	}
 	if (names != NULL && n > 1) {
 		frame_legend(&c->frame, names, n);

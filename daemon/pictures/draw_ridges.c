@@ -174,12 +174,12 @@ static void draw_panel(struct ridges *r, const json_t *run, struct box box, bool
 		.left = box.left,
 		.right = box.right};
 	struct lettering l = frame_lettering(&r->frame, SIZE_HEADING, ANCHOR_START);
-	const char *name = document_text(run, "name");
+	const char *label = document_text(run, "label");
 	size_t n = json_array_size(p.windows);
 
 	if (named) {
 		(void)canvas_words_within(r->frame.canvas, box.left, box.top + SIZE_HEADING,
-			name != NULL ? name : "", box.right - box.left, &l);
+			label != NULL ? label : "", box.right - box.left, &l);
 		box.top += PANEL_HEADING;
 	}
 	p.box = (struct box){box.left + side_width(&r->frame, p.windows, "through"),

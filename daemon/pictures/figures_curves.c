@@ -6,6 +6,7 @@
 #include "metric_label.h"
 #include "picture.h"
 #include "reduction.h"
+#include "run_labels.h"
 
 const char *const figures_metrics[] = {
 	"overall_loss", "mse_loss", "l0", "explained_variance", "fvu", "l1_loss"};
@@ -122,6 +123,10 @@ static json_t *make_runs(const struct making *m) {
 	for (size_t i = 0; i < m->n; i++) {
 		(void)json_array_append_new(runs,
 			json_pack("{s:s, s:s}", "id", m->runs[i].id, "name", m->runs[i].name));
+	}
+	if (run_labels_set(runs) < 0) {
+		json_decref(runs);
+		return NULL;
 	}
 	return runs;
 }

@@ -4,6 +4,7 @@
 
 #include "density.h"
 #include "figures.h"
+#include "run_labels.h"
 
 /* Where a run went back, the windows of what it left behind are not drawn. */
 #define STANDING                                                                                   \
@@ -112,5 +113,6 @@ int figures_add_ridges(json_t *figures, sqlite3 *sql, int64_t run, size_t most,
 		err = -ENOMEM;
 	}
 	json_decref(made);
-	return err;
+	/* Anew: the one that came may have another's name. */
+	return err == 0 ? run_labels_set(json_object_get(figures, "runs")) : err;
 }

@@ -4,11 +4,11 @@
  * All figures have "schema": 1, "kind" and "title" (or null). Not finite numbers are not among them: how many there were is said.
  *
  *   curves   "over": "step", "x_label", "x_low", "x_high",
- *            "runs": [{"id", "name"}],
+ *            "runs": [{"id", "name", "label" (cli/run_labels.h)}],
  *            "panels": [{"metric", "label", "axis": "log" or "linear", "series": [{"run": 0 (of runs), "n_steps", "n_not_finite",
  *              "x", "min", "mean", "max", "n", "not_finite": lists, a member for each column with a step; min, mean, max: null
  *              where none was finite}]}]
- *   density  "lo": -10, "bins_per_decade": 20, "runs": [{"id", "name", "n_windows",
+ *   density  "lo": -10, "bins_per_decade": 20, "runs": [{"id", "name", "label", "n_windows",
  *            "windows": [{"window", "step_first", "step_last", "n_tokens", "d_sae", "never_fired", "counts": [200]}]}]
  *   front    "x": {"metric", "label", "higher": false, "axis"}, "y": …, "at_tokens", "unequal_tokens": false,
  *            "runs": [{"id", "name", "label", "x", "y", "on_front", "dominated_by": id or null, "n_tokens_folded",

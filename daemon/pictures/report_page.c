@@ -1,5 +1,6 @@
 #include "report_page.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "format.h"
 #include "metric_label.h"
 #include "report_config.h"
+#include "run_labels.h"
 
 #define STYLE                                                                                      \
 	":root{color-scheme:light "                                                                \
@@ -45,12 +47,6 @@ static const char *const metrics[] = {"l0", "fvu", "explained_variance", "mse_lo
 #define N_METRICS (sizeof metrics / sizeof metrics[0])
 
 /* ---- values ---- */
-
-static const char *name_of(const json_t *run) {
-	const char *name = document_text(run, "name"), *id = document_text(run, "id");
-
-	return name != NULL && name[0] != '\0' ? name : id != NULL ? id : "";
-}
 
 /* Missing is "-". */
 static const char *text_of(const json_t *object, const char *path) {
@@ -275,9 +271,11 @@ static void put_events(struct html *h, const json_t *run) {
 
 /* ---- a run ---- */
 
-static void put_run(struct html *h, const struct report_run *r, unsigned number, bool named) {
-	if (named) {
-		html_element(h, "h2", name_of(r->run));
+/* `label`: above it; NULL: it is alone, and the page has its name. */
+static void put_run(
+	struct html *h, const struct report_run *r, unsigned number, const char *label) {
+	if (label != NULL) {
+		html_element(h, "h2", label);
 	}
 	put_alerts(h, r->run);
 	put_picture(h, &r->density, number, "Density of the features, a ridge a sparsity window");
@@ -331,7 +329,7 @@ static void put_compared_metric(struct html *h, const struct report_page *p, con
 	html_tags(h, "</tr>\n");
 }
 
-static void put_comparison(struct html *h, const struct report_page *p) {
+static void put_comparison(struct html *h, const struct report_page *p, char *const *labels) {
 	static const char *const facts[][2] = {{"state", "state"}, {"n_tokens_folded", "rows seen"},
 		{"profile", "profile"}, {"architecture", "architecture"}, {"d_sae", "d_sae"},
 		{"sparsity.dead_features", "dead features"},
@@ -342,7 +340,7 @@ static void put_comparison(struct html *h, const struct report_page *p) {
 	html_tags(h, "<div class=\"scroll\"><table>\n<thead><tr><td></td>");
 	for (size_t i = 0; i < p->n; i++) {
 		html_tags(h, "<th scope=\"col\">");
-		html_text(h, name_of(p->runs[i].run));
+		html_text(h, labels[i]);
 		html_tags(h, "</th>");
 	}
 	html_tags(h, "</tr></thead>\n<tbody>\n");
@@ -378,7 +376,23 @@ static void put_made(struct html *h, double now) {
 	html_tags(h, "</p>\n");
 }
 
+static char **make_labels(const struct report_page *p) {
+	json_t *runs = json_array();
+
+	for (size_t i = 0; i < p->n; i++) {
+		(void)json_array_append(runs, (json_t *)p->runs[i].run);
+	}
+	char **labels = json_array_size(runs) == p->n ? run_labels_make(runs) : NULL;
+	json_decref(runs);
+	return labels;
+}
+
 int report_page_write(struct html *h, const struct report_page *p) {
+	char **labels = make_labels(p);
+
+	if (labels == NULL) {
+		return -ENOMEM;
+	}
 	html_tags(h, HEAD);
 	html_element(h, "title", p->title);
 	html_tags(h, "<style>\n" STYLE "</style>\n</head>\n<body>\n<main>\n");
@@ -391,11 +405,12 @@ int report_page_write(struct html *h, const struct report_page *p) {
 		put_picture(h, &p->front, 1,
 			"Where the runs stand: the Pareto front of L0 against the variance that is "
 			"left");
-		put_comparison(h, p);
+		put_comparison(h, p, labels);
 	}
 	for (size_t i = 0; i < p->n; i++) {
-		put_run(h, &p->runs[i], (unsigned)i + 2, p->n > 1);
+		put_run(h, &p->runs[i], (unsigned)i + 2, p->n > 1 ? labels[i] : NULL);
 	}
 	html_tags(h, "</main>\n</body>\n</html>\n");
+	run_labels_free(labels, p->n);
 	return h->err;
 }

@@ -311,6 +311,19 @@ class Pictures(unittest.TestCase):
                 self.assertNotIn("\x1b", text)
                 ElementTree.fromstring(text)
 
+    def test_runs_of_one_name_are_told_apart_by_their_ids(self):
+        database = self.daemon.directory / "one_name.db"
+        subprocess.run([DAEMON, "backup", "--db", self.daemon.database, "--force", database], env=self.daemon.environment(), check=True,
+                       capture_output=True)
+        connection = sqlite3.connect(database)
+        connection.execute("UPDATE runs_data SET name = 'l1-0.01' WHERE id IN ('whole001', 'second01')")
+        connection.commit()
+        connection.close()
+        for kind in ("curves", "density"):
+            self.plot("whole001", "second01", "--kind", kind, "-o", self.out / "one_name.json", database=database)
+            figures = json.loads((self.out / "one_name.json").read_text())
+            self.assertEqual(["l1-0.01-whole001", "l1-0.01-second01"], [run["label"] for run in figures["runs"]])
+
     def test_a_run_of_one_window_and_one_of_a_few_steps_are_drawn(self):
         self.plot("brief001", "-o", self.out / "brief.svg")
         self.plot("second01", "--kind", "density", "--windows", 1, "-o", self.out / "brief.svg")

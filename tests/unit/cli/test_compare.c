@@ -165,6 +165,24 @@ static void a_run_without_a_window_keeps_no_other_from_being_compared(void **sta
 	json_decref(json);
 }
 
+static void two_runs_of_one_name_are_told_apart_by_id(void **state) {
+	json_t *json = choose("points", (size_t[]){2, 4}, 2), *runs = json_object_get(json, "runs");
+	struct comparison_query query = usual_query();
+	struct comparison c;
+	(void)state;
+
+	for (size_t i = 0; i < 2; i++) {
+		json_object_set_new(json_array_get(runs, i), "name", json_string("l1-0.01"));
+		json_object_set_new(
+			json_array_get(runs, i), "id", json_string(i == 0 ? "8f3a" : "77a0"));
+	}
+	make(json, &query, false, &c);
+	assert_string_equal(c.runs[0].label, "l1-0.01-8f3a");
+	assert_string_equal(c.runs[1].label, "l1-0.01-77a0");
+	comparison_finish(&c);
+	json_decref(json);
+}
+
 /* ---- configs ---- */
 
 static void configs_are_compared_key_by_key(void **state) {
@@ -293,6 +311,7 @@ int main(void) {
 		cmocka_unit_test(names_do_nothing_to_the_terminal),
 		cmocka_unit_test(the_tokens_are_the_most_that_all_have_a_window_at),
 		cmocka_unit_test(a_run_without_a_window_keeps_no_other_from_being_compared),
+		cmocka_unit_test(two_runs_of_one_name_are_told_apart_by_id),
 		cmocka_unit_test(configs_are_compared_key_by_key),
 		cmocka_unit_test(no_configs_are_no_rows),
 		cmocka_unit_test(the_best_is_said_where_there_is_one),

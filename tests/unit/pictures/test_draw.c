@@ -63,8 +63,8 @@ static void check_apart(const struct sketch *s) {
 	"\"runs\": [" runs "],"                                                                    \
 	"\"panels\": [{\"metric\": \"l0\", \"label\": \"L0\", \"axis\": \"linear\", \"series\": "  \
 	"[" series "]}]}"
-#define FIRST  "{\"id\": \"a\", \"name\": \"first\"}"
-#define SECOND "{\"id\": \"b\", \"name\": \"second\"}"
+#define FIRST  "{\"id\": \"a\", \"name\": \"first\", \"label\": \"first\"}"
+#define SECOND "{\"id\": \"b\", \"name\": \"second\", \"label\": \"second\"}"
 #define SERIES(run, min, mean, max)                                                                \
 	"{\"run\": " #run                                                                          \
 	", \"n_steps\": 3, \"n_not_finite\": 0, \"x\": [0, 50, 100], \"min\": " min                \
@@ -174,7 +174,7 @@ static void every_ridge_has_its_step_and_the_share_that_never_fired(void **state
 	char text[8192];
 	int len = snprintf(text, sizeof text,
 		"{\"kind\": \"density\", \"lo\": -10, \"bins_per_decade\": 20, \"runs\": [{\"id\": "
-		"\"a\", \"name\": \"first\", \"windows\": [");
+		"\"a\", \"name\": \"first\", \"label\": \"first\", \"windows\": [");
 
 	for (int w = 0; w < 3; w++) {
 		len += snprintf(text + len, sizeof text - (size_t)len,

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <errno.h>
@@ -49,6 +50,23 @@ static void curves_have_every_step_and_say_what_was_not_finite(void **state) {
 	assert_true(json_is_null(json_array_get(json_object_get(series, "mean"), 2)));
 	assert_int_equal(
 		json_integer_value(json_array_get(json_object_get(series, "not_finite"), 2)), 1);
+	json_decref(f);
+}
+
+static void runs_of_one_name_are_told_apart_by_their_ids(void **state) {
+	(void)state;
+	struct run_steps runs[] = {run_of(none), run_of(none), run_of(none)};
+	static char other[] = "another name";
+	snprintf(runs[1].id, sizeof runs[1].id, "run2");
+	snprintf(runs[2].id, sizeof runs[2].id, "run3");
+	runs[2].name = other;
+	json_t *f = figures_of_curves(runs, 3, metrics, false, OVER_STEP, AXIS_BY_DATA, 720, words);
+	const json_t *made = json_object_get(f, "runs");
+
+	assert_string_equal(document_text(json_array_get(made, 0), "label"), "a name-run1");
+	assert_string_equal(document_text(json_array_get(made, 1), "label"), "a name-run2");
+	assert_string_equal(document_text(json_array_get(made, 2), "label"), "another name");
+	assert_string_equal(document_text(json_array_get(made, 1), "name"), "a name");
 	json_decref(f);
 }
 
@@ -238,6 +256,7 @@ static void a_gap_of_a_curve_is_an_empty_field(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(curves_have_every_step_and_say_what_was_not_finite),
+		cmocka_unit_test(runs_of_one_name_are_told_apart_by_their_ids),
 		cmocka_unit_test(a_named_metric_has_its_panel_also_without_a_value),
 		cmocka_unit_test(without_steps_there_is_nothing_to_draw_and_it_says_so),
 		cmocka_unit_test(the_front_says_who_is_on_it_and_who_dominates_the_others),

@@ -128,6 +128,24 @@ static void without_a_picture_the_page_says_why(void **state) {
 	buf_finish(&h.out);
 }
 
+static void runs_of_one_name_are_told_apart_by_their_ids(void **state) {
+	(void)state;
+	json_t *a = json_loads("{\"id\": \"8f3a\", \"name\": \"l1-0.01\"}", 0, NULL);
+	json_t *b = json_loads("{\"id\": \"77a0\", \"name\": \"l1-0.01\"}", 0, NULL);
+	const struct report_run two[] = {{.run = a}, {.run = b}};
+	struct report_page page = {.title = "t", .runs = two, .n = 2};
+	struct html h = {0};
+
+	assert_int_equal(report_page_write(&h, &page), 0);
+	const char *text = text_of(&h);
+	assert_non_null(strstr(text, "<th scope=\"col\">l1-0.01-8f3a</th>"));
+	assert_non_null(strstr(text, "<th scope=\"col\">l1-0.01-77a0</th>"));
+	assert_non_null(strstr(text, "<h2>l1-0.01-77a0</h2>"));
+	json_decref(a);
+	json_decref(b);
+	buf_finish(&h.out);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_never_markup),
@@ -137,6 +155,7 @@ int main(void) {
 		cmocka_unit_test(a_huge_config_is_shown_in_part_and_counted),
 		cmocka_unit_test(of_several_configs_only_what_differs_is_shown),
 		cmocka_unit_test(without_a_picture_the_page_says_why),
+		cmocka_unit_test(runs_of_one_name_are_told_apart_by_their_ids),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
