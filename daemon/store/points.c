@@ -21,8 +21,8 @@ static const char runs_sql[] =
 	"a.tags AS \"tags:json\" FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n "
 	"WHERE " RUN_VISIBLE " ORDER BY r.last_seen DESC, r.n DESC";
 
-/* Gets each run, which it takes. false: no more of them. */
-typedef bool (*each_fn)(void *user, struct report *r, json_t *run);
+/* Gets each run, which it takes, without its points yet. false: no more of them. */
+typedef bool (*each_fn)(void *user, struct points *p, int64_t n, json_t *run);
 
 static void walk(struct points *p, each_fn each, void *user) {
 	struct report *r = &p->report;
@@ -34,8 +34,7 @@ static void walk(struct points *p, each_fn each, void *user) {
 	while (report_next(r, &st)) {
 		json_t *run = json_object();
 		report_take_row(r, st, run);
-		points_take_windows(p, sqlite3_column_int64(st, 0), run);
-		if (!each(user, r, run)) {
+		if (!each(user, p, sqlite3_column_int64(st, 0), run)) {
 			report_end(r, &st);
 		}
 	}
@@ -57,7 +56,32 @@ static int each_run(sqlite3 *sql, const struct points_query *query, each_fn each
 	return p.report.err;
 }
 
-static bool append_run(void *user, struct report *r, json_t *run) {
+/* ---- as a tree ---- */
+
+struct collecting {
+	json_t *trajectory, *last;
+};
+
+static bool collect(void *user, struct points *p, json_t *point) {
+	struct collecting *c = user;
+
+	if (c->trajectory != NULL) {
+		report_append(&p->report, c->trajectory, json_incref(point));
+	}
+	json_decref(c->last);
+	c->last = point;
+	return true;
+}
+
+static bool append_run(void *user, struct points *p, int64_t n, json_t *run) {
+	struct collecting c = {.trajectory = p->query->trajectory ? json_array() : NULL};
+	struct report *r = &p->report;
+
+	points_each(p, n, collect, &c);
+	report_set(r, run, "point", c.last != NULL ? c.last : json_null());
+	if (p->query->trajectory) {
+		report_set(r, run, "trajectory", c.trajectory);
+	}
 	report_append(r, user, run);
 	return true;
 }
@@ -77,22 +101,63 @@ int points_build(
 	return 0;
 }
 
+/* ---- as a text ---- */
+
 struct writing {
 	struct buf *text;
 	size_t size_max;
 	bool begun;
+	const char *between; /* of a trajectory: what stands before the next point */
+	json_t *last;
 };
 
-static bool write_run(void *user, struct report *r, json_t *run) {
-	struct writing *w = user;
-	char *json = json_dumps(run, JSON_COMPACT);
-	int err = json == NULL ? -ENOMEM : w->begun ? buf_append(w->text, ",", 1) : 0;
+static void put_text(struct writing *w, struct points *p, const char *text, size_t len) {
+	int err = text == NULL ? -ENOMEM : buf_append(w->text, text, len);
 
-	err = err < 0 ? err : buf_append(w->text, json, strlen(json));
-	r->err = r->err < 0 ? r->err : err;
-	w->begun = true;
+	p->report.err = p->report.err < 0 ? p->report.err : err;
+}
+
+static void put_word(struct writing *w, struct points *p, const char *word) {
+	put_text(w, p, word, strlen(word));
+}
+
+/* Without its last `cut` bytes. */
+static void put_json(struct writing *w, struct points *p, const json_t *value, size_t cut) {
+	char *json = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	put_text(w, p, json, json != NULL ? strlen(json) - cut : 0);
 	free(json);
+}
+
+static bool write_point(void *user, struct points *p, json_t *point) {
+	struct writing *w = user;
+
+	if (p->query->trajectory) {
+		put_word(w, p, w->between);
+		put_json(w, p, point, 0);
+		w->between = ",";
+	}
+	json_decref(w->last);
+	w->last = point;
+	return w->text->len <= w->size_max;
+}
+
+/* The run's object stays open for its points. */
+static bool write_run(void *user, struct points *p, int64_t n, json_t *run) {
+	struct writing *w = user;
+
+	put_word(w, p, w->begun ? "," : "");
+	put_json(w, p, run, 1);
 	json_decref(run);
+	put_word(w, p, p->query->trajectory ? ",\"trajectory\":[" : "");
+	w->begun = true;
+	w->between = "";
+	w->last = NULL;
+	points_each(p, n, write_point, w);
+	put_word(w, p, p->query->trajectory ? "],\"point\":" : ",\"point\":");
+	put_json(w, p, w->last != NULL ? w->last : json_null(), 0);
+	put_word(w, p, "}");
+	json_decref(w->last);
 	return w->text->len <= w->size_max;
 }
 

@@ -22,7 +22,7 @@ struct points_query {
 /* 0, or negative as in db.h, with words. */
 int points_build(sqlite3 *sql, const struct points_query *query, json_t **ret, char ret_words[256]);
 
-/* The same as a text, a run at a time, so that never more than a run is in memory as a tree. What is longer than size_max is not
- * written to its end. */
+/* The same as a text, a point at a time: a run may have a window for every other step, and is never in memory as a tree. What is
+ * longer than size_max is not written to its end. */
 int points_write(sqlite3 *sql, const struct points_query *query, size_t size_max, struct buf *ret,
 	char ret_words[256]);

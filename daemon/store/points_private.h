@@ -17,5 +17,7 @@ void points_prepare(struct points *p);
 void points_finish(struct points *p);
 /* The error of a report, if there is one, is put into words now. */
 void points_note_error(struct points *p);
-/* The run's "point", and its "trajectory" where that is asked for. */
-void points_take_windows(struct points *p, int64_t run, json_t *object);
+/* Gets a POINT, which it takes. false: no more of them. */
+typedef bool (*point_fn)(void *user, struct points *p, json_t *point);
+/* Where the run stands; where its trajectory is asked for, all that come before, too, oldest first. */
+void points_each(struct points *p, int64_t run, point_fn each, void *user);

@@ -206,26 +206,17 @@ static bool is_behind(const struct points *p, int64_t tokens) {
 	return p->query->has_at_tokens && (tokens < 0 || (uint64_t)tokens > p->query->at_tokens);
 }
 
-void points_take_windows(struct points *p, int64_t run, json_t *object) {
-	json_t *trajectory = p->query->trajectory ? json_array() : NULL, *last = NULL;
+void points_each(struct points *p, int64_t run, point_fn each, void *user) {
+	bool more = true;
 
 	if (p->report.err == 0) {
 		(void)sqlite3_bind_int64(p->windows, 1, run);
 	}
-	while ((trajectory != NULL || last == NULL) && step(p, p->windows)) {
+	while (more && step(p, p->windows)) {
 		int64_t tokens = read_tokens(p, run);
-		if (is_behind(p, tokens)) {
-			continue;
-		}
-		json_decref(last);
-		last = take_point(p, run, tokens);
-		if (trajectory != NULL) {
-			keep(p, json_array_append(trajectory, last) < 0 ? -ENOMEM : 0);
+		if (!is_behind(p, tokens)) {
+			more = each(user, p, take_point(p, run, tokens)) && p->query->trajectory;
 		}
 	}
 	(void)sqlite3_reset(p->windows);
-	set(p, object, "point", last != NULL ? last : json_null());
-	if (p->query->trajectory) {
-		set(p, object, "trajectory", trajectory);
-	}
 }

@@ -263,16 +263,21 @@ static void as_a_text_it_is_the_same_document(void **state) {
 	(void)state;
 	cut_commit(cut_run("a", 2));
 	cut_commit(cut_run("b", 3));
-	const struct points_query query = {.viewer = {.sees_all = true}, .trajectory = true};
-	struct buf text = {0};
-	assert_int_equal(points_write(db.sql, &query, SIZE_MAX, &text, words), 0);
-	json_t *written = json_loadb((const char *)text.data, text.len, 0, NULL), *built = NULL;
-	assert_non_null(written);
-	assert_int_equal(points_build(db.sql, &query, &built, words), 0);
-	assert_true(json_equal(written, built));
-	json_decref(written);
-	json_decref(built);
-	buf_finish(&text);
+	cut_commit(cut_run("c", 0));
+	for (int trajectory = 0; trajectory < 2; trajectory++) {
+		const struct points_query query = {
+			.viewer = {.sees_all = true}, .trajectory = trajectory};
+		struct buf text = {0};
+		assert_int_equal(points_write(db.sql, &query, SIZE_MAX, &text, words), 0);
+		json_t *written = json_loadb((const char *)text.data, text.len, 0, NULL);
+		json_t *built = NULL;
+		assert_non_null(written);
+		assert_int_equal(points_build(db.sql, &query, &built, words), 0);
+		assert_true(json_equal(written, built));
+		json_decref(written);
+		json_decref(built);
+		buf_finish(&text);
+	}
 }
 
 static void a_text_that_is_longer_than_anybody_reads_is_not_written_to_its_end(void **state) {
@@ -286,6 +291,16 @@ static void a_text_that_is_longer_than_anybody_reads_is_not_written_to_its_end(v
 	const struct points_query query = {.viewer = {.sees_all = true}};
 	assert_int_equal(points_write(db.sql, &query, 3000, &text, words), 0);
 	assert_true(text.len > 3000 && text.len < 6000);
+	buf_finish(&text);
+}
+
+static void a_trajectory_that_is_longer_than_anybody_reads_ends_there_too(void **state) {
+	(void)state;
+	cut_commit(cut_run("r", 30));
+	struct buf text = {0};
+	const struct points_query query = {.viewer = {.sees_all = true}, .trajectory = true};
+	assert_int_equal(points_write(db.sql, &query, 6000, &text, words), 0);
+	assert_true(text.len > 6000 && text.len < 9000);
 	buf_finish(&text);
 }
 
@@ -314,6 +329,7 @@ int main(void) {
 		T(a_private_run_is_in_it_for_its_own_user_alone),
 		T(as_a_text_it_is_the_same_document),
 		T(a_text_that_is_longer_than_anybody_reads_is_not_written_to_its_end),
+		T(a_trajectory_that_is_longer_than_anybody_reads_ends_there_too),
 		T(a_database_that_cannot_be_read_is_told),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
