@@ -166,12 +166,16 @@ static sqlite3_stmt *query_steps(struct building *b) {
 		4, b->query->run, b->attempt, b->step, n);
 }
 
-/* What has no column stands among what has. */
+/* What has no column, or is not finite there, stands among what has: whatever the trainer calls it, it takes no other's place. */
 static void lift(struct report *r, json_t *row, const char *name) {
-	json_t *object = json_object_get(row, name);
+	json_t *object = json_object_get(row, name), *value;
+	const char *key;
 
-	if (json_is_object(object) && json_object_update(row, object) < 0) {
-		r->err = -ENOMEM;
+	json_object_foreach(object, key, value) {
+		const json_t *own = json_object_get(row, key);
+		if ((!own || json_is_null(own)) && json_object_set(row, key, value) < 0) {
+			r->err = -ENOMEM;
+		}
 	}
 	(void)json_object_del(row, name);
 }

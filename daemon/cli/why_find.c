@@ -10,6 +10,7 @@
 #include "document.h"
 #include "format.h"
 #include "report_row.h"
+#include "text.h"
 
 #define NEAR_STEPS 100
 
@@ -32,10 +33,10 @@ struct scan {
 
 /* ---- what was found ---- */
 
-static struct why_observation *add(struct why_findings *f, const struct why_observation *o) {
-	if (f->n == WHY_OBSERVATIONS_MAX) {
+static void add(struct why_findings *f, const struct why_observation *o) {
+	if (f->n_of[o->kind] == WHY_OBSERVATIONS_MAX) {
 		f->n_left_out++;
-		return NULL;
+		return;
 	}
 	if (f->n == f->cap) {
 		size_t cap = f->cap ? 2 * f->cap : 16;
@@ -43,13 +44,15 @@ static struct why_observation *add(struct why_findings *f, const struct why_obse
 			reallocarray(f->observations, cap, sizeof(*f->observations));
 		if (!more) {
 			f->n_left_out++;
-			return NULL;
+			return;
 		}
 		f->observations = more;
 		f->cap = cap;
 	}
 	f->observations[f->n] = *o;
-	return &f->observations[f->n++];
+	text_mend_end(f->observations[f->n].words); /* a trainer's words may be longer */
+	f->n_of[o->kind]++;
+	f->n++;
 }
 
 void why_findings_finish(struct why_findings *f) {
@@ -130,7 +133,7 @@ static void look_at_value(
 	} else {
 		say_not_finite(&o, s);
 	}
-	(void)add(scan->findings, &o);
+	add(scan->findings, &o);
 }
 
 /* Of a step with NaN among its activations: how many. */
@@ -141,7 +144,7 @@ static void look_at_activations(struct scan *scan, int64_t step, double n_broken
 	if (anomaly_series_add(&scan->activations, n_broken > 0 ? NAN : 0) == ANOMALY_NOT_FINITE) {
 		name_observation(&o, "n_nan_acts");
 		snprintf(o.words, sizeof(o.words), "%.0f activations are NaN", n_broken);
-		(void)add(scan->findings, &o);
+		add(scan->findings, &o);
 	}
 }
 
@@ -156,7 +159,7 @@ static void look_at_gap(struct scan *scan, int64_t step) {
 		snprintf(o.words, sizeof(o.words), "steps %s-%s are missing before it",
 			format_grouped(from, (uint64_t)last + 1),
 			format_grouped(to, (uint64_t)step - 1));
-		(void)add(scan->findings, &o);
+		add(scan->findings, &o);
 	}
 }
 
@@ -206,18 +209,20 @@ static void look_at_step(struct scan *scan, sqlite3_stmt *st) {
 
 static sqlite3_stmt *query_steps(
 	struct report *r, const char *gradient, int64_t run, int64_t attempt, int64_t from) {
-	char sql[640];
-	char *quoted = sqlite3_mprintf("%Q", gradient);
-
 	/* Without one it is the value of no name, which none has. */
-	snprintf(sql, sizeof(sql),
+	char *sql = sqlite3_mprintf(
 		"SELECT step, n_nan_acts, non_finite, mse_loss, l1_loss, ghost_grad_loss, "
 		"overall_loss, aux_reconstruction_loss, (SELECT value FROM json_each(extra) WHERE "
-		"key = %s) FROM steps WHERE run = (SELECT id FROM runs_data WHERE n = ?1) AND "
+		"key = %Q) FROM steps WHERE run = (SELECT id FROM runs_data WHERE n = ?1) AND "
 		"step >= ?3 AND attempt = ?2 ORDER BY step",
-		quoted ? quoted : "''");
-	sqlite3_free(quoted);
-	return report_query(r, sql, 3, run, attempt, from);
+		gradient);
+	if (!sql) {
+		r->err = -ENOMEM;
+		return NULL;
+	}
+	sqlite3_stmt *st = report_query(r, sql, 3, run, attempt, from);
+	sqlite3_free(sql);
+	return st;
 }
 
 static void look_at_attempt(
@@ -294,7 +299,7 @@ static void add_deaths(struct why_findings *f, sqlite3_stmt *st, int64_t dead_wi
 		format_grouped(count, (uint64_t)n), 100 * n / d_sae,
 		format_grouped(from, (uint64_t)first), format_grouped(to, (uint64_t)last),
 		format_grouped(silent, (uint64_t)dead_window), (long long)o.window);
-	(void)add(f, &o);
+	add(f, &o);
 }
 
 static void look_at_windows(struct report *r, int64_t run, struct why_findings *f) {
@@ -339,7 +344,7 @@ static void look_at_end(struct report *r, int64_t run, struct why_findings *f) {
 		o.step = sqlite3_column_int64(st, 4);
 		snprintf(o.words, sizeof(o.words), "the run %s behind this step%s%s", state,
 			words ? ": " : "", words ? words : "");
-		(void)add(f, &o);
+		add(f, &o);
 	}
 }
 

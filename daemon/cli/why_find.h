@@ -6,17 +6,20 @@
 #include <stdint.h>
 
 #include "anomaly.h"
+#include "bounds.h"
 
-#define WHY_NAME_MAX         64u
-#define WHY_WORDS_MAX        256u
-#define WHY_OBSERVATIONS_MAX 1000u /* more are counted, and not told */
+#define WHY_NAME_MAX  (NAME_MAX_BYTES + 1)
+#define WHY_WORDS_MAX 512u
+/* Of each kind; more are counted, and not told: what there is much of leaves room for what there is one of. */
+#define WHY_OBSERVATIONS_MAX 1000u
 
 enum why_kind {
 	WHY_NOT_FINITE = 0,
 	WHY_SPIKE,
 	WHY_GAP,
 	WHY_DEATHS,
-	WHY_END /* the run crashed, failed or stalled */
+	WHY_END, /* the run crashed, failed or stalled */
+	WHY_KINDS
 };
 
 struct why_observation {
@@ -32,7 +35,7 @@ struct why_observation {
 
 struct why_findings {
 	struct why_observation *observations; /* by attempt and step */
-	size_t n, cap, n_left_out;
+	size_t n, cap, n_of[WHY_KINDS], n_left_out;
 	char gradient
 		[WHY_NAME_MAX]; /* what the trainer calls the norm of its gradient; "": it logs none */
 	uint64_t n_steps, n_windows;

@@ -309,6 +309,49 @@ static void more_than_can_be_told_is_counted(void **state) {
 	json_decref(document);
 }
 
+static void what_there_is_much_of_does_not_hide_what_came_later(void **state) {
+	json_t *document = why(RUN("running") STEPS
+		"UPDATE steps_data SET step = 100000 + 10 * step WHERE step > 31;"
+		"WITH RECURSIVE s(n) AS (SELECT 200000 UNION ALL SELECT n + 10 FROM s WHERE n < "
+		"202000) INSERT INTO steps_data (run, step, attempt, lap, n_rows, ranks_missing, "
+		"mse_loss, computed, non_finite) SELECT 1, n, 1, 0, 64, 0, NULL, 0, "
+		"'{\"mse_loss\": \"NaN\"}' FROM s;");
+	(void)state;
+
+	assert_int_equal(document_count(document, "moment.step"), 200000);
+	assert_true(document_count(document, "observations_left_out") > 0);
+	json_decref(document);
+}
+
+/* A trainer may call a number of its own as it likes. */
+static void a_number_by_the_name_of_a_column_takes_no_place_of_it(void **state) {
+	json_t *document = why(NAN_RUN "UPDATE steps_data SET extra = json_set(extra, '$.step', "
+				       "-0.5, '$.l0', 9e15) WHERE step < 903;");
+	(void)state;
+
+	const json_t *row = json_array_get(document_at(document, "steps"), 0);
+	assert_int_equal(document_count(row, "step"), 895);
+	assert_true(document_count(row, "l0") < 50);
+	assert_true(document_count(document, "curves.series.l0.max") < 50);
+	json_decref(document);
+}
+
+static void words_that_are_too_long_end_in_a_whole_character(void **state) {
+	json_t *document = why(RUN("failed") STEPS
+		"UPDATE runs_data SET end_words = 'a' || replace(hex(zeroblob(600)), '00', 'é');"
+		"UPDATE steps_data SET extra = json_object('grad_norm_' || "
+		"replace(hex(zeroblob(57)), '00', 'é') || 'abcd', CASE WHEN step = 700 THEN 900 "
+		"ELSE 1 "
+		"END);");
+	(void)state;
+
+	assert_non_null(strstr(words_of(document, n_observations(document) - 1), "éé"));
+	assert_int_equal(document_count(document, "moment.step"), 1199);
+	assert_int_equal(strlen(document_text(document, "looked_at.gradient")), 128);
+	assert_int_equal(step_of(document, 0), 700);
+	json_decref(document);
+}
+
 static void names_reach_no_terminal_with_an_escape(void **state) {
 	json_t *document = why(NAN_RUN
 		"UPDATE runs_data SET name = 'a' || char(27) || '[2J', end_words = char(27) || 'c' "
@@ -361,6 +404,9 @@ int main(void) {
 		cmocka_unit_test(a_run_without_steps_has_its_end),
 		cmocka_unit_test(one_may_look_where_one_wants),
 		cmocka_unit_test(more_than_can_be_told_is_counted),
+		cmocka_unit_test(what_there_is_much_of_does_not_hide_what_came_later),
+		cmocka_unit_test(a_number_by_the_name_of_a_column_takes_no_place_of_it),
+		cmocka_unit_test(words_that_are_too_long_end_in_a_whole_character),
 		cmocka_unit_test(names_reach_no_terminal_with_an_escape),
 		cmocka_unit_test(no_line_is_wider_than_its_screen),
 	};
