@@ -263,10 +263,7 @@ int pareto_make(const json_t *document, const struct pareto_query *query, struct
 
 	err = err == 0 ? judge(&p) : err;
 	err = err == 0 ? measure_volume(&p) : err;
-	if (err == 0) {
-		p.warnings = pareto_warnings(&p);
-		err = p.warnings ? 0 : -ENOMEM;
-	}
+	err = err == 0 ? pareto_warn(&p) : err;
 	if (err < 0) {
 		pareto_finish(&p);
 		return err;

@@ -47,7 +47,8 @@ struct pareto {
 	size_t n_apart;
 	struct front_volume
 		volume; /* up to query.reference, which is set; NaN: there is nothing to measure from */
-	json_t *warnings; /* sentences */
+	bool unequal_tokens; /* point_warnings.h */
+	json_t *warnings;    /* sentences */
 };
 
 /* 0 or -ENOMEM. `document` must stay. */

@@ -1,5 +1,6 @@
 #include "pareto_warnings.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "point_warnings.h"
@@ -22,15 +23,15 @@ static void warn_of_axis(const struct pareto *p, const struct point_warned *runs
 	point_warn_of_broken(runs, p->n, metric, warnings);
 }
 
-json_t *pareto_warnings(const struct pareto *p) {
+int pareto_warn(struct pareto *p) {
 	struct point_warned *runs = collect(p);
 	json_t *warnings = runs ? json_array() : NULL;
 
 	if (!warnings) {
 		free(runs);
-		return NULL;
+		return -ENOMEM;
 	}
-	point_warn_of_tokens(runs, p->n, warnings);
+	p->unequal_tokens = point_warn_of_tokens(runs, p->n, warnings);
 	point_warn_of_profiles(runs, p->n, warnings);
 	warn_of_axis(p, runs, p->query.x.metric.name, warnings);
 	warn_of_axis(p, runs, p->query.y.metric.name, warnings);
@@ -41,5 +42,6 @@ json_t *pareto_warnings(const struct pareto *p) {
 			p->volume.n_outside, one ? " is" : "s are", one ? "it" : "them");
 	}
 	free(runs);
-	return warnings;
+	p->warnings = warnings;
+	return 0;
 }

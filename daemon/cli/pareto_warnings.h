@@ -3,5 +3,5 @@
 
 #include "pareto_front.h"
 
-/* Sentences, the gravest first; NULL when memory is short. */
-json_t *pareto_warnings(const struct pareto *p);
+/* Sets `warnings`, the gravest first, and `unequal_tokens`. 0 or -ENOMEM. */
+int pareto_warn(struct pareto *p);

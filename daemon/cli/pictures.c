@@ -22,8 +22,8 @@ const struct subcommand subcommand_plot = {
 		 "\n"
 		 "Draws a picture for a paper or a chat: FILE is an .svg, .pdf or .png, or with\n"
 		 "the numbers that are drawn a .json or .csv. RUN is any part of an id or a name\n"
-		 "that fits one run only; several are drawn over each other. On a front it is any\n"
-		 "part that fits some runs; without it all are.\n"
+		 "that fits one run only, a whole id before any part; several are drawn over each\n"
+		 "other. A front without any is of all runs, or of those that options choose.\n"
 		 "\n"
 		 "  --kind KIND          curves, of every step: a band from the lowest to the "
 		 "highest\n"
@@ -37,6 +37,7 @@ const struct subcommand subcommand_plot = {
 		 "  --y-axis SCALE       linear or log; by default as the numbers want it\n"
 		 "  --windows N          of density: so many at most, evenly spaced (default 12)\n"
 		 "  --x M, --y M         of the front: its metrics (default l0 and fvu)\n"
+		 "  --x-better, --y-better lower|higher   of a metric of your own\n"
 		 "  --at-tokens N        of the front: at so many tokens (168M), the same for all\n"
 		 "  --trajectory         of the front: how each run got there\n" RUN_FILTER_USAGE
 		 "  -o, --output FILE    where to; it is whole at any time\n"

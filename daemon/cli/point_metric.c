@@ -21,26 +21,52 @@ static char *format_share(char *out, double value) {
 
 /* clang-format off */
 static const struct point_metric known[] = {
-	{"l0", "l0", BETTER_LOWER, true, false, UNKNOWN_WORST, format_significant},
-	{"fvu", "fvu", BETTER_LOWER, false, true, 1, format_share},
-	{"explained_variance", "ev", BETTER_HIGHER, false, true, 0, figure_ratio},
-	{"explained_variance_legacy", "ev_legacy", BETTER_HIGHER, false, true, 0, figure_ratio},
-	{"explained_variance_std", "ev_std", BETTER_LOWER, false, true, UNKNOWN_WORST, format_share},
-	{"explained_variance_legacy_std", "ev_legacy_std", BETTER_LOWER, false, true, UNKNOWN_WORST, format_share},
-	{"mse_loss", "mse_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
-	{"l1_loss", "l1_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
-	{"ghost_grad_loss", "ghost_grad_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
-	{"overall_loss", "overall_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
-	{"aux_reconstruction_loss", "aux_reconstruction_loss", BETTER_LOWER, false, false, UNKNOWN_WORST, format_general},
-	{"dead_features", "dead", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"never_fired", "never_fired", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"below_1e-5", "below_1e-5", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"below_1e-6", "below_1e-6", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"above_1e-2", "above_1e-2", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"above_1e-1", "above_1e-1", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"mean_passes_since_fired", "passes", BETTER_LOWER, false, false, UNKNOWN_WORST, format_significant},
-	{"mean_tokens_since_fired", "tokens_idle", BETTER_LOWER, false, false, UNKNOWN_WORST, figure_count},
-	{"tokens", "tokens", BETTER_LOWER, true, false, UNKNOWN_WORST, figure_count},
+	{.name = "l0", .brief = "l0", .label = "L0 (features active per token)",
+		.better = BETTER_LOWER, .decades = true, .worst = UNKNOWN_WORST, .format = format_significant},
+	{.name = "fvu", .brief = "fvu", .label = "fraction of variance unexplained",
+		.better = BETTER_LOWER, .absolute = true, .worst = 1, .format = format_share},
+	{.name = "explained_variance", .brief = "ev", .label = "explained variance",
+		.better = BETTER_HIGHER, .absolute = true, .linear = true, .worst = 0, .format = figure_ratio},
+	{.name = "explained_variance_legacy", .brief = "ev_legacy", .label = "explained variance (legacy)",
+		.better = BETTER_HIGHER, .absolute = true, .linear = true, .worst = 0, .format = figure_ratio},
+	{.name = "explained_variance_std", .brief = "ev_std", .label = "explained variance, standard deviation",
+		.better = BETTER_LOWER, .absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_share},
+	{.name = "explained_variance_legacy_std", .brief = "ev_legacy_std", .label = "explained variance (legacy), standard deviation",
+		.better = BETTER_LOWER, .absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_share},
+	{.name = "mse_loss", .brief = "mse_loss", .label = "MSE loss",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "l1_loss", .brief = "l1_loss", .label = "L1 loss",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "ghost_grad_loss", .brief = "ghost_grad_loss", .label = "ghost gradient loss",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "overall_loss", .brief = "overall_loss", .label = "overall loss",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "aux_reconstruction_loss", .brief = "aux_reconstruction_loss", .label = "auxiliary reconstruction loss",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "dead_features", .brief = "dead", .label = "dead features",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "never_fired", .brief = "never_fired", .label = "features that never fired in the window",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "below_1e-5", .brief = "below_1e-5", .label = "features of density below 1e-5",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "below_1e-6", .brief = "below_1e-6", .label = "features of density below 1e-6",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "above_1e-2", .brief = "above_1e-2", .label = "features of density above 0.01",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "above_1e-1", .brief = "above_1e-1", .label = "features of density above 0.1",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "mean_passes_since_fired", .brief = "passes", .label = "mean passes since fired",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_significant},
+	{.name = "mean_tokens_since_fired", .brief = "tokens_idle", .label = "mean tokens since fired",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "tokens", .brief = "tokens", .label = "tokens",
+		.better = BETTER_LOWER, .decades = true, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "mean_log10_feature_sparsity", .brief = "mean_log10_feature_sparsity", .label = "mean log10 of feature density",
+		.linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "current_learning_rate", .brief = "current_learning_rate", .label = "learning rate",
+		.worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "l1_coefficient", .brief = "l1_coefficient", .label = "L1 coefficient",
+		.worst = UNKNOWN_WORST, .format = format_general},
 };
 /* clang-format on */
 
@@ -50,8 +76,11 @@ struct point_metric point_metric_of(const char *name) {
 			return known[i];
 		}
 	}
-	return (struct point_metric){
-		.name = name, .brief = name, .worst = UNKNOWN_WORST, .format = format_general};
+	return (struct point_metric){.name = name,
+		.brief = name,
+		.label = name,
+		.worst = UNKNOWN_WORST,
+		.format = format_general};
 }
 
 /* Names may hold dots: they are no paths. */

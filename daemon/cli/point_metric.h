@@ -1,5 +1,5 @@
-/* The figures of a POINT of the points document (store/REPORT.md): where each is, whether more of it is better, and how it is
- * written. Pure. */
+/* The figures of a POINT of the points document (store/REPORT.md), and those of steps, which have the same names: where each is,
+ * whether more of it is better, what it is called in a picture, and how it is written. All of it is said here alone. Pure. */
 #pragma once
 
 #include "document.h"
@@ -8,9 +8,11 @@
 enum point_better { BETTER_UNKNOWN = 0, BETTER_LOWER, BETTER_HIGHER };
 
 struct point_metric {
-	const char *name, *brief; /* brief: where there is little room */
+	const char *name, *brief,
+		*label; /* brief: where there is little room; label: in words, on an axis */
 	enum point_better better;
 	bool decades;  /* what counts is by which factor it grows */
+	bool linear;   /* never on a logarithmic axis, unless asked for */
 	bool absolute; /* a share of 1: differences are read as they are, not in percent */
 	double worst;  /* of a model that has learnt nothing; NaN where that is not one number */
 	number_format format;

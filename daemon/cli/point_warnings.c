@@ -45,7 +45,7 @@ static bool are_unequal(const struct point_warned *least, const struct point_war
 	       tokens_of(most) - tokens_of(least) > window;
 }
 
-void point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *warnings) {
+bool point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *warnings) {
 	const struct point_warned *least = runs, *most = runs;
 	char from[FORMAT_MAX], to[FORMAT_MAX], fair[FORMAT_MAX];
 
@@ -54,13 +54,14 @@ void point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *war
 		most = tokens_of(&runs[i]) > tokens_of(most) ? &runs[i] : most;
 	}
 	if (n < 2 || tokens_of(least) <= 0 || !are_unequal(least, most)) {
-		return;
+		return false;
 	}
 	point_warn(warnings,
 		"runs are compared at unequal tokens (%s to %s): --at-tokens %s compares them "
 		"where all have been",
 		format_count(from, tokens_of(least), 4), format_count(to, tokens_of(most), 4),
 		count_write_above(fair, (uint64_t)tokens_of(least)));
+	return true;
 }
 
 /* ---- what the figures mean ---- */

@@ -10,8 +10,8 @@ struct point_warned {
 	const char *label;
 };
 
-/* They are not equally far; says with which --at-tokens they would be. */
-void point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *warnings);
+/* They are not equally far; says with which --at-tokens they would be. Whether it is so. */
+bool point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *warnings);
 
 /* The figure is not the same thing to all their trainers. */
 void point_warn_of_definitions(

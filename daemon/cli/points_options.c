@@ -81,25 +81,13 @@ void points_options_finish(struct points_options *o) {
 /* ---- which of them ---- */
 
 static int keep_named(const struct points_options *o, json_t *document) {
-	const json_t *runs = json_object_get(document, "runs");
 	char words[RUN_PART_WORDS_SIZE];
-	json_t *named = json_array();
+	int err = o->n_runs > 0 ? run_part_keep(document, o->runs, o->n_runs, words) : 0;
 
-	for (size_t i = 0; i < o->n_runs; i++) {
-		size_t at = run_part_find(runs, o->runs[i], words);
-		if (at == RUN_PART_NONE) {
-			fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command, words);
-			json_decref(named);
-			return EXIT_NO_SUCH_RUN;
-		}
-		json_t *run = json_array_get(runs, at);
-		bool is_twice = false;
-		for (size_t j = 0; j < json_array_size(named); j++) {
-			is_twice = is_twice || json_array_get(named, j) == run;
-		}
-		(void)(is_twice ? 0 : json_array_append(named, run));
+	if (err < 0) {
+		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command, words);
 	}
-	return json_object_set_new(document, "runs", named) == 0 ? EXIT_OK : no_memory(o);
+	return err == 0 ? EXIT_OK : err == -ESRCH ? EXIT_NO_SUCH_RUN : EXIT_FAILED;
 }
 
 static int keep_asked_for(const struct points_options *o, json_t *document) {
@@ -109,7 +97,7 @@ static int keep_asked_for(const struct points_options *o, json_t *document) {
 		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command, words);
 		return EXIT_USAGE;
 	}
-	return o->n_runs > 0 ? keep_named(o, document) : EXIT_OK;
+	return keep_named(o, document);
 }
 
 int points_options_read(struct points_options *o, json_t **ret_document) {

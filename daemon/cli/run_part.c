@@ -1,5 +1,6 @@
 #include "run_part.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -80,4 +81,34 @@ size_t run_part_find(const json_t *runs, const char *part, char ret_words[RUN_PA
 			f.ids, f.n > NAMED_MAX ? ", …" : "");
 	}
 	return RUN_PART_NONE;
+}
+
+static bool has(const json_t *runs, const json_t *run) {
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		if (json_array_get(runs, i) == run) {
+			return true;
+		}
+	}
+	return false;
+}
+
+int run_part_keep(
+	json_t *document, const char *const *parts, size_t n, char ret_words[RUN_PART_WORDS_SIZE]) {
+	const json_t *runs = json_object_get(document, "runs");
+	json_t *kept = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = run_part_find(runs, parts[i], ret_words);
+		if (at == RUN_PART_NONE) {
+			json_decref(kept);
+			return -ESRCH;
+		}
+		json_t *run = json_array_get(runs, at);
+		(void)(has(kept, run) ? 0 : json_array_append(kept, run));
+	}
+	if (json_object_set_new(document, "runs", kept) < 0) {
+		snprintf(ret_words, RUN_PART_WORDS_SIZE, "%s", strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	return 0;
 }

@@ -10,3 +10,8 @@
 
 /* Its place in the list; RUN_PART_NONE, and words: none fits, or which more than one. */
 size_t run_part_find(const json_t *runs, const char *part, char ret_words[RUN_PART_WORDS_SIZE]);
+
+/* Of the document's runs those that the parts mean, in the parts' order, each once. 0; -ESRCH and words when a part fits none, or
+ * more than one; or -ENOMEM and words. */
+int run_part_keep(
+	json_t *document, const char *const *parts, size_t n, char ret_words[RUN_PART_WORDS_SIZE]);

@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "axis.h"
+#include "pareto_front.h"
 #include "run_steps.h"
 
 #define FIGURES_WORDS_SIZE STEPS_WORDS_SIZE
@@ -27,16 +28,12 @@ int figures_add_ridges(json_t *figures, sqlite3 *sql, int64_t run, size_t most,
 	char ret_words[FIGURES_WORDS_SIZE]);
 
 struct front_wanted {
-	const char *x, *y;        /* metrics */
-	const char *const *parts; /* of ids or names; none: all runs */
-	size_t n_parts;
-	enum axis_choice axis; /* of y; that of x is logarithmic where it can be */
-	bool trajectory, at_tokens_set;
-	uint64_t at_tokens;
+	struct pareto_query query; /* judged as `pareto` judges */
+	enum axis_choice axis;     /* of y; that of x is logarithmic where it can be */
+	bool trajectory;
 };
 
-/* Pure, of a points document. 0; -ESRCH with words when a part fits no run; -ENOENT with words when no run can be drawn; or
- * -ENOMEM. */
+/* Pure, of all runs of a points document. 0; -ENOENT with words when no run can be drawn; or -ENOMEM. */
 int figures_of_front(const json_t *points, const struct front_wanted *wanted, json_t **ret,
 	char ret_words[FIGURES_WORDS_SIZE]);
 

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "figures.h"
-#include "metric_label.h"
 #include "picture.h"
+#include "point_metric.h"
 #include "reduction.h"
 #include "run_labels.h"
 
@@ -99,14 +99,14 @@ static bool prefers_log(const struct making *m, size_t metric, const char *name)
 			high = isfinite(y) ? fmax(high, y) : high;
 		}
 	}
-	return !(m->axis == AXIS_BY_DATA && metric_is_linear(name)) &&
+	return !(m->axis == AXIS_BY_DATA && point_metric_of(name).linear) &&
 	       axis_is_log(m->axis, low, high);
 }
 
 static json_t *make_panel(struct making *m, size_t metric, const char *name) {
-	json_t *panel =
-		json_pack("{s:s, s:s, s:s, s:[]}", "metric", name, "label", metric_label(name),
-			"axis", prefers_log(m, metric, name) ? "log" : "linear", "series");
+	json_t *panel = json_pack("{s:s, s:s, s:s, s:[]}", "metric", name, "label",
+		point_metric_of(name).label, "axis",
+		prefers_log(m, metric, name) ? "log" : "linear", "series");
 
 	for (size_t i = 0; i < m->n; i++) {
 		if (run_steps_has(&m->runs[i], metric)) {

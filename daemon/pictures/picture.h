@@ -10,7 +10,7 @@
  *              where none was finite}]}]
  *   density  "lo": -10, "bins_per_decade": 20, "runs": [{"id", "name", "label", "n_windows",
  *            "windows": [{"window", "step_first", "step_last", "n_tokens", "d_sae", "never_fired", "counts": [200]}]}]
- *   front    "x": {"metric", "label", "higher": false, "axis"}, "y": …, "at_tokens", "unequal_tokens": false,
+ *   front    "x": {"metric", "label", "higher": false, "axis"}, "y": …, "at_tokens", "unequal_tokens": false, "warnings": [sentences],
  *            "runs": [{"id", "name", "label", "x", "y", "on_front", "dominated_by": id or null, "n_tokens_folded",
  *              "trajectory": [[x, y], …] where asked for}], "left_out": [{"id", "name", "why"}] */
 #pragma once

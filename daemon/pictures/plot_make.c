@@ -9,6 +9,7 @@
 #include "figures.h"
 #include "picture.h"
 #include "removed.h"
+#include "run_part.h"
 #include "run_source.h"
 #include "subcommand.h"
 
@@ -118,54 +119,61 @@ static int make_ridges(struct plot_options *o, const atomic_bool *stop, json_t *
 	return status;
 }
 
-static int filter_points(struct plot_options *o, json_t *points) {
-	char words[RUN_FILTER_WORDS_SIZE];
+/* Leaves the runs that were asked for. */
+static int choose_points(struct plot_options *o, json_t *points) {
+	char words[RUN_FILTER_WORDS_SIZE], part_words[RUN_PART_WORDS_SIZE];
 
-	return run_filter_apply(&o->filter, json_object_get(points, "runs"), words)
-		       ? EXIT_OK
-		       : fail(o, words);
+	if (!run_filter_apply(&o->filter, json_object_get(points, "runs"), words)) {
+		return fail(o, words);
+	}
+	int err = o->n_runs > 0 ? run_part_keep(points, o->runs, o->n_runs, part_words) : 0;
+	if (err < 0) {
+		(void)fail(o, part_words);
+	}
+	return err == 0 ? EXIT_OK : err == -ESRCH ? EXIT_NO_SUCH_RUN : EXIT_FAILED;
 }
 
-/* Who is not in the picture, and why. */
-static void say_left_out(const struct plot_options *o, const json_t *figures) {
+static int check_axes(
+	const struct plot_options *o, const struct pareto_query *query, const json_t *points) {
+	int status = pareto_axis_check(o->read.command, &query->x, points);
+
+	return status == EXIT_OK ? pareto_axis_check(o->read.command, &query->y, points) : status;
+}
+
+/* Who is not in the picture, and what makes those that are hard to compare. */
+static void say_remarks(const struct plot_options *o, const json_t *figures) {
 	size_t i;
-	json_t *run;
+	json_t *run, *warning;
 
 	json_array_foreach(json_object_get(figures, "left_out"), i, run) {
 		fprintf(stderr, "sae-metricsd %s: %s is left out: %s\n", o->read.command,
 			document_text(run, "id"), document_text(run, "why"));
 	}
-	if (document_true(figures, "unequal_tokens")) {
-		fprintf(stderr,
-			"sae-metricsd %s: runs are compared at unequal tokens; --at-tokens N "
-			"compares them at N\n",
-			o->read.command);
+	json_array_foreach(json_object_get(figures, "warnings"), i, warning) {
+		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command,
+			json_string_value(warning));
 	}
 }
 
 static int make_front(struct plot_options *o, json_t **ret) {
-	const struct front_wanted wanted = {
-		.x = o->x,
-		.y = o->y,
-		.parts = o->runs,
-		.n_parts = o->n_runs,
+	struct front_wanted wanted = {
+		.query.at_tokens = o->points.has_at_tokens ? (double)o->points.at_tokens : 0,
 		.axis = o->axis,
 		.trajectory = o->points.trajectory,
-		.at_tokens_set = o->points.has_at_tokens,
-		.at_tokens = o->points.at_tokens,
 	};
 	char words[FIGURES_WORDS_SIZE];
 	json_t *points = NULL;
-	int status = source_read_points(&o->read.source, &o->points, &points);
+	int status = plot_options_axes(o, &wanted.query.x, &wanted.query.y);
 
-	status = status == EXIT_OK ? filter_points(o, points) : status;
-	if (status == EXIT_OK) {
-		int err = figures_of_front(points, &wanted, ret, words);
-		status = err == 0 ? EXIT_OK : fail(o, words);
-		status = err == -ESRCH ? EXIT_NO_SUCH_RUN : status;
+	status = status == EXIT_OK ? source_read_points(&o->read.source, &o->points, &points)
+				   : status;
+	status = status == EXIT_OK ? choose_points(o, points) : status;
+	status = status == EXIT_OK ? check_axes(o, &wanted.query, points) : status;
+	if (status == EXIT_OK && figures_of_front(points, &wanted, ret, words) < 0) {
+		status = fail(o, words);
 	}
 	if (status == EXIT_OK) {
-		say_left_out(o, *ret);
+		say_remarks(o, *ret);
 	}
 	json_decref(points);
 	return status;

@@ -30,6 +30,8 @@ enum {
 	OPTION_WINDOWS,
 	OPTION_X,
 	OPTION_Y,
+	OPTION_X_BETTER,
+	OPTION_Y_BETTER,
 	OPTION_AT_TOKENS,
 	OPTION_TRAJECTORY,
 	OPTION_TITLE,
@@ -115,7 +117,7 @@ static int take_metrics(struct plot_options *o) {
 
 static int take_at_tokens(struct plot_options *o) {
 	o->points.has_at_tokens = true;
-	return count_read(optarg, &o->points.at_tokens) == 0
+	return count_read(optarg, &o->points.at_tokens) == 0 && o->points.at_tokens > 0
 		       ? EXIT_OK
 		       : read_options_wrong(
 				 &o->read, "--at-tokens is a count, as 168M or 1.3G, not ", optarg);
@@ -172,6 +174,14 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 	case OPTION_Y:
 		o->axes_set = true;
 		o->y = optarg;
+		return EXIT_OK;
+	case OPTION_X_BETTER:
+		o->axes_set = true;
+		o->x_better = optarg;
+		return EXIT_OK;
+	case OPTION_Y_BETTER:
+		o->axes_set = true;
+		o->y_better = optarg;
 		return EXIT_OK;
 	case OPTION_AT_TOKENS:
 		return take_at_tokens(o);
@@ -302,6 +312,8 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 		{"windows", required_argument, NULL, OPTION_WINDOWS},
 		{"x", required_argument, NULL, OPTION_X},
 		{"y", required_argument, NULL, OPTION_Y},
+		{"x-better", required_argument, NULL, OPTION_X_BETTER},
+		{"y-better", required_argument, NULL, OPTION_Y_BETTER},
 		{"at-tokens", required_argument, NULL, OPTION_AT_TOKENS},
 		{"trajectory", no_argument, NULL, OPTION_TRAJECTORY},
 		RUN_FILTER_OPTIONS,
@@ -330,6 +342,18 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 	}
 	status = status == EXIT_OK ? check(ret) : status;
 	return status == EXIT_OK ? check_pixels(ret) : status;
+}
+
+int plot_options_axes(
+	const struct plot_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y) {
+	int status = pareto_axis_make(o->read.command, "x", o->x, o->x_better, ret_x);
+
+	if (status == EXIT_OK) {
+		status = pareto_axis_make(o->read.command, "y", o->y, o->y_better, ret_y);
+	}
+	return status == EXIT_OK && strcmp(o->x, o->y) == 0
+		       ? read_options_wrong(&o->read, "--x and --y are both ", o->x)
+		       : status;
 }
 
 void plot_options_finish(struct plot_options *o) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "axis.h"
+#include "pareto_axis.h"
 #include "points.h"
 #include "read_options.h"
 #include "run_filter.h"
@@ -34,7 +35,8 @@ struct plot_options {
 	size_t n_metrics; /* 0: none is named */
 	size_t n_windows;
 	bool axes_set;
-	const char *x, *y; /* metrics of the front */
+	const char *x, *y;               /* metrics of the front */
+	const char *x_better, *y_better; /* NULL: as is known of them */
 	struct points_query points;
 	struct run_filter filter; /* of the front's runs */
 	const char *title;
@@ -48,4 +50,7 @@ void plot_options_init(struct plot_options *o, const char *command);
 
 /* An exit_status, and it has said what is wrong. */
 int plot_options_parse(int argc, char **argv, struct plot_options *ret);
+/* The front's axes. An exit_status, and it has said what is wrong. */
+int plot_options_axes(
+	const struct plot_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y);
 void plot_options_finish(struct plot_options *o);

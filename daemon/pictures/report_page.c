@@ -8,7 +8,7 @@
 
 #include "document.h"
 #include "format.h"
-#include "metric_label.h"
+#include "point_metric.h"
 #include "report_config.h"
 #include "run_labels.h"
 
@@ -149,7 +149,7 @@ static void put_metrics(struct html *h, const struct report_run *r) {
 		for (size_t i = 0; i < N_METRICS; i++) {
 			if (json_object_get(json_object_get(r->point, "metrics"), metrics[i]) !=
 				NULL) {
-				html_fact(h, metric_label(metrics[i]),
+				html_fact(h, point_metric_of(metrics[i]).label,
 					metric_of(r->point, metrics[i], number));
 			}
 		}
@@ -160,7 +160,7 @@ static void put_metrics(struct html *h, const struct report_run *r) {
 	begin_table(h, "Last step");
 	for (size_t i = 0; i < sizeof newest / sizeof newest[0]; i++) {
 		snprintf(path, sizeof path, "%s.%s", newest[i][0], newest[i][1]);
-		html_fact(h, metric_label(newest[i][1]), general_of(r->run, path, number));
+		html_fact(h, point_metric_of(newest[i][1]).label, general_of(r->run, path, number));
 	}
 	end_table(h);
 }
@@ -321,7 +321,7 @@ static void put_compared_metric(struct html *h, const struct report_page *p, con
 		return;
 	}
 	html_tags(h, "<tr><th scope=\"row\">");
-	html_text(h, metric_label(metric));
+	html_text(h, point_metric_of(metric).label);
 	html_tags(h, "</th>");
 	for (size_t i = 0; i < p->n; i++) {
 		put_cell(h, metric_of(p->runs[i].point, metric, number));

@@ -240,7 +240,7 @@ class Pictures(unittest.TestCase):
         said = self.plot("--x", "l0", "--y", "explained_variance", "--at-tokens", "20k", "--trajectory", "-o", self.out / "figures.json")
         figures = json.loads((self.out / "figures.json").read_text())
         self.assertEqual((20000, True), (figures["at_tokens"], figures["y"]["higher"]))
-        self.assertIn("brief001 is left out: no complete window by then", said)
+        self.assertIn("brief001 is left out: no complete window within 20", said)
         for run in figures["runs"]:
             self.assertLessEqual(run["n_tokens_folded"], 20000)
             self.assertEqual([run["x"], run["y"]], run["trajectory"][-1])
@@ -250,7 +250,10 @@ class Pictures(unittest.TestCase):
         self.assertEqual(["whole001"], [run["id"] for run in self.figures("--project", "clip")["runs"]])
         self.assertIn("no run fits 'nobody'", self.plot("nobody", "--kind", "front", "-o", self.out / "no.svg", status=NO_SUCH_RUN))
         self.assertIn("no run can be drawn: ", self.plot("brief", "--kind", "front", "-o", self.out / "no.svg", status=FAILED))
-        self.assertIn("no run can be drawn", self.plot("--y", "nonsense", "-o", self.out / "no.svg", status=FAILED))
+        self.assertIn("fit '001'", self.plot("001", "--kind", "front", "-o", self.out / "no.svg", status=NO_SUCH_RUN))
+        self.assertIn("is more or less of nonsense better?", self.plot("--y", "nonsense", "-o", self.out / "no.svg", status=USAGE))
+        self.assertIn("no run has nonsense; there are ",
+                      self.plot("--y", "nonsense", "--y-better", "lower", "-o", self.out / "no.svg", status=USAGE))
         self.assertFalse((self.out / "no.svg").exists())
 
     # ---- the pictures ----
@@ -319,10 +322,21 @@ class Pictures(unittest.TestCase):
         connection.execute("UPDATE runs_data SET name = 'l1-0.01' WHERE id IN ('whole001', 'second01')")
         connection.commit()
         connection.close()
-        for kind in ("curves", "density"):
+        for kind in ("curves", "density", "front"):
             self.plot("whole001", "second01", "--kind", kind, "-o", self.out / "one_name.json", database=database)
             figures = json.loads((self.out / "one_name.json").read_text())
-            self.assertEqual(["l1-0.01-whole001", "l1-0.01-second01"], [run["label"] for run in figures["runs"]])
+            self.assertEqual({"l1-0.01-whole001", "l1-0.01-second01"}, {run["label"] for run in figures["runs"]})
+
+    def test_a_whole_id_means_no_other_run(self):
+        database = self.daemon.directory / "like.db"
+        subprocess.run([DAEMON, "backup", "--db", self.daemon.database, "--force", database], env=self.daemon.environment(), check=True,
+                       capture_output=True)
+        connection = sqlite3.connect(database)
+        connection.execute("UPDATE runs_data SET name = 'like whole001' WHERE id = 'second01'")
+        connection.commit()
+        connection.close()
+        self.plot("whole001", "--kind", "front", "-o", self.out / "like.json", database=database)
+        self.assertEqual(["whole001"], [run["id"] for run in json.loads((self.out / "like.json").read_text())["runs"]])
 
     def test_a_run_of_one_window_and_one_of_a_few_steps_are_drawn(self):
         self.plot("brief001", "-o", self.out / "brief.svg")
@@ -453,6 +467,9 @@ class Pictures(unittest.TestCase):
                 (["second01", "-o", "x.svg", "--kind", "density", "--over", "tokens"], "are of --kind curves"),
                 (["second01", "-o", "x.svg", "--kind", "density", "--y-axis", "log"], "--y-axis is of --kind curves and front"),
                 (["second01", "-o", "x.svg", "--kind", "curves", "--at-tokens", "1M"], "are of --kind front"),
+                (["-o", "x.svg", "--x", "fvu"], "--x and --y are both fvu"),
+                (["-o", "x.svg", "--y-better", "bigger"], "--y-better: expected lower or higher, not bigger"),
+                (["-o", "x.svg", "--at-tokens", "0"], "--at-tokens is a count"),
                 (["-o", "x.svg", "--at-tokens", "many"], "--at-tokens is a count, as 168M or 1.3G, not many"),
                 (["-o", "x.svg", "--where", "lr"], "--where: expected KEY=VALUE"),
                 (["second01", "-o", "x.png", "--width", "9600", "--dpi", "1200"], "at most 16000 pixels a side"),

@@ -112,7 +112,7 @@ _sae_metricsd_options() {
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	report) echo -o --output --title --db --socket --help ;;
 	plot)
-		echo --kind --metric --over --y-axis --windows --x --y --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
+		echo --kind --metric --over --y-axis --windows --x --y --x-better --y-better --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
 	export)
 		echo --csv --jsonl --output --steps --history --windows --histograms --events --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help

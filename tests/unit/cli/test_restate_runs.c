@@ -1,4 +1,5 @@
 /* --as on documents: what is rewritten, what is left, what is said. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -215,6 +216,24 @@ static void a_part_of_an_id_or_a_name_finds_a_run(void **state) {
 	json_decref(runs);
 }
 
+static void the_runs_that_are_named_are_kept_once_each(void **state) {
+	json_t *document = json_pack("{s:[{s:s,s:s},{s:s,s:s},{s:s,s:s}]}", "runs", "id", "abc1",
+		"name", "clip", "id", "abc2", "name", "like abc1", "id", "abc3", "name", "other");
+	const char *const parts[] = {"other", "abc1", "abc3"}, *const several[] = {"abc1", "abc"};
+	char words[RUN_PART_WORDS_SIZE];
+	(void)state;
+
+	assert_int_equal(run_part_keep(document, several, 2, words), -ESRCH);
+	assert_string_equal(words, "3 runs fit 'abc': abc1, abc2, abc3");
+	assert_int_equal(json_array_size(json_object_get(document, "runs")), 3);
+	assert_int_equal(run_part_keep(document, parts, 3, words), 0);
+	const json_t *kept = json_object_get(document, "runs");
+	assert_int_equal(json_array_size(kept), 2);
+	assert_string_equal(document_text(json_array_get(kept, 0), "id"), "abc3");
+	assert_string_equal(document_text(json_array_get(kept, 1), "id"), "abc1");
+	json_decref(document);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(runs_of_two_trainers_read_the_same_under_one_profile),
@@ -225,6 +244,7 @@ int main(void) {
 		cmocka_unit_test(only_profiles_are_profiles),
 		cmocka_unit_test(both_definitions_stand_side_by_side),
 		cmocka_unit_test(a_part_of_an_id_or_a_name_finds_a_run),
+		cmocka_unit_test(the_runs_that_are_named_are_kept_once_each),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,6 +13,7 @@
 #include "buf.h"
 #include "document.h"
 #include "figures.h"
+#include "pareto_axis.h"
 
 static char words[FIGURES_WORDS_SIZE];
 
@@ -128,7 +129,19 @@ static json_t *points_of(const char *runs) {
 						   "\"sweep-l9-odd\", \"point\": {\"tokens\": "    \
 						   "1000, \"metrics\": {\"l0\": 3}}}]"
 
-static const struct front_wanted wanted = {.x = "l0", .y = "fvu"};
+static struct front_wanted wanted_of(const char *x, const char *y) {
+	struct front_wanted wanted = {0};
+
+	assert_int_equal(pareto_axis_make("plot", "x", x, NULL, &wanted.query.x), 0);
+	assert_int_equal(pareto_axis_make("plot", "y", y, NULL, &wanted.query.y), 0);
+	return wanted;
+}
+
+static int front_of(const json_t *points, json_t **ret) {
+	struct front_wanted wanted = wanted_of("l0", "fvu");
+
+	return figures_of_front(points, &wanted, ret, words);
+}
 
 static const json_t *run_named(const json_t *runs, const char *id) {
 	size_t i;
@@ -146,7 +159,7 @@ static void the_front_says_who_is_on_it_and_who_dominates_the_others(void **stat
 	(void)state;
 	json_t *points = points_of(RUNS), *f = NULL;
 
-	assert_int_equal(figures_of_front(points, &wanted, &f, words), 0);
+	assert_int_equal(front_of(points, &f), 0);
 	const json_t *runs = json_object_get(f, "runs");
 	assert_int_equal(json_array_size(runs), 3);
 	assert_true(document_true(run_named(runs, "a1"), "on_front"));
@@ -165,11 +178,11 @@ static void runs_without_a_point_or_a_metric_are_listed_apart(void **state) {
 	(void)state;
 	json_t *points = points_of(RUNS), *f = NULL;
 
-	assert_int_equal(figures_of_front(points, &wanted, &f, words), 0);
+	assert_int_equal(front_of(points, &f), 0);
 	const json_t *out = json_object_get(f, "left_out");
 	assert_int_equal(json_array_size(out), 2);
 	assert_string_equal(document_text(run_named(out, "d4"), "why"), "no complete window");
-	assert_string_equal(document_text(run_named(out, "e5"), "why"), "it has no fvu");
+	assert_string_equal(document_text(run_named(out, "e5"), "why"), "its window has no fvu");
 	json_decref(f);
 	json_decref(points);
 }
@@ -178,7 +191,7 @@ static void what_all_names_begin_with_is_said_once(void **state) {
 	(void)state;
 	json_t *points = points_of(RUNS), *f = NULL;
 
-	assert_int_equal(figures_of_front(points, &wanted, &f, words), 0);
+	assert_int_equal(front_of(points, &f), 0);
 	assert_string_equal(document_text(f, "label_prefix"), "sweep-l9-");
 	assert_string_equal(
 		document_text(run_named(json_object_get(f, "runs"), "a1"), "label"), "best");
@@ -186,29 +199,51 @@ static void what_all_names_begin_with_is_said_once(void **state) {
 	json_decref(points);
 }
 
-static void only_the_runs_that_are_named_are_on_it(void **state) {
+static void a_front_of_none_says_why(void **state) {
 	(void)state;
-	const char *const parts[] = {"worse", "c3"}, *const nobody[] = {"nobody"},
-			  *const young[] = {"young"};
-	struct front_wanted two = {.x = "l0", .y = "fvu", .parts = parts, .n_parts = 2};
-	struct front_wanted no_one = {.x = "l0", .y = "fvu", .parts = nobody, .n_parts = 1};
-	struct front_wanted no_point = {.x = "l0", .y = "fvu", .parts = young, .n_parts = 1};
-	json_t *points = points_of(RUNS), *f = NULL;
+	json_t *points = points_of("[{\"id\": \"d4\", \"name\": \"young\", \"point\": null}]"),
+	       *f = NULL;
 
-	assert_int_equal(figures_of_front(points, &two, &f, words), 0);
-	assert_int_equal(json_array_size(json_object_get(f, "runs")), 2);
-	assert_true(document_true(run_named(json_object_get(f, "runs"), "b2"), "on_front"));
+	assert_int_equal(front_of(points, &f), -ENOENT);
+	assert_string_equal(words, "no run can be drawn: young: no complete window");
+	json_decref(points);
+}
+
+static void points_of_one_name_are_told_apart_by_their_ids(void **state) {
+	(void)state;
+	json_t *points = points_of("[{\"id\": \"8f3a\", \"name\": \"l1-0.01\", \"point\": " POINT(
+		       10, 0.5) "}, {\"id\": \"77a0\", \"name\": \"l1-0.01\", \"point\": " POINT(20,
+		       0.4) "}]"),
+	       *f = NULL;
+
+	assert_int_equal(front_of(points, &f), 0);
+	const json_t *runs = json_object_get(f, "runs");
+	assert_string_equal(document_text(run_named(runs, "8f3a"), "label"), "l1-0.01-8f3a");
+	assert_string_equal(document_text(run_named(runs, "77a0"), "label"), "l1-0.01-77a0");
 	json_decref(f);
-	assert_int_equal(figures_of_front(points, &no_one, &f, words), -ESRCH);
-	assert_string_equal(words, "no run fits 'nobody'");
-	assert_int_equal(figures_of_front(points, &no_point, &f, words), -ENOENT);
-	assert_string_equal(words, "no run can be drawn: sweep-l9-young: no complete window");
+	json_decref(points);
+}
+
+static void what_makes_runs_hard_to_compare_is_said(void **state) {
+	(void)state;
+	json_t *points = points_of("[{\"id\": \"a1\", \"name\": \"a\", \"point\": " POINT(
+		       10, 0.5) "},"
+				" {\"id\": \"b2\", \"name\": \"b\", \"point\": {\"tokens\": 5000, "
+				"\"n_tokens\": 100, \"metrics\": {\"l0\": 3, \"fvu\": 0.2}}}]"),
+	       *f = NULL;
+
+	assert_int_equal(front_of(points, &f), 0);
+	assert_true(document_true(f, "unequal_tokens"));
+	const char *warning = json_string_value(json_array_get(json_object_get(f, "warnings"), 0));
+	assert_non_null(warning);
+	assert_non_null(strstr(warning, "unequal tokens"));
+	json_decref(f);
 	json_decref(points);
 }
 
 static void more_is_better_of_explained_variance(void **state) {
 	(void)state;
-	struct front_wanted by_ev = {.x = "l0", .y = "explained_variance"};
+	struct front_wanted by_ev = wanted_of("l0", "explained_variance");
 	json_t *points = points_of(RUNS), *f = NULL;
 
 	assert_int_equal(figures_of_front(points, &by_ev, &f, words), 0);
@@ -229,7 +264,7 @@ static void a_table_has_a_row_a_drawn_number_and_nothing_that_a_spreadsheet_runs
 	       *f = NULL;
 	struct buf out = {0};
 
-	assert_int_equal(figures_of_front(points, &wanted, &f, words), 0);
+	assert_int_equal(front_of(points, &f), 0);
 	assert_int_equal(figures_write_csv(&out, f), 0);
 	assert_string_equal(buf_text(&out),
 		"\"run\",\"name\",\"l0\",\"fvu\",\"n_tokens_folded\",\"on_front\",\"dominated_"
@@ -262,7 +297,9 @@ int main(void) {
 		cmocka_unit_test(the_front_says_who_is_on_it_and_who_dominates_the_others),
 		cmocka_unit_test(runs_without_a_point_or_a_metric_are_listed_apart),
 		cmocka_unit_test(what_all_names_begin_with_is_said_once),
-		cmocka_unit_test(only_the_runs_that_are_named_are_on_it),
+		cmocka_unit_test(a_front_of_none_says_why),
+		cmocka_unit_test(points_of_one_name_are_told_apart_by_their_ids),
+		cmocka_unit_test(what_makes_runs_hard_to_compare_is_said),
 		cmocka_unit_test(more_is_better_of_explained_variance),
 		cmocka_unit_test(
 			a_table_has_a_row_a_drawn_number_and_nothing_that_a_spreadsheet_runs),
