@@ -46,6 +46,7 @@ struct query {
 	uint64_t waits_since_ms;       /* for the run's last commit; 0: it does not */
 	struct list
 		removing; /* engine.removing: its run is on its way out; or engine.waiting_to_remove */
+	uint32_t points; /* of a status */
 };
 
 /* A connection. */

@@ -132,7 +132,8 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 		.take_over = query->take_over,
 		.has_at_tokens = query->has_at_tokens,
 		.at_tokens = query->at_tokens,
-		.trajectory = query->trajectory};
+		.trajectory = query->trajectory,
+		.points = query->points};
 	if (query->wandb_key.len > 0) {
 		asked->wandb_key = strndup(query->wandb_key.data, query->wandb_key.len);
 	}
@@ -212,12 +213,19 @@ static void on_list(void *user, json_t *report, int status, const char *words) {
 	query_free(query);
 }
 
+static int ask_status(struct store *s, const char *run_part, const struct viewer *viewer,
+	store_report_fn on_report_made, void *user) {
+	const struct query *query = user;
+
+	return store_report_fine(s, run_part, query->points, viewer, on_report_made, user);
+}
+
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query) {
 	if (peer->query != NULL || session_sending_payload(peer->session)) {
 		return SESSION_LATER; /* one question at a time */
 	}
 	if (text_is(query->what, "status")) {
-		return query_ask(peer, query, store_report, on_report);
+		return query_ask(peer, query, ask_status, on_report);
 	}
 	if (text_is(query->what, "runs")) {
 		return query_ask(peer, query, store_list_runs, on_list);

@@ -34,6 +34,7 @@
 #define EVENT_KIND_MAX     64u
 #define QUERY_WHAT_MAX     64u
 #define QUERY_AFTER_MAX    96u
+#define QUERY_POINTS_MAX   512u /* of a curve: as many as a screen of 256 columns has dots */
 #define QUERY_REASON_MAX   256u /* a sentence, said to the trainer */
 #define LOG_ENTRIES_MAX    1024u
 #define HISTOGRAM_BINS_MAX 512u /* W&B's own limit */

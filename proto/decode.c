@@ -96,6 +96,7 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct text_field after = {"after", 0, QUERY_AFTER_MAX, true, 0};
 	static const struct text_field name = {"name", 1, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field kind = {"kind", 1, EVENT_KIND_MAX, true, 0};
+	static const struct number_field points = {"points", 1, QUERY_POINTS_MAX, 0, NULL};
 	struct msg_query *m = &ret->query;
 	const msgpack_object *map = fields_at(f, 3);
 
@@ -117,7 +118,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	       read_optional_text(f, map_at(map, "kind"), &kind, &m->kind) &&
 	       read_optional_bool(f, map_at(map, "force"), "force", &m->force) &&
 	       read_optional_bool(f, map_at(map, "dry_run"), "dry_run", &m->dry_run) &&
-	       read_optional_bool(f, map_at(map, "undo"), "undo", &m->undo);
+	       read_optional_bool(f, map_at(map, "undo"), "undo", &m->undo) &&
+	       read_optional_u32(f, map_at(map, "points"), &points, &m->points);
 }
 
 static bool (*const readers[])(struct fields *f, struct message *ret) = {

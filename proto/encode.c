@@ -340,7 +340,7 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 			   (m->table.data != NULL) + (m->after.data != NULL) + m->has_at_tokens +
 			   m->trajectory + (m->name.data != NULL) + (m->add.count > 0) +
 			   (m->take.count > 0) + (m->kind.data != NULL) + m->force + m->dry_run +
-			   m->undo);
+			   m->undo + (m->points > 0));
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -376,6 +376,10 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 		put_bool(w, true);
 	}
 	put_change(w, m);
+	if (m->points > 0) {
+		put_word(w, "points");
+		put_uint(w, m->points);
+	}
 }
 
 static void put_reply(struct writer *w, const struct msg_reply *m) {

@@ -311,6 +311,7 @@ struct msg_query {
 	struct text kind;           /* of ack */
 	bool force, dry_run;        /* of rm */
 	bool undo;                  /* of ack */
+	uint32_t points;            /* of status: how fine curves are to be; 0: as coarse as ever */
 };
 
 struct msg_reply {

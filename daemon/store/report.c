@@ -201,7 +201,7 @@ static int build(
 
 int report_build(
 	sqlite3 *sql, const struct report_query *query, json_t **ret, char ret_words[256]) {
-	struct report r = {.sql = sql, .now = clock_wall()};
+	struct report r = {.sql = sql, .now = clock_wall(), .points = query->points};
 	ret_words[0] = '\0';
 	json_t *document = json_object();
 	if (document == NULL) {

@@ -10,6 +10,7 @@
 #include "viewer.h"
 
 #define REPORT_SCHEMA     1
+#define REPORT_POINTS_MAX 512u
 #define REPORT_BRIEF_RUNS 1000 /* more are of no use to who chooses one from a list */
 
 enum report_result {
@@ -21,7 +22,8 @@ struct report_query {
 	const char *
 		run_part; /* a unique part of an id or name; NULL: all runs, newest activity first */
 	struct viewer viewer;
-	int runs_max; /* 0: all */
+	unsigned points; /* of the curves of one run, at most REPORT_POINTS_MAX; 0: few */
+	int runs_max;    /* 0: all */
 	bool brief; /* of all runs the newest, with nothing but "id", "name", "project" and "state" */
 	bool whose; /* of the one run that fits nothing but "id", "uid", "user" and "state" */
 };

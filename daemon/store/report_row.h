@@ -15,7 +15,8 @@
 /* What every part of a report works with. The first error stays. */
 struct report {
 	sqlite3 *sql;
-	double now; /* seconds since 1970 */
+	double now;      /* seconds since 1970 */
+	unsigned points; /* of a curve, as asked for; 0: few, and nothing of each but its mean */
 	int err;
 	struct report_kept {
 		const char *text;

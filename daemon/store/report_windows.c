@@ -100,8 +100,11 @@ static void report_window_list(struct report *r, const struct report_run *run) {
 	json_t *list = json_array();
 	report_set(r, run->object, "windows", list);
 	sqlite3_stmt *st = report_query(r,
-		"SELECT " HISTORY_COLUMNS " FROM windows_data w WHERE " CLOSED WINDOWS_SHOWN, 2,
-		run->n, (int64_t)FLAW_PARTIAL);
+		r->points > 0 ? "SELECT " HISTORY_COLUMNS ", " HISTOGRAM_COLUMNS
+				" FROM windows_data w WHERE " CLOSED WINDOWS_SHOWN
+			      : "SELECT " HISTORY_COLUMNS
+				" FROM windows_data w WHERE " CLOSED WINDOWS_SHOWN,
+		2, run->n, (int64_t)FLAW_PARTIAL);
 	while (report_next(r, &st)) {
 		json_t *window = json_object();
 		report_take_row(r, st, window);

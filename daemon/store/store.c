@@ -209,6 +209,13 @@ int store_report(struct store *s, const char *run_part, const struct viewer *vie
 	return ask_report(s, &query, on_report, user);
 }
 
+int store_report_fine(struct store *s, const char *run_part, unsigned points,
+	const struct viewer *viewer, store_report_fn on_report, void *user) {
+	const struct report_query query = {
+		.run_part = run_part, .viewer = *viewer, .points = points};
+	return ask_report(s, &query, on_report, user);
+}
+
 int store_list_runs(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user) {
 	(void)run_part;

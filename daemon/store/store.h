@@ -108,6 +108,9 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
 int store_report(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
+/* The same of one run with curves of so many points (report.h); 0: as few as ever. */
+int store_report_fine(struct store *s, const char *run_part, unsigned points,
+	const struct viewer *viewer, store_report_fn on_report, void *user);
 /* The same of the newest runs, with nothing but what they are called (report.h); run_part is not looked at. */
 int store_list_runs(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);

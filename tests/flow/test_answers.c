@@ -348,6 +348,17 @@ static void status_lays_what_lives_over_what_is_committed(void **state) {
 	reader_ask(&reader, "status", "nobody", &m);
 	assert_int_equal(m.reply.code, REPLY_NO_SUCH_RUN);
 	assert_true(m.reply.words.len > 0);
+
+	/* Its curves are as fine as was asked for. */
+	m = (struct message){.type = MSG_QUERY,
+		.query = {.token = 1, .what = text("status"), .run = text("shown"), .points = 3}};
+	peer_send(&reader, &m, NULL, 0);
+	peer_expect(&reader, MSG_REPLY, &m);
+	document = parse(&m);
+	json_t *curves =
+		json_object_get(json_array_get(json_object_get(document, "runs"), 0), "curves");
+	assert_int_equal(json_array_size(json_object_get(curves, "times")), 3);
+	json_decref(document);
 	trainer_close(&t);
 	peer_close(&reader);
 }

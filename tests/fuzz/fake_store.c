@@ -543,6 +543,12 @@ int store_report(struct store *s, const char *run_part, const struct viewer *vie
 	return 0;
 }
 
+int store_report_fine(struct store *s, const char *run_part, unsigned points,
+	const struct viewer *viewer, store_report_fn on_report, void *user) {
+	(void)points;
+	return store_report(s, run_part, viewer, on_report, user);
+}
+
 /* Nothing is forwarded here: there is no W&B. */
 int store_visit(struct store *s, struct forward_visit *visit, store_visit_fn on_visit, void *user) {
 	(void)s;

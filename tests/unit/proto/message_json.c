@@ -345,6 +345,9 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	if (m->undo) {
 		set(o, "undo", json_true());
 	}
+	if (m->points > 0) {
+		set(o, "points", uint_json(m->points));
+	}
 }
 
 static void tell_reply(json_t *o, const struct msg_reply *m) {

@@ -353,6 +353,80 @@ static void a_curve_is_thirty_two_means_with_its_extremes(void **state) {
 	json_decref(run);
 }
 
+static json_t *report_fine(const char *part, unsigned points) {
+	json_t *document = NULL;
+	assert_int_equal(
+		report_build(db.sql, &(struct report_query){.run_part = part, .points = points},
+			&document, words),
+		REPORT_OK);
+	json_t *run = json_incref(json_array_get(json_object_get(document, "runs"), 0));
+	json_decref(document);
+	return run;
+}
+
+static double item(json_t *list, size_t i) {
+	assert_true(json_is_number(json_array_get(list, i)));
+	return json_number_value(json_array_get(list, i));
+}
+
+static void a_curve_is_as_fine_as_asked_for_and_a_spike_of_one_step_is_in_it(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 640);
+	step_measure(cut_step(cut, 640), METRIC_L0, 90000, true);
+	for (uint32_t i = 641; i < 800; i++) {
+		step_measure(cut_step(cut, i), METRIC_L0, 10, true);
+	}
+	cut->row.step = 799;
+	cut_commit(cut);
+	json_t *run = report_fine("run1", 100);
+	json_t *l0 = at(run, "curves.series.l0");
+	assert_int_equal(json_array_size(at(l0, "values")), 100);
+	assert_true(item(at(l0, "values"), 0) == 996.5);
+	assert_true(item(at(l0, "lows"), 0) == 993 && item(at(l0, "highs"), 0) == 1000);
+	assert_true(item(at(l0, "highs"), 80) == 90000 && item(at(l0, "lows"), 80) == 10);
+	assert_int_equal(json_array_size(at(run, "curves.tokens")), 100);
+	assert_true(item(at(run, "curves.times"), 99) > item(at(run, "curves.times"), 0));
+	assert_true(item(at(run, "curves.series.dead_features.highs"), 1) == 9);
+	assert_null(at(run, "curves.series.fvu")); /* this run has none */
+	json_decref(run);
+
+	run = report_fine("run1", 100000);
+	assert_int_equal(json_array_size(at(run, "curves.series.l0.values")), REPORT_POINTS_MAX);
+	json_decref(run);
+}
+
+static void a_point_in_which_a_value_was_not_finite_is_marked(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 40);
+	step_measure(cut_step(cut, 40), METRIC_MSE_LOSS, NAN, false);
+	cut->row.step = 40;
+	cut_commit(cut);
+	json_t *run = report_fine("run1", 41);
+	json_t *marked = at(run, "curves.series.mse_loss.not_finite");
+	assert_int_equal(json_array_size(marked), 1);
+	assert_true(item(marked, 0) == 40);
+	assert_true(json_is_null(json_array_get(at(run, "curves.series.mse_loss.values"), 40)));
+	assert_int_equal(json_array_size(at(run, "curves.series.l0.not_finite")), 0);
+	json_decref(run);
+}
+
+static void fine_curves_come_with_the_histograms_of_the_windows(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 400);
+	for (uint32_t window = 0; window < 3; window++) {
+		cut_window(cut, window, 0);
+	}
+	cut_commit(cut);
+	json_t *fine = report_fine("run1", 10), *coarse = report_run("run1");
+	for (size_t i = 0; i < 3; i++) {
+		json_t *window = json_array_get(at(fine, "windows"), i);
+		assert_int_equal(json_array_size(at(window, "histogram.counts")), 200);
+		assert_null(at(json_array_get(at(coarse, "windows"), i), "histogram"));
+	}
+	json_decref(fine);
+	json_decref(coarse);
+}
+
 static void where_a_run_went_back_the_curve_shows_the_newest_attempt(void **state) {
 	(void)state;
 	cut_commit(trained_run("run1", 64));
@@ -665,6 +739,9 @@ int main(void) {
 		T(whatever_went_wrong_is_an_alert),
 		T(the_last_closed_window_is_the_sparsity),
 		T(a_curve_is_thirty_two_means_with_its_extremes),
+		T(a_curve_is_as_fine_as_asked_for_and_a_spike_of_one_step_is_in_it),
+		T(a_point_in_which_a_value_was_not_finite_is_marked),
+		T(fine_curves_come_with_the_histograms_of_the_windows),
 		T(where_a_run_went_back_the_curve_shows_the_newest_attempt),
 		T(where_a_run_went_back_the_windows_behind_are_not_shown),
 		T(events_come_newest_first_and_not_without_end),
