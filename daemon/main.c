@@ -11,12 +11,14 @@
 #include "start.h"
 #include "subcommand.h"
 #include "sync.h"
+#include "watch.h"
 
 static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,
 	&subcommand_config,
 	&subcommand_start,
 	&subcommand_status,
+	&subcommand_watch,
 	&subcommand_why,
 	&subcommand_pareto,
 	&subcommand_compare,

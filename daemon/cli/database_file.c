@@ -186,6 +186,14 @@ enum database_result database_read(const char *path, const char *run_part, json_
 	return read_report(path, &query, ret_document, ret_words);
 }
 
+enum database_result database_read_fine(const char *path, const char *run_part, unsigned points,
+	json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]) {
+	const struct report_query query = {
+		.run_part = run_part, .points = points, .viewer = database_viewer(path)};
+
+	return read_report(path, &query, ret_document, ret_words);
+}
+
 enum database_result database_read_brief(
 	const char *path, json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]) {
 	const struct report_query query = {.viewer = database_viewer(path), .brief = true};

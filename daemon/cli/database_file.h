@@ -42,6 +42,10 @@ struct viewer database_viewer(const char *path);
 enum database_result database_read(const char *path, const char *run_part, json_t **ret_document,
 	char ret_words[DATABASE_WORDS_MAX]);
 
+/* The same of one run with curves of so many points (report.h). */
+enum database_result database_read_fine(const char *path, const char *run_part, unsigned points,
+	json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]);
+
 /* The same of no more than what its runs are called. */
 enum database_result database_read_brief(
 	const char *path, json_t **ret_document, char ret_words[DATABASE_WORDS_MAX]);

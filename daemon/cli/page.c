@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *const style_codes[] = {
 	[STYLE_PLAIN] = "\033[0m",
@@ -142,6 +143,18 @@ void page_end_line(struct page *p) {
 	page_write(p, "\n");
 	p->column = 0;
 	p->blanks = 0;
+}
+
+bool page_skip_style(const char **text, enum style *ret) {
+	for (size_t i = 0; i < sizeof(style_codes) / sizeof(style_codes[0]); i++) {
+		size_t len = strlen(style_codes[i]);
+		if (strncmp(*text, style_codes[i], len) == 0) {
+			*text += len;
+			*ret = (enum style)i;
+			return true;
+		}
+	}
+	return false;
 }
 
 const char *page_text(struct page *p) {

@@ -56,5 +56,8 @@ void page_end_line(struct page *p);
 /* Columns still free on this line; UINT_MAX without a limit. */
 unsigned page_room(const struct page *p);
 
+/* Reads its own colours back: past one that *text begins with, and which that is; false where none stands. */
+bool page_skip_style(const char **text, enum style *ret);
+
 /* All of it, NUL-terminated; NULL when memory was short at any time. */
 const char *page_text(struct page *p);

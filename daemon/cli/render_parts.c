@@ -118,7 +118,7 @@ bool run_window_is_incomplete(const json_t *run) {
 	return json_is_false(document_at(run, "sparsity.complete"));
 }
 
-static enum style alert_style(const char *kind) {
+enum style alert_style(const char *kind) {
 	static const char *const grave[] = {
 		"nan", "crashed", "failed", "lost", "dropped", "forward_refused", "outbox"};
 

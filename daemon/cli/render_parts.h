@@ -33,6 +33,8 @@ bool run_progress(const json_t *run, double *ret);
 /* Whether something is missing of the last window that closed. */
 bool run_window_is_incomplete(const json_t *run);
 
+enum style alert_style(const char *kind);
+
 /* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. One that was acknowledged is dim. */
 void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page);
 

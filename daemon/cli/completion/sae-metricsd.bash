@@ -97,6 +97,7 @@ _sae_metricsd_options() {
 		;;
 	start) echo --exit-when-idle --json --help ;;
 	status) echo --as --sort --limit --project --group --user --tag --state --where --since --db --socket -o --no-headings --json --jsonl --openmetrics --all --output --ids --check --color --help ;;
+	watch) echo --project --group --user --tag --state --where --since --db --socket --color --help ;;
 	why) echo --at --steps --db --socket --json --output --color --help ;;
 	pareto)
 		echo --x --y --x-better --y-better --at-tokens --as --ref --trajectories --fail-if-dominated --no-plot --no-headings --json --explain --project --group --user --tag --state --where --since --db --socket --output --color --help
@@ -135,14 +136,14 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status why pareto compare export plot report stop ack tag rename rm sync backup config doctor --help --version
+		_sae_metricsd_words serve start status watch why pareto compare export plot report stop ack tag rename rm sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
 		_sae_metricsd_words $(_sae_metricsd_options)
 	else
 		case $command in
-		status | why | pareto | compare | stop | export | plot | report | ack | tag | rename | rm) _sae_metricsd_runs ;;
+		status | watch | why | pareto | compare | stop | export | plot | report | ack | tag | rename | rm) _sae_metricsd_runs ;;
 		sync)
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f

@@ -95,6 +95,19 @@ __sae_metricsd_option status -l where -x -d 'only where the config says so'
 __sae_metricsd_option status -l since -x -a '2h 1d 7d' -d 'only seen since then'
 __sae_metricsd_option status -l color -x -a 'auto always never' -d colours
 
+__sae_metricsd_command watch 'follow the runs on a full screen'
+__sae_metricsd_option watch -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option watch -l project -x -d 'only runs of this project'
+__sae_metricsd_option watch -l group -x -d 'only of this group'
+__sae_metricsd_option watch -l user -x -a '(__fish_complete_users)' -d 'only of this user'
+__sae_metricsd_option watch -l tag -x -d 'only with this tag'
+__sae_metricsd_option watch -l state -x -a 'running stalled finished failed crashed preempted stopped' -d 'only in these states'
+__sae_metricsd_option watch -l where -x -d 'only where the config says so'
+__sae_metricsd_option watch -l since -x -a '2h 1d 7d' -d 'only seen since then'
+__sae_metricsd_option watch -l db -r -F -d 'follow database files'
+__sae_metricsd_option watch -l socket -r -F -d 'ask the daemon behind this socket'
+__sae_metricsd_option watch -l color -x -a 'auto always never' -d colours
+
 __sae_metricsd_command why 'show where a run first went wrong'
 __sae_metricsd_option why -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option why -l at -x -d 'look at this step'

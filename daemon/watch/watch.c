@@ -1,0 +1,384 @@
+/* `sae-metricsd watch`: what is asked for, and the loop between keys, signals and news. */
+#include "watch.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "feed.h"
+#include "panes.h"
+#include "read_options.h"
+#include "watch_screen.h"
+#include "subcommand.h"
+
+#define FRAME_MS 500u /* two frames a second at most, but for keys */
+
+static int watch_run(int argc, char **argv);
+
+const struct subcommand subcommand_watch = {
+	.name = "watch",
+	.summary = "follow the runs on a full screen",
+	.usage = "usage: sae-metricsd watch [options] [RUN]\n"
+		 "\n"
+		 "Runs, curves, the feature density over windows and what is amiss, on a full\n"
+		 "screen of 80x24 or more, as it happens. `?` lists the keys, `q` quits.\n"
+		 "RUN is any part of an id or a name: the run to begin with.\n"
+		 "\n"
+		 "  --db PATH         follow database files (or folders of *.db), no daemon\n"
+		 "  --socket PATH     ask the daemon behind this socket\n"
+		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR\n" RUN_FILTER_USAGE
+		 "  -h, --help        this text\n"
+		 "\n"
+		 "exit status: 0 ok, 1 failed, 2 wrong usage or no terminal, 3 neither daemon\n"
+		 "             nor database, 4 no such run\n",
+	.run = watch_run,
+};
+
+struct watch {
+	struct read_options read;
+	struct run_filter filter;
+	sigset_t signals;
+	int signal_fd;
+	int ended_by; /* a signal; 0: none */
+	struct feed *feed;
+	struct screen *screen;
+	struct model model;
+	uint64_t drawn_ms;
+	bool is_due; /* something has changed that is not drawn yet */
+};
+
+/* ---- what was asked for ---- */
+
+static int parse_option(int option, const char *word, struct watch *w) {
+	char words[RUN_FILTER_WORDS_SIZE];
+
+	if (option < RUN_FILTER_PROJECT || option >= RUN_FILTER_END) {
+		return read_options_take(&w->read, option, word);
+	}
+	return run_filter_add(
+		       &w->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
+		       ? EXIT_OK
+		       : read_options_wrong(&w->read, words, "");
+}
+
+static int parse_word(const char *word, struct watch *w) {
+	bool is_database;
+	int status = read_options_take_word(&w->read, word, &is_database);
+
+	if (status != EXIT_OK || is_database) {
+		return status;
+	}
+	if (w->read.source.run_part) {
+		return read_options_wrong(&w->read, "one RUN at most; what is ", word);
+	}
+	w->read.source.run_part = word;
+	return EXIT_OK;
+}
+
+static int parse_options(int argc, char **argv, struct watch *w) {
+	static const struct option longs[] = {RUN_FILTER_OPTIONS, READ_OPTIONS, {NULL, 0, NULL, 0}};
+	int option, status = EXIT_OK;
+
+	optind = 0; /* main may have used getopt before */
+	opterr = 0;
+	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		status = parse_option(option, argv[optind - 1], w);
+	}
+	while (status == EXIT_OK && optind < argc) {
+		status = parse_word(argv[optind++], w);
+	}
+	if (status == EXIT_OK && !w->read.help && (w->read.json || w->read.file)) {
+		return read_options_wrong(
+			&w->read, "a screen is no document: `status` has ", "--json and --output");
+	}
+	return status;
+}
+
+static int check_terminal(void) {
+	const char *term = getenv("TERM");
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		fputs("sae-metricsd watch: this is no terminal; `sae-metricsd status` prints the "
+		      "same into a pipe\n",
+			stderr);
+		return EXIT_USAGE;
+	}
+	if (!term || !term[0] || strcmp(term, "dumb") == 0) {
+		fputs("sae-metricsd watch: a terminal of TERM=dumb has no screen to draw on; "
+		      "`sae-metricsd status` prints the same\n",
+			stderr);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}
+
+/* ---- signals ---- */
+
+static int open_signals(struct watch *w) {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGWINCH, SIGTSTP, SIGCONT};
+
+	(void)sigemptyset(&w->signals);
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		(void)sigaddset(&w->signals, signals[i]);
+	}
+	/* Also for the threads that follow. */
+	(void)sigprocmask(SIG_BLOCK, &w->signals, NULL);
+	w->signal_fd = signalfd(-1, &w->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	return w->signal_fd < 0 ? -errno : 0;
+}
+
+/* As if nothing had been in its way. */
+static void heed(int signum) {
+	sigset_t one;
+
+	(void)sigemptyset(&one);
+	(void)sigaddset(&one, signum);
+	(void)signal(signum, SIG_DFL);
+	(void)raise(signum);
+	(void)sigprocmask(SIG_UNBLOCK, &one, NULL);
+	(void)sigprocmask(SIG_BLOCK, &one, NULL); /* where it only stopped us */
+}
+
+static void stop(void) {
+	heed(SIGTSTP);
+}
+
+static void resize(struct watch *w) {
+	unsigned width, height;
+
+	screen_size(w->screen, &width, &height);
+	model_resize(&w->model, width, height);
+	w->is_due = true;
+	w->drawn_ms = 0;
+}
+
+static bool take_signals(struct watch *w) {
+	struct signalfd_siginfo info;
+
+	while (read(w->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		switch (info.ssi_signo) {
+		case SIGTSTP:
+			screen_suspend(w->screen, stop);
+			resize(w);
+			break;
+		case SIGCONT:
+		case SIGWINCH:
+			resize(w);
+			break;
+		default:
+			w->ended_by = (int)info.ssi_signo;
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- news, keys, frames ---- */
+
+static void want(struct watch *w) {
+	unsigned points = model_points(&w->model);
+
+	feed_want(w->feed, w->model.selected, points, model_detail_is_stale(&w->model, points));
+}
+
+static int take_news(struct watch *w) {
+	struct feed_news news;
+	int err = 0;
+
+	feed_take(w->feed, &news);
+	if (news.status) {
+		err = model_take_status(&w->model, news.status);
+	}
+	if (news.detail) {
+		model_take_detail(&w->model, news.detail);
+	}
+	w->model.is_file = news.is_heard ? news.is_file : w->model.is_file;
+	model_trouble(&w->model, news.trouble[0] ? news.trouble : NULL, news.trouble_since);
+	w->is_due = true;
+	return err;
+}
+
+static bool take_keys(struct watch *w) {
+	uint32_t key;
+
+	while ((key = screen_key(w->screen)) != KEY_NONE) {
+		switch (model_key(&w->model, key)) {
+		case MODEL_QUIT:
+			return false;
+		case MODEL_CHANGED:
+			w->is_due = true;
+			w->drawn_ms = 0; /* who presses a key does not wait for a frame */
+			break;
+		default:
+			break;
+		}
+	}
+	return true;
+}
+
+static int draw(struct watch *w) {
+	struct grid grid;
+	unsigned width, height;
+
+	screen_size(w->screen, &width, &height);
+	if (width != w->model.look.width || height != w->model.height) {
+		model_resize(&w->model, width, height);
+	}
+	w->model.look.now = clock_wall();
+	int err = grid_init(&grid, width, height, w->model.look.utf8);
+	err = err == 0 ? watch_draw(&w->model, &grid) : err;
+	if (err == 0) {
+		screen_show(w->screen, &grid);
+	}
+	grid_finish(&grid);
+	w->drawn_ms = clock_mono_ms();
+	w->is_due = false;
+	return err;
+}
+
+/* Until the next frame is due; for ever, when nothing has changed. */
+static int patience(const struct watch *w) {
+	uint64_t now = clock_mono_ms(), due = w->drawn_ms + FRAME_MS;
+
+	return !w->is_due ? -1 : now < due ? (int)(due - now) : 0;
+}
+
+static int follow(struct watch *w) {
+	struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN},
+		{.fd = w->signal_fd, .events = POLLIN}, {.fd = feed_fd(w->feed), .events = POLLIN}};
+	int err = 0;
+
+	while (err == 0) {
+		if (poll(fds, 3, patience(w)) < 0 && errno != EINTR) {
+			return -errno;
+		}
+		/* A terminal that is gone is readable for ever. */
+		if (!take_signals(w) || fds[0].revents & (POLLHUP | POLLERR | POLLNVAL)) {
+			return 0;
+		}
+		if (fds[2].revents) {
+			err = take_news(w);
+		}
+		if (!take_keys(w)) {
+			return 0;
+		}
+		want(w);
+		if (err == 0 && patience(w) == 0) {
+			err = draw(w);
+		}
+	}
+	return err;
+}
+
+/* ---- the beginning and the end ---- */
+
+static bool is_part_of(const json_t *run, const char *part) {
+	const char *id = document_text(run, "id"), *name = document_text(run, "name");
+
+	return (id && strstr(id, part)) || (name && strstr(name, part));
+}
+
+/* The run to begin with. */
+static int select_first(struct watch *w) {
+	const char *part = w->read.source.run_part;
+
+	for (size_t i = 0; part && i < w->model.listing.n; i++) {
+		const json_t *run = w->model.listing.runs[i].run;
+		if (is_part_of(run, part)) {
+			snprintf(w->model.selected, sizeof(w->model.selected), "%s",
+				document_text(run, "id"));
+			return EXIT_OK;
+		}
+	}
+	if (part) {
+		fprintf(stderr, "sae-metricsd watch: no run fits '%s'\n", part);
+		return EXIT_NO_SUCH_RUN;
+	}
+	return EXIT_OK;
+}
+
+/* Before the screen is taken: a source that was never there is said in words. */
+static int await_first(struct watch *w) {
+	struct pollfd fds[] = {
+		{.fd = w->signal_fd, .events = POLLIN}, {.fd = feed_fd(w->feed), .events = POLLIN}};
+
+	while (!w->model.status) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+			return EXIT_FAILED;
+		}
+		struct signalfd_siginfo info;
+		if (read(w->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+			info.ssi_signo != SIGWINCH && info.ssi_signo != SIGCONT) {
+			w->ended_by = (int)info.ssi_signo;
+			return EXIT_FAILED;
+		}
+		if (fds[1].revents && take_news(w) < 0) {
+			return EXIT_FAILED;
+		}
+		if (!w->model.status && w->model.trouble[0]) {
+			fprintf(stderr, "sae-metricsd watch: %s\n", w->model.trouble);
+			return EXIT_NO_ANSWER;
+		}
+	}
+	return select_first(w);
+}
+
+static int show(struct watch *w) {
+	char words[128];
+
+	w->screen = screen_open(w->model.look.colour, words);
+	if (!w->screen) {
+		fprintf(stderr, "sae-metricsd watch: %s\n", words);
+		return EXIT_USAGE;
+	}
+	resize(w);
+	int err = follow(w);
+	screen_close(w->screen);
+	if (err < 0) {
+		fprintf(stderr, "sae-metricsd watch: %s\n", strerror(-err));
+	}
+	return err < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static int watch_all(struct watch *w) {
+	struct look look = read_options_look(&w->read);
+
+	model_init(&w->model, &look, &w->filter);
+	int status = open_signals(w) < 0 ? EXIT_FAILED : EXIT_OK;
+	w->feed = status == EXIT_OK ? feed_open(&w->read.source) : NULL;
+	if (!w->feed) {
+		fprintf(stderr, "sae-metricsd watch: %s\n", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	status = await_first(w);
+	return status == EXIT_OK ? show(w) : status;
+}
+
+static int watch_run(int argc, char **argv) {
+	struct watch w = {.read = {.command = "watch"}, .signal_fd = -1};
+	int status = parse_options(argc, argv, &w);
+
+	if (status == EXIT_OK && w.read.help) {
+		fputs(subcommand_watch.usage, stdout);
+	} else if (status == EXIT_OK && (status = check_terminal()) == EXIT_OK) {
+		status = watch_all(&w);
+		feed_close(w.feed);
+		model_finish(&w.model);
+	}
+	if (w.signal_fd >= 0) {
+		(void)close(w.signal_fd);
+	}
+	read_options_finish(&w.read);
+	if (w.ended_by != 0) {
+		heed(w.ended_by);
+	}
+	return status;
+}

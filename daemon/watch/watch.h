@@ -1,0 +1,5 @@
+#pragma once
+
+#include "subcommand.h"
+
+extern const struct subcommand subcommand_watch;
