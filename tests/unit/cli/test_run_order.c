@@ -103,8 +103,9 @@ static void check_order(const char *by, size_t limit, const char *expected) {
 		assert_true(run_order_parse(&order, by));
 	}
 	assert_int_equal(run_order_apply(&order, runs), 0);
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		strcat(ids, document_text(json_array_get(runs, i), "id"));
+	for (size_t i = 0, len = 0; i < json_array_size(runs) && len < sizeof(ids); i++) {
+		len += (size_t)snprintf(ids + len, sizeof(ids) - len, "%s",
+			document_text(json_array_get(runs, i), "id"));
 	}
 	assert_string_equal(ids, expected);
 	json_decref(runs);
