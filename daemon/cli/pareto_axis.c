@@ -5,9 +5,17 @@
 #include <string.h>
 
 #include "subcommand.h"
+#include "text.h"
 
 int pareto_axis_make(const char *command, const char *which, const char *name, const char *better,
 	struct pareto_axis *ret) {
+	const char *flaw = text_flaw(text_of(name, strlen(name)), true);
+
+	if (flaw) { /* no figure is called so, and its words would go to a terminal */
+		fprintf(stderr, "sae-metricsd %s: --%s: the name of a figure %s\n", command, which,
+			flaw);
+		return EXIT_USAGE;
+	}
 	*ret = (struct pareto_axis){.metric = point_metric_of(name)};
 	ret->higher = better ? strcmp(better, "higher") == 0 : ret->metric.better == BETTER_HIGHER;
 	if (better && !ret->higher && strcmp(better, "lower") != 0) {

@@ -1,5 +1,6 @@
 #include "run_filter.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <math.h>
 #include <stdarg.h>
@@ -10,7 +11,9 @@
 
 #include "document.h"
 #include "duration.h"
+#include "glyph.h"
 #include "json_write.h"
+#include "text.h"
 
 /* Longest first: `<=` begins with `<`. */
 static const struct {
@@ -321,28 +324,38 @@ static bool any_has(const json_t *runs, const struct run_filter_term *term) {
 	return false;
 }
 
+/* Keys are a trainer's, and these go to a terminal. */
+static void put_key(struct buf *words, const char *key) {
+	struct glyph glyph;
+
+	while (glyph_next(&key, true, &glyph)) {
+		(void)buf_printf(words, "%s", glyph.bytes);
+	}
+}
+
 /* The keys of the first config that has any: of runs of one project it is like the others. */
 static void say_keys(const json_t *runs, const struct run_filter_term *term,
 	char ret_words[RUN_FILTER_WORDS_SIZE]) {
-	int len = snprintf(ret_words, RUN_FILTER_WORDS_SIZE, "--where: no run's config has '%.*s'",
-		(int)(term->key_len < 64 ? term->key_len : 64), term->key);
 	const char *between = "; there are ", *key;
-	const json_t *value;
+	struct buf words = {0};
+	const json_t *config = NULL, *value;
 
-	for (size_t i = 0; i < json_array_size(runs); i++) {
-		json_t *config = json_object_get(json_array_get(runs, i), "config");
-		if (json_object_size(config) == 0) {
-			continue;
-		}
-		json_object_foreach(config, key, value) {
-			if (len < (int)RUN_FILTER_WORDS_SIZE) {
-				len += snprintf(ret_words + len,
-					RUN_FILTER_WORDS_SIZE - (size_t)len, "%s%s", between, key);
-			}
-			between = ", ";
-		}
-		return;
+	(void)buf_printf(&words, "--where: no run's config has '%.*s'",
+		(int)(term->key_len < 64 ? term->key_len : 64), term->key);
+	for (size_t i = 0; json_object_size(config) == 0 && i < json_array_size(runs); i++) {
+		config = document_at(json_array_get(runs, i), "config");
 	}
+	json_object_foreach((json_t *)config, key, value) {
+		if (words.len < RUN_FILTER_WORDS_SIZE) {
+			(void)buf_printf(&words, "%s", between);
+			put_key(&words, key);
+		}
+		between = ", ";
+	}
+	const char *text = buf_text(&words);
+	snprintf(ret_words, RUN_FILTER_WORDS_SIZE, "%s", text ? text : strerror(ENOMEM));
+	text_mend_end(ret_words);
+	buf_finish(&words);
 }
 
 bool run_filter_apply(

@@ -146,6 +146,28 @@ static void a_key_that_nobody_has_is_said_with_those_there_are(void **state) {
 		strstr(words, "no run's config has 'learning_rate'; there are lr, k, name"));
 }
 
+static void keys_reach_no_terminal_with_an_escape(void **state) {
+	struct run_filter f = {0};
+	json_t *runs = json_pack("[{s:{s:i, s:i}}]", "config", "a\x1b]0;x\x07", 1,
+		"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9", 2);
+	(void)state;
+
+	for (size_t len = 100; len < 120; len++) {
+		char key[512];
+		json_t *config = json_object_get(json_array_get(runs, 0), "config");
+		snprintf(key, sizeof(key), "%0*d%s", (int)len, 0, "\xc3\xa9\xc3\xa9");
+		(void)json_object_set_new(config, key, json_integer(3));
+	}
+	add(&f, RUN_FILTER_WHERE, "b=1");
+	assert_false(run_filter_apply(&f, runs, words));
+	assert_null(strpbrk(words, "\x1b\x07"));
+	assert_non_null(strstr(words, "there are a?]0;x?, \xc3\xa9"));
+	json_t *text = json_string(words); /* none of what is not UTF-8 */
+	assert_non_null(text);
+	json_decref(text);
+	json_decref(runs);
+}
+
 static void a_condition_without_a_relation_is_refused(void **state) {
 	(void)state;
 
@@ -187,6 +209,7 @@ int main(void) {
 		cmocka_unit_test(a_key_may_lead_into_what_is_nested),
 		cmocka_unit_test(conditions_of_one_kind_are_either_and_of_several_all),
 		cmocka_unit_test(a_key_that_nobody_has_is_said_with_those_there_are),
+		cmocka_unit_test(keys_reach_no_terminal_with_an_escape),
 		cmocka_unit_test(a_condition_without_a_relation_is_refused),
 		cmocka_unit_test(since_is_a_length_of_time_or_a_day),
 		cmocka_unit_test(more_conditions_than_there_is_room_for_are_refused),
