@@ -128,15 +128,43 @@ static int check_number(const struct options *o, const json_t *document) {
 	return o->points.n_runs > 0 && n < 2 ? EXIT_NO_SUCH_RUN : EXIT_USAGE;
 }
 
+static bool is_at(const json_t *document, double tokens) {
+	const json_t *runs = document_at(document, "runs");
+	bool is = true;
+
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		is = is && document_count(json_array_get(runs, i), "point.tokens") <= tokens;
+	}
+	return is;
+}
+
+/* Asked again at the tokens of the least far run. With their trajectories it would be one question, but all runs of a host together may have more of
+ * those than a daemon answers. */
+static int read_at_equal_tokens(
+	struct options *o, struct comparison_query *query, json_t **document) {
+	if (query->at_tokens > 0) {
+		return EXIT_OK;
+	}
+	query->at_tokens = comparison_common_tokens(*document);
+	query->is_common = true;
+	if (is_at(*document, query->at_tokens)) {
+		return EXIT_OK;
+	}
+	json_decref(*document);
+	*document = NULL;
+	o->points.at_tokens = (uint64_t)query->at_tokens;
+	o->points.read.source.is_read_again = true;
+	return points_options_read(&o->points, document);
+}
+
 /* ---- what is printed ---- */
 
 static void read_densities(struct options *o, struct comparison *c) {
 	for (size_t i = 0; i < c->n; i++) {
-		const char *id = document_text(c->runs[i].run, "id");
 		double step_last;
-		if (id && document_number(c->runs[i].point, "step_last", &step_last)) {
-			c->runs[i].density = density_read(
-				"compare", &o->points.read.source, id, (int64_t)step_last);
+		if (document_number(c->runs[i].point, "step_last", &step_last)) {
+			c->runs[i].density = density_read("compare", &o->points.read.source,
+				c->runs[i].run, (int64_t)step_last);
 		}
 	}
 }
@@ -207,15 +235,16 @@ static int compare_show(struct options *o) {
 	int shown = check_number(o, document);
 	shown = shown == EXIT_OK ? pareto_axis_check("compare", &query.x, document) : shown;
 	shown = shown == EXIT_OK ? pareto_axis_check("compare", &query.y, document) : shown;
-	shown = shown == EXIT_OK ? print_comparison(o, &query, document) : shown;
+	shown = shown == EXIT_OK ? read_at_equal_tokens(o, &query, &document) : shown;
+	if (document && (shown == EXIT_OK || shown == EXIT_FAILED)) {
+		shown = print_comparison(o, &query, document);
+	}
 	json_decref(document);
 	return shown == EXIT_OK ? status : shown;
 }
 
 static int compare_run(int argc, char **argv) {
-	struct options o = {.points = {.read = {.command = "compare"}, .trajectory = true},
-		.x = "l0",
-		.y = "fvu"};
+	struct options o = {.points = {.read = {.command = "compare"}}, .x = "l0", .y = "fvu"};
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.points.read.help) {

@@ -93,8 +93,8 @@ static json_t *figures_json(const struct comparison *c, size_t from, size_t to) 
 
 json_t *compare_json(const struct comparison *c, bool all) {
 	return json_pack("{s:i, s:o, s:s?, s:[s,s], s:o, s:o, s:I, s:o, s:o, s:O}", "schema", 1,
-		"at_tokens", c->at_tokens > 0 ? number(c->at_tokens) : json_null(), "as",
-		c->query.as, "axes", c->query.x.metric.name, c->query.y.metric.name, "runs",
+		"at_tokens", c->query.at_tokens > 0 ? number(c->query.at_tokens) : json_null(),
+		"as", c->query.as, "axes", c->query.x.metric.name, c->query.y.metric.name, "runs",
 		runs_json(c), "config", config_json(c, all), "n_same_config_keys",
 		(json_int_t)c->config.n_same, "metrics", figures_json(c, 0, c->n_of_steps),
 		"sparsity", figures_json(c, c->n_of_steps, c->n_figures), "warnings", c->warnings);

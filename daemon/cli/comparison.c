@@ -11,36 +11,18 @@
 
 /* ---- at equal tokens ---- */
 
-static double last_tokens(const json_t *run) {
-	const json_t *path = document_at(run, "trajectory");
-	size_t n = json_array_size(path);
-
-	return n > 0 ? document_count(json_array_get(path, n - 1), "tokens") : 0;
-}
-
-/* What the least far run has come to; of those without a window there is nothing to wait for. */
-static double common_tokens(const json_t *runs, size_t n) {
+double comparison_common_tokens(const json_t *document) {
+	const json_t *runs = document_at(document, "runs");
 	double least = INFINITY;
 
-	for (size_t i = 0; i < n; i++) {
-		double tokens = last_tokens(json_array_get(runs, i));
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		double tokens = document_count(json_array_get(runs, i), "point.tokens");
 		least = tokens > 0 ? fmin(least, tokens) : least;
 	}
 	return isfinite(least) ? least : 0;
 }
 
-static const json_t *point_at(const json_t *run, double tokens) {
-	const json_t *path = document_at(run, "trajectory"), *found = NULL;
-
-	for (size_t i = 0; i < json_array_size(path); i++) {
-		const json_t *point = json_array_get(path, i);
-		double own;
-		if (document_number(point, "tokens", &own) && own <= tokens) {
-			found = point;
-		}
-	}
-	return found;
-}
+/* ---- what is compared ---- */
 
 static int take_runs(struct comparison *c, const json_t *runs) {
 	char **labels = run_labels_make(runs);
@@ -51,7 +33,8 @@ static int take_runs(struct comparison *c, const json_t *runs) {
 	for (size_t i = 0; i < c->n; i++) {
 		struct compared_run *run = &c->runs[i];
 		run->run = json_array_get(runs, i);
-		run->point = point_at(run->run, c->at_tokens);
+		run->point = document_at(run->run, "point");
+		run->point = json_is_object(run->point) ? run->point : NULL;
 		run->mark[0] = (char)('A' + i);
 		run->label = labels[i];
 	}
@@ -166,7 +149,6 @@ int comparison_make(
 	const json_t *runs = document_at(document, "runs");
 	struct comparison c = {.query = *query, .n = json_array_size(runs)};
 
-	c.at_tokens = query->at_tokens > 0 ? query->at_tokens : common_tokens(runs, c.n);
 	int err = take_runs(&c, runs);
 	err = err == 0 ? compare_configs(&c) : err;
 	err = err == 0 ? take_figures(&c, "metrics") : err;

@@ -8,7 +8,8 @@
 
 struct comparison_query {
 	struct pareto_axis x, y; /* on which they may dominate each other */
-	double at_tokens;        /* 0: the most that all have a complete window at */
+	double at_tokens;        /* what the document was asked for; 0: the newest windows */
+	bool is_common;          /* it is comparison_common_tokens; else somebody chose it */
 	const char *as;
 };
 
@@ -28,7 +29,6 @@ struct comparison_figure {
 
 struct comparison {
 	struct comparison_query query;
-	double at_tokens; /* 0: no run has a complete window */
 	struct compared_run runs[COMPARED_MAX];
 	size_t n;
 	struct config_rows config;
@@ -39,7 +39,10 @@ struct comparison {
 	json_t *warnings;
 };
 
-/* Of runs with their trajectories, at most COMPARED_MAX. 0 or -ENOMEM. `document` must stay. */
+/* How far all runs of a points document are, which have a complete window at all. 0: none has. */
+double comparison_common_tokens(const json_t *document);
+
+/* Of at most COMPARED_MAX runs. 0 or -ENOMEM. `document` must stay. */
 int comparison_make(
 	const json_t *document, const struct comparison_query *query, struct comparison *ret);
 void comparison_finish(struct comparison *c);

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include "document.h"
 #include "run_source.h"
 #include "subcommand.h"
 
@@ -37,19 +38,23 @@ static json_t *query(sqlite3 *sql, int64_t run, int64_t step_last) {
 }
 
 json_t *density_read(
-	const char *command, const struct source *where, const char *run_id, int64_t step_last) {
+	const char *command, const struct source *where, const json_t *run, int64_t step_last) {
 	static const char *const tables[] = {"runs_data", "windows_data", NULL};
 	static const atomic_bool never;
-	struct source of_run = {.run_part = run_id, .socket = where->socket, .files = where->files};
+	/* Of many files it is in one, and that is known. */
+	char *database = (char *)document_text(run, "database");
+	struct source of_run = {.run_part = document_text(run, "id"),
+		.socket = where->socket,
+		.files = {&database, database != NULL}};
 	const struct run_source source = {
 		.command = command, .where = &of_run, .tables = tables, .stop = &never};
 	sqlite3 *sql = NULL;
-	int64_t run = 0;
+	int64_t n = 0;
 
-	if (run_source_open(&source, &sql, &run) != EXIT_OK) {
+	if (run_source_open(&source, &sql, &n) != EXIT_OK) {
 		return NULL;
 	}
-	json_t *density = query(sql, run, step_last);
+	json_t *density = query(sql, n, step_last);
 	(void)sqlite3_close(sql);
 	return density;
 }

@@ -20,10 +20,10 @@ static void render_title(const struct comparison *c, struct page *page) {
 	char tokens[FORMAT_MAX];
 
 	page_printf(page, STYLE_HEADING, "%zu runs", c->n);
-	if (c->at_tokens > 0) {
+	if (c->query.at_tokens > 0) {
 		page_printf(page, STYLE_PLAIN, " at %s tokens%s",
-			format_count(tokens, c->at_tokens, 4),
-			c->query.at_tokens > 0 ? "" : ", as far as all of them are");
+			format_count(tokens, c->query.at_tokens, 4),
+			c->query.is_common ? ", as far as all of them are" : "");
 	}
 	if (c->query.as) {
 		page_printf(page, STYLE_PLAIN, ", as %s defines it", c->query.as);

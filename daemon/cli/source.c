@@ -25,6 +25,7 @@ struct harvest {
 	json_t *document;
 	size_t n_read;
 	int status;
+	bool is_silent;
 	char words[DATABASE_WORDS_MAX]; /* of the last file without such a run */
 };
 
@@ -37,7 +38,7 @@ static void read_file(struct harvest *h, const char *path, const struct question
 
 	if (result == DATABASE_NO_SUCH_RUN) {
 		memcpy(h->words, words, sizeof(words));
-	} else if (words[0]) {
+	} else if (words[0] && !h->is_silent) {
 		fprintf(stderr, "sae-metricsd: %s: %s\n", path, words);
 	}
 	if (result == DATABASE_UNREADABLE || (one && database_merge(h->document, one, path) < 0)) {
@@ -49,7 +50,8 @@ static void read_file(struct harvest *h, const char *path, const struct question
 
 /* One file that cannot be read does not stop the others. */
 static int read_files(const struct source *s, const struct question *q, json_t **ret_document) {
-	struct harvest h = {.document = json_pack("{s:i, s:[]}", "schema", 1, "runs")};
+	struct harvest h = {.document = json_pack("{s:i, s:[]}", "schema", 1, "runs"),
+		.is_silent = s->is_read_again};
 
 	if (!h.document) {
 		return EXIT_FAILED;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "database_file.h"
 
@@ -9,6 +10,7 @@ struct source {
 	const char *run_part; /* NULL: all runs */
 	const char *socket;   /* NULL: $SAE_METRICS_SOCKET, else the user's, then the host's */
 	struct database_list files; /* when there are any, no daemon is asked */
+	bool is_read_again;         /* what is wrong with single files has been said */
 };
 
 /* Gets the document, and says on stderr what stood in the way. Returns an exit_status; with EXIT_FAILED

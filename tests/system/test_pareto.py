@@ -4,6 +4,7 @@ import math
 import os
 import pty
 import subprocess
+import tempfile
 import unittest
 
 from harness import DAEMON, Daemon
@@ -287,6 +288,19 @@ class Compare(unittest.TestCase):
         for runs, status in ((["young004"], NO_SUCH_RUN), (["young004", "young004"], NO_SUCH_RUN), ([], OK)):
             self.assertEqual(status, command(self.daemon, "compare", *runs).returncode)
         self.assertEqual(USAGE, command(self.daemon, "compare", "--project", "another").returncode)
+
+    def test_what_is_wrong_with_one_file_is_said_once(self):
+        with tempfile.NamedTemporaryFile(suffix=".db") as bad:
+            out = command(self.daemon, "compare", "--json", "young004", "front002", "--db", self.daemon.database, bad.name)
+            self.assertEqual(1, out.returncode)
+            self.assertEqual(1, out.stderr.count(bad.name), out.stderr)
+            self.assertEqual(19 * ROWS, json.loads(out.stdout)["at_tokens"])
+
+    def test_the_name_of_a_figure_is_one(self):
+        for name, flaw in ((b"\xff", "is not UTF-8"), (b"l0\x1b[31m", "holds a control character")):
+            out = command(self.daemon, "compare", "young004", "front002", "--x", name, "--x-better", "lower")
+            self.assertEqual(USAGE, out.returncode)
+            self.assertIn(f"--x: the name of a figure {flaw}", out.stderr)
 
     def test_a_terminal_gets_the_densities(self):
         for columns in (80, 120):

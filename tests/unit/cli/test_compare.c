@@ -43,6 +43,32 @@ static json_t *choose(const char *document, const size_t *places, size_t n) {
 	return json;
 }
 
+/* As if the document had been asked for at so many tokens. */
+static void ask_at(json_t *document, double tokens) {
+	json_t *runs = json_object_get(document, "runs");
+
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		json_t *run = json_array_get(runs, i), *path = json_object_get(run, "trajectory");
+		json_t *found = json_null();
+		for (size_t j = 0; j < json_array_size(path); j++) {
+			json_t *point = json_array_get(path, j);
+			found = document_count(point, "tokens") <= tokens ? point : found;
+		}
+		(void)json_object_set(run, "point", found);
+	}
+}
+
+/* As it is asked for where nobody says at how many tokens. */
+static struct comparison_query ask_at_common(json_t *document) {
+	struct comparison_query query = usual_query();
+
+	ask_at(document, INFINITY);
+	query.at_tokens = comparison_common_tokens(document);
+	query.is_common = true;
+	ask_at(document, query.at_tokens);
+	return query;
+}
+
 /* Two humps, moved to the right by the run's place. */
 static json_t *make_density(size_t run) {
 	json_t *counts = json_array();
@@ -68,7 +94,7 @@ static void make(json_t *json, const struct comparison_query *query, bool with_d
 
 static void check(json_t *json, const struct render_compare_options *options,
 	const struct look *look, const char *screen) {
-	const struct comparison_query query = usual_query();
+	const struct comparison_query query = ask_at_common(json);
 	struct comparison c;
 	struct page page;
 
@@ -122,18 +148,20 @@ static void names_do_nothing_to_the_terminal(void **state) {
 
 static void the_tokens_are_the_most_that_all_have_a_window_at(void **state) {
 	json_t *json = choose("points", (size_t[]){3, 2}, 2);
-	struct comparison_query query = usual_query();
+	struct comparison_query query = ask_at_common(json);
 	struct comparison c;
 	(void)state;
 
 	make(json, &query, false, &c);
-	assert_true(c.at_tokens == 168812544);
+	assert_true(query.at_tokens == 168812544);
 	assert_true(document_count(c.runs[0].point, "tokens") == 168812544);
 	/* Its windows end at 130M, 260M, …: nothing is interpolated. */
 	assert_true(document_count(c.runs[1].point, "tokens") == 130000000);
 	comparison_finish(&c);
 
 	query.at_tokens = 400e6;
+	query.is_common = false;
+	ask_at(json, query.at_tokens);
 	make(json, &query, false, &c);
 	assert_true(document_count(c.runs[0].point, "tokens") == 168812544);
 	assert_true(document_count(c.runs[1].point, "tokens") == 390000000);
@@ -141,6 +169,7 @@ static void the_tokens_are_the_most_that_all_have_a_window_at(void **state) {
 	comparison_finish(&c);
 
 	query.at_tokens = 20e6;
+	ask_at(json, query.at_tokens);
 	make(json, &query, false, &c);
 	assert_non_null(c.runs[0].point);
 	assert_null(c.runs[1].point);
@@ -152,15 +181,15 @@ static void the_tokens_are_the_most_that_all_have_a_window_at(void **state) {
 
 static void a_run_without_a_window_keeps_no_other_from_being_compared(void **state) {
 	json_t *json = choose("points", (size_t[]){11, 2, 4}, 3);
-	struct comparison_query query = usual_query();
+	struct comparison_query query = ask_at_common(json);
 	struct comparison c;
 	(void)state;
 
 	make(json, &query, false, &c);
-	assert_true(c.at_tokens == 1300000000);
+	assert_true(query.at_tokens == 1300000000);
 	assert_null(c.runs[0].point);
-	assert_string_equal(
-		json_string_value(json_array_get(c.warnings, 0)), "A has no complete window yet");
+	assert_string_equal(json_string_value(json_array_get(c.warnings, 0)),
+		"A has no complete window within so many tokens");
 	comparison_finish(&c);
 	json_decref(json);
 }
@@ -240,7 +269,7 @@ static const struct comparison_figure *figure(const struct comparison *c, const 
 
 static void the_best_is_said_where_there_is_one(void **state) {
 	json_t *json = choose("points", (size_t[]){2, 7, 0}, 3); /* C, d, A */
-	const struct comparison_query query = usual_query();
+	const struct comparison_query query = ask_at_common(json);
 	struct comparison c;
 	(void)state;
 
@@ -258,7 +287,7 @@ static void the_best_is_said_where_there_is_one(void **state) {
 
 static void no_line_is_wider_than_its_screen(void **state) {
 	json_t *json = choose("points", (size_t[]){0, 2, 3, 7, 8, 11}, 6);
-	const struct comparison_query query = usual_query();
+	const struct comparison_query query = ask_at_common(json);
 	struct comparison c;
 	(void)state;
 
@@ -284,7 +313,7 @@ static void no_line_is_wider_than_its_screen(void **state) {
 
 static void the_document_has_it_all(void **state) {
 	json_t *json = choose("points", (size_t[]){3, 2}, 2);
-	const struct comparison_query query = usual_query();
+	const struct comparison_query query = ask_at_common(json);
 	struct comparison c;
 	struct buf text = {0};
 	(void)state;
