@@ -159,6 +159,14 @@ static void restate_overall(
 
 /* ---- counts ---- */
 
+/* Where it may be negative, what fires above 0 is not what fires where it is not 0. */
+static void remark_on_firing(enum metric metric, struct restated *r) {
+	if (known(r->metric[metric])) {
+		r->words[metric] = "to ViT-Prisma a feature fires above 0, to others where it is "
+				   "not 0: the same where none is negative";
+	}
+}
+
 static void restate_counts(
 	const struct profile *to, const struct restate_from *f, struct restated *r) {
 	bool may_be_negative =
@@ -168,6 +176,10 @@ static void restate_counts(
 		known(r->metric[METRIC_L0])) {
 		r->words[METRIC_L0] = "ViT-Prisma counts activations above 0, others all that are "
 				      "not 0: the same where none is negative";
+	}
+	if (to->fires_nonzero != f->profile->fires_nonzero && may_be_negative) {
+		remark_on_firing(METRIC_MEAN_PASSES_SINCE_FIRED, r);
+		remark_on_firing(METRIC_MEAN_TOKENS_SINCE_FIRED, r);
 	}
 	if (to->dead_before_fold != f->profile->dead_before_fold &&
 		known(r->metric[METRIC_DEAD_FEATURES])) {

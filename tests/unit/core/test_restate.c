@@ -366,13 +366,24 @@ static void what_is_counted_differently_says_so(void **state) {
 	struct restate_from f = window_of("prisma", ARCHITECTURE_TOPK);
 	struct restated r;
 
+	f.metric[METRIC_MEAN_PASSES_SINCE_FIRED] = 7;
+	f.metric[METRIC_MEAN_TOKENS_SINCE_FIRED] = NAN;
 	restate(profile("saelens"), &f, &r);
+	assert_near(r.metric[METRIC_MEAN_PASSES_SINCE_FIRED], 7, 0);
+	assert_non_null(strstr(r.words[METRIC_MEAN_PASSES_SINCE_FIRED], "fires above 0"));
+	assert_null(r.words[METRIC_MEAN_TOKENS_SINCE_FIRED]); /* there is none */
 	assert_near(r.metric[METRIC_L0], f.metric[METRIC_L0], 0);
 	assert_non_null(strstr(r.words[METRIC_L0], "above 0"));
 	assert_near(r.metric[METRIC_DEAD_FEATURES], 12, 0);
 	assert_non_null(strstr(r.words[METRIC_DEAD_FEATURES], "one step apart"));
+	f = window_of("prisma", ARCHITECTURE_STANDARD);
+	f.metric[METRIC_MEAN_PASSES_SINCE_FIRED] = 7;
+	restate(profile("saelens"), &f, &r);
+	assert_null(r.words[METRIC_MEAN_PASSES_SINCE_FIRED]); /* none is negative */
 	f = window_of("saelens", ARCHITECTURE_TOPK);
+	f.metric[METRIC_MEAN_PASSES_SINCE_FIRED] = 7;
 	restate(profile("native"), &f, &r);
+	assert_null(r.words[METRIC_MEAN_PASSES_SINCE_FIRED]);
 	assert_null(r.words[METRIC_L0]);
 	assert_null(r.words[METRIC_DEAD_FEATURES]);
 }
