@@ -1,9 +1,11 @@
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bounds.h"
 #include "message.h"
+#include "stop.h"
 #include "subcommand.h"
 #include "tell.h"
 #include "text.h"
@@ -14,22 +16,35 @@ const struct subcommand subcommand_stop = {
 	.name = "stop",
 	.summary = "ask a run's trainer to stop",
 	.usage =
-		"usage: sae-metricsd stop [options] RUN\n"
+		"usage: sae-metricsd stop [--reason TEXT] [--socket PATH] RUN\n"
+		"       sae-metricsd stop --dominated --at-tokens N [options]\n"
 		"\n"
 		"Asks the trainer of a run to stop: its `should_stop` becomes true, and what it\n"
 		"does then is its own affair. A trainer that is away is told when it is back. RUN\n"
-		"is any part of an id or a name that fits one run only; it is yours, or you are "
-		"an\n"
-		"administrator. Asked again, the first reason stays. A new start of the job is "
-		"not\n"
-		"told.\n"
+		"is any part of an id or a name that fits one run only; it is yours, or you are\n"
+		"an administrator. Asked again, the first reason stays. A new start of the job is\n"
+		"not told.\n"
 		"\n"
 		"  --reason TEXT     why, for the trainer and for the run's events\n"
 		"  --socket PATH     ask the daemon behind this socket\n"
 		"  -h, --help        this text\n"
 		"\n"
-		"exit status: 0 asked, 1 it has ended or is not yours, 2 wrong usage,\n"
-		"             3 no daemon, 4 no such run or more than one\n",
+		"  --dominated       instead of RUN: those of your runs being trained that a\n"
+		"                    finished run of the same project beats on both of two\n"
+		"                    figures at equal tokens. Nothing prompts\n"
+		"  --at-tokens N     compared after so many tokens: 168M, 1.3G; who is not there\n"
+		"                    yet is left alone\n"
+		"  --dry-run         say who would be asked, and the GPU-hours saved\n"
+		"  --all-users       also other users' runs, for administrators\n"
+		"  --x METRIC, --y METRIC   what counts: l0 and fvu; any figure of a window\n"
+		"  --x-better, --y-better lower|higher   of a figure of your own\n"
+		"  --json            all of it, as one JSON document\n"
+		"  --color WHEN      auto, always or never; auto heeds NO_COLOR and TERM=dumb\n"
+		"  --project P, --group G, --user U, --tag T, --where KEY=VALUE, --since WHEN\n"
+		"                    only these runs, on both sides, as of status\n"
+		"\n"
+		"exit status: 0 asked (or nothing to stop), 1 one has ended or is not yours,\n"
+		"             2 wrong usage, 3 no daemon, 4 no such run or more than one\n",
 	.run = stop_run,
 };
 
@@ -40,7 +55,7 @@ struct options {
 
 /* ---- what was asked for ---- */
 
-static int usage_error(const char *what, const char *which) {
+int stop_wrong(const char *what, const char *which) {
 	fprintf(stderr, "sae-metricsd stop: %s%s; `sae-metricsd stop --help` lists all\n", what,
 		which);
 	return EXIT_USAGE;
@@ -48,16 +63,16 @@ static int usage_error(const char *what, const char *which) {
 
 enum { OPTION_REASON = 256, OPTION_SOCKET };
 
-static int parse_reason(const char *word, struct options *o) {
+int stop_take_reason(const char *word, const char **ret) {
 	const char *flaw = text_flaw(text_of(word, strlen(word)), true);
 
 	if (flaw != NULL) {
-		return usage_error("--reason ", flaw);
+		return stop_wrong("--reason ", flaw);
 	}
 	if (strlen(word) > QUERY_REASON_MAX) {
-		return usage_error("--reason is longer than 256 bytes", "");
+		return stop_wrong("--reason is longer than 256 bytes", "");
 	}
-	o->reason = word;
+	*ret = word;
 	return EXIT_OK;
 }
 
@@ -65,7 +80,7 @@ static int parse_reason(const char *word, struct options *o) {
 static int parse_option(int option, const char *word, struct options *o) {
 	switch (option) {
 	case OPTION_REASON:
-		return parse_reason(optarg, o);
+		return stop_take_reason(optarg, &o->reason);
 	case OPTION_SOCKET:
 		o->socket = optarg;
 		return EXIT_OK;
@@ -73,9 +88,9 @@ static int parse_option(int option, const char *word, struct options *o) {
 		o->help = 1;
 		return EXIT_OK;
 	case ':':
-		return usage_error("a value is missing behind ", word);
+		return stop_wrong("a value is missing behind ", word);
 	default:
-		return usage_error("there is no option ", word);
+		return stop_wrong("there is no option ", word);
 	}
 }
 
@@ -97,14 +112,27 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		return status;
 	}
 	if (argc - optind != 1 || argv[optind][0] == '\0') {
-		return usage_error("one RUN is needed", "");
+		return stop_wrong("one RUN is needed", "");
 	}
 	o->run = argv[optind];
 	return EXIT_OK;
 }
 
+/* It has options of its own. */
+static bool is_of_dominated(int argc, char **argv) {
+	bool is_given = false;
+
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		is_given = is_given || strcmp(argv[i], "--dominated") == 0;
+	}
+	return is_given;
+}
+
 static int stop_run(int argc, char **argv) {
 	struct options o = {0};
+	if (is_of_dominated(argc, argv)) {
+		return stop_dominated(argc, argv);
+	}
 	int status = parse_options(argc, argv, &o);
 
 	if (status != EXIT_OK) {

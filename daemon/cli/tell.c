@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "ask.h"
 #include "message.h"
 #include "paths.h"
 #include "places.h"
@@ -59,17 +58,33 @@ static int conclude(const struct answer *a, const char *command) {
 	}
 }
 
-int tell_daemon(const char *command, const char *socket, const struct msg_query *query) {
-	struct answer answer;
-	struct places_sockets sockets;
-
+/* `sockets` is what the answer may borrow from. */
+static void tell_chosen(struct answer *ret, const char *socket, struct places_sockets *sockets,
+	const struct msg_query *query) {
 	if (socket == NULL) {
 		socket = paths_socket_override();
 	}
 	if (socket != NULL) {
-		tell(&answer, socket, query);
+		tell(ret, socket, query);
 	} else {
-		tell_any(&answer, &sockets, query);
+		tell_any(ret, sockets, query);
 	}
+}
+
+int tell_daemon(const char *command, const char *socket, const struct msg_query *query) {
+	struct answer answer;
+	struct places_sockets sockets;
+
+	tell_chosen(&answer, socket, &sockets, query);
 	return conclude(&answer, command);
+}
+
+enum ask_result tell_quietly(
+	const char *socket, const struct msg_query *query, char ret_words[ASK_WORDS_MAX]) {
+	struct answer answer;
+	struct places_sockets sockets;
+
+	tell_chosen(&answer, socket, &sockets, query);
+	snprintf(ret_words, ASK_WORDS_MAX, "%s", answer.words);
+	return answer.result;
 }

@@ -105,7 +105,9 @@ _sae_metricsd_options() {
 	compare)
 		echo --x --y --x-better --y-better --at-tokens --as --all --no-plot --json --project --group --user --tag --state --where --since --db --socket --output --color --help
 		;;
-	stop) echo --reason --socket --help ;;
+	stop)
+		echo --reason --dominated --at-tokens --dry-run --all-users --x --y --x-better --y-better --json --project --group --user --tag --where --since --color --socket --help
+		;;
 	ack) echo --undo --socket --help ;;
 	tag) echo --remove --socket --help ;;
 	rename) echo --socket --help ;;

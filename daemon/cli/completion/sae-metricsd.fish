@@ -236,6 +236,22 @@ __sae_metricsd_option plot -l socket -r -F -d 'ask the daemon behind this socket
 __sae_metricsd_command stop "ask a run's trainer to stop"
 __sae_metricsd_option stop -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option stop -l reason -x -d why
+__sae_metricsd_option stop -l dominated -d 'runs that a finished one beats'
+__sae_metricsd_option stop -l at-tokens -x -d 'compared after so many'
+__sae_metricsd_option stop -l dry-run -d 'say who would be asked'
+__sae_metricsd_option stop -l all-users -d "also other users' runs"
+__sae_metricsd_option stop -l x -x -a 'l0 fvu explained_variance mse_loss overall_loss dead_features tokens' -d 'what counts'
+__sae_metricsd_option stop -l y -x -a 'l0 fvu explained_variance mse_loss overall_loss dead_features tokens' -d 'what counts'
+__sae_metricsd_option stop -l x-better -x -a 'lower higher' -d 'which is better'
+__sae_metricsd_option stop -l y-better -x -a 'lower higher' -d 'which is better'
+__sae_metricsd_option stop -l json -d 'everything, as one JSON document'
+__sae_metricsd_option stop -l project -x -d 'only runs of this project'
+__sae_metricsd_option stop -l group -x -d 'only of this group'
+__sae_metricsd_option stop -l user -x -a '(__fish_complete_users)' -d 'only of this user'
+__sae_metricsd_option stop -l tag -x -d 'only with this tag'
+__sae_metricsd_option stop -l where -x -d 'only where the config says so'
+__sae_metricsd_option stop -l since -x -a '2h 1d 7d' -d 'only seen since then'
+__sae_metricsd_option stop -l color -x -a 'auto always never' -d colours
 __sae_metricsd_option stop -l socket -r -F -d 'ask the daemon behind this socket'
 
 __sae_metricsd_command ack 'acknowledge alerts'

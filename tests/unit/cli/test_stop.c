@@ -105,10 +105,46 @@ static void without_a_daemon_nothing_is_stopped(void **state) {
 	}
 }
 
+/* What is compared before it has seen as much as others is stopped for nothing. */
+static void dominated_runs_are_not_chosen_without_equal_tokens(void **state) {
+	(void)state;
+
+	assert_int_equal(STOP("--dominated"), EXIT_USAGE);
+	assert_non_null(strstr(err, "--dominated needs --at-tokens N"));
+	assert_int_equal(STOP("--dominated", "--at-tokens", "many"), EXIT_USAGE);
+	assert_non_null(strstr(err, "--at-tokens: expected a count like 168M"));
+	assert_int_equal(STOP("--dominated", "--at-tokens", "0"), EXIT_USAGE);
+	assert_int_equal(STOP("--dry-run", "a"), EXIT_USAGE);
+	assert_non_null(strstr(err, "there is no option --dry-run"));
+	assert_string_equal(out, "");
+}
+
+static void what_dominated_runs_are_not_chosen_by_is_refused(void **state) {
+	(void)state;
+
+	assert_int_equal(STOP("--dominated", "--at-tokens", "1M", "a"), EXIT_USAGE);
+	assert_non_null(strstr(err, "it goes without a;"));
+	assert_int_equal(
+		STOP("--dominated", "--at-tokens", "1M", "--state", "running"), EXIT_USAGE);
+	assert_non_null(strstr(err, "--state is not for it"));
+	assert_int_equal(STOP("--dominated", "--at-tokens", "1M", "--y", "l0"), EXIT_USAGE);
+	assert_non_null(strstr(err, "--x and --y are both l0"));
+	assert_int_equal(STOP("--dominated", "--at-tokens", "1M", "--y", "mine"), EXIT_USAGE);
+	assert_non_null(strstr(err, "Say --y-better lower or higher"));
+	assert_int_equal(STOP("--dominated", "--at-tokens", "1M", "--db", "x.db"), EXIT_USAGE);
+	assert_non_null(strstr(err, "there is no option --db"));
+	assert_int_equal(STOP("--dominated", "--at-tokens", "1M", "--reason", "a\x01"), EXIT_USAGE);
+	assert_non_null(strstr(err, "--reason "));
+	assert_int_equal(STOP("--dominated", "--help"), EXIT_OK);
+	assert_string_equal(out, subcommand_stop.usage);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(help_is_data_and_no_error),
 		cmocka_unit_test(wrong_usage_says_what_was_wrong),
+		cmocka_unit_test(dominated_runs_are_not_chosen_without_equal_tokens),
+		cmocka_unit_test(what_dominated_runs_are_not_chosen_by_is_refused),
 		cmocka_unit_test(without_a_daemon_nothing_is_stopped),
 	};
 
