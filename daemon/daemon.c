@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alerts_setup.h"
 #include "backup.h"
 #include "daemon_notify.h"
 #include "daemon_reload.h"
@@ -174,6 +175,7 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		.user_name_user = d->directory,
 		.registry =
 			{
+				.alerts = alerts_of_settings(options->settings),
 				.rank_grace_ms = options->settings->ranks.grace_ms,
 				.ledger = &d->ledger,
 				.stall_factor_pct = STALL_FACTOR_PCT,

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "alerts_setup.h"
 #include "directory.h"
 #include "engine.h"
 #include "limits_setup.h"
@@ -74,6 +75,8 @@ static void spread(const struct daemon_reload *r) {
 	engine_keep_free(r->engine, s->disk.keep_free_bytes);
 	struct retention retention = retention_of_settings(s);
 	engine_set_retention(r->engine, &retention);
+	struct alert_rules alerts = alerts_of_settings(s);
+	engine_set_alerts(r->engine, &alerts);
 }
 
 static void take_over(struct daemon_reload *r) {

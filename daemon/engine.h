@@ -75,6 +75,9 @@ void engine_keep_free(struct engine *e, uint64_t keep_free_bytes);
 /* What of the database goes, from now on. */
 void engine_set_retention(struct engine *e, const struct retention *policy);
 
+/* Which alerts there are, from the next window of each run on. */
+void engine_set_alerts(struct engine *e, const struct alert_rules *rules);
+
 /* What is wrong with the backups, for status; "" when nothing is. When the newest was made; 0: there is none. */
 void engine_tell_backup(struct engine *e, const char *words, double newest);
 

@@ -250,6 +250,7 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	ack(e, cut);
 	engine_notes_committed(e, cut->run_id);
 	engine_say_windows(e, cut);
+	engine_say_alerts(e, cut);
 	struct feed *feed = feed_of(cut->run);
 	feed_note_stored(feed, cut);
 	engine_forward_committed(e, feed, cut);

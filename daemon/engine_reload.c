@@ -13,3 +13,8 @@ void engine_reload(struct engine *e, const struct engine_changes *c) {
 					     });
 	}
 }
+
+void engine_set_alerts(struct engine *e, const struct alert_rules *rules) {
+	e->registry_options.alerts = *rules;
+	registry_set_alerts(e->registry, rules);
+}

@@ -89,6 +89,21 @@ void engine_say_windows(const struct engine *e, const struct run_cut *cut) {
 	}
 }
 
+void engine_say_alerts(const struct engine *e, const struct run_cut *cut) {
+	const struct log_about begins = about_cut(e, cut, LOG_ALERT_BEGINS);
+	const struct log_about over = about_cut(e, cut, LOG_ALERT_OVER);
+
+	for (const struct change *c = cut->changes.first; c != NULL; c = c->next) {
+		if (c->kind == CHANGE_ALERT && c->alert.begins) {
+			log_about(LOG_LEVEL_WARNING, &begins, "run %s: alert %s: %s", cut->run_id,
+				c->alert.kind, c->alert.words);
+		} else if (c->kind == CHANGE_ALERT) {
+			log_about(LOG_LEVEL_INFO, &over, "run %s: alert %s is over: %s",
+				cut->run_id, c->alert.kind, c->alert.words);
+		}
+	}
+}
+
 void engine_say_lost_ranks(const struct engine *e) {
 	for (struct run *run = NULL; (run = registry_next(e->registry, run)) != NULL;) {
 		char words[256];

@@ -19,5 +19,7 @@ void engine_say_refusal(const struct engine *e, const struct session *s, struct 
 void engine_say_state(const struct engine *e, struct feed *feed, const struct run_cut *cut);
 /* The sparsity windows that closed, once they are committed. */
 void engine_say_windows(const struct engine *e, const struct run_cut *cut);
+/* The alerts by rule that began, or are over, likewise. */
+void engine_say_alerts(const struct engine *e, const struct run_cut *cut);
 /* A trainer that ends without a word is worth one in the log. */
 void engine_say_lost_ranks(const struct engine *e);

@@ -69,6 +69,13 @@ struct retention_settings {
 	uint64_t max_db_bytes;               /* RETENTION_NO_MAX: none */
 };
 
+struct alerts_settings { /* numbers: 0 is off */
+	double dead_share, l0_min, l0_max, explained_variance_min, throughput_share;
+	unsigned stop; /* enum alerts_stop */
+};
+
+enum alerts_stop { ALERTS_STOP_BAD_RUN, ALERTS_STOP_NONE };
+
 struct disk_settings {
 	uint64_t keep_free_bytes; /* with less free space nothing more is taken */
 };
@@ -99,7 +106,7 @@ struct settings_names {
 	size_t n;
 };
 
-#define SETTINGS_KEYS_MAX      64u
+#define SETTINGS_KEYS_MAX      80u
 #define SETTINGS_USER_KEYS_MAX 8u
 
 #define SETTINGS_USERS_MAX                                                                         \
@@ -121,6 +128,7 @@ struct settings {
 	struct access_settings access;
 	struct limits_settings limits;
 	struct retention_settings retention;
+	struct alerts_settings alerts;
 	struct disk_settings disk;
 	struct backup_settings backup;
 	struct daemon_settings daemon;

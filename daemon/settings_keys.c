@@ -20,6 +20,7 @@
 #define ACCESS(name, member)      "access", name, offsetof(struct settings, access.member)
 #define HOST_LIMIT(name, member)  "limits", name, offsetof(struct settings, limits.member)
 #define USER_LIMIT(name, member)  "limits", name, offsetof(struct settings, limits.user.member)
+#define ALERTS(name, member)      "alerts", name, offsetof(struct settings, alerts.member)
 #define RETENTION(name, member)   "retention", name, offsetof(struct settings, retention.member)
 #define WANDB(name)               "wandb", #name, offsetof(struct settings, wandb.name)
 #define WANDB_FIELD(name, member) "wandb", #name, offsetof(struct settings, wandb.member)
@@ -46,6 +47,12 @@ static const struct settings_word log_levels[] = {
 static const struct settings_word axes[] = {
 	{"step", WANDB_X_AXIS_STEP},
 	{"tokens", WANDB_X_AXIS_TOKENS},
+	{0},
+};
+
+static const struct settings_word stops[] = {
+	{"bad-run", ALERTS_STOP_BAD_RUN},
+	{"none", ALERTS_STOP_NONE},
 	{0},
 };
 
@@ -127,6 +134,18 @@ const struct settings_key settings_keys[] = {
 	{RETENTION("max_db", max_db_bytes), &settings_kind_size, "none", .min = 16 * MiB,
 		.max = KiB * TiB, .unbounded = "none", .unbounded_value = RETENTION_NO_MAX,
 		.is_live = true},
+
+	/* A healthy run has less than half of its features dead, and is never half as fast as it was. */
+	{ALERTS("dead", dead_share), &settings_kind_share, "50%", .min = 1, .max = 99,
+		.is_live = true},
+	{ALERTS("l0_min", l0_min), &settings_kind_number, "off", .max = 1u << 24, .is_live = true},
+	{ALERTS("l0_max", l0_max), &settings_kind_number, "off", .max = 1u << 24, .is_live = true},
+	{ALERTS("explained_variance_min", explained_variance_min), &settings_kind_number, "off",
+		.max = 1, .is_live = true},
+	{ALERTS("throughput", throughput_share), &settings_kind_share, "50%", .min = 1, .max = 99,
+		.is_live = true},
+	{ALERTS("stop", stop), &settings_kind_word, "bad-run", .words = stops,
+		.words_expected = "bad-run or none", .is_live = true},
 
 	{"disk", "keep_free", offsetof(struct settings, disk.keep_free_bytes), &settings_kind_size,
 		"256M", .min = 0, .max = KiB * TiB, .is_live = true},

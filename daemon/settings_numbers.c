@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "duration.h"
@@ -157,6 +158,82 @@ static const char *write_size(
 	return write_number(key, *(const uint64_t *)field, size_write, out);
 }
 
+/* ---- shares and numbers that may be off ---- */
+
+#define OFF "off"
+
+static int read_share(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	const char *rest = "";
+
+	if (strcmp(text, OFF) == 0) {
+		*(double *)field = 0;
+		return 0;
+	}
+	int64_t percent = read_digits(text, &rest);
+	if (percent < (int64_t)key->min || percent > (int64_t)key->max || strcmp(rest, "%") != 0) {
+		snprintf(expected, SETTINGS_EXPECTED_MAX,
+			"a share from %" PRIu64 "%% to %" PRIu64 "%%, or " OFF, key->min, key->max);
+		return -EINVAL;
+	}
+	*(double *)field = (double)percent / 100;
+	return 0;
+}
+
+static const char *write_share(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	double share = *(const double *)field;
+
+	(void)key;
+	if (share == 0) {
+		return OFF;
+	}
+	snprintf(out, SETTINGS_VALUE_SIZE, "%.0f%%", 100 * share);
+	return out;
+}
+
+static int read_number(const struct settings_key *key, const char *text, void *field,
+	char expected[SETTINGS_EXPECTED_MAX]) {
+	char empty = '\0', *rest = &empty;
+
+	if (strcmp(text, OFF) == 0) {
+		*(double *)field = 0;
+		return 0;
+	}
+	bool is_number = text[0] >= '0' && text[0] <= '9' && strpbrk(text, "xXpP") == NULL;
+	double number = is_number ? strtod(text, &rest) : 0;
+	if (!(number > 0) || number > (double)key->max || *rest != '\0') {
+		snprintf(expected, SETTINGS_EXPECTED_MAX,
+			"a number above 0 and up to %" PRIu64 ", or " OFF, key->max);
+		return -EINVAL;
+	}
+	*(double *)field = number;
+	return 0;
+}
+
+static const char *write_decimal(
+	const struct settings_key *key, const void *field, char out[SETTINGS_VALUE_SIZE]) {
+	double number = *(const double *)field;
+
+	(void)key;
+	if (number == 0) {
+		return OFF;
+	}
+	snprintf(out, SETTINGS_VALUE_SIZE, "%.17g", number);
+	for (int digits = 1; digits < 17; digits++) {
+		char shorter[32];
+		snprintf(shorter, sizeof shorter, "%.*g", digits, number);
+		if (strtod(shorter, NULL) == number) {
+			snprintf(out, SETTINGS_VALUE_SIZE, "%s", shorter);
+			break;
+		}
+	}
+	return out;
+}
+
+const struct settings_kind settings_kind_share = {read_share, write_share, sizeof(double), false};
+const struct settings_kind settings_kind_number = {
+	read_number, write_decimal, sizeof(double), false};
 const struct settings_kind settings_kind_count = {read_count, write_count, sizeof(uint32_t), false};
 const struct settings_kind settings_kind_duration = {
 	read_duration, write_duration, sizeof(uint32_t), false};

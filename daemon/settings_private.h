@@ -26,6 +26,8 @@ extern const struct settings_kind settings_kind_url, settings_kind_name, setting
 /* uint32_t: a time in ms, a number; uint64_t: a time in ms, one in seconds, a number of bytes. */
 extern const struct settings_kind settings_kind_duration, settings_kind_count, settings_kind_span,
 	settings_kind_age, settings_kind_size;
+/* double, 0 being "off": a share, as 50%; a number of min to max. */
+extern const struct settings_kind settings_kind_share, settings_kind_number;
 
 struct settings_word {
 	const char *word;
@@ -54,7 +56,7 @@ extern const size_t settings_n_keys;
 
 bool settings_has_section(const char *section);
 bool settings_key_belongs(const struct settings_key *key, const char *section, bool is_user);
-/* "there is no section [alerts], but wandb, …". Returns out. */
+/* "there is no section [alarms], but wandb, …". Returns out. */
 const char *settings_no_such_section(struct text section, char out[SETTINGS_WORDS_SIZE]);
 /* "there is no "mod" in [wandb], but base_url, …". Returns out. */
 const char *settings_no_such_key(

@@ -119,8 +119,8 @@ bool run_window_is_incomplete(const json_t *run) {
 }
 
 enum style alert_style(const char *kind) {
-	static const char *const grave[] = {
-		"nan", "crashed", "failed", "lost", "dropped", "forward_refused", "outbox"};
+	static const char *const grave[] = {"nan", "crashed", "failed", "lost", "dropped",
+		"forward_refused", "outbox", "bad_run"};
 
 	for (size_t i = 0; kind && i < sizeof(grave) / sizeof(grave[0]); i++) {
 		if (strcmp(grave[i], kind) == 0) {

@@ -91,6 +91,7 @@ struct change *changes_append(struct changes *c, enum change_kind kind) {
 		[CHANGE_WINDOW] = sizeof(struct change_window),
 		[CHANGE_EVENT] = sizeof(struct change_event),
 		[CHANGE_ATTEMPT] = sizeof(struct change_attempt),
+		[CHANGE_ALERT] = sizeof(struct change_alert),
 		[CHANGE_MARK] = sizeof(struct change_mark),
 	};
 	/* A window is five times a step: a change is as long as its kind asks for. */

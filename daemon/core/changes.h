@@ -19,6 +19,7 @@ enum change_kind {
 	CHANGE_WINDOW,  /* → windows */
 	CHANGE_EVENT,   /* → events */
 	CHANGE_ATTEMPT, /* → attempts: a new attempt begins */
+	CHANGE_ALERT,   /* → alerts: one by rule begins, or is over */
 	CHANGE_MARK     /* → marks: a restore point; the arrays go to a file of its own */
 };
 
@@ -99,6 +100,13 @@ struct change_attempt {
 	const char *restored_from;
 };
 
+struct change_alert {
+	uint32_t attempt, step; /* STEP_NONE */
+	double time;
+	const char *kind, *words;
+	bool begins; /* else the one of that kind is over */
+};
+
 struct change_mark {
 	uint32_t attempt, step;
 	double time;
@@ -118,6 +126,7 @@ struct change {
 		struct change_window window;
 		struct change_event event;
 		struct change_attempt attempt;
+		struct change_alert alert;
 		struct change_mark mark;
 	};
 };

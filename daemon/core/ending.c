@@ -120,6 +120,7 @@ static void run_end(struct run *run, double time, struct instant now) {
 		fold_partial_window(run, &(struct frame_time){time, run->pace.last_elapsed_s});
 	}
 	lines_close_all(run, time);
+	run_alerts_end(run, run->ended_at);
 	run->dirty = true;
 }
 

@@ -116,6 +116,7 @@ static void window_close(struct run *run, const struct frame_time *at) {
 	if (w->n_steps > 0) {
 		const struct change_window *row = window_emit(run, at, 0, w->boundary, &dead);
 		if (row != NULL) {
+			run_alerts_judge(run, row);
 			window_keep_counts(run, row);
 		}
 		firing_close_window(&run->firing);
@@ -324,6 +325,8 @@ static void check_finite(struct run *run, const struct folding *in, const struct
 
 /* ---- logging ---- */
 
+#define BAD_RUN_WORDS 256u
+
 /* As the reference: both set and not 0, and both undercut. NaN undercuts nothing. */
 static bool is_bad_run(const struct run *run, const struct measures *m) {
 	const struct run_config *c = &run->config;
@@ -334,21 +337,31 @@ static bool is_bad_run(const struct run *run, const struct measures *m) {
 	       m->value[METRIC_EXPLAINED_VARIANCE] < c->min_explained_variance;
 }
 
-static void stop_bad_run(struct run *run, const struct folding *in, const struct measures *m) {
-	char reason[256];
-	(void)snprintf(reason, sizeof reason,
+static void word_bad_run(const struct run *run, const struct folding *in, const struct measures *m,
+	char out[BAD_RUN_WORDS]) {
+	(void)snprintf(out, BAD_RUN_WORDS,
 		"step %lld: l0 %g is below min_l0 %g and explained_variance %g below "
 		"min_explained_variance %g",
 		(long long)in->place.step, m->value[METRIC_L0], run->config.min_l0,
 		m->value[METRIC_EXPLAINED_VARIANCE], run->config.min_explained_variance);
+}
+
+static void stop_bad_run(struct run *run, const struct folding *in, const char *reason) {
 	run_event(run, run->attempt, in->place.step, in->at.time, "stop", "%s", reason);
 	(void)run_stop(run, reason); /* without memory it is not told: a stop is advice */
 	run->stopped = true;
 }
 
 static void step_log(struct run *run, const struct folding *in, const struct measures *m) {
-	if (is_bad_run(run, m)) {
-		stop_bad_run(run, in, m); /* that row is not logged, nor any after it */
+	char words[BAD_RUN_WORDS] = "a logged step is above again";
+	bool is_bad = is_bad_run(run, m);
+
+	if (is_bad) {
+		word_bad_run(run, in, m, words);
+	}
+	run_alerts_tell_bad_run(run, in, is_bad, words);
+	if (is_bad && !run->registry->options.alerts.keeps_bad_runs) {
+		stop_bad_run(run, in, words); /* that row is not logged, nor any after it */
 	} else {
 		rows_add_metrics(run, (uint32_t)in->place.step, m, &in->at);
 	}
@@ -461,6 +474,7 @@ void run_fold(struct run *run, const struct folding *given, struct instant now) 
 	if (logs) {
 		step_log(run, &in, &m);
 	}
+	run_alerts_count_step(run, &in, &m);
 	step_emit(run, &in, &m); /* before its window's row, which is computed from its steps' */
 	if (run->d_sae > 0 && window_ends_after(&p->window, n)) {
 		window_close(run, &in.at);

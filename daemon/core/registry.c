@@ -27,6 +27,10 @@ struct registry *registry_create(const struct registry_options *options) {
 	return r;
 }
 
+void registry_set_alerts(struct registry *r, const struct alert_rules *rules) {
+	r->options.alerts = *rules;
+}
+
 void registry_set_rank_grace(struct registry *r, uint64_t ms) {
 	r->options.rank_grace_ms = ms;
 }

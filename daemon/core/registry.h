@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "alert_rules.h"
 #include "changes.h"
 #include "closed_window.h"
 #include "ledger.h"
@@ -34,6 +35,7 @@ struct registry_options {
 		ledger; /* borrowed: runs, and the memory they may take, are charged to their users */
 	uint64_t stall_factor_pct; /* stalled after this × the usual step time … */
 	uint64_t stall_min_ms;     /* … and at least this long */
+	struct alert_rules alerts;
 	/* Of runs with log_to_wandb: whether lines for W&B are kept, and without our own metrics. */
 	bool forwards, forwards_without_ours;
 };
@@ -58,6 +60,9 @@ void registry_destroy(struct registry *r);
 
 /* Also ranks that are waited for already are waited for so long. */
 void registry_set_rank_grace(struct registry *r, uint64_t ms);
+
+/* From the next window of each run on. */
+void registry_set_alerts(struct registry *r, const struct alert_rules *rules);
 
 /* ---- runs ---- */
 
@@ -85,7 +90,7 @@ struct run_saved {
 int registry_restore(
 	struct registry *r, struct run_saved *saved, struct instant now, struct run **ret_run);
 
-#define REGISTRY_STATE_VERSION     7u /* as `small` is packed here */
+#define REGISTRY_STATE_VERSION     8u /* as `small` is packed here */
 #define REGISTRY_STATE_VERSION_MIN 5u /* the oldest that is read */
 /* As this one was. */
 uint32_t registry_state_version(const uint8_t *small, size_t len);

@@ -5,6 +5,7 @@
 #define EXTRA_BYTES   30u /* in a JSON text: name and digits */
 #define BIN_BYTES     25u /* an edge and a count, as text */
 #define EVENT_BYTES   32u /* with its place in an index */
+#define ALERT_BYTES   44u
 #define ATTEMPT_BYTES 66u
 #define MARK_BYTES    46u
 
@@ -51,6 +52,8 @@ static uint64_t change_bytes(const struct change *c) {
 		return EVENT_BYTES + (c->event.text != NULL ? strlen(c->event.text) : 0);
 	case CHANGE_ATTEMPT:
 		return ATTEMPT_BYTES;
+	case CHANGE_ALERT:
+		return ALERT_BYTES + strlen(c->alert.words);
 	case CHANGE_MARK:
 		return MARK_BYTES;
 	}

@@ -20,6 +20,7 @@
 #include "place.h"
 #include "profile.h"
 #include "registry.h"
+#include "run_alerts.h"
 #include "schedule.h"
 #include "summary.h"
 #include "window.h"
@@ -135,6 +136,7 @@ struct run {
 	uint32_t disagree_next[METRIC_COUNT]; /* steps before which no further event is due */
 	uint32_t rank_disagree_next[SCALAR_COUNT];
 	uint32_t not_finite_next[METRIC_COUNT];
+	struct run_alerts alerts;
 
 	char *stop_reason; /* NULL: nobody asked it to stop */
 	bool stopped;      /* by its own thresholds: it logs nothing more */

@@ -6,7 +6,7 @@
 #include "state.h"
 #include "stream.h"
 
-/* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for. */
+/* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for; 8: alerts. */
 static bool is_readable(uint32_t version) {
 	return version >= REGISTRY_STATE_VERSION_MIN && version <= REGISTRY_STATE_VERSION;
 }
@@ -134,6 +134,7 @@ void run_pack(const struct run *run, struct packer *p) {
 	pack_text(p, run->end_words_state);
 	pack_u32(p, run->end_words_rank);
 	pack_u64(p, (uint64_t)run->lines.logged_through);
+	run_alerts_pack(&run->alerts, p);
 }
 
 /* ---- in ---- */
@@ -297,6 +298,9 @@ static void run_unpack_rest(struct run *run, uint32_t version, struct unpacker *
 	if (version >= 7) {
 		run->end_words_rank = unpack_u32_max(u, RANKS_MAX - 1);
 		run->lines.logged_through = (int64_t)unpack_u64(u);
+	}
+	if (version >= 8) {
+		run_alerts_unpack(&run->alerts, u);
 	}
 }
 

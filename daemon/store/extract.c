@@ -33,6 +33,7 @@ static const struct table tables[] = {
 	{"marks_data", "run", {"n"}, false},
 	{"removed_data", "run", {"what"}, false},
 	{"acknowledged_data", "run", {"n"}, false},
+	{"alerts_data", "run", {"n"}, false},
 };
 
 struct page {

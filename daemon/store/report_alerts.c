@@ -182,11 +182,25 @@ static void alert_resumed(struct report *r, const struct report_run *run, json_t
 		since);
 }
 
+/* By rule: they hold until the core says that they are over. */
+static void alert_by_rule(struct report *r, const struct report_run *run, json_t *alerts) {
+	sqlite3_stmt *st = report_query_again(r,
+		"SELECT kind, words, time FROM alerts_data WHERE run = ? AND over_time IS NULL "
+		"ORDER BY n",
+		1, run->n);
+	while (report_next(r, &st)) {
+		add(r, alerts, (const char *)sqlite3_column_text(st, 0),
+			json_string((const char *)sqlite3_column_text(st, 1)),
+			report_time(sqlite3_column_double(st, 2)));
+	}
+}
+
 void report_alerts(struct report *r, const struct report_run *run) {
 	json_t *alerts = json_array();
 	report_set(r, run->object, "alerts", alerts);
 	alert_not_finite(r, run, alerts);
 	alert_state(r, run, alerts);
+	alert_by_rule(r, run, alerts);
 	alert_counters(r, run, alerts);
 	alert_disagree(r, run, alerts);
 	alert_parked(r, run, alerts);

@@ -96,6 +96,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"excluded.attempt > features_data.attempt",
 	[STATEMENT_EVENT] = "events_data",
 	[STATEMENT_ATTEMPT] = "attempts_data",
+	[STATEMENT_ALERT] =
+		"INSERT INTO alerts_data (run, kind, attempt, step, time, words, n) VALUES (?1, ?, "
+		"?, ?, "
+		"?, ?, (SELECT coalesce(max(n), 0) + 1 FROM alerts_data WHERE run = ?1))",
+	[STATEMENT_ALERT_OVER] = "UPDATE alerts_data SET (over_step, over_time, over_words) = (?, "
+				 "?, ?) WHERE run = ? AND "
+				 "kind = ? AND over_time IS NULL",
 	[STATEMENT_MARK] = "marks_data",
 	[STATEMENT_FORGET_MARKS] =
 		"UPDATE marks_data SET kept = 0 WHERE run = ? AND n <= ? AND kept",

@@ -92,6 +92,8 @@ static const char *const leftovers[] = {
 	"(SELECT run, line FROM refused_lines_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM events_data WHERE n IN "
 	"(SELECT n FROM events_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
+	"DELETE FROM alerts_data WHERE (run, n) IN "
+	"(SELECT run, n FROM alerts_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM streams_data WHERE (run, stream) IN "
 	"(SELECT run, stream FROM streams_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM attempts_data WHERE (run, attempt) IN "

@@ -217,6 +217,27 @@ int writer_put_mark(struct writer *r, int64_t run, int64_t n, const struct chang
 	return row_end(&row);
 }
 
+static int begin_alert(struct writer *r, int64_t run, const struct change_alert *a) {
+	struct row row = row_begin(r, STATEMENT_ALERT);
+	row_int(&row, run);
+	row_text(&row, a->kind);
+	row_int(&row, a->attempt);
+	row_uint_if(&row, a->step != STEP_NONE, a->step);
+	row_real(&row, a->time);
+	row_text(&row, a->words);
+	return row_end(&row);
+}
+
+static int end_alert(struct writer *r, int64_t run, const struct change_alert *a) {
+	struct row row = row_begin(r, STATEMENT_ALERT_OVER);
+	row_uint_if(&row, a->step != STEP_NONE, a->step);
+	row_real(&row, a->time);
+	row_text(&row, a->words);
+	row_int(&row, run);
+	row_text(&row, a->kind);
+	return row_end(&row);
+}
+
 int writer_put_change(struct writer *r, int64_t run, const struct change *change) {
 	switch (change->kind) {
 	case CHANGE_STEP:
@@ -229,6 +250,9 @@ int writer_put_change(struct writer *r, int64_t run, const struct change *change
 		return put_event(r, run, &change->event);
 	case CHANGE_ATTEMPT:
 		return put_attempt(r, run, &change->attempt);
+	case CHANGE_ALERT:
+		return change->alert.begins ? begin_alert(r, run, &change->alert)
+					    : end_alert(r, run, &change->alert);
 	case CHANGE_MARK:
 		break;
 	}

@@ -162,7 +162,7 @@ class Config(unittest.TestCase):
         for line in example.splitlines():
             if line.startswith("["):
                 section = line.strip("[]")
-            elif match := re.fullmatch(r"#([a-z_]+) = (.+)", line):
+            elif match := re.fullmatch(r"#([a-z0-9_]+) = (.+)", line):
                 shown[f"{section}.{match[1]}"] = match[2]
         self.assertEqual(sorted(rows), sorted(shown))
         self.assertEqual({key: row["preset"] for key, row in rows.items() if row["preset"] is not None},

@@ -36,6 +36,8 @@ class Examples(unittest.TestCase):
     def test_three_saes_on_photographs_agree_with_the_reference_while_the_daemon_is_killed(self):
         with Daemon() as daemon:
             code, lines = self.train(daemon, "--steps", "60", "--window", "10", "--d-sae", "512", "--outage", "sleep 0.2")
+            self.assertEqual([], daemon.rows("SELECT run, kind, words FROM alerts"), "nothing is the matter with them")
+            self.assertEqual(21, daemon.rows("SELECT count(*) FROM windows")[0][0])
         told = "\n".join(lines)
         self.assertEqual(0, code, told)
         self.assertRegex(told, r"\b288 rows compared, 0 integers differ, largest float error \S+, 0 lost, 0 twice")

@@ -126,6 +126,9 @@ class Upgrade(unittest.TestCase):
     def test_of_version_6_runs_go_on(self):
         self.check_all(6)
 
+    def test_of_version_7_runs_go_on(self):
+        self.check_all(7)
+
 
 if __name__ == "__main__":
     tap.main()

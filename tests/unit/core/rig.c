@@ -132,6 +132,11 @@ static void put_change(struct buf *out, const struct change *c) {
 			c->attempt.attempt, c->attempt.launch, c->attempt.lap,
 			c->attempt.step_first, c->attempt.time, c->attempt.restored_from);
 		break;
+	case CHANGE_ALERT:
+		(void)buf_printf(out, "alert attempt=%u step=%d time=%a kind=%s begins=%d words=%s",
+			c->alert.attempt, (int)c->alert.step, c->alert.time, c->alert.kind,
+			c->alert.begins, c->alert.words);
+		break;
 	case CHANGE_MARK:
 		(void)buf_printf(out, "mark attempt=%u step=%u time=%a text=%s len=%zu",
 			c->mark.attempt, c->mark.step, c->mark.time, c->mark.text,

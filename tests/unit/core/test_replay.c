@@ -352,6 +352,34 @@ static void check_stop(struct replay *r) {
 
 /* ---- a file ---- */
 
+static size_t count_alerts(struct replay *r, const char *kind) {
+	size_t n = 0, count = rig_count(&r->rig, "alert ");
+	char have[128];
+
+	for (size_t i = 0; i < count; i++) {
+		const char *value = rig_value(rig_find(&r->rig, "alert ", i), "kind", have);
+		n += value != NULL && strcmp(value, kind) == 0;
+	}
+	return n;
+}
+
+/* With what is preset in [alerts] there is no alert but what the reference's own figures say: it ended the run, or more than half of
+ * the features are dead, which is so in some of these. */
+static void check_alerts(struct replay *r) {
+	bool has_many_dead = false;
+	size_t n = rig_count(&r->rig, "alert "), n_windows = rig_count(&r->rig, "window ");
+
+	for (size_t i = 0; i < n_windows; i++) {
+		double dead = rig_number(rig_find(&r->rig, "window ", i), "dead");
+		has_many_dead |= 2 * dead > r->d_sae;
+	}
+	bool is_stopped = !json_is_null(json_object_get(r->data, "stopped_at"));
+	assert_int_equal(count_alerts(r, "bad_run"), is_stopped);
+	size_t n_dead = count_alerts(r, "dead");
+	assert_true(n_dead == 0 || has_many_dead);
+	assert_int_equal(n, n_dead + is_stopped);
+}
+
 static void replay_file(struct replay *r, const char *path, uint64_t seed) {
 	json_error_t error;
 	size_t values = r->values, windows = r->windows, lines = r->lines;
@@ -367,6 +395,8 @@ static void replay_file(struct replay *r, const char *path, uint64_t seed) {
 	r->d_sae = uint_field(r, "d_sae");
 	r->world_size = uint_field(r, "world_size");
 	rig_start(&r->rig);
+	registry_set_alerts(
+		r->rig.registry, &(struct alert_rules){.dead_share = 0.5, .throughput_share = 0.5});
 	for (uint32_t rank = 0; rank < r->world_size; rank++) {
 		struct msg_open open = open_of(r, rank);
 		r->streams[rank] = rig_must_open(&r->rig, &open);
@@ -375,6 +405,7 @@ static void replay_file(struct replay *r, const char *path, uint64_t seed) {
 	check_rows(r);
 	check_windows(r);
 	check_stop(r);
+	check_alerts(r);
 	assert_int_equal(r->rig.n_errors, 0);
 	rig_finish(&r->rig);
 	json_decref(r->data);

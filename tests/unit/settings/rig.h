@@ -5,7 +5,7 @@
 
 #include "settings.h"
 
-#define SECTIONS "wandb, ranks, access, limits, retention, disk, backup, daemon, user NAME"
+#define SECTIONS "wandb, ranks, access, limits, retention, alerts, disk, backup, daemon, user NAME"
 
 struct rig {
 	char home[64], path[PATH_MAX];    /* the file that write_config writes */

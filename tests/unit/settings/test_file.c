@@ -60,7 +60,7 @@ static void all_that_is_wrong_is_told_at_once(void **state) {
 		    "entity = b\n"
 		    "[wandb\n"
 		    "project =\n"
-		    "[alerts]\n"
+		    "[alarms]\n"
 		    "on = nan\n"
 		    "nonsense\n"
 		    "[wandb]\n"
@@ -75,7 +75,7 @@ static void all_that_is_wrong_is_told_at_once(void **state) {
 			   "8: entity: was given in line 7 already\n"
 			   "9: expected [SECTION]\n"
 			   "10: project: expected a name without any of / \\ # ? % :\n"
-			   "11: there is no section [alerts], but " SECTIONS "\n"
+			   "11: there is no section [alarms], but " SECTIONS "\n"
 			   "15: x_axis: expected step or tokens\n"
 			   "16: expected NAME = VALUE\n");
 }

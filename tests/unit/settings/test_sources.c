@@ -403,8 +403,8 @@ static void a_flag_that_sets_nothing_is_told(void **state) {
 		{"mode=off", "--set mode: expected SECTION.KEY=VALUE\n"},
 		{"=", "--set : expected SECTION.KEY=VALUE\n"},
 		{"wandb.mode=on", "--set wandb.mode: expected online, offline or off\n"},
-		{"alerts.on=nan",
-			"--set alerts.on: there is no section [alerts], but " SECTIONS "\n"},
+		{"alarms.on=nan",
+			"--set alarms.on: there is no section [alarms], but " SECTIONS "\n"},
 		{"ranks.mode=off",
 			"--set ranks.mode: there is no \"mode\" in [ranks], but grace\n"},
 		{"user a b.runs=1", "--set user a b.runs: expected [user NAME], or a uid in place "

@@ -80,6 +80,7 @@ static const struct {
 	{"marks", "run,attempt,step,time,text,restorable"},
 	{"removed", "run,what,step_last,time_last,n_rows,removed,why"},
 	{"acknowledged", "run,kind,words,attempt,who,time"},
+	{"alerts", "run,kind,attempt,step,time,words,over_step,over_time,over_words"},
 	{"removed_runs",
 		"id,name,project,user,state,step,started,last_seen,removed,why,uid,private"},
 };

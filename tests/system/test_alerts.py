@@ -1,0 +1,116 @@
+"""Alerts by rule: from a window that closes to `status`, its exit code, the log and the database, and back."""
+import json
+import signal
+import subprocess
+import unittest
+
+from harness import DAEMON, PATIENCE_S, Daemon, wait_until
+from test_status import NEEDS_ATTENTION, OK
+import workload
+
+import tap
+
+WINDOW = workload.WINDOW
+
+
+class Alerting(Daemon):
+    """With lines of [alerts]."""
+
+    def __init__(self, **settings):
+        super().__init__()
+        self.configuration = self.directory / "conf"
+        self.arguments = ["--config", str(self.configuration)]
+        self.set(**settings)
+
+    def set(self, **settings):
+        lines = [f"{name} = {value}" for name, value in settings.items()]
+        self.configuration.write_text("\n".join(["[alerts]", *lines, ""]), encoding="utf-8")
+
+    def reload(self, **settings):
+        self.set(**settings)
+        self.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "the configuration was read again" in self.words(), "the configuration to be read")
+
+    def call(self, *arguments):
+        done = subprocess.run([DAEMON, *arguments], env=self.environment(), capture_output=True, text=True, timeout=PATIENCE_S,
+                              check=False)
+        return done.returncode, done.stdout
+
+    def alerts(self, run):
+        return {alert["kind"]: alert["words"] for alert in self.status(run)["alerts"]}
+
+
+def push(handle, run, first, end):
+    for step in range(first, end):
+        workload.log_step(handle, run, 0, step)
+    handle.flush(60)
+
+
+class Alerts(unittest.TestCase):
+    def test_an_alert_is_everywhere_while_it_holds_and_nowhere_afterwards(self):
+        with Alerting(dead="10%") as daemon:
+            handle = workload.begin(daemon.socket, "dying001")
+            self.addCleanup(handle.finish, timeout=0)
+            push(handle, "dying001", 0, 4 * WINDOW)
+            words = daemon.alerts("dying001")
+            self.assertEqual({"dead"}, set(words))
+            self.assertRegex(words["dead"], r"^[\d.]+ % of the features are dead \(\d+ of 257\) after window \d; dead = 10%$")
+            self.assertEqual(NEEDS_ATTENTION, daemon.call("status", "--check")[0])
+            self.assertIn(words["dead"], daemon.call("status", "dying001")[1])
+            self.assertIn('sae_run_alert{', daemon.call("status", "--openmetrics")[1])
+            self.assertIn(f"run dying001: alert dead: {words['dead']}\n", daemon.words())
+            [(begun, over)] = daemon.rows("SELECT words, over_time FROM alerts WHERE run = 'dying001' AND kind = 'dead'")
+            self.assertEqual((words["dead"], None), (begun, over))
+            self.assertEqual(OK, daemon.call("ack", "dying001", "dead")[0])
+            self.assertEqual(OK, daemon.call("status", "--check")[0])
+            daemon.reload(dead="off")
+            push(handle, "dying001", 4 * WINDOW, 6 * WINDOW)
+            self.assertEqual({}, daemon.alerts("dying001"))
+            [(over,)] = daemon.rows("SELECT over_words FROM alerts")
+            self.assertEqual("no longer looked at", over)
+            self.assertIn("run dying001: alert dead is over: no longer looked at\n", daemon.words())
+            self.assertEqual(2, daemon.rows("SELECT count(*) FROM events WHERE kind = 'alert'")[0][0])
+
+    def test_it_holds_over_a_kill_and_is_in_the_file(self):
+        with Alerting(dead="10%") as daemon:
+            handle = workload.begin(daemon.socket, "dying001")
+            push(handle, "dying001", 0, 4 * WINDOW)
+            daemon.kill()
+            daemon.start()
+            push(handle, "dying001", 4 * WINDOW, 8 * WINDOW)
+            handle.finish(timeout=60)
+            self.assertEqual([("dead", None)], daemon.rows("SELECT kind, over_time FROM alerts"))
+            daemon.stop()
+            code, out = daemon.call("status", "--db", str(daemon.database), "--json")
+            self.assertEqual(["dead"], [alert["kind"] for alert in json.loads(out)["runs"][0]["alerts"]])
+            self.assertEqual(NEEDS_ATTENTION, daemon.call("status", "--check", "--db", str(daemon.database))[0])
+
+    def test_bounds_that_are_set_at_a_reload_count_from_the_next_window_on(self):
+        with Alerting() as daemon:
+            handle = workload.begin(daemon.socket, "dense001")
+            self.addCleanup(handle.finish, timeout=0)
+            push(handle, "dense001", 0, 2 * WINDOW)
+            self.assertEqual({}, daemon.alerts("dense001"))
+            daemon.reload(l0_max="0.5", explained_variance_min="1")
+            push(handle, "dense001", 2 * WINDOW, 4 * WINDOW)
+            words = daemon.alerts("dense001")
+            self.assertEqual({"l0", "explained_variance"}, set(words))
+            self.assertRegex(words["l0"], "^l0 is .* over window 2, above l0_max = 0.5$")
+            l0, variance = daemon.rows("SELECT l0, explained_variance FROM window_means WHERE window = 2")[0]
+            self.assertIn(f"l0 is {l0:.4g} over", words["l0"])
+            self.assertIn(f"explained_variance is {variance:.4g} over", words["explained_variance"])
+
+    def test_a_bad_run_is_stopped_unless_it_is_to_be_an_alert_alone(self):
+        for stop, state in ("bad-run", "stopped"), ("none", "running"):
+            with self.subTest(stop), Alerting(stop=stop) as daemon:
+                handle = workload.begin(daemon.socket, "bad00001", min_l0=1e6, min_explained_variance=1.0)
+                self.addCleanup(handle.finish, timeout=0)
+                push(handle, "bad00001", 0, 30)
+                self.assertEqual(stop == "bad-run", bool(handle.should_stop))
+                self.assertEqual(state, daemon.status("bad00001")["state"])
+                self.assertIn("below min_l0 1e+06", daemon.alerts("bad00001")["bad_run"])
+                self.assertEqual(NEEDS_ATTENTION, daemon.call("status", "--check")[0])
+
+
+if __name__ == "__main__":
+    tap.main()
