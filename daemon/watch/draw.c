@@ -29,9 +29,9 @@ int watch_draw(struct model *m, struct grid *g) {
 		return 0;
 	}
 	pane_title_draw(m, &l->title, g);
-	if (m->view == VIEW_RUN) {
+	if (m->view == VIEW_RUN || m->view == VIEW_FRONT) {
 		struct rect all = {0, 1, g->width, g->height - 1 - l->alerts.height};
-		err = pane_run_draw(m, &all, g);
+		err = m->view == VIEW_RUN ? pane_run_draw(m, &all, g) : pane_front_draw(m, &all, g);
 	} else {
 		err = draw_board(m, g);
 	}

@@ -12,11 +12,12 @@
 #include "feed_private.h"
 #include "paths.h"
 
-#define INTERVAL_MS     1000u
-#define INTERVAL_MAX_MS 10000u
-#define URGENT_MS       100u
-#define SHARE           50u /* of the time, that answers may take: one part in so many */
-#define CLOSE_MS        200u
+#define INTERVAL_MS        1000u
+#define INTERVAL_MAX_MS    10000u
+#define POINTS_INTERVAL_MS 10000u
+#define URGENT_MS          100u
+#define SHARE              50u /* of the time, that answers may take: one part in so many */
+#define CLOSE_MS           200u
 
 /* ---- between the threads ---- */
 
@@ -46,15 +47,27 @@ static uint64_t pause_after(uint64_t took_ms) {
 					 : pause;
 }
 
-static enum feed_turn turn_begin(struct feed *f) {
-	bool detail = f->wanted[0] && (f->is_urgent || (f->is_stale && f->turn != TURN_DETAIL));
+/* The status document comes every other time at least, but for what a key was pressed for. */
+static enum feed_turn turn_of(const struct feed *f, uint64_t now_ms) {
+	bool is_free = f->is_urgent || f->turn == TURN_STATUS;
 
-	f->turn = detail ? TURN_DETAIL : TURN_STATUS;
+	if (f->wants_points && is_free && now_ms >= f->points_due_ms) {
+		return TURN_POINTS;
+	}
+	return f->wanted[0] && is_free && (f->is_urgent || f->is_stale) ? TURN_DETAIL : TURN_STATUS;
+}
+
+static enum feed_turn turn_begin(struct feed *f) {
+	f->begun_ms = clock_mono_ms();
+	f->turn = turn_of(f, f->begun_ms);
+	bool detail = f->turn == TURN_DETAIL;
+	if (f->turn == TURN_POINTS) {
+		f->points_due_ms = f->begun_ms + POINTS_INTERVAL_MS;
+	}
 	f->is_urgent = false;
 	f->is_stale = f->is_stale && !detail;
 	snprintf(f->asked, sizeof(f->asked), "%s", f->wanted);
 	f->asked_points = f->points;
-	f->begun_ms = clock_mono_ms();
 	f->due_ms = f->begun_ms + INTERVAL_MS; /* at the soonest, whatever comes of it */
 	return f->turn;
 }
@@ -85,6 +98,9 @@ void feed_post(struct feed *f, json_t *document, bool is_file) {
 		json_decref(f->news.detail);
 		f->news.detail = json_incref(json_array_get(json_object_get(document, "runs"), 0));
 		json_decref(document);
+	} else if (f->turn == TURN_POINTS) {
+		json_decref(f->news.points);
+		f->news.points = document;
 	} else {
 		json_decref(f->news.status);
 		f->news.status = document;
@@ -119,7 +135,7 @@ void feed_take(struct feed *f, struct feed_news *ret) {
 	(void)!read(f->event, &count, sizeof(count));
 	pthread_mutex_lock(&f->lock);
 	*ret = f->news;
-	f->news.status = f->news.detail = NULL;
+	f->news.status = f->news.detail = f->news.points = NULL;
 	f->news.is_heard = false;
 	pthread_mutex_unlock(&f->lock);
 }
@@ -133,6 +149,17 @@ void feed_want(struct feed *f, const char *run_id, unsigned points, bool is_stal
 	}
 	f->points = points;
 	f->is_stale = is_stale;
+	pthread_mutex_unlock(&f->lock);
+}
+
+void feed_want_points(struct feed *f, bool wanted) {
+	pthread_mutex_lock(&f->lock);
+	if (wanted && !f->wants_points) {
+		f->points_due_ms = 0;
+		f->is_urgent = true;
+		pthread_cond_signal(&f->changed);
+	}
+	f->wants_points = wanted;
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -195,6 +222,7 @@ static void *run(void *user) {
 static void destroy(struct feed *f) {
 	json_decref(f->news.status);
 	json_decref(f->news.detail);
+	json_decref(f->news.points);
 	pthread_cond_destroy(&f->changed);
 	pthread_mutex_destroy(&f->lock);
 	if (f->event >= 0) {

@@ -17,6 +17,7 @@ struct feed;
 struct feed_news {
 	json_t *status;
 	json_t *detail;              /* RUN, the one that was wanted */
+	json_t *points;              /* the points document */
 	bool is_heard;               /* the source has answered since the last look */
 	bool is_file;                /* a file has, not a daemon */
 	char trouble[ASK_WORDS_MAX]; /* why it does not; "": it does */
@@ -31,6 +32,9 @@ void feed_close(struct feed *f);
 /* Readable when there are news. */
 int feed_fd(const struct feed *f);
 void feed_take(struct feed *f, struct feed_news *ret);
+
+/* Whether the points document is wanted, from now on: again every ten seconds. */
+void feed_want_points(struct feed *f, bool wanted);
 
 /* The run whose detail is wanted, by its id, with so many points a curve; again where it is stale. "": none. */
 void feed_want(struct feed *f, const char *run_id, unsigned points, bool is_stale);

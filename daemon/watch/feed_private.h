@@ -8,7 +8,7 @@
 #define FEED_ID_MAX 256u
 
 /* What the thread is to do next. */
-enum feed_turn { TURN_END, TURN_STATUS, TURN_DETAIL };
+enum feed_turn { TURN_END, TURN_STATUS, TURN_DETAIL, TURN_POINTS };
 
 struct feed {
 	const struct source *source;
@@ -21,7 +21,9 @@ struct feed {
 	struct feed_news news;
 	char wanted[FEED_ID_MAX];
 	unsigned points;
-	bool is_stale, is_urgent; /* urgent: somebody has chosen another run */
+	bool is_stale, is_urgent; /* urgent: somebody has pressed a key for it */
+	bool wants_points;
+	uint64_t points_due_ms;
 
 	/* The thread's own. */
 	char asked[FEED_ID_MAX]; /* the run that was asked for */

@@ -6,6 +6,7 @@
 #include "message.h"
 #include "paths.h"
 #include "places.h"
+#include "points.h"
 
 #define ANSWER_TIMEOUT_MS 5000u
 
@@ -22,6 +23,9 @@ static bool next_question(void *user, const json_t *document, struct msg_query *
 		return false;
 	}
 	*ret = (struct msg_query){.what = text_of("status", 6)};
+	if (turn == TURN_POINTS) {
+		ret->what = text_of("points", 6);
+	}
 	if (turn == TURN_DETAIL) {
 		ret->run = text_of(f->asked, strlen(f->asked));
 		ret->points = f->asked_points;
@@ -84,17 +88,26 @@ static uint64_t stamp_of(const struct database_list *files) {
 	return stamp;
 }
 
+static enum database_result read_one(
+	const struct feed *f, const char *path, json_t **ret, char ret_words[DATABASE_WORDS_MAX]) {
+	bool is_detail = f->turn == TURN_DETAIL;
+
+	if (f->turn == TURN_POINTS) {
+		return database_read_points(path, &(struct points_query){0}, ret, ret_words);
+	}
+	return database_read_fine(
+		path, is_detail ? f->asked : NULL, is_detail ? f->asked_points : 0, ret, ret_words);
+}
+
 static json_t *read_all(
 	const struct feed *f, const struct database_list *files, char ret_words[ASK_WORDS_MAX]) {
 	json_t *all = json_pack("{s:i, s:[]}", "schema", 1, "runs");
 	size_t n_read = 0;
-	bool is_detail = f->turn == TURN_DETAIL;
 
 	for (size_t i = 0; all && i < files->n; i++) {
 		char words[DATABASE_WORDS_MAX];
 		json_t *one = NULL;
-		enum database_result result = database_read_fine(files->paths[i],
-			is_detail ? f->asked : NULL, is_detail ? f->asked_points : 0, &one, words);
+		enum database_result result = read_one(f, files->paths[i], &one, words);
 		if (result == DATABASE_UNREADABLE) {
 			snprintf(ret_words, ASK_WORDS_MAX, "%.250s: %s", files->paths[i], words);
 		}

@@ -18,6 +18,7 @@ void model_finish(struct model *m) {
 	free(m->shown);
 	json_decref(m->status);
 	json_decref(m->detail);
+	json_decref(m->points);
 	*m = (struct model){0};
 }
 
@@ -67,7 +68,7 @@ static void select_run(struct model *m, size_t at) {
 	if (m->detail && strcmp(id_of(m->detail), m->selected) != 0) {
 		json_decref(m->detail);
 		m->detail = NULL;
-		m->density_back = m->run_top = 0;
+		m->density_back = m->page_top = 0;
 	}
 }
 
@@ -132,6 +133,14 @@ void model_take_detail(struct model *m, json_t *run) {
 	}
 	json_decref(m->detail);
 	m->detail = run;
+}
+
+void model_take_points(struct model *m, json_t *document) {
+	char words[RUN_FILTER_WORDS_SIZE];
+
+	(void)run_filter_apply(m->only, json_object_get(document, "runs"), words);
+	json_decref(m->points);
+	m->points = document;
 }
 
 void model_trouble(struct model *m, const char *words, double since) {
@@ -223,11 +232,11 @@ static enum model_outcome move_density(struct model *m, long back) {
 	return MODEL_CHANGED;
 }
 
-static enum model_outcome scroll_run(struct model *m, long by) {
-	long most = m->run_lines > m->run_room ? (long)(m->run_lines - m->run_room) : 0;
-	long to = (long)m->run_top + by;
+static enum model_outcome scroll_page(struct model *m, long by) {
+	long most = m->page_lines > m->page_room ? (long)(m->page_lines - m->page_room) : 0;
+	long to = (long)m->page_top + by;
 
-	m->run_top = (size_t)(to < 0 ? 0 : to > most ? most : to);
+	m->page_top = (size_t)(to < 0 ? 0 : to > most ? most : to);
 	return MODEL_CHANGED;
 }
 
@@ -329,17 +338,18 @@ static enum model_outcome key_typing(struct model *m, uint32_t key) {
 	return MODEL_CHANGED;
 }
 
-static enum model_outcome key_run(struct model *m, uint32_t key) {
-	long by = distance(key, m->run_room);
+static enum model_outcome key_page(struct model *m, uint32_t key) {
+	long by = distance(key, m->page_room);
 
 	if (by != 0) {
-		return scroll_run(m, by);
+		return scroll_page(m, by);
 	}
 	switch (key) {
 	case 'q':
 	case KEY_ESCAPE:
 	case KEY_RETURN:
 	case KEY_RUBOUT:
+	case 'p':
 		m->view = VIEW_BOARD;
 		return MODEL_CHANGED;
 	case '?':
@@ -357,12 +367,12 @@ static enum model_outcome change_focus(struct model *m, int by) {
 	return MODEL_CHANGED;
 }
 
-static enum model_outcome open_run(struct model *m) {
+static enum model_outcome open_page(struct model *m, enum model_view view) {
 	if (!model_run(m)) {
 		return MODEL_SAME;
 	}
-	m->view = VIEW_RUN;
-	m->run_top = 0;
+	m->view = view;
+	m->page_top = 0;
 	return MODEL_CHANGED;
 }
 
@@ -398,7 +408,9 @@ static enum model_outcome key_board(struct model *m, uint32_t key) {
 	case KEY_TAB_BACK:
 		return change_focus(m, key == KEY_TAB_FORWARD ? 1 : -1);
 	case KEY_RETURN:
-		return open_run(m);
+		return open_page(m, VIEW_RUN);
+	case 'p':
+		return open_page(m, VIEW_FRONT);
 	case 'y':
 		m->scale = (enum curve_scale)((m->scale + 1) % CURVE_SCALES);
 		return MODEL_CHANGED;
@@ -427,5 +439,5 @@ enum model_outcome model_key(struct model *m, uint32_t key) {
 	if (m->typing) {
 		return key_typing(m, key);
 	}
-	return m->view == VIEW_RUN ? key_run(m, key) : key_board(m, key);
+	return m->view == VIEW_BOARD ? key_board(m, key) : key_page(m, key);
 }

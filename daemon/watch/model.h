@@ -32,7 +32,7 @@ enum model_key {
 	KEY_TAB_BACK
 };
 
-enum model_view { VIEW_BOARD = 0, VIEW_RUN, VIEW_HELP };
+enum model_view { VIEW_BOARD = 0, VIEW_RUN, VIEW_FRONT, VIEW_HELP };
 enum model_focus { FOCUS_RUNS = 0, FOCUS_DENSITY, FOCUS_CURVES }; /* and on from there */
 
 struct model {
@@ -42,6 +42,7 @@ struct model {
 	bool fits; /* the screen is large enough */
 
 	json_t *status; /* the document; NULL: none yet */
+	json_t *points; /* of all runs that are shown; NULL: not yet */
 	json_t *detail; /* the run that is looked at, in full; NULL: not yet */
 	struct listing listing;
 	size_t *shown; /* indices into listing */
@@ -59,8 +60,8 @@ struct model {
 	char metrics[LAYOUT_CURVES_MAX][MODEL_METRIC_MAX]; /* "": as the run has them */
 	size_t runs_top;                                   /* the first run on the screen */
 	size_t density_back; /* so many windows before the newest are the last shown */
-	size_t run_top;      /* of the run in full, the first line */
-	size_t run_lines, run_room;
+	size_t page_top;     /* of the run in full, and of the front, the first line */
+	size_t page_lines, page_room;
 
 	char trouble[512]; /* why there is nothing new; "": there is */
 	double trouble_since;
@@ -77,6 +78,8 @@ void model_resize(struct model *m, unsigned width, unsigned height);
 int model_take_status(struct model *m, json_t *document);
 /* Takes a run in full; one that is not looked at any longer is dropped. */
 void model_take_detail(struct model *m, json_t *run);
+/* Takes the points document. */
+void model_take_points(struct model *m, json_t *document);
 /* NULL: all is well again. */
 void model_trouble(struct model *m, const char *words, double since);
 

@@ -6,6 +6,7 @@ static const char *const keys[][2] = {
 	{"↑ ↓  k j", "the run above, below; in the density: back in time"},
 	{"PgUp PgDn g G", "a page up, down; the first, the last"},
 	{"Enter", "the run in full; Esc goes back"},
+	{"p", "the Pareto front of the run's project; Esc goes back"},
 	{"/", "only runs with these words in name, id, project, group,"},
 	{"", "user, state or tags; Esc shows all again"},
 	{"Tab", "the next pane: runs, density, each curve"},

@@ -16,4 +16,10 @@ int pane_sparsity_draw(const struct model *m, const struct rect *r, struct grid 
 /* The newest alerts of all runs; what is typed, and a source that is silent, go before them. */
 void pane_alerts_draw(const struct model *m, const struct rect *r, struct grid *g);
 int pane_run_draw(struct model *m, const struct rect *r, struct grid *g);
+/* The Pareto front of the project of the run that is looked at. */
+int pane_front_draw(struct model *m, const struct rect *r, struct grid *g);
+/* A page of text in a frame, as far as it is scrolled. `draw` writes it; its colours are read back. */
+int pane_page_draw(struct model *m, const char *title,
+	int (*draw)(const struct model *m, struct page *page), const struct rect *r,
+	struct grid *g);
 void pane_help_draw(const struct rect *r, struct grid *g);

@@ -186,6 +186,7 @@ static bool take_signals(struct watch *w) {
 static void want(struct watch *w) {
 	unsigned points = model_points(&w->model);
 
+	feed_want_points(w->feed, w->model.view == VIEW_FRONT);
 	feed_want(w->feed, w->model.selected, points, model_detail_is_stale(&w->model, points));
 }
 
@@ -196,6 +197,9 @@ static int take_news(struct watch *w) {
 	feed_take(w->feed, &news);
 	if (news.status) {
 		err = model_take_status(&w->model, news.status);
+	}
+	if (news.points) {
+		model_take_points(&w->model, news.points);
 	}
 	if (news.detail) {
 		model_take_detail(&w->model, news.detail);

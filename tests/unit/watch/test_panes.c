@@ -112,9 +112,27 @@ static void the_run_in_full_is_what_status_shows_and_scrolls(void **state) {
 	(void)model_key(&m, KEY_PAGE_DOWN);
 	check(&m, "watch.run.2");
 	(void)model_key(&m, KEY_GO_LAST);
-	size_t last = m.run_top;
+	size_t last = m.page_top;
 	(void)model_key(&m, KEY_GO_DOWN);
-	assert_int_equal(m.run_top, last);
+	assert_int_equal(m.page_top, last);
+	model_finish(&m);
+}
+
+static void the_front_is_that_of_the_project(void **state) {
+	struct model m;
+
+	(void)state;
+	board(&m, "five_runs", true, 80, 24);
+	(void)model_key(&m, 'p');
+	check(&m, "watch.front.asking");
+	model_take_points(&m, screen_document("points"));
+	check(&m, "watch.front");
+	model_resize(&m, 120, 50);
+	check(&m, "watch.front.120x50");
+	(void)model_key(&m, KEY_ESCAPE);
+	(void)model_key(&m, KEY_GO_DOWN);
+	(void)model_key(&m, 'p');
+	check(&m, "watch.front.of_another");
 	model_finish(&m);
 }
 
@@ -206,6 +224,7 @@ int main(void) {
 		cmocka_unit_test(before_anything_is_known_the_panes_are_empty),
 		cmocka_unit_test(a_run_without_its_curves_yet_is_in_the_list),
 		cmocka_unit_test(the_run_in_full_is_what_status_shows_and_scrolls),
+		cmocka_unit_test(the_front_is_that_of_the_project),
 		cmocka_unit_test(help_lies_over_the_panes),
 		cmocka_unit_test(a_silent_daemon_is_said_with_the_time_since_when),
 		cmocka_unit_test(names_of_any_kind_stay_in_their_place),
