@@ -33,31 +33,37 @@ static bool next_question(void *user, const json_t *document, struct msg_query *
 	return true;
 }
 
-/* Whether it was a daemon of ours that spoke. */
-static bool ask_one(struct feed *f, const char *socket, char ret_words[ASK_WORDS_MAX]) {
+/* As long as somebody answers there, and is asked. */
+static enum ask_result ask_on(struct feed *f, const char *socket, char ret_words[ASK_WORDS_MAX]) {
 	char words[ASK_WORDS_MAX] = "";
-	enum ask_result result = ask_talk(socket, next_question, f, ANSWER_TIMEOUT_MS, words);
+	enum ask_result result;
+	bool is_trouble;
 
+	do {
+		result = ask_talk(socket, next_question, f, ANSWER_TIMEOUT_MS, words);
+		/* A run that is gone is none: the list says so. Nor is a daemon of a time before fronts. */
+		is_trouble = result != ASK_ANSWERED && result != ASK_NO_SUCH_RUN &&
+			     !(result == ASK_REFUSED && f->turn == TURN_POINTS);
+	} while (!is_trouble && !feed_is_closing(f));
 	snprintf(ret_words, ASK_WORDS_MAX, "no answer from %.200s: %.250s", socket, words);
-	/* A run that is gone is no trouble: the list says so. */
-	return result == ASK_ANSWERED || result == ASK_NO_SUCH_RUN;
+	return result;
 }
 
 void feed_ask_daemon(struct feed *f, char ret_words[ASK_WORDS_MAX]) {
 	const char *chosen = f->source->socket ? f->source->socket : paths_socket_override();
 	struct places_sockets sockets;
+	char words[ASK_WORDS_MAX];
 
 	ret_words[0] = '\0';
 	if (chosen) {
-		while (ask_one(f, chosen, ret_words) && !feed_is_closing(f)) {
-			;
-		}
+		(void)ask_on(f, chosen, ret_words);
 		return;
 	}
 	places_find_sockets(&sockets);
 	for (size_t i = 0; i < sockets.n && !feed_is_closing(f); i++) {
-		while (ask_one(f, sockets.path[i], ret_words) && !feed_is_closing(f)) {
-			;
+		/* A daemon that is there and fails says more than one that is not there. */
+		if (ask_on(f, sockets.path[i], words) == ASK_FAILED || !ret_words[0]) {
+			memcpy(ret_words, words, sizeof(words));
 		}
 	}
 }

@@ -18,7 +18,8 @@ import workload
 import tap
 
 HOSTILE = "evil\x1b[2J\x1b]0;owned\x07" + "\r\nname" + "\u202e" + "x" * 100
-CTRL_C, CTRL_Z = b"\x03", b"\x1a"
+CTRL_C = b"\x03"
+IS_PLAIN = "sanitize=none" in os.environ.get("SAE_METRICSD_BUILD_KIND", "sanitize=none")
 
 
 class Terminal:
@@ -185,7 +186,8 @@ class Watch(unittest.TestCase):
             self.assertNotIn("\u202e".encode(), terminal.raw)
 
     def test_whatever_ends_it_the_terminal_is_as_it_was(self):
-        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGSEGV, signal.SIGABRT):
+        crashes = (signal.SIGSEGV, signal.SIGABRT) if IS_PLAIN else ()  # which a sanitizer reports in a way of its own
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, *crashes):
             with self.subTest(number), watch(self.daemon) as terminal:
                 terminal.wait_for("alpha")
                 terminal.process.send_signal(number)
