@@ -201,6 +201,8 @@ static int open_parts(struct daemon *d, const struct daemon_options *options, ch
 		on_engine_closed(d);
 		return err;
 	}
+	engine_set_hook(d->engine, options->settings->alerts.exec,
+		options->settings->alerts.exec_timeout_ms);
 	directory_attach(d->directory, d->engine);
 	err = server_open(&d->loop, &server_default_limits, &d->ledger, &engine_session_callbacks,
 		d->engine, &d->server);

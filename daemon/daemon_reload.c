@@ -77,6 +77,7 @@ static void spread(const struct daemon_reload *r) {
 	engine_set_retention(r->engine, &retention);
 	struct alert_rules alerts = alerts_of_settings(s);
 	engine_set_alerts(r->engine, &alerts);
+	engine_set_hook(r->engine, s->alerts.exec, s->alerts.exec_timeout_ms);
 }
 
 static void take_over(struct daemon_reload *r) {

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "clock.h"
+#include "engine_hook.h"
 #include "engine_private.h"
 #include "engine_say.h"
 #include "location.h"
@@ -124,6 +125,7 @@ static void on_tick(uv_timer_t *timer) {
 			e); /* retention, or somebody by hand, may have removed something */
 	}
 	engine_holding_tick(e);
+	engine_hook_tick(e);
 	count_rates(e);
 }
 
@@ -276,6 +278,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	}
 	start_handles(e);
 	engine_space_open(e, options->keep_free_bytes);
+	hook_init(&e->hook, e->loop);
 	engine_retention_open(e, options->retention != NULL ? options->retention : &retention_none);
 	engine_report_begin(e);
 	engine_count_usage(e);
@@ -359,6 +362,7 @@ void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	closing_handle(&e->closing, engine_retention_handle(e));
 	processes_close(&e->processes, &e->closing);
 	engine_forward_close(e, &e->closing);
+	hook_close(&e->hook, &e->closing);
 	closing_hold(&e->closing);
 	store_close(e->store, closing_release, &e->closing);
 	closing_release(&e->closing);

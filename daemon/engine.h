@@ -77,6 +77,8 @@ void engine_set_retention(struct engine *e, const struct retention *policy);
 
 /* Which alerts there are, from the next window of each run on. */
 void engine_set_alerts(struct engine *e, const struct alert_rules *rules);
+/* The program that is told of them, and how long it may take; NULL: none. */
+void engine_set_hook(struct engine *e, const char *path, uint32_t timeout_ms);
 
 /* What is wrong with the backups, for status; "" when nothing is. When the newest was made; 0: there is none. */
 void engine_tell_backup(struct engine *e, const char *words, double newest);

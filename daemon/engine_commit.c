@@ -4,6 +4,7 @@
 
 #include "clock.h"
 #include "crash.h"
+#include "engine_hook.h"
 #include "engine_private.h"
 #include "engine_say.h"
 #include "log.h"
@@ -252,6 +253,7 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	engine_say_windows(e, cut);
 	engine_say_alerts(e, cut);
 	struct feed *feed = feed_of(cut->run);
+	engine_hook_committed(e, feed, cut);
 	feed_note_stored(feed, cut);
 	engine_forward_committed(e, feed, cut);
 	feed_give_mark(e, feed);

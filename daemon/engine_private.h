@@ -10,6 +10,7 @@
 #include "engine_retention.h"
 #include "engine_tenant.h"
 #include "forward.h"
+#include "hook.h"
 #include "list.h"
 #include "outbox_fill.h"
 #include "process.h"
@@ -91,6 +92,8 @@ struct feed {
 	bool has_wanted_mark;
 	uint32_t wanted_attempt, wanted_step;
 	char shown_state[16]; /* as last logged */
+	char told_state[16];  /* the same, to the hook */
+	bool told_refused;    /* that W&B refuses it */
 	uint32_t names_hash;  /* of what W&B was last told that it is called */
 };
 
@@ -166,6 +169,7 @@ struct engine {
 
 	double held_since; /* nobody is acked; 0: all is well */
 	struct engine_retention retention;
+	struct hook hook;
 
 	uv_timer_t tick;
 	uint64_t ticks;

@@ -1,5 +1,6 @@
 /* What may change while the daemon serves. */
 #include "engine_private.h"
+#include "log.h"
 
 void engine_reload(struct engine *e, const struct engine_changes *c) {
 	e->registry_options.rank_grace_ms = c->rank_grace_ms;
@@ -17,4 +18,10 @@ void engine_reload(struct engine *e, const struct engine_changes *c) {
 void engine_set_alerts(struct engine *e, const struct alert_rules *rules) {
 	e->registry_options.alerts = *rules;
 	registry_set_alerts(e->registry, rules);
+}
+
+void engine_set_hook(struct engine *e, const char *path, uint32_t timeout_ms) {
+	if (hook_set(&e->hook, path, timeout_ms) < 0) {
+		log_error("exec of [alerts] stays as it was: memory is short");
+	}
 }

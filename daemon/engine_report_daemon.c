@@ -8,6 +8,7 @@
 
 #include "aside.h"
 #include "clock.h"
+#include "engine_hook.h"
 #include "engine_private.h"
 #include "engine_sum.h"
 
@@ -150,6 +151,7 @@ static void add_database(const struct engine *e, const struct engine_sum *sum, j
 	set_text(daemon, "trouble", sum->trouble[0] != '\0' ? sum->trouble : aside_words(e, aside));
 	json_object_set_new(daemon, "holding", engine_holding_report(e));
 	add_retention(e, daemon);
+	json_object_set_new(daemon, "alert_program", engine_hook_report(e));
 	set_seconds(daemon, "backup_age_s", clock_wall() - e->backed_up, e->backed_up > 0);
 }
 

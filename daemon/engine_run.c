@@ -21,6 +21,7 @@ int feed_create(struct engine *e, struct run *run) {
 		return -ENOMEM;
 	}
 	feed->run = run;
+	snprintf(feed->told_state, sizeof feed->told_state, "running");
 	list_init(&feed->waiting);
 	list_init(&feed->watches);
 	list_append(&e->feeds, &feed->link);

@@ -146,6 +146,9 @@ const struct settings_key settings_keys[] = {
 		.is_live = true},
 	{ALERTS("stop", stop), &settings_kind_word, "bad-run", .words = stops,
 		.words_expected = "bad-run or none", .is_live = true},
+	{ALERTS("exec", exec), &settings_kind_path, NULL, .is_live = true},
+	{ALERTS("exec_timeout", exec_timeout_ms), &settings_kind_duration, "10s", .min = 100,
+		.max = 10 * MINUTE_MS, .is_live = true},
 
 	{"disk", "keep_free", offsetof(struct settings, disk.keep_free_bytes), &settings_kind_size,
 		"256M", .min = 0, .max = KiB * TiB, .is_live = true},

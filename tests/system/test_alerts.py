@@ -112,5 +112,61 @@ class Alerts(unittest.TestCase):
                 self.assertEqual(NEEDS_ATTENTION, daemon.call("status", "--check")[0])
 
 
+class Program(unittest.TestCase):
+    """`exec`: what an administrator's program is told."""
+
+    def write(self, daemon, script):
+        program, heard = daemon.directory / "program", daemon.directory / "heard"
+        program.write_text(f"#!/bin/sh\nHEARD={heard}\n{script}\n")
+        program.chmod(0o755)
+        return program, heard
+
+    def told(self, heard):
+        """(kind, state) of each."""
+        lines = heard.read_text().splitlines() if heard.exists() else []
+        return [(line["alert"], line["state"]) for line in map(json.loads, lines)]
+
+    def test_it_is_told_what_begins_and_ends_and_of_whose_run(self):
+        with Alerting(dead="10%") as daemon:
+            program, heard = self.write(daemon, 'read -r line; echo "$line" >> $HEARD; env > $HEARD.env')
+            daemon.reload(dead="10%", exec=program)
+            handle = workload.begin(daemon.socket, "dying001", name="l9", project="clip")
+            push(handle, "dying001", 0, 4 * WINDOW)
+            wait_until(lambda: self.told(heard) == [("dead", "begin")], "the program to be told")
+            document = json.loads(heard.read_text())
+            self.assertEqual(("dying001", "l9", "clip"), (document["run"], document["name"], document["project"]))
+            self.assertEqual(daemon.alerts("dying001")["dead"], document["words"])
+            environment = dict(line.split("=", 1) for line in (daemon.directory / "heard.env").read_text().splitlines())
+            self.assertEqual({"PATH", "LANG", "PWD", "SAE_RUN", "SAE_NAME", "SAE_PROJECT", "SAE_USER", "SAE_ALERT", "SAE_STATE",
+                              "SAE_WORDS"}, set(environment) - {"_", "SHLVL", "OLDPWD"})
+            self.assertEqual(("dying001", "dead", "begin"), tuple(environment[f"SAE_{name}"] for name in ("RUN", "ALERT", "STATE")))
+            handle.finish(exit_code=3, timeout=60)
+            wait_until(lambda: self.told(heard)[1:] == [("failed", "begin")], "the program to be told that it failed")
+            self.assertEqual({"run": 2, "failed": 0, "dropped": 0}, self.counts(daemon))
+
+    def counts(self, daemon):
+        return json.loads(daemon.call("status", "--json")[1])["daemon"]["alert_program"]
+
+    def test_one_that_is_missing_or_too_slow_is_said_once_and_stops_nothing(self):
+        with Alerting(dead="10%", exec="/nowhere/program") as daemon:
+            handles = []
+            for run in "dying001", "dying002":
+                handles.append(workload.begin(daemon.socket, run))
+                push(handles[-1], run, 0, 4 * WINDOW)
+            wait_until(lambda: self.counts(daemon)["failed"] == 2, "both to fail")
+            self.assertEqual(1, daemon.words().count("exec of [alerts]: /nowhere/program cannot be started: no such file or directory"))
+            program, _ = self.write(daemon, "sleep 1000")
+            daemon.reload(dead="off", exec=program, exec_timeout="100ms")
+            for handle, run in zip(handles, ("dying001", "dying002")):
+                push(handle, run, 4 * WINDOW, 6 * WINDOW)
+                handle.finish(timeout=60)
+            wait_until(lambda: f"exec of [alerts]: {program} was killed after 0.100 s" in daemon.words(), "the program to be killed")
+            self.assertEqual(0, daemon.stop())
+
+    def test_without_one_nothing_is_told(self):
+        with Alerting() as daemon:
+            self.assertIsNone(self.counts(daemon))
+
+
 if __name__ == "__main__":
     tap.main()
