@@ -239,6 +239,7 @@ static struct engine *engine_create(uv_loop_t *loop, const struct engine_options
 	list_init(&e->users);
 	list_init(&e->dirty);
 	list_init(&e->tenants);
+	list_init(&e->sql_waiting);
 	processes_init(&e->processes, loop, options->processes_max);
 	cadence_init(&e->cadence, options->run_bytes_per_s, options->host_bytes_per_s);
 	if (e->socket == NULL || e->database == NULL || e->registry == NULL) {
@@ -363,6 +364,7 @@ void engine_close(struct engine *e, void (*on_closed)(void *user), void *user) {
 	processes_close(&e->processes, &e->closing);
 	engine_forward_close(e, &e->closing);
 	hook_close(&e->hook, &e->closing);
+	engine_sql_close(e, &e->closing);
 	closing_hold(&e->closing);
 	store_close(e->store, closing_release, &e->closing);
 	closing_release(&e->closing);

@@ -37,7 +37,11 @@ struct query {
 	char key_note[KEY_NOTE_MAX]; /* of a sync: "" or why the key that came along is not here */
 	bool take_over;
 	char table[QUERY_WHAT_MAX + 1], after[QUERY_AFTER_MAX + 1]; /* of an export */
-	bool has_at_tokens, trajectory;                             /* of points */
+	char *sql;                                                  /* of a question in SQL */
+	uint32_t timeout_ms;
+	struct sql_ask *sql_ask;        /* engine_sql.c; NULL: it is no such question, or over */
+	bool is_made;                   /* as tenant_made was told */
+	bool has_at_tokens, trajectory; /* of points */
 	uint64_t at_tokens;
 	struct asker asker;            /* who asks for what follows */
 	struct amendment *amendment;   /* of rm, tag, rename and ack */
@@ -177,6 +181,10 @@ struct engine {
 	double started, previous_end; /* previous_end: when the database was last written before */
 	uint64_t messages_at_tick;
 	double messages_per_s;
+
+	struct list sql_waiting; /* sql_ask.link */
+	struct sql_ask *sql_now; /* is being answered; NULL: none */
+	uint32_t sql_last_uid;   /* whose turn it was */
 
 	bool ending;
 	void (*on_ended)(void *user);
@@ -339,6 +347,8 @@ void engine_holding_lay(const struct engine *e, const struct run *run, struct js
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query);
 /* The peer is gone; its answer is dropped when it comes. */
 void query_abandon(struct query *query);
+/* The store has, or needs, nothing more to do with it: his next one need not wait. */
+void query_is_made(struct query *query);
 /* Asks the store, by store_report or store_find_run; on_report gets the query as its user, to free. */
 typedef int (*query_ask_fn)(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
@@ -414,6 +424,13 @@ void engine_remove_none(struct engine *e);
 /* ---- engine_export.c ---- */
 
 enum session_verdict peer_export(struct peer *peer, const struct msg_query *query);
+
+/* ---- engine_sql.c ---- */
+
+enum session_verdict peer_sql(struct peer *peer, const struct msg_query *query);
+/* Whoever asked it is gone: if it is being answered, it is ended. */
+void engine_sql_abandon(struct query *query);
+void engine_sql_close(struct engine *e, struct closing *closing);
 
 /* ---- engine_points.c ---- */
 

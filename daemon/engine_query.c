@@ -95,10 +95,18 @@ void query_reply_text(struct peer *peer, uint64_t token, struct buf *text) {
 
 void query_abandon(struct query *query) {
 	query->peer = NULL;
+	engine_sql_abandon(query);
+}
+
+void query_is_made(struct query *query) {
+	if (!query->is_made) {
+		query->is_made = true;
+		tenant_made(query->tenant);
+	}
 }
 
 void query_free(struct query *query) {
-	tenant_made(query->tenant);
+	query_is_made(query);
 	if (query->peer != NULL && query->peer->reader == query->tenant) {
 		query->peer->is_last_word = true; /* the question is over when that is read */
 	} else {
@@ -106,6 +114,7 @@ void query_free(struct query *query) {
 	}
 	credential_free(query->wandb_key);
 	amendment_destroy(query->amendment);
+	free(query->sql);
 	free(query);
 }
 
@@ -134,6 +143,10 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 		.at_tokens = query->at_tokens,
 		.trajectory = query->trajectory,
 		.points = query->points};
+	asked->timeout_ms = query->timeout_ms;
+	if (query->sql.len > 0) {
+		asked->sql = strndup(query->sql.data, query->sql.len);
+	}
 	if (query->wandb_key.len > 0) {
 		asked->wandb_key = strndup(query->wandb_key.data, query->wandb_key.len);
 	}
@@ -246,6 +259,9 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	if (text_is(query->what, "points")) {
 		return peer_points(peer, query);
 	}
+	if (text_is(query->what, "sql")) {
+		return peer_sql(peer, query);
+	}
 	if (peer_knows_amendment(query->what)) {
 		return peer_amend(peer, query);
 	}
@@ -253,7 +269,7 @@ enum session_verdict peer_query(struct peer *peer, const struct msg_query *query
 	snprintf(words, sizeof words,
 		"no query \"%.*s\"; this daemon knows status, runs, ping, stop, sync, export, "
 		"points, rm, tag, "
-		"rename and ack",
+		"rename, ack and sql",
 		(int)(query->what.len < 64 ? query->what.len : 64), query->what.data);
 	query_reply(peer, query->token, REPLY_UNKNOWN_QUERY, words, NULL);
 	return SESSION_READ_ON;

@@ -23,6 +23,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_pareto,
 	&subcommand_compare,
 	&subcommand_export,
+	&subcommand_query,
 	&subcommand_plot,
 	&subcommand_report,
 	&subcommand_stop,
@@ -33,6 +34,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_sync,
 	&subcommand_backup,
 	&subcommand_doctor,
+	&subcommand_answer_sql,
 };
 #define N_SUBCOMMANDS (sizeof subcommands / sizeof subcommands[0])
 
@@ -41,7 +43,9 @@ static void print_help(FILE *out) {
 	      "Exact training metrics of sparse autoencoders: kept, counted once, shown.\n\n",
 		out);
 	for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
-		fprintf(out, "  %-8s %s\n", subcommands[i]->name, subcommands[i]->summary);
+		if (subcommands[i]->summary != NULL) {
+			fprintf(out, "  %-8s %s\n", subcommands[i]->name, subcommands[i]->summary);
+		}
 	}
 	fputs("\n`sae-metricsd COMMAND --help` explains one; `sae-metricsd --version` says which "
 	      "this is.\n",
@@ -89,7 +93,8 @@ int main(int argc, char **argv) {
 	if (command == NULL) {
 		fprintf(stderr, "sae-metricsd: no command \"%s\"; there are:", argv[1]);
 		for (size_t i = 0; i < N_SUBCOMMANDS; i++) {
-			fprintf(stderr, " %s", subcommands[i]->name);
+			fprintf(stderr, subcommands[i]->summary != NULL ? " %s" : "",
+				subcommands[i]->name);
 		}
 		fputc('\n', stderr);
 		return EXIT_USAGE;

@@ -35,7 +35,9 @@
 #define QUERY_WHAT_MAX     64u
 #define QUERY_AFTER_MAX    96u
 #define QUERY_POINTS_MAX   512u /* of a curve: as many as a screen of 256 columns has dots */
-#define QUERY_REASON_MAX   256u /* a sentence, said to the trainer */
+#define QUERY_SQL_MAX      65536u
+#define QUERY_MS_MAX       60000u /* of a question in SQL: others wait for it */
+#define QUERY_REASON_MAX   256u   /* a sentence, said to the trainer */
 #define LOG_ENTRIES_MAX    1024u
 #define HISTOGRAM_BINS_MAX 512u /* W&B's own limit */
 #define THRESHOLDS_MAX     16u

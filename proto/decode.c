@@ -97,8 +97,12 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	static const struct text_field name = {"name", 1, FIELD_MAX_BYTES, true, 0};
 	static const struct text_field kind = {"kind", 1, EVENT_KIND_MAX, true, 0};
 	static const struct number_field points = {"points", 1, QUERY_POINTS_MAX, 0, NULL};
+	static const struct text_field sql = {"sql", 0, QUERY_SQL_MAX, false, 0};
+	static const struct number_field timeout_ms = {"timeout_ms", 0, UINT32_MAX, 0, NULL};
 	struct msg_query *m = &ret->query;
 	const msgpack_object *map = fields_at(f, 3);
+
+	m->points = m->timeout_ms = 0;
 
 	return read_uint(f, fields_at(f, 1), &token, &m->token) &&
 	       read_text(f, fields_at(f, 2), &what, &m->what) && check_map(f, map) &&
@@ -109,6 +113,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 		       f, map_at(map, "wandb_base_url"), &base_url, &m->wandb_base_url) &&
 	       read_optional_text(f, map_at(map, "table"), &table, &m->table) &&
 	       read_optional_text(f, map_at(map, "after"), &after, &m->after) &&
+	       read_optional_text(f, map_at(map, "sql"), &sql, &m->sql) &&
+	       read_optional_u32(f, map_at(map, "timeout_ms"), &timeout_ms, &m->timeout_ms) &&
 	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over) &&
 	       read_at_tokens(f, map_at(map, "at_tokens"), m) &&
 	       read_optional_bool(f, map_at(map, "trajectory"), "trajectory", &m->trajectory) &&

@@ -340,7 +340,7 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 			   (m->table.data != NULL) + (m->after.data != NULL) + m->has_at_tokens +
 			   m->trajectory + (m->name.data != NULL) + (m->add.count > 0) +
 			   (m->take.count > 0) + (m->kind.data != NULL) + m->force + m->dry_run +
-			   m->undo + (m->points > 0));
+			   m->undo + (m->points > 0) + (m->sql.data != NULL) + (m->timeout_ms > 0));
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -379,6 +379,14 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	if (m->points > 0) {
 		put_word(w, "points");
 		put_uint(w, m->points);
+	}
+	if (m->sql.data != NULL) {
+		put_word(w, "sql");
+		put_text(w, m->sql);
+	}
+	if (m->timeout_ms > 0) {
+		put_word(w, "timeout_ms");
+		put_uint(w, m->timeout_ms);
 	}
 }
 

@@ -312,6 +312,8 @@ struct msg_query {
 	bool force, dry_run;        /* of rm */
 	bool undo;                  /* of ack */
 	uint32_t points;            /* of status: how fine curves are to be; 0: as coarse as ever */
+	struct text sql;            /* of sql */
+	uint32_t timeout_ms;        /* of sql; 0: not given */
 };
 
 struct msg_reply {

@@ -18,8 +18,8 @@
 #include "points.h"
 
 #define QUERY_TOKEN 1u
-/* Of a HELLO or a QUERY: a run's name, a key and whose it is, each as long as a field may be, and the rest. */
-#define MESSAGE_SIZE_MAX (4u * FIELD_MAX_BYTES)
+/* Of a HELLO or a QUERY: SQL, a run's name, a key and whose it is, each as long as it may be, and the rest. */
+#define MESSAGE_SIZE_MAX (QUERY_SQL_MAX + 4u * FIELD_MAX_BYTES)
 #define READ_SIZE        65536u /* more at a time is not faster */
 #define BACKLOG_RETRY_MS 20u    /* a unix socket whose backlog is full says EAGAIN at once */
 

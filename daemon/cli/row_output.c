@@ -50,10 +50,14 @@ int row_output_flush(struct row_output *o) {
 	return err < 0 ? err : fflush(o->stream) != 0 ? -errno : 0;
 }
 
+int row_output_relieve(struct row_output *o) {
+	return o->out.len >= FLUSH_BYTES ? write_out(o) : 0;
+}
+
 static int end_line(struct row_output *o, const char *end) {
 	int err = buf_append(&o->out, end, strlen(end));
 
-	return err == 0 && o->out.len >= FLUSH_BYTES ? write_out(o) : err;
+	return err == 0 ? row_output_relieve(o) : err;
 }
 
 int row_output_heading(struct row_output *o, const char *const *names, size_t n) {

@@ -21,6 +21,8 @@ void row_output_init(struct row_output *o, FILE *stream, enum row_format format)
 int row_output_heading(struct row_output *o, const char *const *names, size_t n);
 int row_output_put(
 	struct row_output *o, const char *const *names, const struct cell *cells, size_t n);
+/* What has gathered in `out` is written where it is much. */
+int row_output_relieve(struct row_output *o);
 /* All of it is with the stream, and on its way to the file. */
 int row_output_flush(struct row_output *o);
 void row_output_finish(struct row_output *o);

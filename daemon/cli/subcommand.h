@@ -16,7 +16,7 @@ enum exit_status {
 
 struct subcommand {
 	const char *name;
-	/* Its line in `sae-metricsd --help`. */
+	/* Its line in `sae-metricsd --help`; NULL: it is for programs of ours. */
 	const char *summary;
 	/* All of `sae-metricsd NAME --help`, last newline included. */
 	const char *usage;
@@ -29,6 +29,8 @@ extern const struct subcommand subcommand_why;
 extern const struct subcommand subcommand_pareto;
 extern const struct subcommand subcommand_compare;
 extern const struct subcommand subcommand_export;
+extern const struct subcommand subcommand_query;
+extern const struct subcommand subcommand_answer_sql;
 extern const struct subcommand subcommand_stop;
 extern const struct subcommand subcommand_ack;
 extern const struct subcommand subcommand_tag;

@@ -71,6 +71,7 @@ _sae_metricsd_value() {
 	--x-better | --y-better) _sae_metricsd_words lower higher ;;
 	--as) _sae_metricsd_words prisma saelens saelens-legacy native ;;
 	--fail-if-dominated) _sae_metricsd_runs ;;
+	--timeout) _sae_metricsd_words 1s 10s 1m ;;
 	--x-axis) _sae_metricsd_words step tokens ;;
 	--kind) _sae_metricsd_words curves density front ;;
 	--over) _sae_metricsd_words step tokens time ;;
@@ -117,6 +118,7 @@ _sae_metricsd_options() {
 	plot)
 		echo --kind --metric --over --y-axis --windows --x --y --x-better --y-better --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
+	query) echo --json --jsonl --csv --output --timeout --db --socket --color --help ;;
 	export)
 		echo --csv --jsonl --output --steps --history --windows --histograms --events --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
 		;;
@@ -138,7 +140,7 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status watch why pareto compare export plot report stop ack tag rename rm sync backup config doctor --help --version
+		_sae_metricsd_words serve start status watch why pareto compare export query plot report stop ack tag rename rm sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then

@@ -233,6 +233,16 @@ __sae_metricsd_option plot -l dpi -x -d 'of a PNG, pixels an inch'
 __sae_metricsd_option plot -l db -r -F -d 'read database files'
 __sae_metricsd_option plot -l socket -r -F -d 'ask the daemon behind this socket'
 
+__sae_metricsd_command query 'ask in SQL'
+__sae_metricsd_option query -l json -d 'one JSON document'
+__sae_metricsd_option query -l jsonl -d 'a row a line'
+__sae_metricsd_option query -l csv -d 'as CSV'
+__sae_metricsd_option query -l output -r -F -d 'write into a file'
+__sae_metricsd_option query -l timeout -x -a '1s 10s 1m' -d 'for so long it may take'
+__sae_metricsd_option query -l db -r -F -d 'the database'
+__sae_metricsd_option query -l socket -r -F -d 'ask the daemon behind this socket'
+__sae_metricsd_option query -l color -x -a 'auto always never' -d colours
+
 __sae_metricsd_command stop "ask a run's trainer to stop"
 __sae_metricsd_option stop -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option stop -l reason -x -d why

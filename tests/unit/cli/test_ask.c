@@ -388,7 +388,7 @@ static void a_full_backlog_is_waited_for_until_the_deadline(void **state) {
 
 static void a_question_too_long_to_ask_is_a_failure(void **state) {
 	json_t *document = NULL;
-	char part[4 * FIELD_MAX_BYTES];
+	static char part[QUERY_SQL_MAX + 4 * FIELD_MAX_BYTES];
 	(void)state;
 
 	memset(part, 'x', sizeof(part));

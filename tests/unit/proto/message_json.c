@@ -323,6 +323,8 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	if (m->trajectory) {
 		set(o, "trajectory", json_true());
 	}
+	set_text(o, "sql", m->sql);
+	set_uint_if(o, "timeout_ms", m->timeout_ms > 0, m->timeout_ms);
 	if (m->take_over) {
 		set(o, "take_over", json_true());
 	}
