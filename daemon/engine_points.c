@@ -21,6 +21,7 @@ static int ask_points(struct store *s, const char *run_part, const struct viewer
 		.has_at_tokens = query->has_at_tokens,
 		.at_tokens = query->at_tokens,
 		.trajectory = query->trajectory,
+		.without_config = query->without_config,
 	};
 
 	(void)run_part;

@@ -39,9 +39,9 @@ struct query {
 	char table[QUERY_WHAT_MAX + 1], after[QUERY_AFTER_MAX + 1]; /* of an export */
 	char *sql;                                                  /* of a question in SQL */
 	uint32_t timeout_ms;
-	struct sql_ask *sql_ask;        /* engine_sql.c; NULL: it is no such question, or over */
-	bool is_made;                   /* as tenant_made was told */
-	bool has_at_tokens, trajectory; /* of points */
+	struct sql_ask *sql_ask; /* engine_sql.c; NULL: it is no such question, or over */
+	bool is_made;            /* as tenant_made was told */
+	bool has_at_tokens, trajectory, without_config; /* of points */
 	uint64_t at_tokens;
 	struct asker asker;            /* who asks for what follows */
 	struct amendment *amendment;   /* of rm, tag, rename and ack */

@@ -142,6 +142,8 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 		.has_at_tokens = query->has_at_tokens,
 		.at_tokens = query->at_tokens,
 		.trajectory = query->trajectory,
+		.without_config = query->without_config,
+
 		.points = query->points};
 	asked->timeout_ms = query->timeout_ms;
 	if (query->sql.len > 0) {

@@ -118,6 +118,8 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over) &&
 	       read_at_tokens(f, map_at(map, "at_tokens"), m) &&
 	       read_optional_bool(f, map_at(map, "trajectory"), "trajectory", &m->trajectory) &&
+	       read_optional_bool(
+		       f, map_at(map, "without_config"), "without_config", &m->without_config) &&
 	       read_optional_text(f, map_at(map, "name"), &name, &m->name) &&
 	       read_tag_list(f, map_at(map, "add"), "add", &m->add) &&
 	       read_tag_list(f, map_at(map, "remove"), "remove", &m->take) &&

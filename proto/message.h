@@ -299,12 +299,12 @@ struct msg_error {
 struct msg_query {
 	uint64_t token;
 	struct text what, run;
-	struct text reason;             /* of stop */
-	struct text wandb_key;          /* of sync; in no answer, and no log */
-	struct text wandb_base_url;     /* of sync: whose key it is */
-	bool take_over;                 /* of sync */
-	struct text table, after;       /* of export */
-	bool has_at_tokens, trajectory; /* of points */
+	struct text reason;                             /* of stop */
+	struct text wandb_key;                          /* of sync; in no answer, and no log */
+	struct text wandb_base_url;                     /* of sync: whose key it is */
+	bool take_over;                                 /* of sync */
+	struct text table, after;                       /* of export */
+	bool has_at_tokens, trajectory, without_config; /* of points */
 	uint64_t at_tokens;
 	struct text name;           /* of rename */
 	struct text_list add, take; /* of tag: "add" and "remove" */

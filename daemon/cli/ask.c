@@ -288,6 +288,7 @@ enum ask_result ask_points(const char *socket_path, const struct points_query *p
 		.has_at_tokens = points->has_at_tokens,
 		.at_tokens = points->at_tokens,
 		.trajectory = points->trajectory,
+		.without_config = points->without_config,
 	};
 	return ask_for_document(socket_path, &query, timeout_ms, ret_document, ret_words);
 }

@@ -244,7 +244,8 @@ static int compare_show(struct options *o) {
 }
 
 static int compare_run(int argc, char **argv) {
-	struct options o = {.points = {.read = {.command = "compare"}}, .x = "l0", .y = "fvu"};
+	struct options o = {
+		.points = {.read = {.command = "compare"}, .config = true}, .x = "l0", .y = "fvu"};
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.points.read.help) {

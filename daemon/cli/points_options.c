@@ -105,6 +105,7 @@ int points_options_read(struct points_options *o, json_t **ret_document) {
 		.has_at_tokens = o->at_tokens > 0,
 		.at_tokens = o->at_tokens,
 		.trajectory = o->trajectory,
+		.without_config = !o->config && !o->as && !run_filter_asks_config(&o->filter),
 	};
 	json_t *document = NULL;
 	int status = source_read_points(&o->read.source, &query, &document);

@@ -10,6 +10,7 @@ struct points_options {
 	struct run_filter filter;
 	uint64_t at_tokens; /* 0: the newest windows */
 	bool trajectory;
+	bool config;              /* of each run, also where neither --where nor --as needs it */
 	const struct profile *as; /* NULL: each run's own definitions */
 	const char **runs;        /* words that name runs, owned as a list; none: all */
 	size_t n_runs;

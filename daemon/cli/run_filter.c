@@ -312,6 +312,15 @@ bool run_filter_fits(const struct run_filter *f, const json_t *run) {
 	return true;
 }
 
+bool run_filter_asks_config(const struct run_filter *f) {
+	for (size_t i = 0; i < f->n_terms; i++) {
+		if (f->terms[i].option == RUN_FILTER_WHERE) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* ---- all of them ---- */
 
 static bool any_has(const json_t *runs, const struct run_filter_term *term) {

@@ -71,6 +71,9 @@ struct run_filter {
 bool run_filter_add(struct run_filter *f, enum run_filter_option option, const char *value,
 	double now, char ret_words[RUN_FILTER_WORDS_SIZE]);
 
+/* Whether configs are looked at. */
+bool run_filter_asks_config(const struct run_filter *f);
+
 /* Whether a run of the status document, or of another with the same members, is one of these. Terms of one kind: either;
  * of several kinds, and every --where: all. */
 bool run_filter_fits(const struct run_filter *f, const json_t *run);

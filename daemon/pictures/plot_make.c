@@ -162,11 +162,13 @@ static int make_front(struct plot_options *o, json_t **ret) {
 		.trajectory = o->points.trajectory,
 	};
 	char words[FIGURES_WORDS_SIZE];
+	struct points_query query = o->points;
 	json_t *points = NULL;
+
+	query.without_config = !run_filter_asks_config(&o->filter);
 	int status = plot_options_axes(o, &wanted.query.x, &wanted.query.y);
 
-	status = status == EXIT_OK ? source_read_points(&o->read.source, &o->points, &points)
-				   : status;
+	status = status == EXIT_OK ? source_read_points(&o->read.source, &query, &points) : status;
 	status = status == EXIT_OK ? choose_points(o, points) : status;
 	status = status == EXIT_OK ? check_axes(o, &wanted.query, points) : status;
 	if (status == EXIT_OK && figures_of_front(points, &wanted, ret, words) < 0) {

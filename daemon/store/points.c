@@ -17,7 +17,7 @@ static const char runs_sql[] =
 	"r.ended AS \"ended:time\", "
 	"max(coalesce(r.ended, r.last_seen) - r.started, 0.0) AS duration_s, "
 	"r.step, r.n_training_tokens, r.n_tokens_folded, r.feature_sampling_window, "
-	"r.train_batch_size, a.config AS \"config:json\", "
+	"r.train_batch_size, CASE WHEN :config THEN a.config END AS \"config:json\", "
 	"a.tags AS \"tags:json\" FROM runs_data r LEFT JOIN runs_about a ON a.run = r.n "
 	"WHERE " RUN_VISIBLE " ORDER BY r.last_seen DESC, r.n DESC";
 
@@ -30,6 +30,8 @@ static void walk(struct points *p, each_fn each, void *user) {
 
 	if (st != NULL) {
 		run_match_bind(st, &p->query->viewer);
+		(void)sqlite3_bind_int(
+			st, sqlite3_bind_parameter_index(st, ":config"), !p->query->without_config);
 	}
 	while (report_next(r, &st)) {
 		json_t *run = json_object();

@@ -15,8 +15,9 @@
 struct points_query {
 	struct viewer viewer;
 	bool has_at_tokens;
-	uint64_t at_tokens; /* of windows that end later nothing is said */
-	bool trajectory;    /* all complete windows of each run, too */
+	uint64_t at_tokens;  /* of windows that end later nothing is said */
+	bool trajectory;     /* all complete windows of each run, too */
+	bool without_config; /* which is most of the text: null */
 };
 
 /* 0, or negative as in db.h, with words. */

@@ -185,6 +185,7 @@ int main(int argc, char **argv) {
 	const struct points_query now = {0};
 	const struct points_query at_tokens = {.has_at_tokens = true, .at_tokens = 4096 * 200};
 	const struct points_query trajectory = {.trajectory = true};
+	const struct points_query short_of_it = {.without_config = true};
 	bool is_daemon = argc == 3 && strcmp(argv[1], "daemon") == 0;
 
 	if (argc != 3) {
@@ -200,5 +201,7 @@ int main(int argc, char **argv) {
 		is_daemon ? ask_daemon : read_file, &at_tokens);
 	report(is_daemon ? "from a daemon, 16 windows" : "from a file, 16 windows", argv[2],
 		is_daemon ? ask_daemon : read_file, &trajectory);
+	report(is_daemon ? "from a daemon, without configs" : "from a file, without configs",
+		argv[2], is_daemon ? ask_daemon : read_file, &short_of_it);
 	return 0;
 }

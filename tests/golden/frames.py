@@ -361,6 +361,8 @@ def add_answers():
         {"type": "QUERY", "token": 16, "what": "status", "run": "ab12", "points": 160})
     add("query-sql", "", [20, 17, "sql", {"run": None, "sql": "SELECT id\nFROM runs", "timeout_ms": 5000}],
         {"type": "QUERY", "token": 17, "what": "sql", "sql": "SELECT id\nFROM runs", "timeout_ms": 5000})
+    add("query-points-short", "", [20, 18, "points", {"run": None, "without_config": True}],
+        {"type": "QUERY", "token": 18, "what": "points", "without_config": True})
     add("query-of-a-later-reader", "Keys of a later version are passed over; what is false or nil is not given.",
         [20, 9, "sync", {"run": "ab12", "reason": None, "take_over": False, "until": 7}, "later"],
         {"type": "QUERY", "token": 9, "what": "sync", "run": "ab12"}, exact=False)

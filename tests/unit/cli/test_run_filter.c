@@ -113,6 +113,17 @@ static void the_config_is_compared_as_what_it_is(void **state) {
 	expect_one(RUN_FILTER_WHERE, "optimizer.betas=[0.9,0.99]", "a");
 }
 
+static void configs_are_asked_for_by_where_alone(void **state) {
+	struct run_filter f = {0};
+	(void)state;
+
+	assert_false(run_filter_asks_config(&f));
+	add(&f, RUN_FILTER_PROJECT, "p");
+	assert_false(run_filter_asks_config(&f));
+	add(&f, RUN_FILTER_WHERE, "lr=1");
+	assert_true(run_filter_asks_config(&f));
+}
+
 static void a_key_may_lead_into_what_is_nested(void **state) {
 	(void)state;
 
@@ -206,6 +217,7 @@ int main(void) {
 		cmocka_unit_test(a_name_may_be_a_pattern),
 		cmocka_unit_test(states_are_a_list),
 		cmocka_unit_test(the_config_is_compared_as_what_it_is),
+		cmocka_unit_test(configs_are_asked_for_by_where_alone),
 		cmocka_unit_test(a_key_may_lead_into_what_is_nested),
 		cmocka_unit_test(conditions_of_one_kind_are_either_and_of_several_all),
 		cmocka_unit_test(a_key_that_nobody_has_is_said_with_those_there_are),

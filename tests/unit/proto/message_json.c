@@ -325,6 +325,9 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	}
 	set_text(o, "sql", m->sql);
 	set_uint_if(o, "timeout_ms", m->timeout_ms > 0, m->timeout_ms);
+	if (m->without_config) {
+		set(o, "without_config", json_true());
+	}
 	if (m->take_over) {
 		set(o, "take_over", json_true());
 	}

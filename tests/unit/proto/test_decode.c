@@ -329,6 +329,8 @@ static void a_question_with_a_wrong_argument_is_refused_and_no_key_repeated(void
 			2, 0},
 		{"[20, 1, \"points\", {\"trajectory\": 1}]",
 			"trajectory is an integer; expected a bool", 2, 0},
+		{"[20, 1, \"points\", {\"without_config\": 1}]",
+			"without_config is an integer; expected a bool", 2, 0},
 		{"[20, 1, \"sync\", {\"take_over\": 1}]",
 			"take_over is an integer; expected a bool", 2, 0},
 	};

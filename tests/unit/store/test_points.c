@@ -259,6 +259,20 @@ static void a_private_run_is_in_it_for_its_own_user_alone(void **state) {
 	json_decref(runs);
 }
 
+static void configs_are_left_out_where_nobody_looks_at_them(void **state) {
+	(void)state;
+	cut_commit(cut_run("r", 1));
+	sql_run(path,
+		"INSERT INTO runs_about (run, config) SELECT n, '{\"lr\": 0.5}' FROM runs_data");
+	json_t *runs = ask_all();
+	assert_true(json_real_value(at(json_array_get(runs, 0), "config.lr")) == 0.5);
+	json_decref(runs);
+	runs = ask(&(struct points_query){.viewer = {.sees_all = true}, .without_config = true});
+	assert_true(json_is_null(at(json_array_get(runs, 0), "config")));
+	assert_non_null(at(json_array_get(runs, 0), "point.metrics.l0"));
+	json_decref(runs);
+}
+
 static void as_a_text_it_is_the_same_document(void **state) {
 	(void)state;
 	cut_commit(cut_run("a", 2));
@@ -327,6 +341,7 @@ int main(void) {
 		T(of_windows_without_means_the_same_is_added_up_while_the_steps_are_there),
 		T(where_steps_are_gone_nothing_is_made_up),
 		T(a_private_run_is_in_it_for_its_own_user_alone),
+		T(configs_are_left_out_where_nobody_looks_at_them),
 		T(as_a_text_it_is_the_same_document),
 		T(a_text_that_is_longer_than_anybody_reads_is_not_written_to_its_end),
 		T(a_trajectory_that_is_longer_than_anybody_reads_ends_there_too),
