@@ -24,6 +24,7 @@ static const struct subcommand *const subcommands[] = {
 	&subcommand_compare,
 	&subcommand_export,
 	&subcommand_query,
+	&subcommand_import,
 	&subcommand_plot,
 	&subcommand_report,
 	&subcommand_stop,

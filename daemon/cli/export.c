@@ -37,6 +37,8 @@ const struct subcommand subcommand_export = {
 		"  --windows         sparsity windows\n"
 		"  --histograms      histograms that were logged\n"
 		"  --events          what happened\n"
+		"  --features        how often each feature fired in the last complete window,\n"
+		"                    and which are dead, ultra-low or dense\n"
 		"  --from STEP       from this step on\n"
 		"  --to STEP         up to this step, which is included\n"
 		"  --columns A[,B]   only these columns, in this order\n"
@@ -294,6 +296,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"windows", no_argument, NULL, OPTION_TABLE + EXPORT_WINDOWS},
 		{"histograms", no_argument, NULL, OPTION_TABLE + EXPORT_HISTOGRAMS},
 		{"events", no_argument, NULL, OPTION_TABLE + EXPORT_EVENTS},
+		{"features", no_argument, NULL, OPTION_TABLE + EXPORT_FEATURES},
 		{"db", required_argument, NULL, READ_OPTION_DB},
 		{"socket", required_argument, NULL, READ_OPTION_SOCKET},
 		{"output", required_argument, NULL, READ_OPTION_OUTPUT},

@@ -155,10 +155,18 @@ static bool read_id(struct exporting *x, sqlite3 *sql, int64_t n, char ret[RUN_I
 	return is_new;
 }
 
-static int write_table(struct exporting *x, size_t table, sqlite3 *sql, int64_t n, bool is_first) {
-	int err = export_table_write(&export_tables[table], sql, n, &x->e->choice, is_first,
+static int write_table(
+	struct exporting *x, size_t table, sqlite3 *sql, int64_t n, const char *id, bool is_first) {
+	int err = export_table_write(&export_tables[table], sql, n, id, &x->e->choice, is_first,
 		x->e->stop, &x->targets[table].out);
 
+	if (err == -ENOENT) {
+		fprintf(stderr,
+			"sae-metricsd export: %s: no window has closed, so there are no counts of "
+			"its features\n",
+			id);
+		return EXIT_OK;
+	}
 	if (err == -EBADMSG) {
 		fprintf(stderr, "sae-metricsd export: the database cannot be read: %s\n",
 			sqlite3_errmsg(sql));
@@ -185,7 +193,7 @@ static int write_run(struct exporting *x, const char *part) {
 	if (status == EXIT_OK && read_id(x, sql, n, id)) {
 		(void)removed_each(sql, n, say_removed, id);
 		for (size_t i = 0; i < EXPORT_TABLES && status == EXIT_OK; i++) {
-			status = x->e->wants[i] ? write_table(x, i, sql, n, is_first) : EXIT_OK;
+			status = x->e->wants[i] ? write_table(x, i, sql, n, id, is_first) : EXIT_OK;
 		}
 	}
 	(void)sqlite3_close(sql);

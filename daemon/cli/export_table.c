@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "export_features.h"
 #include "schema.h"
 
 /* Where a run went back, rows of what it left behind are beside the newer ones. What stands is what no later attempt began at or before:
@@ -26,6 +27,8 @@ static const char *const histograms_needs[] = {
 	"runs_data", "attempts_data", "histograms_data", "removed_data", NULL};
 static const char *const events_needs[] = {"runs_data", "events_data", "removed_data", NULL};
 
+static const char *const features_needs[] = {"runs_data", "features_data", "removed_data", NULL};
+
 const struct export_table export_tables[EXPORT_TABLES] = {
 	[EXPORT_STEPS] = {"steps", steps_needs,
 		"FROM steps t WHERE t.run = :id AND " BETWEEN
@@ -43,6 +46,7 @@ const struct export_table export_tables[EXPORT_TABLES] = {
 		/* One without a step is of the run as a whole. */
 		"FROM events t WHERE t.run = :id AND coalesce(" BETWEEN
 		", :from <= 0) ORDER BY t.time"},
+	[EXPORT_FEATURES] = {"features", features_needs, NULL},
 };
 
 /* ---- columns ---- */
@@ -69,60 +73,78 @@ static enum cell_kind kind_of(const char *name) {
 	return strcmp(name, "time") == 0 ? CELL_TIME : is_among(name, json) ? CELL_JSON : CELL_NULL;
 }
 
-/* The names of all of the view's columns, from a database without rows: they are the same in all. */
-static sqlite3_stmt *read_view(sqlite3 **ret_sql, const struct export_table *t) {
-	sqlite3_stmt *st = NULL;
+/* The names of all of a table's columns, owned but for those of features; NULL ends them. */
+struct names {
+	const char *all[EXPORT_COLUMNS_MAX + 1];
+	sqlite3 *sql;
+	sqlite3_stmt *st;
+};
+
+/* A view's are from a database without rows: they are the same in all. */
+static bool read_names(const struct export_table *t, struct names *ret) {
 	char select[96];
 
-	snprintf(select, sizeof select, "SELECT * FROM %s", t->name);
-	if (sqlite3_open(":memory:", ret_sql) != SQLITE_OK ||
-		schema_migrate(*ret_sql) != SQLITE_OK ||
-		sqlite3_prepare_v2(*ret_sql, select, -1, &st, NULL) != SQLITE_OK) {
-		return NULL;
+	*ret = (struct names){0};
+	for (size_t i = 0; t->select == NULL && export_features_names[i] != NULL; i++) {
+		ret->all[i] = export_features_names[i];
 	}
-	return st;
+	if (t->select == NULL) {
+		return true;
+	}
+	snprintf(select, sizeof select, "SELECT * FROM %s", t->name);
+	if (sqlite3_open(":memory:", &ret->sql) != SQLITE_OK ||
+		schema_migrate(ret->sql) != SQLITE_OK ||
+		sqlite3_prepare_v2(ret->sql, select, -1, &ret->st, NULL) != SQLITE_OK) {
+		return false;
+	}
+	for (int i = 0; i < sqlite3_column_count(ret->st) && i < (int)EXPORT_COLUMNS_MAX; i++) {
+		ret->all[i] = sqlite3_column_name(ret->st, i);
+	}
+	return true;
 }
 
-static bool has_column(sqlite3_stmt *view, const char *name, size_t len) {
-	for (int i = 0; i < sqlite3_column_count(view); i++) {
-		const char *column = sqlite3_column_name(view, i);
-		if (strlen(column) == len && memcmp(column, name, len) == 0) {
+static void names_finish(struct names *names) {
+	(void)sqlite3_finalize(names->st);
+	(void)sqlite3_close(names->sql);
+}
+
+static bool has_name(const struct names *names, const char *name, size_t len) {
+	for (size_t i = 0; names->all[i] != NULL; i++) {
+		if (strlen(names->all[i]) == len && memcmp(names->all[i], name, len) == 0) {
 			return true;
 		}
 	}
 	return false;
 }
 
-static void say_columns(const struct export_table *t, sqlite3_stmt *view, const char *name,
+static void say_names(const struct export_table *t, const struct names *names, const char *name,
 	size_t len, char *words, size_t size) {
 	int n = snprintf(words, size, "%s has no column '%.*s'; there are", t->name,
 		(int)(len < 64 ? len : 64), name);
 
-	for (int i = 0; i < sqlite3_column_count(view) && n > 0 && (size_t)n < size; i++) {
-		n += snprintf(words + n, size - (size_t)n, " %s", sqlite3_column_name(view, i));
+	for (size_t i = 0; names->all[i] != NULL && n > 0 && (size_t)n < size; i++) {
+		n += snprintf(words + n, size - (size_t)n, " %s", names->all[i]);
 	}
 }
 
 bool export_table_has(
 	const struct export_table *t, const char *columns, char *ret_words, size_t words_size) {
-	sqlite3 *sql = NULL;
-	sqlite3_stmt *view = read_view(&sql, t);
-	bool has_all = view != NULL;
+	struct names names;
+	bool has_all = read_names(t, &names);
 
 	snprintf(ret_words, words_size, "memory is short");
 	for (const char *name = columns; has_all; name++) {
 		size_t len = strcspn(name, ",");
-		has_all = has_column(view, name, len);
+		has_all = has_name(&names, name, len);
 		if (!has_all) {
-			say_columns(t, view, name, len, ret_words, words_size);
+			say_names(t, &names, name, len, ret_words, words_size);
 		}
 		name += len;
 		if (*name == '\0') {
 			break;
 		}
 	}
-	(void)sqlite3_finalize(view);
-	(void)sqlite3_close(sql);
+	names_finish(&names);
 	return has_all;
 }
 
@@ -256,38 +278,32 @@ static void bind_int(sqlite3_stmt *st, const char *name, int64_t value) {
 }
 
 /* By its id, which is what the views have. */
-static int bind(sqlite3_stmt *st, sqlite3 *sql, int64_t run, const struct export_choice *choice) {
-	sqlite3_stmt *id = NULL;
-	int rc = sqlite3_prepare_v2(sql, "SELECT id FROM runs_data WHERE n = ?", -1, &id, NULL);
-
-	if (rc == SQLITE_OK) {
-		(void)sqlite3_bind_int64(id, 1, run);
-		rc = sqlite3_step(id);
-	}
-	if (rc == SQLITE_ROW) {
-		rc = sqlite3_bind_value(
-			st, sqlite3_bind_parameter_index(st, ":id"), sqlite3_column_value(id, 0));
-	}
-	(void)sqlite3_finalize(id);
+static int bind(sqlite3_stmt *st, int64_t run, const char *id, const struct export_choice *choice) {
 	bind_int(st, ":n", run);
 	bind_int(st, ":from", choice->from);
 	bind_int(st, ":to", choice->to);
 	bind_int(st, ":all_attempts", choice->all_attempts);
-	return rc == SQLITE_OK ? 0 : -EBADMSG;
+	return sqlite3_bind_text(st, sqlite3_bind_parameter_index(st, ":id"), id, -1,
+		       SQLITE_STATIC) == SQLITE_OK
+		       ? 0
+		       : -ENOMEM;
 }
 
-int export_table_write(const struct export_table *t, sqlite3 *sql, int64_t run,
+int export_table_write(const struct export_table *t, sqlite3 *sql, int64_t run, const char *id,
 	const struct export_choice *choice, bool with_heading, const atomic_bool *stop,
 	struct row_output *out) {
 	sqlite3_stmt *st = NULL;
 	struct buf select = {0};
-	int err = write_statement(&select, t, choice->columns);
 
+	if (t->select == NULL) {
+		return export_features_write(sql, run, id, choice, with_heading, stop, out);
+	}
+	int err = write_statement(&select, t, choice->columns);
 	if (err == 0 &&
 		sqlite3_prepare_v2(sql, (const char *)select.data, -1, &st, NULL) != SQLITE_OK) {
 		err = -EBADMSG;
 	}
-	err = err < 0 ? err : bind(st, sql, run, choice);
+	err = err < 0 ? err : bind(st, run, id, choice);
 	err = err < 0 ? err : write_rows(t, st, with_heading, stop, out);
 	(void)sqlite3_finalize(st);
 	buf_finish(&select);

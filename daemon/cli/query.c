@@ -107,7 +107,8 @@ static int check_options(const struct options *o) {
 			&o->read, "which SQL? such as \"SELECT id, step FROM runs\"", "");
 	}
 	if (o->read.source.files.n > 1) {
-		return read_options_wrong(&o->read, "one database: --db FILE", "");
+		return read_options_wrong(
+			&o->read, "one database; `sae-metricsd import` makes one of several", "");
 	}
 	return EXIT_OK;
 }

@@ -30,6 +30,7 @@ extern const struct subcommand subcommand_pareto;
 extern const struct subcommand subcommand_compare;
 extern const struct subcommand subcommand_export;
 extern const struct subcommand subcommand_query;
+extern const struct subcommand subcommand_import;
 extern const struct subcommand subcommand_answer_sql;
 extern const struct subcommand subcommand_stop;
 extern const struct subcommand subcommand_ack;

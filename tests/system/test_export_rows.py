@@ -231,6 +231,38 @@ class Rows(unittest.TestCase):
         self.assertEqual(FAILED, out.returncode)
         self.assertIn(b"No space left on device", out.stderr)
 
+    def test_features_are_those_of_the_last_complete_window_and_said_to_be_what_they_are(self):
+        handle = workload.begin(self.daemon.socket, "feats001", feature_sampling_window=50)
+        counts = [workload.counts_at("feats001", 0, step) for step in range(120)]
+        for step in range(120):
+            workload.log_step(handle, "feats001", 0, step)
+        handle.finish(timeout=60)
+        (window, step_first, step_last, n_tokens), = self.daemon.rows(
+            "SELECT window, step_first, step_last, n_tokens FROM windows WHERE complete ORDER BY window DESC LIMIT 1")
+        fired = sum(fired.astype(int) for fired, _ in counts[step_first:step_last + 1])
+        total = sum(fired.astype(int) for fired, _ in counts[:step_last + 1])
+        for db in True, False:
+            rows = self.read(exported(self.daemon, "feats001", "--jsonl", "--features", db=db), "--jsonl")
+            self.assertEqual(list(range(workload.D_SAE)), [row["feature"] for row in rows])
+            self.assertEqual({"dead", "dense", "normal"}, {row["class"] for row in rows}, "so small a window resolves no ultra-low ones")
+            for row in rows:
+                feature = row["feature"]
+                self.assertEqual((window, step_last, n_tokens, fired[feature], total[feature]),
+                                 (row["window"], row["step_last"], row["n_tokens"], row["count"], row["total"]))
+                density = fired[feature] / n_tokens
+                self.assertEqual((density, "dead" if density == 0 else "dense" if density > 0.1 else "normal"), (row["density"], row["class"]))
+                self.assertEqual(math.log10(density) if density else None, row["log10_density"])
+                last = max((step for step in range(step_last + 1) if counts[step][0][feature]), default=None)
+                self.assertEqual(last, row["last_fired"])
+        text = exported(self.daemon, "feats001", "--csv", "--features", "--columns", "class,feature")
+        self.assertEqual(["class", "feature"], next(csv.reader(io.StringIO(text))))
+
+    def test_a_run_without_a_closed_window_has_no_features_and_that_is_said(self):
+        trained(self.daemon, "early001", 10).finish(timeout=60)
+        out = export(self.daemon, "early001", "--csv", "--features")
+        self.assertEqual(OK, out.returncode)
+        self.assertIn(b"no window has closed", out.stderr)
+
     def test_the_whole_database_is_the_copy_that_backup_makes(self):
         trained(self.daemon, "copy0001", 60).finish(timeout=60)
         path = Path(self.daemon.directory) / "copy.db"
@@ -250,6 +282,7 @@ class Rows(unittest.TestCase):
                 (("x", "--csv", "--steps", "--windows"), b"--output DIR"),
                 (("x", "--csv", "--steps", "--windows", "--output", "o", "--columns", "step"), b"those of one table"),
                 (("x", "--csv", "--columns", "step,l1"), b"steps has no column 'l1'; there are run attempt step"),
+                (("x", "--csv", "--features", "--columns", "l0"), b"features has no column 'l0'; there are run attempt window"),
                 (("x", "--csv", "--columns", ""), b"has no column ''"),
                 (("x", "--csv", "--columns", "step\" from runs --"), b"has no column"),
                 (("x", "--csv", "--from", "-1"), b"a step is a number from 0 on, not -1"),

@@ -63,7 +63,7 @@ _sae_metricsd_value() {
 	[[ $command != export || $1 != --@(steps|windows) ]] || return 1
 	case $1 in
 	--socket | --config) _sae_metricsd_paths -f ;;
-	--db | --output | --database) _sae_metricsd_paths -f ;;
+	--db | --output | --database | --into) _sae_metricsd_paths -f ;;
 	--backup-to | --wandb) _sae_metricsd_paths -d ;;
 	--log-level) _sae_metricsd_words error warning info debug ;;
 	--color) _sae_metricsd_words auto always never ;;
@@ -118,9 +118,10 @@ _sae_metricsd_options() {
 	plot)
 		echo --kind --metric --over --y-axis --windows --x --y --x-better --y-better --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;
+	import) echo --into --help ;;
 	query) echo --json --jsonl --csv --output --timeout --db --socket --color --help ;;
 	export)
-		echo --csv --jsonl --output --steps --history --windows --histograms --events --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
+		echo --csv --jsonl --output --steps --history --windows --histograms --events --features --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
 		;;
 	backup) echo --db --force --help ;;
 	config) echo --check --json --system --user --config --set --help ;;
@@ -140,7 +141,7 @@ _sae_metricsd() {
 		prev=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	if [ "$COMP_CWORD" -eq 1 ]; then
-		_sae_metricsd_words serve start status watch why pareto compare export query plot report stop ack tag rename rm sync backup config doctor --help --version
+		_sae_metricsd_words serve start status watch why pareto compare export query import plot report stop ack tag rename rm sync backup config doctor --help --version
 	elif _sae_metricsd_value "$prev"; then
 		:
 	elif [[ $cur == -* ]]; then
@@ -152,7 +153,7 @@ _sae_metricsd() {
 			_sae_metricsd_runs
 			_sae_metricsd_paths -f
 			;;
-		backup) _sae_metricsd_paths -f ;;
+		backup | import) _sae_metricsd_paths -f ;;
 		config)
 			_sae_metricsd_keys ""
 			[[ " ${COMP_WORDS[*]} " != *" --check "* ]] || _sae_metricsd_paths -f

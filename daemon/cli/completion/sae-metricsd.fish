@@ -177,6 +177,7 @@ __sae_metricsd_option export -l history -d 'what the trainer would have logged'
 __sae_metricsd_option export -l windows -d 'sparsity windows'
 __sae_metricsd_option export -l histograms -d 'histograms that were logged'
 __sae_metricsd_option export -l events -d 'what happened'
+__sae_metricsd_option export -l features -d 'how often each feature fired'
 __sae_metricsd_option export -l from -x -d 'from this step on'
 __sae_metricsd_option export -l to -x -d 'up to this step'
 __sae_metricsd_option export -l columns -x -d 'only these columns'
@@ -232,6 +233,10 @@ __sae_metricsd_option plot -l scale -x -d 'letters and lines so many times as la
 __sae_metricsd_option plot -l dpi -x -d 'of a PNG, pixels an inch'
 __sae_metricsd_option plot -l db -r -F -d 'read database files'
 __sae_metricsd_option plot -l socket -r -F -d 'ask the daemon behind this socket'
+
+__sae_metricsd_command import 'make one database of several'
+__sae_metricsd_option import -F
+__sae_metricsd_option import -l into -r -F -d 'the database that gets them'
 
 __sae_metricsd_command query 'ask in SQL'
 __sae_metricsd_option query -l json -d 'one JSON document'
