@@ -48,6 +48,12 @@ def train(config: dict[str, Any], counts: list[int]) -> str | None:
     return run.url
 
 
+def look(path: str) -> object:
+    data: sae_metrics.Database = sae_metrics.open(path, pandas=True)
+    print(data.runs(), data.steps("a", columns=["l0"], all_attempts=True), data.feature_counts("a"))
+    return sae_metrics.open(socket="/run/socket").history("a")
+
+
 def sweep() -> list[bool]:
     with sae_metrics.init_many(["a", "b"], group="g", d_sae=8) as group:
         group.log_step(0, fired=[[1], [2]], l1_loss=[0.5, 0.25])

@@ -30,11 +30,15 @@ __all__ = ["Error", "KNOWN_SCALARS", "Run", "RunGroup", "Stats", "init", "init_m
 
 
 def __getattr__(name):
-    """The trainers' hooks and the stand-in for wandb, loaded when they are first used."""
+    """The trainers' hooks, the stand-in for wandb and what reads, loaded when they are first used."""
     if name in ("prisma", "saelens", "wandb"):
         from importlib import import_module
 
         return import_module("." + name, __name__)
+    if name in ("open", "Database"):
+        from . import database
+
+        return getattr(database, name)
     raise AttributeError("module %r has no attribute %r" % (__name__, name))
 
 

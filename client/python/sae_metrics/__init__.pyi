@@ -1,6 +1,7 @@
 """The public face, with its types. tests/unit/python/test_stubs.py holds it against the code."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, SupportsFloat, SupportsIndex, TypedDict, TypeVar, Union
 
@@ -19,6 +20,21 @@ _SelfRun = TypeVar("_SelfRun", bound="Run")
 _SelfGroup = TypeVar("_SelfGroup", bound="RunGroup")
 
 class Error(RuntimeError): ...
+
+_Columns = Any  # a dict of numpy arrays by name, or with pandas a DataFrame
+
+class Database:
+    """Made by ``open``."""
+
+    def runs(self, columns: Sequence[str] | None = None) -> _Columns: ...
+    def steps(self, run: str, columns: Sequence[str] | None = None, all_attempts: bool = False) -> _Columns: ...
+    def history(self, run: str, columns: Sequence[str] | None = None, all_attempts: bool = False) -> _Columns: ...
+    def windows(self, run: str, columns: Sequence[str] | None = None, all_attempts: bool = False) -> _Columns: ...
+    def feature_counts(self, run: str) -> _Columns: ...
+
+def open(
+    path: str | PathLike[str] | None = None, *, socket: str | PathLike[str] | None = None, pandas: bool = False
+) -> Database: ...
 
 class _StateDict(TypedDict):
     run: str

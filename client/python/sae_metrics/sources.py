@@ -1,0 +1,239 @@
+"""Where `open` reads: a file, or what the program `sae-metricsd` hands out. Both give rows of a view, in order, one at a time."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import urllib.parse
+
+from .autostart import find_program
+from .columns import NOT_FINITE, import_numpy
+from .errors import Error
+
+ORDER = {"steps": "step, attempt", "history": "step, attempt", "windows": "attempt, window"}
+REACHES = {"steps": "step", "history": "step", "windows": "step_last"}
+ABOUT = ("attempt", "window", "step_last", "complete", "n_tokens")
+
+# As sae-metricsd(8) has it: a whole id, a whole name, the beginning or the end of an id, any part of either.
+MATCHES = (
+    "id = :part",
+    "name = :part",
+    "substr(id, 1, length(:part)) = :part OR substr(id, -length(:part)) = :part",
+    "instr(id, :part) > 0 OR instr(coalesce(name, ''), :part) > 0",
+)
+
+
+def find_database():
+    """The user's, the user's on this machine's disk, or the host's; None: none can be read, but a daemon may."""
+    state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+    for folder in (os.path.join(state, "sae-metricsd"), "/var/tmp/sae-metricsd-%d" % os.getuid(), "/var/lib/sae-metricsd"):
+        path = os.path.join(folder, "metrics.db")
+        if os.path.exists(path):
+            return path if os.access(path, os.R_OK) else None
+    return None
+
+
+def quote(name):
+    return '"%s"' % name.replace('"', '""')
+
+
+def pick(names, columns):
+    """Checks what was asked for against what there is."""
+    for name in columns or ():
+        if name not in names:
+            raise KeyError("no column %r; there are %s" % (name, ", ".join(names)))
+    return list(columns) if columns else list(names)
+
+
+def restored(table, names, rows):
+    """Numbers that are NULL for not being finite, as what they were; the column that says so stands last."""
+    value = names.index("value") if table == "history" and "value" in names else None
+    for row in rows:
+        told = row[-1]
+        row = row[:-1]
+        if told is None or (table == "history" and (value is None or told not in NOT_FINITE)):
+            yield row
+            continue
+        row = list(row)
+        if table == "history":
+            row[value] = NOT_FINITE[told]
+        else:
+            for name, word in json.loads(told).items():
+                if name in names and row[names.index(name)] is None:
+                    row[names.index(name)] = NOT_FINITE.get(word)
+        yield row
+
+
+class File:
+    def __init__(self, path):
+        self._path = os.fspath(path)
+        with self._opened() as connection:
+            if not connection.execute("SELECT 1 FROM sqlite_master WHERE type = 'view' AND name = 'steps'").fetchone():
+                raise Error("%s is not a database of sae-metricsd" % self._path)
+
+    def __str__(self):
+        return self._path
+
+    def _opened(self):
+        return _Connection(self._path)
+
+    def _names(self, connection, table):
+        return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))]
+
+    def _find(self, connection, part):
+        for match in MATCHES:
+            ids = [found for (found,) in connection.execute("SELECT id FROM runs WHERE " + match, {"part": str(part)})]
+            if len(ids) > 1:
+                raise LookupError("%d runs fit %r: %s" % (len(ids), part, ", ".join(ids[:3]) + (", …" if len(ids) > 3 else "")))
+            if ids:
+                return ids[0]
+        raise LookupError("no run fits %r" % (part,))
+
+    def runs(self, columns):
+        with self._opened() as connection:
+            names = pick(self._names(connection, "runs"), columns)
+            return names, connection.execute("SELECT %s FROM runs ORDER BY started, id" % ", ".join(map(quote, names))).fetchall()
+
+    def rows(self, table, run, columns, all_attempts):
+        with self._opened() as connection:
+            names = pick(self._names(connection, table), columns)
+        return names, self._rows(table, run, names, all_attempts)
+
+    def _rows(self, table, run, names, all_attempts):
+        teller = {"steps": "non_finite", "history": "kind"}.get(table, "NULL")
+        with self._opened() as connection:
+            id = self._find(connection, run)
+            stands = (
+                ""
+                if all_attempts
+                else (
+                    " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.run = ?1 AND a.attempt > t.attempt AND a.step_first <= t.%s)"
+                    % REACHES[table]
+                )
+            )
+            rows = connection.execute(
+                "SELECT %s, %s FROM %s t WHERE run = ?1%s ORDER BY %s"
+                % (", ".join(map(quote, names)), teller, table, stands, ORDER[table]),
+                (id,),
+            )
+            yield from restored(table, names, rows)
+
+    def feature_counts(self, run):
+        numpy = import_numpy()
+        with self._opened() as connection:
+            id = self._find(connection, run)
+            if not self._names(connection, "feature_counts"):
+                raise LookupError("%s is of a version that kept no counts of features" % self._path)
+            rows = connection.execute(
+                "SELECT counts, last_fired, totals, %s FROM feature_counts WHERE run = ? ORDER BY part" % ", ".join(ABOUT), (id,)
+            ).fetchall()
+        if not rows:
+            raise LookupError("no window of %s has closed, so there are no counts of its features" % id)
+        counts, last, totals = (
+            numpy.frombuffer(b"".join(blobs), kind) for blobs, kind in zip(list(zip(*rows))[:3], ("<u4", "<i4", "<u8"))
+        )
+        return counts, last, totals, dict(zip(ABOUT, rows[0][3:]))
+
+
+class _Connection:
+    """For as long as it is read, and no longer: an old state that is held keeps the daemon's log from shrinking."""
+
+    def __init__(self, path):
+        try:
+            self._connection = sqlite3.connect(
+                "file:%s?mode=ro" % urllib.parse.quote(os.path.abspath(path)), uri=True, timeout=10
+            )
+            self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.Error as problem:
+            raise Error("%s cannot be read: %s" % (path, problem)) from problem
+
+    def __enter__(self):
+        return self._connection
+
+    def __exit__(self, *_):
+        self._connection.close()
+
+
+class Program:
+    """The daemon, asked by the program: it knows where daemons are and how they are spoken to."""
+
+    def __init__(self, socket):
+        self._socket = socket
+        self._program = find_program()
+        if self._program is None:
+            raise Error("no database can be read, and the program sae-metricsd, which would ask its daemon, is not on PATH")
+
+    def __str__(self):
+        return "the daemon behind %s" % self._socket if self._socket else "its daemon"
+
+    def _place(self):
+        return ["--socket", os.fspath(self._socket)] if self._socket else []
+
+    def _lines(self, *arguments):
+        command = [self._program, arguments[0], "--jsonl", *self._place(), *arguments[1:]]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            for line in process.stdout:
+                yield json.loads(line)
+            words = process.stderr.read().decode("utf-8", "replace").strip()
+        if process.returncode == 4:
+            raise LookupError(words.split(": ", 1)[-1])
+        if process.returncode != 0:
+            raise Error(words or "%s ended with %d" % (self._program, process.returncode))
+
+    def _table(self, table, lines, columns):
+        lines = iter(lines)
+        first = next(lines, None)
+        if first is None:
+            return pick(self._names(table), columns), iter(())
+        names = pick(list(first), columns)
+        return names, (_plain(line, names) for line in _chain(first, lines))
+
+    def _names(self, table):
+        """Of a table without rows."""
+        command = [self._program, "query", "--json", *self._place(), "--", "SELECT * FROM %s LIMIT 0" % table]
+        return json.loads(subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout)["columns"]
+
+    def runs(self, columns):
+        return self._table(
+            "runs", self._lines("query", "--timeout", "1m", "--", "SELECT * FROM runs ORDER BY started, id"), columns
+        )
+
+    def rows(self, table, run, columns, all_attempts):
+        more = ["--all-attempts"] if all_attempts else []
+        return self._table(table, self._lines("export", "--" + table, *more, "--", str(run)), columns)
+
+    def feature_counts(self, run):
+        numpy = import_numpy()
+        wanted = ("count", "last_fired", "total") + ABOUT
+        rows = [[line[name] for name in wanted] for line in self._lines("export", "--features", "--", str(run))]
+        if not rows:
+            raise LookupError("no window of %s has closed, so there are no counts of its features" % run)
+        counts, last, totals = ([row[at] or 0 for row in rows] for at in range(3))
+        return (numpy.array(counts, "<u4"), numpy.array(last, "<i4"), numpy.array(totals, "<u8"), dict(zip(ABOUT, rows[0][3:])))
+
+
+def _chain(first, others):
+    yield first
+    yield from others
+
+
+TIMES = ("time",)
+
+
+def _plain(line, names):
+    """As the views have it: words that stand for numbers, and times."""
+    row = []
+    for name in names:
+        value = line[name]
+        if isinstance(value, str) and value in NOT_FINITE and name not in ("text", "kind", "key"):
+            value = NOT_FINITE[value]
+        elif name in TIMES and isinstance(value, str):
+            value = _seconds(value)
+        row.append(value)
+    return row
+
+
+def _seconds(text):
+    from datetime import datetime, timezone
+
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=timezone.utc).timestamp()
