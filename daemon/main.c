@@ -11,7 +11,7 @@
 #include "start.h"
 #include "subcommand.h"
 #include "sync.h"
-#include "watch.h"
+#include "watch_command.h"
 
 static const struct subcommand *const subcommands[] = {
 	&subcommand_serve,

@@ -1,17 +1,11 @@
 #include "pictures.h"
 
-#include <errno.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "program.h"
 #include "run_filter.h"
 #include "subcommand.h"
-
-#define PROGRAM "sae-metricsd-pictures"
 
 static int run_pictures(int argc, char **argv);
 
@@ -79,70 +73,19 @@ const struct subcommand subcommand_report = {
 	.run = run_pictures,
 };
 
-/* ---- where the program is ---- */
-
-/* Beside this program in a build tree, and where it is installed, wherever that was moved to. */
-static const char *const places[] = {"pictures/" PROGRAM, PICTURES_FROM_BINDIR "/" PROGRAM};
-
-static bool find_beside(const char *folder, char ret[PATH_MAX]) {
-	for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-		if (snprintf(ret, PATH_MAX, "%s/%s", folder, places[i]) < PATH_MAX &&
-			access(ret, X_OK) == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-static bool find_program(char ret[PATH_MAX]) {
-	char self[PATH_MAX];
-	ssize_t len = readlink("/proc/self/exe", self, sizeof self - 1);
-
-	if (len > 0) {
-		self[len] = '\0';
-		*strrchr(self, '/') = '\0';
-		if (find_beside(self, ret)) {
-			return true;
-		}
-	}
-	snprintf(ret, PATH_MAX, "%s/%s", PICTURES_FOLDER, PROGRAM);
-	return access(ret, X_OK) == 0;
-}
-
-/* ---- running it ---- */
-
-static bool wants_help(int argc, char **argv) {
-	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-		if (strcmp(argv[i], "-h") == 0 || strcmp(argv[i], "--help") == 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-/* The drawing libraries are another program's: this one is the daemon, too, and maps none of them. */
 static int run_pictures(int argc, char **argv) {
-	char path[PATH_MAX];
+	static const struct program pictures = {
+		.name = "sae-metricsd-pictures",
+		.folder = "pictures",
+		.missing =
+			"the part that draws is not installed: it is sae-metricsd-pictures, of the "
+			"package sae-metricsd-plot",
+	};
 
-	if (wants_help(argc, argv)) {
+	if (program_wants_help(argc, argv)) {
 		const bool report = strcmp(argv[0], subcommand_report.name) == 0;
 		fputs(report ? subcommand_report.usage : subcommand_plot.usage, stdout);
 		return EXIT_OK;
 	}
-	if (!find_program(path)) {
-		fprintf(stderr,
-			"sae-metricsd %s: the part that draws is not installed: it is " PROGRAM
-			", of the package sae-metricsd-plot\n",
-			argv[0]);
-		return EXIT_FAILED;
-	}
-	char **arguments = calloc((size_t)argc + 2, sizeof *arguments);
-	if (arguments != NULL) {
-		arguments[0] = path;
-		memcpy(arguments + 1, argv, (size_t)argc * sizeof *argv);
-		(void)execv(path, arguments);
-	}
-	fprintf(stderr, "sae-metricsd %s: %s: %s\n", argv[0], path, strerror(errno));
-	free(arguments);
-	return EXIT_FAILED;
+	return program_run(&pictures, argc, argv);
 }

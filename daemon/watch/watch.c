@@ -18,29 +18,9 @@
 #include "read_options.h"
 #include "watch_screen.h"
 #include "subcommand.h"
+#include "watch_command.h"
 
 #define FRAME_MS 500u /* two frames a second at most, but for keys */
-
-static int watch_run(int argc, char **argv);
-
-const struct subcommand subcommand_watch = {
-	.name = "watch",
-	.summary = "follow the runs on a full screen",
-	.usage = "usage: sae-metricsd watch [options] [RUN]\n"
-		 "\n"
-		 "Runs, curves, the feature density over windows and what is amiss, on a full\n"
-		 "screen of 80x24 or more, as it happens. `?` lists the keys, `q` quits.\n"
-		 "RUN is any part of an id or a name: the run to begin with.\n"
-		 "\n"
-		 "  --db PATH         follow database files (or folders of *.db), no daemon\n"
-		 "  --socket PATH     ask the daemon behind this socket\n"
-		 "  --color WHEN      auto, always or never; auto heeds NO_COLOR\n" RUN_FILTER_USAGE
-		 "  -h, --help        this text\n"
-		 "\n"
-		 "exit status: 0 ok, 1 failed, 2 wrong usage or no terminal, 3 neither daemon\n"
-		 "             nor database, 4 no such run\n",
-	.run = watch_run,
-};
 
 struct watch {
 	struct read_options read;
@@ -366,7 +346,7 @@ static int watch_all(struct watch *w) {
 	return status == EXIT_OK ? show(w) : status;
 }
 
-static int watch_run(int argc, char **argv) {
+int watch_run(int argc, char **argv) {
 	struct watch w = {.read = {.command = "watch"}, .signal_fd = -1};
 	int status = parse_options(argc, argv, &w);
 

@@ -1,5 +1,4 @@
+/* `sae-metricsd watch`, its arguments and all; argv[0] is the subcommand's name. Returns an exit_status. */
 #pragma once
 
-#include "subcommand.h"
-
-extern const struct subcommand subcommand_watch;
+int watch_run(int argc, char **argv);
