@@ -1,10 +1,14 @@
 #include "closed_window.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "changes.h"
+
+/* Among others' allocations the C library would keep what was freed; that large it is given back, once a window. */
+#define LARGE_BYTES (1u << 20)
 
 struct closed_window *closed_window_create(uint32_t d_sae) {
 	struct closed_window *c = calloc(1, sizeof *c);
@@ -26,10 +30,14 @@ void closed_window_destroy(struct closed_window *c) {
 	if (c == NULL) {
 		return;
 	}
+	bool is_large = closed_window_bytes(c) >= LARGE_BYTES;
 	free(c->counts);
 	free(c->last);
 	free(c->totals);
 	free(c);
+	if (is_large) {
+		(void)malloc_trim(0);
+	}
 }
 
 size_t closed_window_bytes(const struct closed_window *c) {
