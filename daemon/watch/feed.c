@@ -216,6 +216,10 @@ static void *run(void *user) {
 			wait_out(f);
 		}
 	}
+	pthread_mutex_lock(&f->lock);
+	f->ended = true;
+	pthread_cond_signal(&f->changed);
+	pthread_mutex_unlock(&f->lock);
 	return NULL;
 }
 
@@ -252,22 +256,26 @@ struct feed *feed_open(const struct source *source) {
 	return f;
 }
 
-void feed_close(struct feed *f) {
-	struct timespec until;
+/* False: it has not ended in time. */
+static bool await_end(struct feed *f) {
+	const struct timespec due = time_at(clock_mono_ms() + CLOSE_MS);
+	int err = 0;
 
-	if (!f) {
-		return;
-	}
 	pthread_mutex_lock(&f->lock);
 	f->closing = true;
-	pthread_cond_signal(&f->changed);
+	pthread_cond_broadcast(&f->changed);
+	while (!f->ended && err == 0) {
+		err = pthread_cond_timedwait(&f->changed, &f->lock, &due);
+	}
+	bool ended = f->ended;
 	pthread_mutex_unlock(&f->lock);
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_nsec += CLOSE_MS * 1000000L;
-	until.tv_sec += until.tv_nsec / 1000000000L;
-	until.tv_nsec %= 1000000000L;
+	return ended;
+}
+
+void feed_close(struct feed *f) {
 	/* A daemon that is slow is not waited for: the thread ends with the process, which is about to. */
-	if (pthread_clockjoin_np(f->thread, NULL, CLOCK_MONOTONIC, &until) == 0) {
+	if (f != NULL && await_end(f)) {
+		(void)pthread_join(f->thread, NULL);
 		destroy(f);
 	}
 }

@@ -18,6 +18,7 @@ struct feed {
 	pthread_mutex_t lock; /* of all below */
 	pthread_cond_t changed;
 	bool closing;
+	bool ended; /* the thread will not touch this again, but for the lock */
 	struct feed_news news;
 	char wanted[FEED_ID_MAX];
 	unsigned points;
