@@ -8,9 +8,9 @@ import unittest
 from unittest import mock
 
 import numpy
-import sae_metrics
 
-from harness import DAEMON, Daemon
+from harness import DAEMON, ROOT, Daemon
+import sae_metrics
 import workload
 
 import tap
@@ -137,7 +137,8 @@ class Open(unittest.TestCase):
 
     def test_without_numpy_it_says_what_to_install(self):
         script = "import sys; sys.modules['numpy'] = None; import sae_metrics\ntry: sae_metrics.open()\nexcept ImportError as e: print(e)"
-        out = subprocess.run([sys.executable, "-c", script], env=self.daemon.trainer_environment(), capture_output=True, text=True, check=False)
+        environment = {**self.daemon.trainer_environment(), "PYTHONPATH": str(ROOT / "client" / "python")}
+        out = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
         self.assertEqual("sae_metrics.open needs numpy: pip install numpy\n", out.stdout, out.stderr)
 
     def test_nobody_says_where_and_the_users_own_database_is_found(self):
