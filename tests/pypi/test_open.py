@@ -9,9 +9,9 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent), str(Path(__file__).resolve().parent.parent / "system")]
 
 import pandas
-import sae_metrics
 
 from harness import DAEMON, Daemon
+import sae_metrics
 import workload
 
 import tap

@@ -88,7 +88,9 @@ class Equal(unittest.TestCase):
                     self.assertEqual(["", ""], job.finish()[1:])
                     self.assert_equal_rows(wanted, contents(daemons[0]))
                     document = daemons[0].status(run_of(daemons[0]))
-                    self.assertEqual(("finished", []), (document["state"], document["alerts"]))
+                    # That most features of a top-k SAE of random numbers never fire is so, and is no matter of ranks.
+                    alerts = [alert for alert in document["alerts"] if alert["kind"] != "dead"]
+                    self.assertEqual(("finished", []), (document["state"], alerts))
                     self.assertEqual(3 if where == "one host" else 1, document["world_size"])
             self.assertEqual([(0,)], second.rows("SELECT count(*) FROM runs"))
 
