@@ -2,7 +2,6 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compare_json.h"
 #include "comparison.h"
@@ -46,28 +45,15 @@ const struct subcommand subcommand_compare = {
 struct options {
 	struct points_options points;
 	struct render_compare_options render;
-	const char *x, *y, *x_better, *y_better;
 };
 
 /* ---- what was asked for ---- */
 
-enum { OPTION_X = 256, OPTION_Y, OPTION_X_BETTER, OPTION_Y_BETTER, OPTION_ALL, OPTION_NO_PLOT };
+enum { OPTION_ALL = 256, OPTION_NO_PLOT };
 
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
 	switch (option) {
-	case OPTION_X:
-		o->x = optarg;
-		return EXIT_OK;
-	case OPTION_Y:
-		o->y = optarg;
-		return EXIT_OK;
-	case OPTION_X_BETTER:
-		o->x_better = optarg;
-		return EXIT_OK;
-	case OPTION_Y_BETTER:
-		o->y_better = optarg;
-		return EXIT_OK;
 	case OPTION_ALL:
 		o->render.all = true;
 		return EXIT_OK;
@@ -81,10 +67,7 @@ static int parse_option(int option, const char *word, struct options *o) {
 
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
-		{"x", required_argument, NULL, OPTION_X},
-		{"y", required_argument, NULL, OPTION_Y},
-		{"x-better", required_argument, NULL, OPTION_X_BETTER},
-		{"y-better", required_argument, NULL, OPTION_Y_BETTER},
+		POINTS_AXES_OPTIONS,
 		{"all", no_argument, NULL, OPTION_ALL},
 		{"no-plot", no_argument, NULL, OPTION_NO_PLOT},
 		POINTS_OPTIONS,
@@ -108,10 +91,7 @@ static int make_query(const struct options *o, struct comparison_query *ret) {
 		.at_tokens = (double)o->points.at_tokens,
 		.as = o->points.as ? o->points.as->name : NULL,
 	};
-	int status = pareto_axis_make("compare", "x", o->x, o->x_better, &ret->x);
-
-	return status == EXIT_OK ? pareto_axis_make("compare", "y", o->y, o->y_better, &ret->y)
-				 : status;
+	return points_options_axes(&o->points, &ret->x, &ret->y);
 }
 
 /* Of the runs that were named, or that --project and the like let through. */
@@ -188,20 +168,13 @@ static int print_page(const struct options *o, const struct comparison *c) {
 	return status;
 }
 
-/* What is on the screen already is not said again. */
 static void say_warnings(const struct options *o, const struct comparison *c) {
-	struct look look = terminal_look(STDERR_FILENO, o->points.read.colour);
 	struct page page;
 
-	if (!o->points.read.json && read_options_look(&o->points.read).screen) {
-		return;
+	if (read_options_begin_remarks(&o->points.read, &page)) {
+		render_compare_warnings(c, &page);
+		read_options_end_remarks(&page);
 	}
-	look.width = 0;
-	page_init(&page, &look);
-	render_compare_warnings(c, &page);
-	const char *text = page_text(&page);
-	fputs(text ? text : "", stderr);
-	page_finish(&page);
 }
 
 static int print_comparison(
@@ -244,8 +217,7 @@ static int compare_show(struct options *o) {
 }
 
 static int compare_run(int argc, char **argv) {
-	struct options o = {
-		.points = {.read = {.command = "compare"}, .config = true}, .x = "l0", .y = "fvu"};
+	struct options o = {.points = {.read = {.command = "compare"}, .config = true}};
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.points.read.help) {

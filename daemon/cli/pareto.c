@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "pareto_axis.h"
 #include "pareto_front.h"
@@ -82,18 +81,14 @@ static const char explanation[] =
 struct options {
 	struct points_options points;
 	struct render_pareto_options render;
-	const char *x, *y, *x_better, *y_better, *reference, *dominated;
+	const char *reference, *dominated;
 	bool explain;
 };
 
 /* ---- what was asked for ---- */
 
 enum {
-	OPTION_X = 256,
-	OPTION_Y,
-	OPTION_X_BETTER,
-	OPTION_Y_BETTER,
-	OPTION_REF,
+	OPTION_REF = 256,
 	OPTION_TRAJECTORIES,
 	OPTION_FAIL_IF_DOMINATED,
 	OPTION_NO_PLOT,
@@ -104,18 +99,6 @@ enum {
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
 	switch (option) {
-	case OPTION_X:
-		o->x = optarg;
-		return EXIT_OK;
-	case OPTION_Y:
-		o->y = optarg;
-		return EXIT_OK;
-	case OPTION_X_BETTER:
-		o->x_better = optarg;
-		return EXIT_OK;
-	case OPTION_Y_BETTER:
-		o->y_better = optarg;
-		return EXIT_OK;
 	case OPTION_REF:
 		o->reference = optarg;
 		return EXIT_OK;
@@ -141,10 +124,7 @@ static int parse_option(int option, const char *word, struct options *o) {
 
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
-		{"x", required_argument, NULL, OPTION_X},
-		{"y", required_argument, NULL, OPTION_Y},
-		{"x-better", required_argument, NULL, OPTION_X_BETTER},
-		{"y-better", required_argument, NULL, OPTION_Y_BETTER},
+		POINTS_AXES_OPTIONS,
 		{"ref", required_argument, NULL, OPTION_REF},
 		{"trajectories", no_argument, NULL, OPTION_TRAJECTORIES},
 		{"fail-if-dominated", required_argument, NULL, OPTION_FAIL_IF_DOMINATED},
@@ -209,13 +189,8 @@ static int make_query(const struct options *o, struct pareto_query *ret) {
 		.at_tokens = (double)o->points.at_tokens,
 		.as = o->points.as ? o->points.as->name : NULL,
 	};
-	int status = pareto_axis_make("pareto", "x", o->x, o->x_better, &ret->x);
+	int status = points_options_axes(&o->points, &ret->x, &ret->y);
 
-	status = status == EXIT_OK ? pareto_axis_make("pareto", "y", o->y, o->y_better, &ret->y)
-				   : status;
-	if (status == EXIT_OK && strcmp(o->x, o->y) == 0) {
-		return read_options_wrong(&o->points.read, "--x and --y are both ", o->x);
-	}
 	return status == EXIT_OK ? read_reference(o, ret) : status;
 }
 
@@ -240,20 +215,13 @@ static int print_page(const struct options *o, const struct pareto *p) {
 	return status;
 }
 
-/* What is on the screen already is not said again. */
 static void say_warnings(const struct options *o, const struct pareto *p) {
-	struct look look = terminal_look(STDERR_FILENO, o->points.read.colour);
 	struct page page;
 
-	if (!o->points.read.json && read_options_look(&o->points.read).screen) {
-		return;
+	if (read_options_begin_remarks(&o->points.read, &page)) {
+		render_pareto_warnings(p, &page);
+		read_options_end_remarks(&page);
 	}
-	look.width = 0;
-	page_init(&page, &look);
-	render_pareto_warnings(p, &page);
-	const char *text = page_text(&page);
-	fputs(text ? text : "", stderr);
-	page_finish(&page);
 }
 
 /* ---- --fail-if-dominated ---- */
@@ -308,7 +276,7 @@ static int pareto_show(struct options *o) {
 }
 
 static int pareto_run(int argc, char **argv) {
-	struct options o = {.points = {.read = {.command = "pareto"}}, .x = "l0", .y = "fvu"};
+	struct options o = {.points = {.read = {.command = "pareto"}}};
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.points.read.help) {

@@ -47,6 +47,18 @@ int points_options_take(struct points_options *o, int option, const char *word) 
 		return take_tokens(o, optarg);
 	case POINTS_OPTION_AS:
 		return take_profile(o, optarg);
+	case POINTS_OPTION_X:
+		o->x = optarg;
+		return EXIT_OK;
+	case POINTS_OPTION_Y:
+		o->y = optarg;
+		return EXIT_OK;
+	case POINTS_OPTION_X_BETTER:
+		o->x_better = optarg;
+		return EXIT_OK;
+	case POINTS_OPTION_Y_BETTER:
+		o->y_better = optarg;
+		return EXIT_OK;
 	default:
 		return read_options_take(&o->read, option, word);
 	}
@@ -71,6 +83,18 @@ int points_options_take_word(struct points_options *o, const char *word) {
 	o->runs = runs;
 	o->runs[o->n_runs++] = word;
 	return EXIT_OK;
+}
+
+int points_options_axes(
+	const struct points_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y) {
+	const char *x = o->x ? o->x : "l0", *y = o->y ? o->y : "fvu";
+	int status = pareto_axis_make(o->read.command, "x", x, o->x_better, ret_x);
+
+	status = status == EXIT_OK ? pareto_axis_make(o->read.command, "y", y, o->y_better, ret_y)
+				   : status;
+	return status == EXIT_OK && strcmp(x, y) == 0
+		       ? read_options_wrong(&o->read, "--x and --y are both ", x)
+		       : status;
 }
 
 void points_options_finish(struct points_options *o) {

@@ -111,3 +111,21 @@ struct look read_options_look(const struct read_options *o) {
 	/* What goes into a file is for no terminal. */
 	return terminal_look(o->file != NULL ? -1 : STDOUT_FILENO, o->colour);
 }
+
+bool read_options_begin_remarks(const struct read_options *o, struct page *ret) {
+	struct look look = terminal_look(STDERR_FILENO, o->colour);
+
+	if (!o->json && read_options_look(o).screen) {
+		return false;
+	}
+	look.width = 0;
+	page_init(ret, &look);
+	return true;
+}
+
+void read_options_end_remarks(struct page *page) {
+	const char *text = page_text(page);
+
+	fputs(text ? text : "", stderr);
+	page_finish(page);
+}

@@ -52,5 +52,10 @@ int read_options_print(const struct read_options *o, const char *text, size_t le
 int read_options_print_page(const struct read_options *o, struct page *page);
 int read_options_print_json(const struct read_options *o, const json_t *document);
 
+/* Remarks that a screen shows among what it prints go to stderr where there is no screen. False: there is one; else *ret is a page
+ * for them, which read_options_end_remarks prints. */
+bool read_options_begin_remarks(const struct read_options *o, struct page *ret);
+void read_options_end_remarks(struct page *page);
+
 /* How the page is to look that read_options_print_page gets. */
 struct look read_options_look(const struct read_options *o);

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ask.h"
 #include "dominated_json.h"
@@ -17,22 +16,13 @@
 
 struct options {
 	struct points_options points;
-	const char *x, *y, *x_better, *y_better, *reason;
+	const char *reason;
 	bool dry_run, all_users;
 };
 
 /* ---- what was asked for ---- */
 
-enum {
-	OPTION_DOMINATED = 256,
-	OPTION_DRY_RUN,
-	OPTION_ALL_USERS,
-	OPTION_REASON,
-	OPTION_X,
-	OPTION_Y,
-	OPTION_X_BETTER,
-	OPTION_Y_BETTER
-};
+enum { OPTION_DOMINATED = 256, OPTION_DRY_RUN, OPTION_ALL_USERS, OPTION_REASON };
 
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
@@ -47,18 +37,6 @@ static int parse_option(int option, const char *word, struct options *o) {
 		return EXIT_OK;
 	case OPTION_REASON:
 		return stop_take_reason(optarg, &o->reason);
-	case OPTION_X:
-		o->x = optarg;
-		return EXIT_OK;
-	case OPTION_Y:
-		o->y = optarg;
-		return EXIT_OK;
-	case OPTION_X_BETTER:
-		o->x_better = optarg;
-		return EXIT_OK;
-	case OPTION_Y_BETTER:
-		o->y_better = optarg;
-		return EXIT_OK;
 	case RUN_FILTER_STATE:
 		return stop_wrong(
 			"--dominated stops runs that are running or stalled, and compares "
@@ -79,7 +57,7 @@ static int check(const struct options *o) {
 			"compared before it has seen as much as others is stopped for nothing",
 			"");
 	}
-	return strcmp(o->x, o->y) == 0 ? stop_wrong("--x and --y are both ", o->x) : EXIT_OK;
+	return EXIT_OK;
 }
 
 static int parse_options(int argc, char **argv, struct options *o) {
@@ -89,10 +67,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"dry-run", no_argument, NULL, OPTION_DRY_RUN},
 		{"all-users", no_argument, NULL, OPTION_ALL_USERS},
 		{"reason", required_argument, NULL, OPTION_REASON},
-		{"x", required_argument, NULL, OPTION_X},
-		{"y", required_argument, NULL, OPTION_Y},
-		{"x-better", required_argument, NULL, OPTION_X_BETTER},
-		{"y-better", required_argument, NULL, OPTION_Y_BETTER},
+		POINTS_AXES_OPTIONS,
 		{"socket", required_argument, NULL, READ_OPTION_SOCKET},
 		{"color", required_argument, NULL, READ_OPTION_COLOR},
 		{"json", no_argument, NULL, READ_OPTION_JSON},
@@ -117,10 +92,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 static int make_query(const struct options *o, struct dominated_query *ret) {
 	*ret = (struct dominated_query){
 		.at_tokens = (double)o->points.at_tokens, .all_users = o->all_users};
-	int status = pareto_axis_make("stop", "x", o->x, o->x_better, &ret->x);
-
-	return status == EXIT_OK ? pareto_axis_make("stop", "y", o->y, o->y_better, &ret->y)
-				 : status;
+	return points_options_axes(&o->points, &ret->x, &ret->y);
 }
 
 /* ---- telling them ---- */
@@ -177,20 +149,13 @@ static int tell_all(const struct options *o, const struct dominated *d, struct a
 
 /* ---- what is printed ---- */
 
-/* What is on the screen already is not said again. */
 static void say_left(const struct options *o, const struct dominated *d) {
-	struct look look = terminal_look(STDERR_FILENO, o->points.read.colour);
 	struct page page;
 
-	if (o->points.read.json || read_options_look(&o->points.read).screen) {
-		return;
+	if (!o->points.read.json && read_options_begin_remarks(&o->points.read, &page)) {
+		render_dominated_left(d, &page);
+		read_options_end_remarks(&page);
 	}
-	look.width = 0;
-	page_init(&page, &look);
-	render_dominated_left(d, &page);
-	const char *text = page_text(&page);
-	fputs(text ? text : "", stderr);
-	page_finish(&page);
 }
 
 static int print_page(const struct options *o, const struct dominated *d, const struct answers *a) {
@@ -265,7 +230,7 @@ static int stop_chosen(struct options *o) {
 }
 
 int stop_dominated(int argc, char **argv) {
-	struct options o = {.points = {.read = {.command = "stop"}}, .x = "l0", .y = "fvu"};
+	struct options o = {.points = {.read = {.command = "stop"}}};
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.points.read.help) {

@@ -288,6 +288,9 @@ class Compare(unittest.TestCase):
         for runs, status in ((["young004"], NO_SUCH_RUN), (["young004", "young004"], NO_SUCH_RUN), ([], OK)):
             self.assertEqual(status, command(self.daemon, "compare", *runs).returncode)
         self.assertEqual(USAGE, command(self.daemon, "compare", "--project", "another").returncode)
+        out = command(self.daemon, "compare", "--x", "fvu")
+        self.assertEqual(USAGE, out.returncode)
+        self.assertIn("sae-metricsd compare: --x and --y are both fvu", out.stderr)
 
     def test_what_is_wrong_with_one_file_is_said_once(self):
         with tempfile.NamedTemporaryFile(suffix=".db") as bad:
