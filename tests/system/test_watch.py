@@ -3,10 +3,12 @@ import fcntl
 import os
 import pty
 import select
+import shutil
 import signal
 import sqlite3
 import struct
 import subprocess
+import tempfile
 import termios
 import unittest
 
@@ -323,6 +325,18 @@ class Refusals(unittest.TestCase):
         for arguments in (["--nonsense"], ["a", "b"], ["--json"], ["--state", "asleep"]):
             with self.subTest(arguments):
                 self.assertEqual(self.refused(*arguments).returncode, 2)
+
+    def test_where_its_program_is_not_installed_that_is_said(self):
+        if any(os.path.exists(f"{prefix}/libexec/sae-metricsd/sae-metricsd-watch") for prefix in ("/usr", "/usr/local")):
+            self.skipTest("it is installed on this machine")
+        with tempfile.TemporaryDirectory() as folder:
+            alone = shutil.copy(DAEMON, folder)
+            out = subprocess.run([alone, "watch"], capture_output=True, text=True, check=False)
+            self.assertEqual((out.returncode, out.stdout), (1, ""))
+            self.assertIn("the part that does this is not installed: it is sae-metricsd-watch", out.stderr)
+            out = subprocess.run([alone, "watch", "--help"], capture_output=True, text=True, check=False)
+            self.assertEqual(out.returncode, 0)
+            self.assertIn("usage: sae-metricsd watch", out.stdout)
 
 
 if __name__ == "__main__":
