@@ -108,6 +108,16 @@ static int check_number(const struct options *o, const json_t *document) {
 	return o->points.n_runs > 0 && n < 2 ? EXIT_NO_SUCH_RUN : EXIT_USAGE;
 }
 
+/* Runs that lack a figure which nobody named have enough else to be compared by. */
+static int settle_axes(
+	const struct options *o, const json_t *document, struct comparison_query *query) {
+	if (o->points.x || o->points.y) {
+		return points_options_settle_axes(&o->points, document, &query->x, &query->y);
+	}
+	pareto_axis_stand_in(document, &query->x, &query->y);
+	return EXIT_OK;
+}
+
 static bool is_at(const json_t *document, double tokens) {
 	const json_t *runs = document_at(document, "runs");
 	bool is = true;
@@ -206,8 +216,7 @@ static int compare_show(struct options *o) {
 		return status;
 	}
 	int shown = check_number(o, document);
-	shown = shown == EXIT_OK ? pareto_axis_check("compare", &query.x, document) : shown;
-	shown = shown == EXIT_OK ? pareto_axis_check("compare", &query.y, document) : shown;
+	shown = shown == EXIT_OK ? settle_axes(o, document, &query) : shown;
 	shown = shown == EXIT_OK ? read_at_equal_tokens(o, &query, &document) : shown;
 	if (document && (shown == EXIT_OK || shown == EXIT_FAILED)) {
 		shown = print_comparison(o, &query, document);

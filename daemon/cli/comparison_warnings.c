@@ -26,6 +26,7 @@ json_t *comparison_warnings(const struct comparison *c) {
 		}
 	}
 	warn_of_absent(c, warnings);
+	point_warn_of_stand_in(&c->query.y, warnings);
 	point_warn_of_tokens(runs, n, warnings);
 	point_warn_of_profiles(runs, n, warnings);
 	for (size_t i = 0; i < c->n_of_steps; i++) {

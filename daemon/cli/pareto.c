@@ -24,7 +24,8 @@ const struct subcommand subcommand_pareto = {
 		 "which are on the front, and by which run of it each other one is beaten.\n"
 		 "RUN is any part of an id or a name that fits one run only; without any, all.\n"
 		 "\n"
-		 "  --x METRIC, --y METRIC   what counts: l0 and fvu; any figure of a window\n"
+		 "  --x METRIC, --y METRIC   what counts: l0 and fvu (explained_variance where no\n"
+		 "                    run has fvu); any figure of a window\n"
 		 "  --x-better, --y-better lower|higher   of a figure of your own\n"
 		 "  --at-tokens N     each run as it was after so many tokens: 168M, 1.3G\n"
 		 "  --as PROFILE      all figures by one trainer's definitions: prisma, saelens,\n"
@@ -73,6 +74,9 @@ static const char explanation[] =
 	"number (1, 2 or 5 times a power of ten) that is worse than all runs shown; it may\n"
 	"change when runs are added. Runs that are not better than it on both axes add\n"
 	"nothing.\n"
+	"\n"
+	"fvu needs sums that not every trainer pushes. Where no run has it, and no --y is\n"
+	"given, explained_variance stands in for it.\n"
 	"\n"
 	"Trainers mean different things by some names. --as computes them for all runs by\n"
 	"one trainer's definitions, from the sums that were pushed; where these were not,\n"
@@ -259,8 +263,7 @@ static int pareto_show(struct options *o) {
 	if (!document) {
 		return status;
 	}
-	int shown = pareto_axis_check("pareto", &query.x, document);
-	shown = shown == EXIT_OK ? pareto_axis_check("pareto", &query.y, document) : shown;
+	int shown = points_options_settle_axes(&o->points, document, &query.x, &query.y);
 	int err = shown == EXIT_OK ? pareto_make(document, &query, &p) : 0;
 	if (err < 0) {
 		fprintf(stderr, "sae-metricsd pareto: %s\n", strerror(-err));

@@ -42,18 +42,40 @@ static bool has_it(const json_t *run, const char *name) {
 	       json_object_get(document_at(run, "as.unknown"), name);
 }
 
-int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document) {
+static bool any_has(const json_t *document, const char *name) {
 	const json_t *runs = document_at(document, "runs");
-	size_t n_points = 0, i;
+	size_t i;
 	json_t *run;
 
 	json_array_foreach(runs, i, run) {
-		if (has_it(run, axis->metric.name)) {
-			return EXIT_OK;
+		if (has_it(run, name)) {
+			return true;
 		}
-		n_points += json_is_object(document_at(run, "point"));
 	}
-	if (n_points == 0) {
+	return false;
+}
+
+void pareto_axis_stand_in(
+	const json_t *document, const struct pareto_axis *x, struct pareto_axis *y) {
+	static const char meant[] = "fvu", other[] = "explained_variance";
+
+	if (strcmp(y->metric.name, meant) == 0 && strcmp(x->metric.name, other) != 0 &&
+		!any_has(document, meant) && any_has(document, other)) {
+		*y = (struct pareto_axis){
+			.metric = point_metric_of(other), .higher = true, .stands_in_for = meant};
+	}
+}
+
+int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document) {
+	const json_t *runs = document_at(document, "runs");
+	bool any_point = false;
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(runs, i, run) {
+		any_point = any_point || json_is_object(document_at(run, "point"));
+	}
+	if (!any_point || any_has(document, axis->metric.name)) {
 		return EXIT_OK;
 	}
 	char *names = point_metric_names(runs);

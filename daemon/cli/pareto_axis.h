@@ -8,5 +8,10 @@
 int pareto_axis_make(const char *command, const char *which, const char *name, const char *better,
 	struct pareto_axis *ret);
 
+/* For who named no y: not every trainer pushes what fvu is made of. Where y is fvu, no run has it and one has its explained variance,
+ * that stands in for it. */
+void pareto_axis_stand_in(
+	const json_t *document, const struct pareto_axis *x, struct pareto_axis *y);
+
 /* A figure that no run has, where any has a point, is a slip of the finger: says what there is. Returns an exit_status. */
 int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document);

@@ -11,6 +11,8 @@
 struct pareto_axis {
 	struct point_metric metric;
 	bool higher; /* is better */
+	const char *
+		stands_in_for; /* the figure that was to be here, and that no run has; NULL: it is the one that was meant */
 };
 
 struct pareto_query {

@@ -33,6 +33,7 @@ int pareto_warn(struct pareto *p) {
 	}
 	p->unequal_tokens = point_warn_of_tokens(runs, p->n, warnings);
 	point_warn_of_profiles(runs, p->n, warnings);
+	point_warn_of_stand_in(&p->query.y, warnings);
 	warn_of_axis(p, runs, p->query.x.metric.name, warnings);
 	warn_of_axis(p, runs, p->query.y.metric.name, warnings);
 	if (p->volume.n_outside > 0) {

@@ -30,6 +30,14 @@ static int label_size(const struct point_warned *run) {
 	return (int)text_fit(text_of(run->label, strlen(run->label)), LABEL_MAX);
 }
 
+void point_warn_of_stand_in(const struct pareto_axis *axis, json_t *warnings) {
+	if (axis->stands_in_for) {
+		point_warn(warnings,
+			"no run has %s, which needs sums that were not pushed: %s stands in for it",
+			axis->stands_in_for, axis->metric.name);
+	}
+}
+
 /* ---- how far the runs are ---- */
 
 static double tokens_of(const struct point_warned *run) {

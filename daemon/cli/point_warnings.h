@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "document.h"
+#include "pareto_front.h"
 
 struct point_warned {
 	const json_t *run, *point; /* a point there is */
@@ -25,5 +25,8 @@ void point_warn_of_broken(
 void point_warn_of_remarks(
 	const struct point_warned *runs, size_t n, const char *metric, json_t *warnings);
 void point_warn_of_profiles(const struct point_warned *runs, size_t n, json_t *warnings);
+
+/* The axis is not the one that was meant. */
+void point_warn_of_stand_in(const struct pareto_axis *axis, json_t *warnings);
 
 void point_warn(json_t *warnings, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -97,6 +97,16 @@ int points_options_axes(
 		       : status;
 }
 
+int points_options_settle_axes(const struct points_options *o, const json_t *document,
+	struct pareto_axis *x, struct pareto_axis *y) {
+	if (!o->y) {
+		pareto_axis_stand_in(document, x, y);
+	}
+	int status = pareto_axis_check(o->read.command, x, document);
+
+	return status == EXIT_OK ? pareto_axis_check(o->read.command, y, document) : status;
+}
+
 void points_options_finish(struct points_options *o) {
 	free(o->runs);
 	read_options_finish(&o->read);

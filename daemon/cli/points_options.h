@@ -48,6 +48,9 @@ int points_options_take_word(struct points_options *o, const char *word);
 /* The axes that were asked for, which are two different ones. Returns an exit_status, and has said what is wrong. */
 int points_options_axes(
 	const struct points_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y);
+/* Once the runs are known: a default that none of them has gives way (pareto_axis.h), and one that was asked for is an error. */
+int points_options_settle_axes(const struct points_options *o, const json_t *document,
+	struct pareto_axis *x, struct pareto_axis *y);
 void points_options_finish(struct points_options *o);
 
 /* The points document with the runs that were asked for alone, in the order in which they were named, and with the figures of

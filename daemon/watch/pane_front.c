@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "panes.h"
-#include "pareto_front.h"
+#include "pareto_axis.h"
 #include "render_pareto.h"
 
 /* The runs of one project; NULL when memory is short. */
@@ -21,9 +21,9 @@ static json_t *of_project(const json_t *document, const json_t *project) {
 
 static int draw_front(const struct model *m, struct page *page) {
 	static const struct render_pareto_options all = {0};
-	const struct pareto_query query = {
-		.x = {point_metric_of("l0"), false},
-		.y = {point_metric_of("fvu"), false},
+	struct pareto_query query = {
+		.x = {.metric = point_metric_of("l0")},
+		.y = {.metric = point_metric_of("fvu")},
 	};
 	struct pareto front;
 
@@ -33,6 +33,7 @@ static int draw_front(const struct model *m, struct page *page) {
 		return 0;
 	}
 	json_t *document = of_project(m->points, document_at(model_run(m), "project"));
+	pareto_axis_stand_in(document, &query.x, &query.y);
 	int err = document ? pareto_make(document, &query, &front) : -ENOMEM;
 	if (err == 0) {
 		render_pareto(&front, &all, page);

@@ -197,6 +197,27 @@ class Pareto(unittest.TestCase):
         self.assertEqual([8, 18], [point["step_last"] for point in paths["young004"]])
         self.assertTrue(math.isclose(mean_over("front002", 9, 18, "fvu"), paths["front002"][1]["fvu"], rel_tol=1e-12))
 
+    def test_runs_without_the_sums_of_fvu_are_compared_by_their_explained_variance(self):
+        with Daemon() as daemon:
+            for run, variance in (("plain001", 0.75), ("plain002", 0.5)):
+                handle = sae_metrics.init(id=run, d_sae=D_SAE, feature_sampling_window=WINDOW, socket=str(daemon.socket))
+                for step in range(2 * WINDOW):
+                    handle.log_step(step, fired=numpy.full(D_SAE, 3, dtype=numpy.uint32), n_rows=ROWS, mse_loss=1.0,
+                                    explained_variance=variance)
+                handle.finish(timeout=60)
+            for name in ("pareto", "compare"):
+                out = command(daemon, name, "plain001", "plain002")
+                self.assertEqual(OK, out.returncode, out.stderr)
+                self.assertIn("explained_variance stands in for it", out.stderr)
+            document = json.loads(command(daemon, "pareto", "--json").stdout)
+            self.assertEqual(["plain001"], ids(document["front"]))
+            self.assertEqual(0.75, document["front"][0]["explained_variance"])
+            # Who names fvu means it.
+            for name in ("pareto", "compare"):
+                out = command(daemon, name, "plain001", "plain002", "--y", "fvu")
+                self.assertEqual((USAGE, ""), (out.returncode, out.stdout))
+                self.assertIn("no run has fvu; there are ", out.stderr)
+
     def test_scripts_get_an_exit_status(self):
         for run, status in (("front001", OK), ("worse003", DOMINATED), ("short005", 1), ("nobody", NO_SUCH_RUN), ("00", NO_SUCH_RUN)):
             out = command(self.daemon, "pareto", "--fail-if-dominated", run)

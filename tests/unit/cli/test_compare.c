@@ -24,7 +24,7 @@ static const struct look pipe_look = {0, false, true, false, SCREEN_NOW};
 static struct pareto_axis axis_of(const char *name) {
 	struct point_metric metric = point_metric_of(name);
 
-	return (struct pareto_axis){metric, metric.better == BETTER_HIGHER};
+	return (struct pareto_axis){.metric = metric, .higher = metric.better == BETTER_HIGHER};
 }
 
 static struct comparison_query usual_query(void) {

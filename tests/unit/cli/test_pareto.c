@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "json_write.h"
-#include "pareto_front.h"
+#include "pareto_axis.h"
 #include "pareto_json.h"
 #include "render_pareto.h"
 #include "screen.h"
@@ -24,7 +24,7 @@ static const struct look pipe_look = {0, false, true, false, SCREEN_NOW};
 static struct pareto_axis axis_of(const char *name) {
 	struct point_metric metric = point_metric_of(name);
 
-	return (struct pareto_axis){metric, metric.better == BETTER_HIGHER};
+	return (struct pareto_axis){.metric = metric, .higher = metric.better == BETTER_HIGHER};
 }
 
 static struct pareto_query query_of(const char *x, const char *y) {
@@ -162,6 +162,41 @@ static void a_figure_that_trainers_define_differently_is_warned_of(void **state)
 	assert_string_equal(warning(&p, 1),
 		"fvu was not finite in 3 steps of prisma-a: the mean is over the others");
 	pareto_finish(&p);
+	json_decref(json);
+}
+
+static void drop_fvu(json_t *document) {
+	json_t *runs = json_object_get(document, "runs"), *run;
+	size_t i;
+
+	json_array_foreach(runs, i, run) {
+		json_t *point = json_object_get(run, "point");
+		(void)json_object_del(json_object_get(point, "metrics"), "fvu");
+		(void)json_object_del(json_object_get(point, "not_finite"), "fvu");
+	}
+}
+
+static void explained_variance_stands_in_for_an_fvu_that_no_run_has(void **state) {
+	json_t *json = mixed_runs();
+	struct pareto_query query = query_of("l0", "fvu");
+	struct pareto p;
+	(void)state;
+
+	pareto_axis_stand_in(json, &query.x, &query.y);
+	assert_string_equal(query.y.metric.name, "fvu"); /* they have it */
+	drop_fvu(json);
+	pareto_axis_stand_in(json, &query.x, &query.y);
+	assert_string_equal(query.y.metric.name, "explained_variance");
+	assert_true(query.y.higher);
+	make(json, &query, &p);
+	assert_string_equal(warning(&p, 1),
+		"no run has fvu, which needs sums that were not pushed: "
+		"explained_variance stands in for it");
+	pareto_finish(&p);
+
+	query = query_of("explained_variance", "fvu"); /* against itself it says nothing */
+	pareto_axis_stand_in(json, &query.x, &query.y);
+	assert_string_equal(query.y.metric.name, "fvu");
 	json_decref(json);
 }
 
@@ -376,6 +411,7 @@ int main(void) {
 		cmocka_unit_test(unequal_tokens_come_with_the_tokens_to_ask_for),
 		cmocka_unit_test(what_is_less_than_a_window_apart_is_equal),
 		cmocka_unit_test(a_figure_that_trainers_define_differently_is_warned_of),
+		cmocka_unit_test(explained_variance_stands_in_for_an_fvu_that_no_run_has),
 		cmocka_unit_test(what_is_worse_than_the_reference_is_said),
 		cmocka_unit_test(
 			the_reference_is_what_learnt_nothing_or_a_round_number_worse_than_all),
