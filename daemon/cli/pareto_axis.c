@@ -66,7 +66,7 @@ void pareto_axis_stand_in(
 	}
 }
 
-int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document) {
+bool pareto_axis_is_known(const struct pareto_axis *axis, const json_t *document) {
 	const json_t *runs = document_at(document, "runs");
 	bool any_point = false;
 	size_t i;
@@ -75,10 +75,14 @@ int pareto_axis_check(const char *command, const struct pareto_axis *axis, const
 	json_array_foreach(runs, i, run) {
 		any_point = any_point || json_is_object(document_at(run, "point"));
 	}
-	if (!any_point || any_has(document, axis->metric.name)) {
+	return !any_point || any_has(document, axis->metric.name);
+}
+
+int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document) {
+	if (pareto_axis_is_known(axis, document)) {
 		return EXIT_OK;
 	}
-	char *names = point_metric_names(runs);
+	char *names = point_metric_names(document_at(document, "runs"));
 	fprintf(stderr, "sae-metricsd %s: no run has %s; there are %s\n", command,
 		axis->metric.name, names ? names : "");
 	free(names);

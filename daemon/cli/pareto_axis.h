@@ -13,5 +13,8 @@ int pareto_axis_make(const char *command, const char *which, const char *name, c
 void pareto_axis_stand_in(
 	const json_t *document, const struct pareto_axis *x, struct pareto_axis *y);
 
+/* Any run has it, or none has a point at all. */
+bool pareto_axis_is_known(const struct pareto_axis *axis, const json_t *document);
+
 /* A figure that no run has, where any has a point, is a slip of the finger: says what there is. Returns an exit_status. */
 int pareto_axis_check(const char *command, const struct pareto_axis *axis, const json_t *document);

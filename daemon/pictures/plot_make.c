@@ -133,8 +133,14 @@ static int choose_points(struct plot_options *o, json_t *points) {
 	return err == 0 ? EXIT_OK : err == -ESRCH ? EXIT_NO_SUCH_RUN : EXIT_FAILED;
 }
 
-static int check_axes(
-	const struct plot_options *o, const struct pareto_query *query, const json_t *points) {
+/* A page of a report that lacks this picture says why. */
+static int settle_axes(struct plot_options *o, const json_t *points, struct pareto_query *query) {
+	if (!o->y) {
+		pareto_axis_stand_in(points, &query->x, &query->y);
+	}
+	if (!o->x && !o->y && !pareto_axis_is_known(&query->y, points)) {
+		return fail(o, "no run has fvu or explained_variance");
+	}
 	int status = pareto_axis_check(o->read.command, &query->x, points);
 
 	return status == EXIT_OK ? pareto_axis_check(o->read.command, &query->y, points) : status;
@@ -170,7 +176,7 @@ static int make_front(struct plot_options *o, json_t **ret) {
 
 	status = status == EXIT_OK ? source_read_points(&o->read.source, &query, &points) : status;
 	status = status == EXIT_OK ? choose_points(o, points) : status;
-	status = status == EXIT_OK ? check_axes(o, &wanted.query, points) : status;
+	status = status == EXIT_OK ? settle_axes(o, points, &wanted.query) : status;
 	if (status == EXIT_OK && figures_of_front(points, &wanted, ret, words) < 0) {
 		status = fail(o, words);
 	}

@@ -296,8 +296,6 @@ static int check_pixels(const struct plot_options *o) {
 void plot_options_init(struct plot_options *o, const char *command) {
 	*o = (struct plot_options){
 		.read.command = command,
-		.x = "l0",
-		.y = "fvu",
 		.n_windows = WINDOWS_DEFAULT,
 		.size = {WIDTH_DEFAULT, 0, 1, DPI_DEFAULT},
 	};
@@ -346,13 +344,14 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 
 int plot_options_axes(
 	const struct plot_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y) {
-	int status = pareto_axis_make(o->read.command, "x", o->x, o->x_better, ret_x);
+	const char *x = o->x ? o->x : "l0", *y = o->y ? o->y : "fvu";
+	int status = pareto_axis_make(o->read.command, "x", x, o->x_better, ret_x);
 
 	if (status == EXIT_OK) {
-		status = pareto_axis_make(o->read.command, "y", o->y, o->y_better, ret_y);
+		status = pareto_axis_make(o->read.command, "y", y, o->y_better, ret_y);
 	}
-	return status == EXIT_OK && strcmp(o->x, o->y) == 0
-		       ? read_options_wrong(&o->read, "--x and --y are both ", o->x)
+	return status == EXIT_OK && strcmp(x, y) == 0
+		       ? read_options_wrong(&o->read, "--x and --y are both ", x)
 		       : status;
 }
 

@@ -35,7 +35,7 @@ struct plot_options {
 	size_t n_metrics; /* 0: none is named */
 	size_t n_windows;
 	bool axes_set;
-	const char *x, *y;               /* metrics of the front */
+	const char *x, *y;               /* metrics of the front; NULL: as points_options.h says */
 	const char *x_better, *y_better; /* NULL: as is known of them */
 	struct points_query points;
 	struct run_filter filter; /* of the front's runs */

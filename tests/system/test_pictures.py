@@ -384,6 +384,26 @@ class Pictures(unittest.TestCase):
         for value, run in zip(row, ("whole001", "second01")):
             self.assertTrue(math.isclose(self.window_means(run, "l0")[0], float(value), rel_tol=1e-3))
 
+    def test_runs_without_the_sums_of_fvu_are_drawn_by_what_they_have(self):
+        with Daemon() as daemon:
+            for run, scalars in (("plain001", {"explained_variance": 0.75}), ("plain002", {"explained_variance": 0.5}),
+                                 ("losses01", {}), ("losses02", {})):
+                handle = workload.begin(daemon.socket, run, d_sae=64, feature_sampling_window=10)
+                for step in range(20):
+                    handle.log_step(step, fired=[3] * 64, n_rows=40, mse_loss=1.0, **scalars)
+                handle.finish(timeout=60)
+            said = self.plot("plain001", "plain002", "--kind", "front", "-o", self.out / "plain.json", database=daemon.database)
+            self.assertIn("explained_variance stands in for it", said)
+            self.assertEqual("explained_variance", json.loads((self.out / "plain.json").read_text())["y"]["metric"])
+            said = self.plot("losses01", "losses02", "--kind", "front", "-o", self.out / "no.svg", database=daemon.database,
+                             status=FAILED)
+            self.assertIn("no run has fvu or explained_variance", said)
+            text, _ = self.page("plain001", "plain002", database=daemon.database)
+            self.assertEqual(2 + 2, text.count("<svg "))
+            text, _ = self.page("losses01", "losses02", database=daemon.database)
+            self.assertEqual(1 + 2, text.count("<svg "))
+            self.assertIn("no run has fvu or explained_variance", text)
+
     def test_a_hostile_runs_report_is_no_markup(self):
         database = self.daemon.directory / "hostile-report.db"
         subprocess.run([DAEMON, "backup", "--db", self.daemon.database, "--force", database], env=self.daemon.environment(), check=True,
