@@ -26,17 +26,15 @@ const struct subcommand subcommand_config = {
 		"\n"
 		"  --check           say of each file that it is ok, or what is wrong with it\n"
 		"  --json            as JSON\n"
-		"  --system, --user  of the host's daemon, or of your own; without it of the "
-		"host's\n"
-		"                    if you are root\n"
+		"  --system, --user  of the host's daemon, or of your own; without it of the\n"
+		"                    host's if you are root\n"
 		"  --config FILE     this file in place of all others\n"
 		"  --set SECTION.KEY=VALUE\n"
 		"                    as if `serve` had been told\n"
 		"  -h, --help        this text\n"
 		"\n"
-		"exit status: 0 all is well, 1 something is wrong and was said, 2 wrong usage, "
-		"also:\n"
-		"             no such key\n",
+		"exit status: 0 all is well, 1 something is wrong and was said, 2 wrong usage,\n"
+		"             also: no such key\n",
 	.run = config_run,
 };
 

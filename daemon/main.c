@@ -48,7 +48,7 @@ static void print_help(FILE *out) {
 			fprintf(out, "  %-8s %s\n", subcommands[i]->name, subcommands[i]->summary);
 		}
 	}
-	fputs("\n`sae-metricsd COMMAND --help` explains one; `sae-metricsd --version` says which "
+	fputs("\n`sae-metricsd COMMAND --help` explains one; `sae-metricsd --version` says which\n"
 	      "this is.\n",
 		out);
 }

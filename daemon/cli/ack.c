@@ -17,7 +17,7 @@ const struct subcommand subcommand_ack = {
 		 "your runs: `status` passes over them, and `status --check` is content, until\n"
 		 "something begins anew. RUN is any part of an id or a name that fits one run\n"
 		 "only; it is yours, or you are an administrator. KIND is nan, stalled, crashed,\n"
-		 "… as `status --json` has it.\n"
+		 "... as `status --json` has it.\n"
 		 "\n"
 		 "  --undo            take it back\n"
 		 "  --socket PATH     ask the daemon behind this socket\n"

@@ -9,25 +9,22 @@ static int backup_run(int argc, char **argv);
 const struct subcommand subcommand_backup = {
 	.name = "backup",
 	.summary = "copy the database, also while it is in use",
-	.usage =
-		"usage: sae-metricsd backup [options] FILE|DIR\n"
-		"\n"
-		"Writes a closed copy of the database: one file, consistent and synced. The "
-		"daemon\n"
-		"may be running; its commits are not held up. A DIR (or what ends with /, which "
-		"is\n"
-		"made where it is missing) gets DIR/metrics-YYYYMMDDTHHMMSSZ.db, the time in UTC.\n"
-		"The copy has all results; what a run that goes on needs to do so exactly stays\n"
-		"beside the database.\n"
-		"\n"
-		"  --db FILE     the database: the user's own, else the host's\n"
-		"  --force       replace a FILE that is there already\n"
-		"  -h, --help    this text\n"
-		"\n"
-		"See also `sae-metricsd serve --backup-every`.\n"
-		"\n"
-		"exit status: 0 written, 1 failed (nothing is left behind), 2 wrong usage,\n"
-		"             3 no database\n",
+	.usage = "usage: sae-metricsd backup [options] FILE|DIR\n"
+		 "\n"
+		 "Writes a closed copy of the database: one file, consistent and synced. The\n"
+		 "daemon may be running; its commits are not held up. A DIR (or what ends with /,\n"
+		 "which is made where it is missing) gets DIR/metrics-YYYYMMDDTHHMMSSZ.db, the\n"
+		 "time in UTC. The copy has all results; what a run that goes on needs to do so\n"
+		 "exactly stays beside the database.\n"
+		 "\n"
+		 "  --db FILE     the database: the user's own, else the host's\n"
+		 "  --force       replace a FILE that is there already\n"
+		 "  -h, --help    this text\n"
+		 "\n"
+		 "See also `sae-metricsd serve --backup-every`.\n"
+		 "\n"
+		 "exit status: 0 written, 1 failed (nothing is left behind), 2 wrong usage,\n"
+		 "             3 no database\n",
 	.run = backup_run,
 };
 

@@ -16,7 +16,7 @@ static int compare_run(int argc, char **argv);
 const struct subcommand subcommand_compare = {
 	.name = "compare",
 	.summary = "show a few runs side by side, at equal tokens",
-	.usage = "usage: sae-metricsd compare [options] RUN RUN…\n"
+	.usage = "usage: sae-metricsd compare [options] RUN RUN...\n"
 		 "\n"
 		 "Shows what differs between two to six runs: their configs, their figures at\n"
 		 "equal tokens, their feature densities, and which dominates which. RUN is any\n"

@@ -11,7 +11,7 @@ const struct subcommand subcommand_rm = {
 	.name = "rm",
 	.summary = "remove runs, with all that is kept of them",
 	.usage =
-		"usage: sae-metricsd rm [options] RUN…\n"
+		"usage: sae-metricsd rm [options] RUN...\n"
 		"\n"
 		"Removes runs with all that is kept of them here; what W&B has stays there. A run\n"
 		"that is being trained is not removed: have it stopped first. RUN is any part of\n"

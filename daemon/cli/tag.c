@@ -11,7 +11,7 @@ static int tag_run(int argc, char **argv);
 const struct subcommand subcommand_tag = {
 	.name = "tag",
 	.summary = "give a run tags, or take some from it",
-	.usage = "usage: sae-metricsd tag [options] RUN [TAG…]\n"
+	.usage = "usage: sae-metricsd tag [options] RUN [TAG...]\n"
 		 "\n"
 		 "Gives a run these tags, behind those it has. From then on its tags are as they\n"
 		 "were set here: what its trainer says of them changes nothing any more. RUN is\n"

@@ -19,22 +19,20 @@ static int doctor_run(int argc, char **argv);
 const struct subcommand subcommand_doctor = {
 	.name = "doctor",
 	.summary = "check all that is needed, and say what to do",
-	.usage =
-		"usage: sae-metricsd doctor [options]\n"
-		"\n"
-		"Looks whether the daemon can be reached and is well, whether its files are safe "
-		"and\n"
-		"whole, what is set, whether W&B takes the host's key, the clock and the system's\n"
-		"limits; and says what to do. Changes nothing.\n"
-		"\n"
-		"  --socket PATH     of the daemon behind this socket\n"
-		"  --db FILE         of this database\n"
-		"  --config PATH     what is set, as of `serve`\n"
-		"  --json            what was found as JSON\n"
-		"  -h, --help        this text\n"
-		"\n"
-		"exit status: 0 nothing failed, though there may be warnings, 1 something did,\n"
-		"             2 wrong usage\n",
+	.usage = "usage: sae-metricsd doctor [options]\n"
+		 "\n"
+		 "Looks whether the daemon can be reached and is well, whether its files are safe\n"
+		 "and whole, what is set, whether W&B takes the host's key, the clock and the\n"
+		 "system's limits; and says what to do. Changes nothing.\n"
+		 "\n"
+		 "  --socket PATH     of the daemon behind this socket\n"
+		 "  --db FILE         of this database\n"
+		 "  --config PATH     what is set, as of `serve`\n"
+		 "  --json            what was found as JSON\n"
+		 "  -h, --help        this text\n"
+		 "\n"
+		 "exit status: 0 nothing failed, though there may be warnings, 1 something did,\n"
+		 "             2 wrong usage\n",
 	.run = doctor_run,
 };
 
