@@ -17,6 +17,7 @@ static void render_title(const json_t *own, const char *profile, struct page *pa
 	const char *trained = document_text(own, "profile");
 	const json_t *point = document_at(own, "point");
 	char tokens[FORMAT_MAX];
+	double n_tokens;
 
 	page_put(page, STYLE_NAME, run_label(own));
 	page_printf(page, STYLE_PLAIN, ", logged as %s, as %s defines it", trained ? trained : "-",
@@ -25,9 +26,12 @@ static void render_title(const json_t *own, const char *profile, struct page *pa
 	if (!json_is_object(point)) {
 		page_put(page, STYLE_PLAIN, "no complete window yet");
 	} else {
-		page_printf(page, STYLE_PLAIN, "means over %.0f steps of window %.0f, at %s tokens",
-			document_count(point, "n_steps"), document_count(point, "window"),
-			format_count(tokens, document_count(point, "tokens"), 4));
+		page_printf(page, STYLE_PLAIN, "means over %.0f steps of window %.0f",
+			document_count(point, "n_steps"), document_count(point, "window"));
+		if (document_number(point, "tokens", &n_tokens)) {
+			page_printf(page, STYLE_PLAIN, ", at %s tokens",
+				format_count(tokens, n_tokens, 4));
+		}
 	}
 	page_end_line(page);
 }

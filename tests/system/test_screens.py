@@ -3,6 +3,7 @@
 Every screen is compared with what was agreed to look right, in tests/system/screens; with $UPDATE_SCREENS set these are written instead.
 """
 import fcntl
+import json
 import os
 import pty
 import re
@@ -36,15 +37,25 @@ INSERT INTO runs_data (n, id, name, project, user, uid, state, exit_code, end_wo
     dead_feature_window, feature_sampling_window, wandb_log_frequency, profile, architecture, train_batch_size, messages) VALUES
     (1, 'q7w18f3a', 'clip-b32-l9-x16', 'clip', 'joe', 0, 'finished', 0, NULL, 1, 999, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 1000),
     (2, 'zz905d11', 'clip-b32-l9-x32', 'clip', 'joe', 0, 'failed', 1, 'ValueError: the loss is NaN', 1, 499, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 500),
-    (3, 'hostile1', :hostile, :hostile, :hostile, 0, 'crashed', NULL, NULL, 1, 99, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 100);
+    (3, 'hostile1', :hostile, :hostile, :hostile, 0, 'crashed', NULL, NULL, 1, 99, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 100),
+    (4, 'sweep4a1', 'l9-x8-l1-8e-05', 'sweep', 'joe', 0, 'finished', 0, NULL, 1, 999, 1000, 1024, 128, 300, 100, 10, 'prisma', 'standard', 64, 1000),
+    (5, 'sweep5b2', 'l9-x16-l1-4e-05', 'sweep', 'joe', 0, 'finished', 0, NULL, 1, 999, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 1000),
+    (6, 'sweep6c3', 'l9-x16-l1-1e-05', 'sweep', 'ana', 0, 'finished', 0, NULL, 1, 999, 1000, 2048, 128, 300, 100, 10, 'saelens', 'standard', 64, 1000),
+    (7, 'sweep7d4', 'l9-x32-l1-2e-05', 'sweep', 'ana', 0, 'preempted', NULL, NULL, 1, 599, 1000, 4096, 128, 300, 100, 10, 'prisma', 'standard', 64, 600),
+    (8, 'sweep8e5', :hostile, 'sweep', :hostile, 0, 'finished', 0, NULL, 1, 999, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 1000),
+    (9, 'sweep9f6', 'l9-x8-l1-2e-04', 'sweep', 'joe', 0, 'failed', 1, 'OutOfMemoryError', 1, 49, 1000, 2048, 128, 300, 100, 10, 'prisma', 'standard', 64, 50);
 """
+# run: l0, fvu, l1_coefficient
+SWEEP = {4: (12.0, 0.289, 8e-05), 5: (34.0, 0.158, 4e-05), 6: (181.0, 0.0683, 1e-05), 7: (190.0, 0.0974, 2e-05), 8: (64.0, 0.25, 3e-05),
+         9: (700.0, 0.9, 2e-04)}
+D_SAE = {4: 1024, 7: 4096}
 STEPS = """
 INSERT INTO attempts_data SELECT n, 1, 'launch', 0, 0, 1000, 'start' FROM runs_data;
 WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < 999)
 INSERT INTO steps_data (run, step, attempt, lap, time, elapsed_s, n_rows, ranks_missing, mse_loss, l1_loss, overall_loss, l0,
-    explained_variance, fvu, dead_features, current_learning_rate, n_training_tokens, computed, extra)
+    explained_variance, fvu, dead_features, current_learning_rate, n_training_tokens, n_tokens_folded, computed, extra)
 SELECT r.n, s.n, 1, 0, 1000 + s.n * 0.0625, s.n * 0.0625, 64, 0, 1.0 / (s.n + 10), 3.5, 1.0 / (s.n + 10) + 0.25, 58.25 + s.n % 7,
-    0.875 - 0.001 * (s.n % 5), 0.125, s.n / 100, 0.0004, s.n * 64, 0, '{"grad_norm": 0.75}' FROM runs_data r, s WHERE s.n <= r.step;
+    0.875 - 0.001 * (s.n % 5), 0.125, s.n / 100, 0.0004, s.n * 64, s.n * 64 + 64, 0, '{"grad_norm": 0.75}' FROM runs_data r, s WHERE s.n <= r.step;
 UPDATE steps_data SET mse_loss = NULL, overall_loss = NULL, non_finite = '{"mse_loss": "NaN", "overall_loss": "NaN"}'
     WHERE run = 2 AND step >= 490;
 UPDATE steps_data SET extra = '{"grad_norm": 310.5}' WHERE run = 2 AND step = 487;
@@ -105,6 +116,10 @@ class Screens(unittest.TestCase):
         for statement in STEPS.split(";\n"):
             if statement.strip():
                 connection.execute(statement, {"hostile": HOSTILE} if ":hostile" in statement else {})
+        for run, (l0, fvu, coefficient) in SWEEP.items():
+            connection.execute("UPDATE steps_data SET l0 = ?2, fvu = ?3, explained_variance = 1 - ?3 WHERE run = ?1", (run, l0, fvu))
+            config = {"l1_coefficient": coefficient, "d_sae": D_SAE.get(run, 2048), "lr": 4e-4, **({HOSTILE[:200]: HOSTILE} if run == 8 else {})}
+            connection.execute("INSERT INTO runs_about (run, config) VALUES (?, ?)", (run, json.dumps(config)))
         connection.commit()
         connection.close()
 
@@ -162,10 +177,31 @@ class Screens(unittest.TestCase):
     def test_columns_that_are_asked_for(self):
         self.check("columns", "status", "--project", "clip", "-o", "RUN,l0,fvu,below_1e-5,group", "--sort", "-fvu")
 
+    def test_the_front_of_a_sweep(self):
+        self.check("pareto", "pareto", "sweep4", "sweep5", "sweep6", "sweep7", "sweep9")
+        self.check("trajectories", "pareto", "sweep4", "sweep5", "sweep6", "--trajectories", "--y", "explained_variance")
+        self.check("explained", "pareto", "--explain", golden=False)
+
+    def test_runs_side_by_side(self):
+        self.check("compare", "compare", "sweep4", "sweep6")
+        self.check("compare_four", "compare", "sweep4", "sweep5", "sweep6", "sweep7", "--all")
+
+    def test_a_run_by_another_trainers_definitions(self):
+        self.check("restated", "status", "sweep5b2", "--as", "saelens")
+
+    def test_every_help_fits(self):
+        for name in subprocess.run([DAEMON, "--help"], stdout=subprocess.PIPE, text=True, check=True).stdout.split("\n"):
+            command = re.match(r"  (?:sae-metricsd )?([a-z]+)  +", name)
+            if command:
+                self.check_terminal(on_a_terminal([command[1], "--help"], SIZES[0], "C"), SIZES[0], "C")
+
     def test_nothing_in_a_name_is_obeyed_or_breaks_a_line(self):
         self.check("hostile", "status", golden=False)
         self.check("hostile", "status", "hostile1", golden=False)
         self.check("hostile", "why", "hostile1", golden=False)
+        self.check("hostile", "pareto", "--project", "sweep", golden=False)
+        self.check("hostile", "compare", "sweep8e5", "sweep5b2", "--all", golden=False)
+        self.check("hostile", "status", "-o", "RUN,USER,PROJECT,ALERTS,group", golden=False)
 
 
 if __name__ == "__main__":
