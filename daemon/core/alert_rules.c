@@ -7,7 +7,10 @@
 
 #include "format.h"
 
-#define SLOW_WINDOWS 2u /* one may hold an evaluation, or a checkpoint */
+/* By a short dead window a feature that fires seldom is not told from a dead one. So often on average each has to have had the chance
+ * to fire in it: densities of a run that is well spread over decades, and half of its features lie far below their mean. */
+#define DEAD_FIRINGS_MIN 30.0
+#define SLOW_WINDOWS     2u /* one may hold an evaluation, or a checkpoint */
 /* How far on the other side the figure has to be: of a share or a bound the part of it, of a variance so much. */
 #define RELEASE_SHARE    0.9
 #define RELEASE_BOUND    0.05
@@ -60,9 +63,16 @@ static void conclude(
 	}
 }
 
+/* Where almost all have died their l0 says nothing of what the others would have done. */
+static double firings_in_dead_window(const struct alert_window *w) {
+	double l0 = w->l0 > 1 ? w->l0 : 1;
+	return w->dead_window_rows * l0 / w->d_sae;
+}
+
 static void judge_dead(
 	struct judging *j, const struct alert_rules *r, const struct alert_window *w) {
-	struct finding f = {.is_known = w->dead_counts && w->d_sae > 0};
+	struct finding f = {.is_known = w->dead_counts && w->d_sae > 0 &&
+					firings_in_dead_window(w) >= DEAD_FIRINGS_MIN};
 	char dead[FORMAT_MAX], all[FORMAT_MAX];
 	double share = w->d_sae > 0 ? (double)w->dead_features / w->d_sae : 0;
 	f.violates = share > r->dead_share;

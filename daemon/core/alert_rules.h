@@ -22,8 +22,8 @@ const char *alert_rule_name(enum alert_rule rule);
 
 /* What people set; 0: that rule is off. */
 struct alert_rules {
-	double dead_share;             /* more of the features than this are dead */
-	double l0_min, l0_max;         /* the window's mean is outside */
+	double dead_share;     /* more of the features than this are dead, where that can be told */
+	double l0_min, l0_max; /* the window's mean is outside */
 	double explained_variance_min; /* the window's mean is below */
 	double throughput_share; /* less of the usual rows a second than this, in two windows in a row */
 	bool keeps_bad_runs; /* RULE_BAD_RUN is an alert alone, and stops nothing */
@@ -33,6 +33,7 @@ struct alert_rules {
 struct alert_window {
 	uint32_t attempt, window, step_last;
 	uint32_t dead_features, d_sae;
+	double dead_window_rows; /* so many rows pass in the trainer's dead window, about */
 	bool dead_counts; /* the dead window has passed twice by its end, and the counts are exact */
 	double l0, explained_variance; /* means over its steps; NAN: not known */
 	double rows_per_s;             /* NAN: not known */

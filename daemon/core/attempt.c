@@ -176,7 +176,8 @@ static void window_begin_at(struct run *run, uint32_t step) {
 
 /* Nothing is known, and nothing was there: the first step of a history. */
 static void start_fresh(struct run *run, uint32_t step) {
-	run->position = (struct position){0};
+	/* Before it none has been silent, whatever its number is. */
+	run->position = (struct position){.exact_from = step};
 	if (run->d_sae == 0) {
 		return;
 	}

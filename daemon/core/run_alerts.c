@@ -94,6 +94,8 @@ void run_alerts_judge(struct run *run, const struct change_window *row) {
 		.step_last = row->step_last,
 		.dead_features = row->dead_features,
 		.d_sae = run->d_sae,
+		.dead_window_rows = (double)run->position.window.n_rows_counted / row->n_steps *
+				    run->config.dead_window,
 		.dead_counts = row->step_last + 1ull >= counts_from,
 		.l0 = mean(s->l0, s->n_l0),
 		.explained_variance = mean(s->explained_variance, s->n_explained_variance),

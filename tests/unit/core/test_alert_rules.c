@@ -28,6 +28,7 @@ static struct alert_window healthy(uint32_t window) {
 		.window = window,
 		.step_last = 1000 * window + 999,
 		.d_sae = 1000,
+		.dead_window_rows = 4096000,
 		.dead_counts = true,
 		.l0 = 60,
 		.explained_variance = 0.8,
@@ -84,6 +85,36 @@ static void dead_features_that_are_not_counted_exactly_yet_are_none(void **unuse
 	w.dead_counts = false;
 	judge(&presets, &w);
 	assert_quiet();
+}
+
+/* 1,000 features, l0 60: a mean feature fires thirty times in 500 rows. */
+static void a_dead_window_too_short_for_a_feature_that_fires_seldom_tells_nothing(void **unused) {
+	(void)unused;
+	struct alert_window w = healthy(0);
+	w.dead_features = 1000;
+	w.dead_window_rows = 499;
+	judge(&presets, &w);
+	assert_quiet();
+	w.dead_window_rows = 500;
+	judge(&presets, &w);
+	assert_one(RULE_DEAD, true, "100 %");
+}
+
+static void that_nearly_all_have_died_is_heard_though_hardly_any_fires(void **unused) {
+	(void)unused;
+	struct alert_window w = healthy(0);
+	w.dead_features = 990;
+	w.dead_window_rows = 30000;
+	w.l0 = 0.001;
+	judge(&presets, &w);
+	assert_one(RULE_DEAD, true, "99 %");
+	w.dead_features = 0;
+	judge(&presets, &w);
+	assert_one(RULE_DEAD, false, "0 %");
+	w.dead_features = 990;
+	w.l0 = (double)NAN;
+	judge(&presets, &w);
+	assert_one(RULE_DEAD, true, "99 %");
 }
 
 static void l0(double l0_min, double l0_max, uint32_t window, double value) {
@@ -262,6 +293,8 @@ int main(void) {
 #define T(test) cmocka_unit_test_setup(test, setup)
 		T(more_dead_features_than_are_allowed_are_an_alert_until_there_are_clearly_fewer),
 		T(dead_features_that_are_not_counted_exactly_yet_are_none),
+		T(a_dead_window_too_short_for_a_feature_that_fires_seldom_tells_nothing),
+		T(that_nearly_all_have_died_is_heard_though_hardly_any_fires),
 		T(l0_outside_its_bounds_is_an_alert_on_either_side),
 		T(a_variance_below_its_floor_is_an_alert),
 		T(half_the_speed_in_two_windows_is_an_alert_until_it_is_three_quarters),

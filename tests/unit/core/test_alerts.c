@@ -15,13 +15,20 @@ static void set_rules(struct rig *rig, const struct alert_rules *rules) {
 	registry_set_alerts(rig->registry, rules);
 }
 
+#define ROWS 60 /* of a step: thirty for each feature */
+
+static void steps_of(struct rig *rig, struct stream *s, uint32_t from, uint32_t to, uint32_t n_rows,
+	uint32_t c0, uint32_t c1) {
+	for (uint32_t step = from; step < to; step++) {
+		rig_step(rig, s, step, n_rows, c0, c1);
+	}
+	rig_commit(rig);
+}
+
 /* W 3, dead window 1: from step 2 on the count is exact, and the dead window has passed twice. */
 static void steps(
 	struct rig *rig, struct stream *s, uint32_t from, uint32_t to, uint32_t c0, uint32_t c1) {
-	for (uint32_t step = from; step < to; step++) {
-		rig_step(rig, s, step, 2, c0, c1);
-	}
-	rig_commit(rig);
+	steps_of(rig, s, from, to, ROWS, c0, c1);
 }
 
 static void assert_alert(const struct rig *rig, size_t n, const char *expected) {
@@ -45,6 +52,32 @@ static void dead_features_begin_an_alert_and_their_return_ends_it(void **state) 
 	assert_int_equal(rig_count(rig, "alert "), 2);
 	assert_alert(rig, 1, "kind=dead begins=0 words=0 % of the features are dead");
 	assert_int_equal(rig_count(rig, "event attempt=1 step="), 2);
+}
+
+static void a_dead_window_of_a_few_rows_is_no_reason_for_an_alert(void **state) {
+	struct rig *rig = *state;
+	const struct alert_rules rules = {.dead_share = 0.4};
+	set_rules(rig, &rules);
+	struct msg_open open = rig_msg_open(2);
+	struct stream *s = rig_must_open(rig, &open);
+	steps_of(rig, s, 0, 12, ROWS / 2, 1, 0);
+	assert_non_null(strstr(rig_find(rig, "window ", 3), "dead=1"));
+	assert_int_equal(rig_count(rig, "alert "), 0);
+}
+
+/* Its features have been silent for no longer than it is there. */
+static void a_run_whose_first_step_has_a_high_number_has_its_dead_window_before_it(void **state) {
+	struct rig *rig = *state;
+	const struct alert_rules rules = {.dead_share = 0.4};
+	set_rules(rig, &rules);
+	struct msg_open open = rig_msg_open(2);
+	open.dead_feature_window = 4;
+	struct stream *s = rig_must_open(rig, &open);
+	steps(rig, s, 3000, 3007, 1, 0); /* the window through 3,005: dead, and not twice as long */
+	assert_non_null(strstr(rig_find(rig, "window ", 1), "dead=1"));
+	assert_int_equal(rig_count(rig, "alert "), 0);
+	steps(rig, s, 3007, 3010, 1, 0);
+	assert_alert(rig, 0, "kind=dead begins=1");
 }
 
 static void an_alert_that_holds_does_not_begin_again_after_a_crash(void **state) {
@@ -74,7 +107,7 @@ static void l0_is_the_mean_of_the_windows_steps(void **state) {
 	}
 	rig_commit(rig);
 	assert_int_equal(rig_count(rig, "alert "), 0);
-	steps(rig, s, 6, 12, 2, 0);
+	steps_of(rig, s, 6, 12, 2, 2, 0);
 	assert_int_equal(rig_count(rig, "alert "), 1);
 	assert_alert(
 		rig, 0, "kind=l0 begins=1 words=l0 is 0.8333 over window 2, above l0_max = 0.75");
@@ -197,6 +230,8 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 		TEST(dead_features_begin_an_alert_and_their_return_ends_it),
+		TEST(a_dead_window_of_a_few_rows_is_no_reason_for_an_alert),
+		TEST(a_run_whose_first_step_has_a_high_number_has_its_dead_window_before_it),
 		TEST(an_alert_that_holds_does_not_begin_again_after_a_crash),
 		TEST(l0_is_the_mean_of_the_windows_steps),
 		TEST(a_run_at_half_its_speed_is_an_alert_until_it_ends),
