@@ -1,6 +1,9 @@
 #include "descriptors.h"
 
+#include <linux/close_range.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define CONNECTIONS_MIN                                                                            \
 	4u /* where even the reserve is not allowed: a few are of more use than none */
@@ -20,6 +23,10 @@ uint64_t descriptors_raise(void) {
 		}
 	}
 	return limit.rlim_cur;
+}
+
+void descriptors_keep_from_programs(void) {
+	(void)syscall(SYS_close_range, STDERR_FILENO + 1, UINT32_MAX, CLOSE_RANGE_CLOEXEC);
 }
 
 uint64_t descriptors_connections(uint64_t limit) {

@@ -9,5 +9,8 @@
 
 /* Raises RLIMIT_NOFILE to its hard limit: with a soft one of 1,024 the hard one is what counts. Returns what may be open. */
 uint64_t descriptors_raise(void);
+/* What is open is closed in a program that is started next: libraries open descriptors that would go along. A kernel before 5.11 does not. */
+void descriptors_keep_from_programs(void);
+
 /* Of so many: how many connections there may be, each with a descriptor for the process behind it. At least 4. */
 uint64_t descriptors_connections(uint64_t limit);

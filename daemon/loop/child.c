@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "descriptors.h"
+
 struct child {
 	struct child_options options;
 	uv_process_t process;
@@ -135,6 +137,7 @@ static int spawn(uv_loop_t *loop, struct child *c) {
 		.stdio = stdio,
 		.stdio_count = 3,
 	};
+	descriptors_keep_from_programs();
 	int err = uv_spawn(loop, &c->process, &options);
 
 	if (err < 0) {

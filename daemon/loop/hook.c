@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "descriptors.h"
 #include "log.h"
 
 #define SAY_EVERY_MS 60000u
@@ -150,6 +151,7 @@ static int spawn(struct hook *h) {
 		.stdio_count = 3,
 		.stdio = stdio,
 	};
+	descriptors_keep_from_programs();
 	return uv_spawn(h->loop, &h->process, &options);
 }
 
@@ -235,6 +237,11 @@ void hook_tell(struct hook *h, struct hook_call *call) {
 }
 
 void hook_close(struct hook *h, struct closing *closing) {
+	unsigned untold = h->n_waiting + (h->running != NULL);
+	if (untold > 0) {
+		log_warning("exec of [alerts]: %s is not told of %u alert%s: the daemon ends",
+			h->path, untold, untold == 1 ? "" : "s");
+	}
 	forget_waiting(h);
 	if (h->running != NULL) {
 		closing_hold(closing);

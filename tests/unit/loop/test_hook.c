@@ -99,6 +99,19 @@ static void it_gets_the_environment_and_the_input_and_nothing_else(void **state)
 	assert_int_equal(hook.counts.failed, 0);
 }
 
+/* Whoever opened it did not say that it is ours alone: the multi interface of libcurl does so. */
+static void what_else_is_open_is_not_the_programs(void **state) {
+	(void)state;
+	int fd = fcntl(STDERR_FILENO, F_DUPFD, 100);
+	assert_int_equal(fd, 100);
+	write_program("[ -e /proc/$$/fd/100 ] && echo open > $HEARD || echo closed > $HEARD");
+	assert_int_equal(hook_set(&hook, program, 10000), 0);
+	hook_tell(&hook, call("N=1", ""));
+	run();
+	assert_string_equal(read_heard(), "closed\n");
+	(void)close(fd);
+}
+
 static void calls_come_one_after_the_other_in_their_order(void **state) {
 	(void)state;
 	write_program("echo \"begin $N\" >> $HEARD; cat > /dev/null; echo \"end $N\" >> $HEARD");
@@ -180,6 +193,28 @@ static void what_memory_was_too_short_for_is_dropped(void **state) {
 	assert_int_equal(hook.counts.dropped, 1);
 }
 
+static char logged[256];
+
+static bool on_logged(
+	enum log_level level, const struct log_about *about, const char *line, size_t len) {
+	(void)level;
+	(void)about;
+	snprintf(logged, sizeof logged, "%.*s", (int)len, line);
+	return true;
+}
+
+static void whom_the_end_leaves_untold_is_said(void **state) {
+	(void)state;
+	write_program("sleep 1000");
+	assert_int_equal(hook_set(&hook, program, 600000), 0);
+	hook_tell(&hook, call("N=1", ""));
+	hook_tell(&hook, call("N=2", ""));
+	log_set_sink(on_logged);
+	close_hook();
+	log_set_sink(NULL);
+	assert_non_null(strstr(logged, "program is not told of 2 alerts: the daemon ends"));
+}
+
 /* teardown waits for it. */
 static void the_end_waits_for_nobody(void **state) {
 	(void)state;
@@ -193,12 +228,14 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 		T(it_gets_the_environment_and_the_input_and_nothing_else),
+		T(what_else_is_open_is_not_the_programs),
 		T(calls_come_one_after_the_other_in_their_order),
 		T(one_that_is_too_slow_is_killed_with_its_children),
 		T(one_that_is_not_there_or_fails_is_counted_and_the_next_is_told),
 		T(what_does_not_fit_is_dropped_and_counted),
 		T(without_a_program_nothing_is_told),
 		T(what_memory_was_too_short_for_is_dropped),
+		T(whom_the_end_leaves_untold_is_said),
 		T(the_end_waits_for_nobody),
 	};
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
