@@ -115,6 +115,16 @@ static const char *alert_of_state(const char *state) {
 	return NULL;
 }
 
+/* As `status` says it. */
+static json_t *words_of_state(const struct run_row *row) {
+	json_t *exit_code = row->has_exit_code ? json_integer(row->exit_code) : json_null();
+	json_t *words = report_state_words(
+		row->state, clock_wall() - row->last_seen, exit_code, row->end_words);
+
+	json_decref(exit_code);
+	return words;
+}
+
 static void tell_state(struct engine *e, struct feed *feed, const struct run_cut *cut) {
 	const char *state = cut->row.state;
 	const char *before = alert_of_state(feed->told_state), *now = alert_of_state(state);
@@ -131,12 +141,12 @@ static void tell_state(struct engine *e, struct feed *feed, const struct run_cut
 		tell(e, &n);
 	}
 	if (now != NULL) {
+		json_t *as_shown = words_of_state(&cut->row);
 		n.kind = now;
-		n.words = cut->row.end_words != NULL    ? cut->row.end_words
-			  : strcmp(now, "stalled") == 0 ? "no step for long"
-							: "the trainer ended";
+		n.words = json_string_value(as_shown);
 		n.begins = true;
 		tell(e, &n);
+		json_decref(as_shown);
 	}
 	snprintf(feed->told_state, sizeof feed->told_state, "%s", state);
 }
@@ -155,20 +165,22 @@ void engine_hook_committed(struct engine *e, struct feed *feed, const struct run
 
 static void look_at(struct engine *e, struct feed *feed) {
 	struct forward_view view;
-	bool is_parked =
-		forward_look(e->forward, run_id(feed->run), clock_wall(), &view) && view.parked;
 
-	if (is_parked != feed->told_refused) {
+	if (!forward_look(e->forward, run_id(feed->run), clock_wall(), &view)) {
+		return; /* nobody knows yet */
+	}
+	bool is_refused = view.parked || (view.own && view.state == FORWARD_REFUSED);
+	if (is_refused != feed->told_refused) {
 		const struct news n = {
 			.run = run_id(feed->run),
 			.user = engine_user_name(e, run_uid(feed->run)),
 			.uid = run_uid(feed->run),
 			.kind = "forward_refused",
-			.words = is_parked ? view.words : "W&B takes it again",
-			.begins = is_parked,
+			.words = is_refused ? view.words : "W&B takes it again",
+			.begins = is_refused,
 			.time = clock_wall(),
 		};
-		feed->told_refused = is_parked;
+		feed->told_refused = is_refused;
 		tell(e, &n);
 	}
 }

@@ -151,6 +151,13 @@ static void say_why_not(const struct run_saved *saved, int err, char out[ENGINE_
 	}
 }
 
+/* What is committed has been told, or was to be: it is not told again. */
+static void take_up(struct feed *feed, const struct loaded_run *loaded) {
+	feed->is_stored = true;
+	snprintf(feed->told_state, sizeof feed->told_state, "%s", loaded->state);
+	feed->told_refused = loaded->is_parked;
+}
+
 int engine_load(struct engine *e, const char *id, char ret_words[ENGINE_LOAD_WORDS]) {
 	struct loaded_run loaded;
 	struct run *run = NULL;
@@ -170,16 +177,18 @@ int engine_load(struct engine *e, const char *id, char ret_words[ENGINE_LOAD_WOR
 	if (err < 0) {
 		say_why_not(&loaded.saved, err, ret_words);
 	}
+	if (err == 0 && feed_create(e, run) < 0) {
+		registry_forget(e->registry, run);
+		snprintf(ret_words, ENGINE_LOAD_WORDS, "memory is short");
+		err = -ENOMEM;
+	}
+	if (err == 0) {
+		take_up(feed_of(run), &loaded);
+	}
 	loaded_run_finish(&loaded);
 	if (err < 0) {
 		return err;
 	}
-	if (feed_create(e, run) < 0) {
-		registry_forget(e->registry, run);
-		snprintf(ret_words, ENGINE_LOAD_WORDS, "memory is short");
-		return -ENOMEM;
-	}
-	feed_of(run)->is_stored = true;
 	for (struct stream *s = NULL; (s = run_next_stream(run, s)) != NULL;) {
 		look_after(e, feed_of(run), s);
 	}

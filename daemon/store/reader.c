@@ -126,6 +126,8 @@ static int take_state(
 		return err;
 	}
 	loaded.arrays_lost = err == ARRAYS_LOST;
+	snprintf(loaded.state, sizeof loaded.state, "%s", (const char *)sqlite3_column_text(st, 8));
+	loaded.is_parked = sqlite3_column_int(st, 9) != 0;
 	*ret = loaded;
 	return 0;
 }
@@ -134,7 +136,9 @@ int reader_load(struct reader *r, const char *run_id, struct loaded_run *ret) {
 	sqlite3_stmt *st = NULL;
 	int err = first_row(r,
 		"SELECT small, s.d_sae, hot_slot, hot_generation, hot_checksum, base_slot, "
-		"base_generation, base_checksum FROM run_state s JOIN runs_data r ON r.n = s.run "
+		"base_generation, base_checksum, r.state, EXISTS (SELECT 1 FROM forwards_data f "
+		"WHERE f.run = r.n AND f.parked IS NOT NULL) FROM run_state s JOIN runs_data r ON "
+		"r.n = s.run "
 		"WHERE r.id = ?",
 		run_id, &st);
 	if (err == 0) {

@@ -77,6 +77,9 @@ struct loaded_run {
 	struct run_saved saved;
 	void *memory;     /* of `saved.small` */
 	bool arrays_lost; /* the database names arrays that no file has */
+	/* As people were told last. */
+	char state[16];
+	bool is_parked; /* nothing more of it is sent to W&B */
 };
 int store_load(struct store *s, const char *run_id, struct loaded_run *ret);
 void loaded_run_finish(struct loaded_run *l);

@@ -5,6 +5,7 @@ import subprocess
 import unittest
 
 from harness import DAEMON, PATIENCE_S, Daemon, wait_until
+from test_housekeeping import crash, train
 from test_status import NEEDS_ATTENTION, OK
 import workload
 
@@ -142,6 +143,7 @@ class Program(unittest.TestCase):
             self.assertEqual(("dying001", "dead", "begin"), tuple(environment[f"SAE_{name}"] for name in ("RUN", "ALERT", "STATE")))
             handle.finish(exit_code=3, timeout=60)
             wait_until(lambda: self.told(heard)[1:] == [("failed", "begin")], "the program to be told that it failed")
+            self.assertEqual("exit code 3", json.loads(heard.read_text().splitlines()[1])["words"], "as `status` says it")
             self.assertEqual({"run": 2, "failed": 0, "dropped": 0}, self.counts(daemon))
 
     def counts(self, daemon):
@@ -162,6 +164,17 @@ class Program(unittest.TestCase):
                 handle.finish(timeout=60)
             wait_until(lambda: f"exec of [alerts]: {program} was killed after 0.100 s" in daemon.words(), "the program to be killed")
             self.assertEqual(0, daemon.stop())
+
+    def test_a_daemon_that_is_started_again_knows_what_it_has_told(self):
+        with Alerting() as daemon:
+            program, heard = self.write(daemon, 'read -r line; echo "$line" >> $HEARD')
+            daemon.reload(exec=program)
+            crash(daemon, "crashed1")
+            wait_until(lambda: self.told(heard) == [("crashed", "begin")], "the program to be told that it crashed")
+            daemon.kill()
+            daemon.start()
+            train(daemon, "crashed1", 30, launch="second", resume="allow")
+            wait_until(lambda: self.told(heard)[1:] == [("crashed", "end")], "the program to be told that it goes on")
 
     def test_without_one_nothing_is_told(self):
         with Alerting() as daemon:
