@@ -309,14 +309,27 @@ static void check_ranks(struct run *run, const struct folding *in) {
 	}
 }
 
+/* Whether it becomes one that is no number; one that comes and goes is told now and then. */
+static bool breaks(uint32_t *next, uint32_t step, bool is_finite) {
+	if (is_finite) {
+		*next = *next == NOT_FINITE_NOW ? step + DISAGREE_EVERY : *next;
+		return false;
+	}
+	if (*next == NOT_FINITE_NOW || step < *next) {
+		return false;
+	}
+	*next = NOT_FINITE_NOW;
+	return true;
+}
+
 static void check_finite(struct run *run, const struct folding *in, const struct measures *m) {
 	static const enum metric losses[] = {METRIC_MSE_LOSS, METRIC_L1_LOSS, METRIC_OVERALL_LOSS};
 	uint32_t step = (uint32_t)in->place.step;
 
 	for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
 		enum metric loss = losses[i];
-		if ((m->present >> loss & 1) != 0 && !isfinite(m->value[loss]) &&
-			due_again(&run->not_finite_next[loss], step)) {
+		if ((m->present >> loss & 1) != 0 &&
+			breaks(&run->not_finite_next[loss], step, isfinite(m->value[loss]))) {
 			run_event(run, run->attempt, step, in->at.time, "nan", "%s is %s",
 				metric_name(loss), isnan(m->value[loss]) ? "NaN" : "infinite");
 		}

@@ -36,6 +36,7 @@
 #define RUN_OWN_BYTES_MAX (2u << 20)
 #define BLAMES_MAX        32u   /* steps ahead of the run: four a rank pend, others were dropped */
 #define DISAGREE_EVERY    1000u /* steps between two events about one metric */
+#define NOT_FINITE_NOW    UINT32_MAX /* no further event before it is a number again */
 
 struct run_config {
 	const struct profile *profile;
@@ -135,7 +136,7 @@ struct run {
 	struct summary summary;
 	uint32_t disagree_next[METRIC_COUNT]; /* steps before which no further event is due */
 	uint32_t rank_disagree_next[SCALAR_COUNT];
-	uint32_t not_finite_next[METRIC_COUNT];
+	uint32_t not_finite_next[METRIC_COUNT]; /* the same, or NOT_FINITE_NOW */
 	struct run_alerts alerts;
 
 	char *stop_reason; /* NULL: nobody asked it to stop */

@@ -214,6 +214,21 @@ class Acknowledging(unittest.TestCase):
             self.assertEqual(NEEDS_ATTENTION, status(daemon, "--check")[0])
             self.assertEqual(3, len(daemon.rows("SELECT text FROM events WHERE kind = 'acknowledged'")))
 
+    def test_a_loss_that_stays_no_number_stays_known(self):
+        with Daemon() as daemon:
+            handle = workload.begin(daemon.socket, "nan00001")
+            self.addCleanup(handle.finish, timeout=0)
+            for step in range(3000):
+                fired, n_rows = workload.counts_at("nan00001", 0, step % 7)
+                handle.log_step(step, fired=fired, n_rows=n_rows, mse_loss=float("nan") if step >= 60 else 0.5)
+                if step == 100:
+                    handle.flush(60)
+                    self.assertEqual(OK, call(daemon, "ack", "nan00001", "nan")[0])
+            handle.flush(60)
+            [alert] = [alert for alert in daemon.status("nan00001")["alerts"] if alert["kind"] == "nan"]
+            self.assertEqual("mse_loss NaN at step 60", alert["words"])
+            self.assertIn("acknowledged", alert)
+
     def test_one_that_begins_anew_or_of_another_kind_is_not_known(self):
         with Daemon() as daemon:
             crash(daemon, "crashed1")

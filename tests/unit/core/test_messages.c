@@ -361,6 +361,46 @@ static void a_loss_that_is_no_number_is_an_event_and_kept(void **state) {
 	assert_true(isinf(rig_number(rig_find(rig, "step ", 3), "mse_loss")));
 }
 
+static size_t count_nan(const struct rig *rig) {
+	const char *line;
+	size_t n = 0;
+	for (size_t i = 0; (line = rig_find(rig, "event ", i)) != NULL; i++) {
+		n += strstr(line, "mse_loss is NaN") != NULL;
+	}
+	return n;
+}
+
+static void loss_at(struct rig *rig, struct stream *s, uint32_t step, double loss) {
+	static const uint32_t counts[2] = {2, 1};
+	struct message m = rig_msg_step(0, step, 2, counts, 2);
+	rig_add_scalar(&m, loss);
+	taken(rig, s, &m);
+	rig_commit(rig);
+}
+
+static void a_loss_that_stays_no_number_is_one_event_and_one_that_comes_and_goes_few(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2);
+	open.n_scalars = 1;
+	open.scalars[0] = rig_lit("mse_loss");
+	struct stream *s = rig_must_open(rig, &open);
+	loss_at(rig, s, 0, (double)NAN);
+	rig_crash(rig, false);
+	s = rig_must_open(rig, &open);
+	for (uint32_t n = 1; n < 5; n++) {
+		loss_at(rig, s, n * 900, (double)NAN);
+	}
+	assert_int_equal(count_nan(rig), 1);
+	loss_at(rig, s, 4000, 0.5);
+	loss_at(rig, s, 4001, (double)NAN);
+	loss_at(rig, s, 4002, 0.5);
+	loss_at(rig, s, 4999, (double)NAN);
+	assert_int_equal(count_nan(rig), 1);
+	loss_at(rig, s, 5000, (double)NAN);
+	loss_at(rig, s, 6500, (double)NAN);
+	assert_int_equal(count_nan(rig), 2);
+}
+
 /* ---- states ---- */
 
 static void end_with(struct rig *rig, int32_t exit_code, const char *state, const char *wanted) {
@@ -714,6 +754,7 @@ int main(void) {
 		TEST(ranks_that_disagree_are_an_event),
 		TEST(names_a_later_rank_brings_are_merged_too),
 		TEST(a_loss_that_is_no_number_is_an_event_and_kept),
+		TEST(a_loss_that_stays_no_number_is_one_event_and_one_that_comes_and_goes_few),
 		TEST(a_run_ends_as_its_trainer_says),
 		TEST(a_run_ends_when_every_rank_has_and_as_the_worst_of_them),
 		TEST(why_a_run_ended_is_in_the_words_and_the_code_of_the_rank_that_failed),
