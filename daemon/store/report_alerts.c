@@ -18,18 +18,21 @@ static json_t *since_last_seen(const struct report_run *run) {
 }
 
 /* Where it began to be so: the core leaves an event. */
-static void since_not_finite(
-	struct report *r, const struct report_run *run, int64_t *step, json_t **ret_since) {
+static void since_not_finite(struct report *r, const struct report_run *run, const char *loss,
+	int64_t *step, json_t **ret_since) {
 	*ret_since = NULL;
 	sqlite3_stmt *st = report_query_again(r,
-		"SELECT step, time FROM events_data WHERE run = ? AND kind = 'nan' AND step IS NOT "
-		"NULL "
-		"ORDER BY n DESC LIMIT 1",
+		"SELECT step, time, text FROM events_data WHERE run = ? AND kind = 'nan' AND step "
+		"IS NOT NULL ORDER BY n DESC",
 		1, run->n);
-	while (report_next(r, &st)) {
-		*step = sqlite3_column_int64(st, 0);
-		*ret_since = report_time(sqlite3_column_double(st, 1));
+	while (*ret_since == NULL && report_next(r, &st)) {
+		const char *text = (const char *)sqlite3_column_text(st, 2);
+		if (text != NULL && strncmp(text, loss, strlen(loss)) == 0) {
+			*step = sqlite3_column_int64(st, 0);
+			*ret_since = report_time(sqlite3_column_double(st, 1));
+		}
 	}
+	report_end(r, &st);
 	if (*ret_since == NULL) {
 		*ret_since = since_last_seen(run);
 	}
@@ -43,7 +46,7 @@ static void alert_not_finite(struct report *r, const struct report_run *run, jso
 		if (json_is_string(value)) {
 			int64_t step = run->step;
 			json_t *since;
-			since_not_finite(r, run, &step, &since);
+			since_not_finite(r, run, name, &step, &since);
 			add(r, alerts, "nan",
 				report_printf("%s %s at step %" PRId64, name,
 					json_string_value(value), step),
@@ -121,12 +124,16 @@ static void alert_counters(struct report *r, const struct report_run *run, json_
 	}
 }
 
-/* What was given does not agree with what was counted: the core leaves an event. */
+/* What was given does not agree with what was counted: the core leaves an event, and another now and then while it goes on. It began
+ * with the attempt's first one about that metric, whose name is the first word. */
 static void alert_disagree(struct report *r, const struct report_run *run, json_t *alerts) {
 	sqlite3_stmt *st = report_query_again(r,
-		"SELECT text, time FROM events_data WHERE run = ? AND kind IN ('disagree', "
-		"'ranks_disagree') "
-		"ORDER BY n DESC LIMIT 1",
+		"SELECT e.text, (SELECT min(f.time) FROM events_data f WHERE f.run = e.run AND "
+		"f.kind = e.kind "
+		"AND f.attempt IS e.attempt AND substr(f.text, 1, instr(f.text, ' ')) = "
+		"substr(e.text, 1, instr(e.text, ' '))) "
+		"FROM events_data e WHERE e.run = ? AND e.kind IN ('disagree', 'ranks_disagree') "
+		"ORDER BY e.n DESC LIMIT 1",
 		1, run->n);
 	while (report_next(r, &st)) {
 		const char *text = (const char *)sqlite3_column_text(st, 0);

@@ -242,6 +242,8 @@ static void what_is_not_a_number_is_said_and_is_an_alert(void **state) {
 	step_measure(s, METRIC_L0, INFINITY, true);
 	struct change_event *e = &changes_append(&cut->changes, CHANGE_EVENT)->event;
 	*e = (struct change_event){1, 8, 1700000001.5, "nan", "mse_loss is NaN"};
+	e = &changes_append(&cut->changes, CHANGE_EVENT)->event;
+	*e = (struct change_event){1, 9, 1700000002.5, "nan", "overall_loss is NaN"};
 	cut_commit(cut);
 	json_t *run = report_run("run1");
 	assert_string_equal(text_at(run, "losses.mse_loss"), "NaN");
@@ -306,6 +308,27 @@ static void whatever_went_wrong_is_an_alert(void **state) {
 	assert_string_equal(text_at(run, "end_words"), "ValueError: the loss is NaN");
 	assert_string_equal(text_at(json_array_get(at(run, "alerts"), 0), "words"),
 		"exit code 1: ValueError: the loss is NaN");
+	json_decref(run);
+}
+
+static void event_of(struct run_cut *cut, uint32_t attempt, double time, const char *text) {
+	struct change_event *e = &changes_append(&cut->changes, CHANGE_EVENT)->event;
+	*e = (struct change_event){attempt, 8, time, "disagree", text};
+}
+
+/* Else an alert that somebody knows of would be news each thousand steps. */
+static void what_does_not_agree_began_with_the_first_of_its_attempt(void **state) {
+	(void)state;
+	struct run_cut *cut = trained_run("run1", 10);
+	event_of(cut, 1, 1700000001, "l0 is 3 as given, 4 as counted");
+	event_of(cut, 2, 1700000002, "fvu is 3 as given, 4 as counted");
+	event_of(cut, 2, 1700000003, "l0 is 3 as given, 5 as counted");
+	event_of(cut, 2, 1700000004, "l0 is 3 as given, 6 as counted");
+	cut_commit(cut);
+	json_t *run = report_run("run1");
+	json_t *alert = json_array_get(at(run, "alerts"), 0);
+	assert_string_equal(text_at(alert, "words"), "l0 is 3 as given, 6 as counted");
+	assert_string_equal(text_at(alert, "since"), "2023-11-14T22:13:23.000Z");
 	json_decref(run);
 }
 
@@ -737,6 +760,7 @@ int main(void) {
 		T(a_run_without_a_step_has_no_numbers),
 		T(what_is_not_a_number_is_said_and_is_an_alert),
 		T(whatever_went_wrong_is_an_alert),
+		T(what_does_not_agree_began_with_the_first_of_its_attempt),
 		T(the_last_closed_window_is_the_sparsity),
 		T(a_curve_is_thirty_two_means_with_its_extremes),
 		T(a_curve_is_as_fine_as_asked_for_and_a_spike_of_one_step_is_in_it),
