@@ -149,6 +149,18 @@ static void check_backup(struct settings_loading *l) {
 		where);
 }
 
+/* Nothing is above the one and below the other. */
+static void check_l0(struct settings_loading *l) {
+	const struct alerts_settings *a = &l->settings->alerts;
+	char where[SETTINGS_SOURCE_SIZE];
+
+	if (a->l0_min > 0 && a->l0_max > 0 && a->l0_min >= a->l0_max) {
+		settings_source(l->settings, "alerts", "l0_max", where);
+		settings_problem(
+			l, "%s: l0_max: expected more than l0_min, which is %g", where, a->l0_min);
+	}
+}
+
 int settings_load(const struct settings_options *options, settings_problem_fn on_problem,
 	void *user, struct settings *ret) {
 	struct settings s = {.is_system = options->is_system};
@@ -161,6 +173,7 @@ int settings_load(const struct settings_options *options, settings_problem_fn on
 	settings_read_flags(&l);
 	check_base_url(&l);
 	check_backup(&l);
+	check_l0(&l);
 	if (l.err < 0) {
 		settings_finish(&s);
 		return l.err;

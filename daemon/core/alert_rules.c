@@ -84,14 +84,20 @@ static void judge_dead(
 	conclude(j, RULE_DEAD, r->dead_share > 0, &f);
 }
 
+/* So far inside of a bound. Between two that are close there has to be room for what is well. */
+static double l0_margin(const struct alert_rules *r, double bound) {
+	double margin = bound * RELEASE_BOUND, room = (r->l0_max - r->l0_min) / 4;
+	return r->l0_min > 0 && r->l0_max > 0 && room < margin ? room : margin;
+}
+
 /* A bound that is not set is kept by anything. */
 static void judge_l0(struct judging *j, const struct alert_rules *r, const struct alert_window *w) {
 	struct finding f = {.is_known = !isnan(w->l0)};
 	bool is_low = r->l0_min > 0 && w->l0 < r->l0_min;
 	bool is_high = r->l0_max > 0 && w->l0 > r->l0_max;
 	f.violates = is_low || is_high;
-	f.is_well = (r->l0_min == 0 || w->l0 >= r->l0_min * (1 + RELEASE_BOUND)) &&
-		    (r->l0_max == 0 || w->l0 <= r->l0_max * (1 - RELEASE_BOUND));
+	f.is_well = (r->l0_min == 0 || w->l0 >= r->l0_min + l0_margin(r, r->l0_min)) &&
+		    (r->l0_max == 0 || w->l0 <= r->l0_max - l0_margin(r, r->l0_max));
 	if (is_low || is_high) {
 		snprintf(f.words, sizeof f.words, "l0 is %.4g over window %u, %s = %g", w->l0,
 			w->window, is_low ? "below l0_min" : "above l0_max",

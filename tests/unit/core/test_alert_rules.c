@@ -148,6 +148,20 @@ static void l0_outside_its_bounds_is_an_alert_on_either_side(void **unused) {
 	assert_quiet();
 }
 
+static void between_bounds_that_are_close_an_alert_ends_too(void **unused) {
+	(void)unused;
+	l0(96, 100, 0, 101);
+	assert_one(RULE_L0, true, "");
+	l0(96, 100, 1, 99.5);
+	assert_quiet();
+	l0(96, 100, 2, 98);
+	assert_one(RULE_L0, false, "l0 is 98");
+	l0(96, 100, 3, 95);
+	assert_one(RULE_L0, true, "");
+	l0(96, 100, 4, 97);
+	assert_one(RULE_L0, false, "l0 is 97");
+}
+
 static void variance(uint32_t window, double value) {
 	const struct alert_rules rules = {.explained_variance_min = 0.5};
 	struct alert_window w = healthy(window);
@@ -296,6 +310,7 @@ int main(void) {
 		T(a_dead_window_too_short_for_a_feature_that_fires_seldom_tells_nothing),
 		T(that_nearly_all_have_died_is_heard_though_hardly_any_fires),
 		T(l0_outside_its_bounds_is_an_alert_on_either_side),
+		T(between_bounds_that_are_close_an_alert_ends_too),
 		T(a_variance_below_its_floor_is_an_alert),
 		T(half_the_speed_in_two_windows_is_an_alert_until_it_is_three_quarters),
 		T(one_slow_window_now_and_then_is_none),

@@ -448,6 +448,15 @@ static void backups_have_a_time_and_a_folder(void **state) {
 	}
 }
 
+static void no_l0_is_above_its_ceiling_and_below_its_floor(void **state) {
+	struct rig *r = *state;
+
+	rig_load(r, "[alerts]\nl0_min = 10\nl0_max = 100\n");
+	rig_assert_good(r);
+	rig_load(r, "[alerts]\nl0_min = 100\nl0_max = 10\n");
+	rig_assert_told(r, "3: l0_max: expected more than l0_min, which is 100\n");
+}
+
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 	const struct CMUnitTest tests[] = {
@@ -475,6 +484,7 @@ int main(void) {
 		T(a_flag_goes_before_everything),
 		T(a_flag_that_sets_nothing_is_told),
 		T(backups_have_a_time_and_a_folder),
+		T(no_l0_is_above_its_ceiling_and_below_its_floor),
 	};
 #undef T
 	cmocka_set_message_output(CM_OUTPUT_TAP);
