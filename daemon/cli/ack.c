@@ -37,8 +37,11 @@ static int acknowledge(int argc, char **argv) {
 	if (status != EXIT_OK || line.is_over) {
 		return status;
 	}
-	if (line.n_words > 2 || (line.n_words > 0 && line.words[0][0] == '\0')) {
+	if (line.n_words > 2) {
 		return tell_usage_error(&subcommand_ack, "one RUN and one KIND at most", "");
+	}
+	if (line.n_words > 0 && !tell_check_run(&subcommand_ack, line.words[0])) {
+		return EXIT_USAGE;
 	}
 	if (line.n_words > 1 &&
 		!tell_check_text(&subcommand_ack, "the kind", line.words[1], EVENT_KIND_MAX)) {

@@ -34,10 +34,11 @@ static int rename_run(int argc, char **argv) {
 	if (status != EXIT_OK || line.is_over) {
 		return status;
 	}
-	if (line.n_words != 2 || line.words[0][0] == '\0') {
+	if (line.n_words != 2) {
 		return tell_usage_error(&subcommand_rename, "one RUN and one NAME are needed", "");
 	}
-	if (!tell_check_text(&subcommand_rename, "the name", line.words[1], FIELD_MAX_BYTES)) {
+	if (!tell_check_run(&subcommand_rename, line.words[0]) ||
+		!tell_check_text(&subcommand_rename, "the name", line.words[1], FIELD_MAX_BYTES)) {
 		return EXIT_USAGE;
 	}
 	const struct msg_query query = {

@@ -42,10 +42,12 @@ static int remove_runs(int argc, char **argv) {
 	if (line.n_words == 0) {
 		return tell_usage_error(&subcommand_rm, "which RUN?", "");
 	}
-	for (int i = 0; i < line.n_words && status != EXIT_NO_ANSWER; i++) {
-		if (line.words[i][0] == '\0') {
-			return tell_usage_error(&subcommand_rm, "a RUN is empty", "");
+	for (int i = 0; i < line.n_words; i++) {
+		if (!tell_check_run(&subcommand_rm, line.words[i])) {
+			return EXIT_USAGE; /* and none is removed */
 		}
+	}
+	for (int i = 0; i < line.n_words && status != EXIT_NO_ANSWER; i++) {
 		query.run = text_of(line.words[i], strlen(line.words[i]));
 		int result = tell_daemon("rm", line.socket, &query);
 		status = status == EXIT_OK || result == EXIT_NO_ANSWER ? result : status;

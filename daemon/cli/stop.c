@@ -8,6 +8,7 @@
 #include "stop.h"
 #include "subcommand.h"
 #include "tell.h"
+#include "tell_options.h"
 #include "text.h"
 
 static int stop_run(int argc, char **argv);
@@ -111,8 +112,11 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	if (status != EXIT_OK || o->help) {
 		return status;
 	}
-	if (argc - optind != 1 || argv[optind][0] == '\0') {
+	if (argc - optind != 1) {
 		return stop_wrong("one RUN is needed", "");
+	}
+	if (!tell_check_run(&subcommand_stop, argv[optind])) {
+		return EXIT_USAGE;
 	}
 	o->run = argv[optind];
 	return EXIT_OK;

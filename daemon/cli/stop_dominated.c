@@ -120,7 +120,7 @@ static void tell_one(
 	(void)json_array_append_new(
 		a->list, json_pack("{s:b, s:s}", "asked", asked, "words", words));
 	if (!asked) {
-		fprintf(stderr, "sae-metricsd stop: %s\n", words);
+		(void)tell_print(stderr, "sae-metricsd stop: %s", words);
 		a->status = EXIT_FAILED;
 	}
 }

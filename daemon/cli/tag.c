@@ -49,8 +49,11 @@ static int tag_run(int argc, char **argv) {
 	if (status != EXIT_OK || line.is_over) {
 		return status;
 	}
-	if (line.n_words == 0 || line.words[0][0] == '\0') {
+	if (line.n_words == 0) {
 		return tell_usage_error(&subcommand_tag, "which RUN?", "");
+	}
+	if (!tell_check_run(&subcommand_tag, line.words[0])) {
+		return EXIT_USAGE;
 	}
 	query.run = text_of(line.words[0], strlen(line.words[0]));
 	status = add_tags(&query.add, line.words + 1, line.n_words - 1);

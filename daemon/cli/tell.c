@@ -1,12 +1,12 @@
 #include "tell.h"
 
-#include <stdbool.h>
-#include <stdio.h>
+#include <stdarg.h>
 
 #include "message.h"
 #include "paths.h"
 #include "places.h"
 #include "subcommand.h"
+#include "terminal.h"
 
 #define ANSWER_TIMEOUT_MS 5000u /* whoever asks is a person */
 
@@ -40,19 +40,38 @@ static void tell_any(
 	}
 }
 
+bool tell_print(FILE *to, const char *format, ...) {
+	char line[ASK_WORDS_MAX + 512]; /* and where it was asked */
+	struct look look = terminal_look(fileno(to), COLOUR_NEVER);
+	struct page page;
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	look.width = 0;
+	page_init(&page, &look);
+	page_put(&page, STYLE_PLAIN, line);
+	page_end_line(&page);
+	const char *text = page_text(&page);
+	bool is_written = text != NULL && fputs(text, to) >= 0 && fflush(to) == 0;
+	page_finish(&page);
+	return is_written;
+}
+
 static int conclude(const struct answer *a, const char *command) {
 	switch (a->result) {
 	case ASK_ANSWERED:
-		return printf("%s\n", a->words) > 0 && fflush(stdout) == 0 ? EXIT_OK : EXIT_FAILED;
+		return tell_print(stdout, "%s", a->words) ? EXIT_OK : EXIT_FAILED;
 	case ASK_NO_SUCH_RUN:
-		fprintf(stderr, "sae-metricsd %s: %s\n", command, a->words);
+		(void)tell_print(stderr, "sae-metricsd %s: %s", command, a->words);
 		return EXIT_NO_SUCH_RUN;
 	case ASK_REFUSED:
-		fprintf(stderr, "sae-metricsd %s: %s\n", command, a->words);
+		(void)tell_print(stderr, "sae-metricsd %s: %s", command, a->words);
 		return EXIT_FAILED;
 	default:
-		fprintf(stderr, "sae-metricsd %s: no answer from %s: %s%s\n", command, a->socket,
-			a->words,
+		(void)tell_print(stderr, "sae-metricsd %s: no answer from %s: %s%s", command,
+			a->socket, a->words,
 			a->result == ASK_NO_DAEMON ? "; is `sae-metricsd serve` running?" : "");
 		return EXIT_NO_ANSWER;
 	}

@@ -32,6 +32,10 @@ bool tell_check_text(
 	return flaw == NULL;
 }
 
+bool tell_check_run(const struct subcommand *command, const char *word) {
+	return tell_check_text(command, "RUN", word, FIELD_MAX_BYTES);
+}
+
 static int take_own(const struct subcommand *command, const struct tell_option *o) {
 	if (o->flag != NULL) {
 		*o->flag = true;

@@ -173,6 +173,22 @@ class Naming(unittest.TestCase):
                 self.assertEqual((USAGE, ""), (code, out), what)
                 self.assertTrue(err.startswith(f"sae-metricsd {what[0]}: "), err)
 
+    def test_a_run_that_no_run_can_be_is_wrong_usage_and_nothing_is_done(self):
+        with Daemon() as daemon:
+            train(daemon, "ended001", 10)
+            for part, flaw in (("", "RUN is empty"), ("x" * 4097, "RUN is longer than 4096 bytes"),
+                               ("a\x1b[31mb", "RUN holds a control character")):
+                for what in (["rm", "ended001", part], ["tag", part, "a"], ["rename", part, "a"], ["ack", part], ["stop", part]):
+                    self.assertEqual((USAGE, "", f"sae-metricsd {what[0]}: {flaw}\n"), call(daemon, *what))
+            self.assertEqual("finished", state(daemon, "ended001"))
+
+    def test_what_is_said_of_a_name_turns_no_line_around(self):
+        with Daemon() as daemon:
+            train(daemon, "ended001", 10)
+            code, out, err = call(daemon, "rename", "ended001", "a\u202eb")
+            self.assertEqual((OK, "run ended001 is called a?b\n", ""), (code, out, err))
+            self.assertEqual("a\u202eb", daemon.status("ended001")["name"])
+
     def test_wandb_learns_the_new_name_while_it_is_told_of_the_run(self):
         with FakeWandb() as w, ForwardingDaemon(w) as daemon:
             handle = begin(daemon, "named001", name="by the trainer", tags=["sweep"])
