@@ -150,9 +150,8 @@ static int begin(struct drain *d) {
 	if (err < 0) {
 		return err;
 	}
-	err = forward_open(&d->loop, d->options->forward, &on_forward, d, &d->forward);
+	err = forward_open(&d->loop, d->options->forward, &on_forward, d, &d->forward, d->words);
 	if (err < 0) {
-		snprintf(d->words, sizeof d->words, "%s", strerror(-err));
 		store_close(d->store, on_closed, d);
 		return err;
 	}

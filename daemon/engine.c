@@ -286,11 +286,7 @@ int engine_open(uv_loop_t *loop, const struct engine_options *options, struct en
 	load_open_runs(e);
 	engine_take_notes(e);
 	if (options->forward != NULL) {
-		err = engine_forward_open(e, options->forward);
-		if (err < 0) {
-			log_error("nothing can be forwarded to W&B (%s): lines are kept",
-				strerror(-err));
-		}
+		engine_forward_open(e, options->forward);
 	}
 	*ret = e;
 	return 0;

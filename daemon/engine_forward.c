@@ -52,15 +52,19 @@ static void add_open(struct engine *e) {
 	}
 }
 
-int engine_forward_open(struct engine *e, const struct forward_options *options) {
+void engine_forward_open(struct engine *e, const struct forward_options *options) {
 	static const struct forward_callbacks callbacks = {.visit = on_visit, .on_stop = on_stop};
 	struct forward_options charged = *options;
 	charged.ledger = e->registry_options.ledger;
-	int err = forward_open(e->loop, &charged, &callbacks, e, &e->forward);
-	if (err == 0) {
-		add_open(e);
+	char words[256];
+	if (forward_open(e->loop, &charged, &callbacks, e, &e->forward, words) < 0) {
+		snprintf(e->forward_trouble, sizeof e->forward_trouble,
+			"nothing is forwarded to W&B until the next start, lines are kept: %s",
+			words);
+		log_error("%s", e->forward_trouble);
+		return;
 	}
-	return err;
+	add_open(e);
 }
 
 void engine_forward_close(struct engine *e, struct closing *closing) {

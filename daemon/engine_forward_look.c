@@ -68,7 +68,7 @@ json_t *engine_forward_report(const struct engine *e, const struct engine_sum *s
 	if (e->forward == NULL) {
 		json_object_set_new(object, "state", json_string(forwards ? "offline" : "off"));
 		json_object_set_new(object, "lag_s", json_null());
-		json_object_set_new(object, "alert", json_null());
+		json_object_set_new(object, "alert", text_or_null(e->forward_trouble));
 		return object;
 	}
 	report_sum(object, &sum->forward);

@@ -139,7 +139,8 @@ struct engine {
 	struct registry_options registry_options;
 	uint64_t run_hold_bytes, hold_bytes;
 	struct store *store;
-	struct forward *forward; /* NULL: nothing is forwarded */
+	struct forward *forward;   /* NULL: nothing is forwarded */
+	char forward_trouble[512]; /* "", or why not, although it is wanted */
 	struct registry *registry;
 	struct server *server;
 	struct processes processes;
@@ -297,7 +298,8 @@ void feed_note_stored(struct feed *feed, const struct run_cut *cut);
 
 /* ---- engine_forward.c ---- */
 
-int engine_forward_open(struct engine *e, const struct forward_options *options);
+/* Where it fails, that is said in the report and the log: all else goes on. */
+void engine_forward_open(struct engine *e, const struct forward_options *options);
 void engine_forward_close(struct engine *e, struct closing *closing);
 /* The database is not what was thought. */
 void engine_forward_again(struct engine *e);

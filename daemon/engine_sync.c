@@ -7,9 +7,13 @@
 #include "log.h"
 #include "log_messages.h"
 
-static const char no_forwarding[] = "this daemon forwards nothing (mode is not online): "
-				    "`sae-metricsd backup`, and `sae-metricsd "
-				    "sync` of the copy, send what is kept";
+static const char *why_not(const struct engine *e) {
+	return e->forward_trouble[0] != '\0'
+		       ? e->forward_trouble
+		       : "this daemon forwards nothing (mode is not online): "
+			 "`sae-metricsd backup`, and `sae-metricsd sync` of the copy, send what is "
+			 "kept";
+}
 
 /* What becomes of the asker's key. An administrator's would put somebody else's run into his own account. */
 static const char *offer_key(
@@ -67,7 +71,7 @@ static uint32_t sync_if_permitted(
 		return REPLY_NOT_PERMITTED;
 	}
 	if (query->engine->forward == NULL) {
-		snprintf(ret_words, 512, "%s", no_forwarding);
+		snprintf(ret_words, 512, "%s", why_not(query->engine));
 		return REPLY_NOT_FORWARDED;
 	}
 	if (!t->is_forwarded) {
@@ -100,7 +104,7 @@ static void sync_all(struct peer *peer, const struct msg_query *query, const cha
 	struct forward *forward = peer->engine->forward;
 
 	if (forward == NULL) {
-		snprintf(words, sizeof words, "%s", no_forwarding);
+		snprintf(words, sizeof words, "%s", why_not(peer->engine));
 		code = REPLY_NOT_FORWARDED;
 	} else {
 		uint32_t n_given = 0;

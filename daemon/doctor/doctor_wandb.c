@@ -114,12 +114,12 @@ static void ask(struct doctor *d) {
 	struct forward_options forward;
 
 	wandb_setup(&d->settings.wandb, &d->credential, &forward);
-	int err =
-		account_ask(&forward.http, base_url, d->credential.key, ANSWER_MAX_MS, &d->account);
+	char words[256];
+	int err = account_ask(
+		&forward.http, base_url, d->credential.key, ANSWER_MAX_MS, &d->account, words);
 	d->has_account = err == 0;
 	if (err < 0) {
-		doctor_say(d, FINDING_FAIL, NULL, "%s  it cannot be asked: %s", base_url,
-			strerror(-err));
+		doctor_say(d, FINDING_FAIL, NULL, "%s  it cannot be asked: %s", base_url, words);
 		return;
 	}
 	say_answer(d, base_url);

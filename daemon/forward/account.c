@@ -99,7 +99,7 @@ static int post(struct http *http, const char *url, const char *key, uint32_t ti
 }
 
 int account_ask(const struct http_options *options, const char *base_url, const char *key,
-	uint32_t timeout_ms, struct account *ret) {
+	uint32_t timeout_ms, struct account *ret, char ret_words[256]) {
 	struct account account = {0};
 	struct asking a = {.account = &account};
 	struct http *http;
@@ -108,13 +108,17 @@ int account_ask(const struct http_options *options, const char *base_url, const 
 
 	int err = uv_loop_init(&loop);
 	if (err < 0) {
+		snprintf(ret_words, 256, "%s", strerror(-err));
 		return err;
 	}
-	err = http_open(&loop, options, &http);
+	err = http_open(&loop, options, &http, ret_words);
 	if (err == 0) {
 		err = payload_graphql_url(&url, base_url);
 		err = err == 0 && buf_text(&url) == NULL ? -ENOMEM : err;
 		err = err == 0 ? post(http, buf_text(&url), key, timeout_ms, &a) : err;
+		if (err < 0) {
+			snprintf(ret_words, 256, "%s", strerror(-err));
+		}
 		/* The call is all there is to wait for. */
 		while (err == 0 && account.took_s == 0) {
 			(void)uv_run(&loop, UV_RUN_ONCE);

@@ -18,6 +18,6 @@ struct account {
 	double clock_ahead_s; /* how much later W&B's clock is than this machine's; exact to a second */
 };
 
-/* 0 after an answer or at the deadline, whatever came of it; -ENOMEM, -ENOTSUP as http_open, -EINVAL: no address. */
+/* 0 after an answer or at the deadline, whatever came of it; below 0 with words: as http_open, or -EINVAL (no address). */
 int account_ask(const struct http_options *options, const char *base_url, const char *key,
-	uint32_t timeout_ms, struct account *ret);
+	uint32_t timeout_ms, struct account *ret, char ret_words[256]);

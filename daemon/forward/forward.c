@@ -1,5 +1,6 @@
 #include "forward.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -68,12 +69,14 @@ void forward_forget(struct forwarded *run) {
 /* ---- the face ---- */
 
 int forward_open(uv_loop_t *loop, const struct forward_options *options,
-	const struct forward_callbacks *callbacks, void *user, struct forward **ret) {
+	const struct forward_callbacks *callbacks, void *user, struct forward **ret,
+	char ret_words[256]) {
 	struct forward *f = calloc(1, sizeof *f);
 	if (f == NULL) {
+		snprintf(ret_words, 256, "memory is short");
 		return -ENOMEM;
 	}
-	int err = http_open(loop, &options->http, &f->http);
+	int err = http_open(loop, &options->http, &f->http, ret_words);
 	if (err < 0) {
 		free(f);
 		return err;

@@ -35,9 +35,10 @@ struct forward_callbacks {
 	void (*on_progress)(void *user);
 };
 
-/* 0, -ENOMEM or what http_open said. */
+/* 0, -ENOMEM or what http_open said; below 0 with words. */
 int forward_open(uv_loop_t *loop, const struct forward_options *options,
-	const struct forward_callbacks *callbacks, void *user, struct forward **ret);
+	const struct forward_callbacks *callbacks, void *user, struct forward **ret,
+	char ret_words[256]);
 /* Gives up what is under way: it is all in the database. */
 void forward_close(struct forward *f, void (*on_closed)(void *user), void *user);
 

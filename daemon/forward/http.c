@@ -2,58 +2,79 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "http_private.h"
 
 /* A sweep's runs share them; what comes on top waits. W&B's servers see one address behind all of them. */
 #define CONNECTIONS_MAX 16l
 
-static bool resolver_blocks(void) {
-	return (curl_version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0;
+static bool resolver_blocks(const struct http *h) {
+	return (h->curl.version_info(CURLVERSION_NOW)->features & CURL_VERSION_ASYNCHDNS) == 0;
 }
 
 /* Its connections are closed with it. */
 static void curl_release(struct http *h) {
-	(void)curl_multi_cleanup(h->multi);
+	(void)h->curl.multi_cleanup(h->multi);
 	for (int i = 0; i < N_SCHEMES; i++) {
-		curl_easy_cleanup(h->patterns[i]);
+		h->curl.easy_cleanup(h->patterns[i]);
 	}
 }
 
 static bool http_prepare(struct http *h, const struct http_options *options) {
 	for (int i = 0; i < N_SCHEMES; i++) {
-		h->patterns[i] = http_pattern_create(options, (enum http_scheme)i);
+		h->patterns[i] = http_pattern_create(&h->curl, options, (enum http_scheme)i);
 		if (h->patterns[i] == NULL) {
 			return false;
 		}
 	}
-	h->multi = curl_multi_init();
+	h->multi = h->curl.multi_init();
 	return h->multi != NULL &&
-	       curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
-	       curl_multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_MAX) ==
+	       h->curl.multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING) == CURLM_OK &&
+	       h->curl.multi_setopt(h->multi, CURLMOPT_MAX_HOST_CONNECTIONS, CONNECTIONS_MAX) ==
 		       CURLM_OK &&
-	       curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX) == CURLM_OK;
+	       h->curl.multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, CONNECTIONS_MAX) == CURLM_OK;
 }
 
-int http_open(uv_loop_t *loop, const struct http_options *options, struct http **ret) {
+static int curl_begin(struct http *h, char ret_words[256]) {
+	int err = libcurl_load(LIBCURL_FILE, &h->curl, ret_words);
+	if (err < 0) {
+		return err;
+	}
 	/* Counted and locked by libcurl itself. Never undone: a thread that still looks up a name outlives
 	 * its request. */
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (h->curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		snprintf(ret_words, 256, "libcurl cannot be set up");
 		return -ENOMEM;
 	}
-	if (resolver_blocks()) {
+	if (resolver_blocks(h)) {
+		snprintf(ret_words, 256,
+			"this libcurl would stop the daemon while it looks up a name");
 		return -ENOTSUP;
 	}
+	return 0;
+}
+
+int http_open(uv_loop_t *loop, const struct http_options *options, struct http **ret,
+	char ret_words[256]) {
 	struct http *h = calloc(1, sizeof *h);
 	if (h == NULL) {
+		snprintf(ret_words, 256, "memory is short");
 		return -ENOMEM;
 	}
 	h->loop = loop;
 	list_init(&h->calls);
-	int err = http_prepare(h, options) ? http_loop_attach(h) : -ENOMEM;
+	int err = curl_begin(h, ret_words);
+	if (err == 0) {
+		err = http_prepare(h, options) ? http_loop_attach(h) : -ENOMEM;
+		if (err < 0) {
+			snprintf(ret_words, 256, "libcurl cannot be set up: %s", strerror(-err));
+			curl_release(h);
+		}
+	}
 	if (err < 0) {
-		curl_release(h);
 		free(h);
 		return err;
 	}
@@ -73,7 +94,7 @@ static void on_all_closed(void *user) {
 /* Off libcurl's hands and ours; it is still to be destroyed. */
 static void call_withdraw(struct http_call *call) {
 	list_remove(&call->link);
-	(void)curl_multi_remove_handle(call->http->multi, call->easy);
+	(void)call->http->curl.multi_remove_handle(call->http->multi, call->easy);
 }
 
 void http_close(struct http *h, void (*on_closed)(void *user), void *user) {
@@ -104,18 +125,17 @@ int http_post(struct http *h, const struct http_request *request, http_done_fn o
 	struct http_call *call = NULL;
 	assert(!h->is_closing);
 
-	int err = http_scheme_of(request->url, &scheme);
+	int err = http_scheme_of(&h->curl, request->url, &scheme);
 	if (err == 0) {
-		err = http_call_create(h->patterns[scheme], request, &call);
+		err = http_call_create(h, h->patterns[scheme], request, &call);
 	}
 	if (err != 0) {
 		return err;
 	}
-	if (curl_multi_add_handle(h->multi, call->easy) != CURLM_OK) {
+	if (h->curl.multi_add_handle(h->multi, call->easy) != CURLM_OK) {
 		http_call_destroy(call);
 		return -ENOMEM;
 	}
-	call->http = h;
 	call->on_done = on_done;
 	call->user = user;
 	list_append(&h->calls, &call->link);
@@ -141,9 +161,9 @@ void http_report_ended(struct http *h) {
 	CURLMsg *message;
 	int n_left;
 
-	while (!h->is_closing && (message = curl_multi_info_read(h->multi, &n_left)) != NULL) {
+	while (!h->is_closing && (message = h->curl.multi_info_read(h->multi, &n_left)) != NULL) {
 		char *call = NULL;
-		if (message->msg == CURLMSG_DONE && curl_easy_getinfo(message->easy_handle,
+		if (message->msg == CURLMSG_DONE && h->curl.easy_getinfo(message->easy_handle,
 							    CURLINFO_PRIVATE, &call) == CURLE_OK) {
 			call_end((struct http_call *)(void *)call, message->data.result);
 		}

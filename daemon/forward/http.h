@@ -41,8 +41,10 @@ struct http_response { /* borrowed by the callback */
 
 typedef void (*http_done_fn)(void *user, const struct http_response *response);
 
-/* 0, -ENOMEM, or -ENOTSUP (a libcurl that would stop the loop while it looks up a name). */
-int http_open(uv_loop_t *loop, const struct http_options *options, struct http **ret);
+/* 0, -ENOMEM, -ELIBACC (there is no libcurl), or -ENOTSUP (one that would stop the loop while it looks up a name); below 0
+ * with words. */
+int http_open(uv_loop_t *loop, const struct http_options *options, struct http **ret,
+	char ret_words[256]);
 /* Cancels what is under way, without callbacks. */
 void http_close(struct http *h, void (*on_closed)(void *user), void *user);
 

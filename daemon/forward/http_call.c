@@ -12,15 +12,15 @@
 #define IDLE_MAX_S  110l
 #define KEEPALIVE_S 30l
 
-int http_scheme_of(const char *url, enum http_scheme *ret) {
+int http_scheme_of(const struct libcurl *curl, const char *url, enum http_scheme *ret) {
 	char *scheme = NULL;
-	CURLU *parts = curl_url();
+	CURLU *parts = curl->url();
 	if (parts == NULL) {
 		return -ENOMEM;
 	}
-	CURLUcode code = curl_url_set(parts, CURLUPART_URL, url, 0);
+	CURLUcode code = curl->url_set(parts, CURLUPART_URL, url, 0);
 	if (code == CURLUE_OK) {
-		code = curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0);
+		code = curl->url_get(parts, CURLUPART_SCHEME, &scheme, 0);
 	}
 	int err = code == CURLUE_OK ? 0 : code == CURLUE_OUT_OF_MEMORY ? -ENOMEM : -EINVAL;
 	if (err == 0 && strcmp(scheme, "https") == 0) {
@@ -30,8 +30,8 @@ int http_scheme_of(const char *url, enum http_scheme *ret) {
 	} else if (err == 0) {
 		err = -EINVAL;
 	}
-	curl_free(scheme);
-	curl_url_cleanup(parts);
+	curl->free(scheme);
+	curl->url_cleanup(parts);
 	return err;
 }
 
@@ -49,83 +49,96 @@ static size_t on_body(char *data, size_t size, size_t n, void *user) {
 	return len;
 }
 
-/* NOLINTBEGIN(bugprone-macro-parentheses): setopt checks the types of what it is given */
-#define SET(easy, code, option, value)                                                             \
+/* NOLINTBEGIN(bugprone-macro-parentheses): what a number is given as is looked at, for setopt takes it unseen */
+#define SET(curl, easy, code, option, value)                                                       \
 	do {                                                                                       \
+		_Static_assert((option) >= CURLOPTTYPE_OBJECTPOINT || _Generic((value), long       \
+									       : true, default     \
+									       : false),           \
+			"libcurl reads a long");                                                   \
 		if ((code) == CURLE_OK) {                                                          \
-			(code) = curl_easy_setopt(easy, option, value);                            \
+			(code) = curl->easy_setopt(easy, option, value);                           \
 		}                                                                                  \
 	} while (0)
 /* NOLINTEND(bugprone-macro-parentheses) */
 
 /* HTTP/1.1, one request a connection: one that went dead is closed together with its request, where HTTP/2
  * would go on with it for all runs. */
-static CURLcode set_connection(CURL *easy) {
+static CURLcode set_connection(const struct libcurl *curl, CURL *easy) {
 	CURLcode code = CURLE_OK;
-	SET(easy, code, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-	SET(easy, code, CURLOPT_TCP_KEEPALIVE, 1l);
-	SET(easy, code, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
-	SET(easy, code, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
-	SET(easy, code, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
-	SET(easy, code, CURLOPT_NOSIGNAL, 1l);
+	SET(curl, easy, code, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(curl, easy, code, CURLOPT_TCP_KEEPALIVE, 1l);
+	SET(curl, easy, code, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_S);
+	SET(curl, easy, code, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_S);
+	SET(curl, easy, code, CURLOPT_MAXAGE_CONN, IDLE_MAX_S);
+	SET(curl, easy, code, CURLOPT_NOSIGNAL, 1l);
 	/* A thread that looks up a name is left alone when its request ends; waiting for it would
 	 * stop the loop as long as DNS does not answer. */
-	SET(easy, code, CURLOPT_QUICK_EXIT, 1l);
+	SET(curl, easy, code, CURLOPT_QUICK_EXIT, 1l);
 	return code;
 }
 
-static CURLcode set_trust(CURL *easy, const struct http_options *options) {
+static const char *own_list(const struct libcurl *curl) {
+	const curl_version_info_data *info = curl->version_info(CURLVERSION_NOW);
+
+	return info->age >= CURLVERSION_SEVENTH ? info->cainfo : NULL;
+}
+
+static CURLcode set_trust(
+	const struct libcurl *curl, CURL *easy, const struct http_options *options) {
 	CURLcode code = CURLE_OK;
 	bool is_chosen = options->ca_file != NULL || options->ca_directory != NULL;
-	const char *ca_file = is_chosen ? options->ca_file : http_trust_find();
+	const char *ca_file = is_chosen ? options->ca_file : http_trust_find(own_list(curl));
 	if (ca_file != NULL) {
-		SET(easy, code, CURLOPT_CAINFO, ca_file);
-		SET(easy, code, CURLOPT_PROXY_CAINFO, ca_file);
+		SET(curl, easy, code, CURLOPT_CAINFO, ca_file);
+		SET(curl, easy, code, CURLOPT_PROXY_CAINFO, ca_file);
 	}
 	if (options->ca_directory != NULL) {
-		SET(easy, code, CURLOPT_CAPATH, options->ca_directory);
-		SET(easy, code, CURLOPT_PROXY_CAPATH, options->ca_directory);
+		SET(curl, easy, code, CURLOPT_CAPATH, options->ca_directory);
+		SET(curl, easy, code, CURLOPT_PROXY_CAPATH, options->ca_directory);
 	}
 	if (options->insecure) {
-		SET(easy, code, CURLOPT_SSL_VERIFYPEER, 0l);
-		SET(easy, code, CURLOPT_SSL_VERIFYHOST, 0l);
-		SET(easy, code, CURLOPT_PROXY_SSL_VERIFYPEER, 0l);
-		SET(easy, code, CURLOPT_PROXY_SSL_VERIFYHOST, 0l);
+		SET(curl, easy, code, CURLOPT_SSL_VERIFYPEER, 0l);
+		SET(curl, easy, code, CURLOPT_SSL_VERIFYHOST, 0l);
+		SET(curl, easy, code, CURLOPT_PROXY_SSL_VERIFYPEER, 0l);
+		SET(curl, easy, code, CURLOPT_PROXY_SSL_VERIFYHOST, 0l);
 	}
 	return code;
 }
 
-CURL *http_pattern_create(const struct http_options *options, enum http_scheme scheme) {
+CURL *http_pattern_create(
+	const struct libcurl *curl, const struct http_options *options, enum http_scheme scheme) {
 	const char *proxy = scheme == SCHEME_HTTPS ? options->proxy_https : options->proxy_http;
-	CURL *easy = curl_easy_init();
+	CURL *easy = curl->easy_init();
 	if (easy == NULL) {
 		return NULL;
 	}
 
-	CURLcode code = set_connection(easy);
+	CURLcode code = set_connection(curl, easy);
 	if (code == CURLE_OK) {
-		code = set_trust(easy, options);
+		code = set_trust(curl, easy, options);
 	}
 	if (proxy != NULL) {
-		SET(easy, code, CURLOPT_PROXY, proxy);
-		SET(easy, code, CURLOPT_NOPROXY, ""); /* meant, whatever $no_proxy says */
+		SET(curl, easy, code, CURLOPT_PROXY, proxy);
+		SET(curl, easy, code, CURLOPT_NOPROXY, ""); /* meant, whatever $no_proxy says */
 	}
-	SET(easy, code, CURLOPT_POST, 1l);
-	SET(easy, code, CURLOPT_PROTOCOLS_STR, scheme == SCHEME_HTTPS ? "https" : "http");
-	SET(easy, code, CURLOPT_FOLLOWLOCATION, 0l);
-	SET(easy, code, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	SET(easy, code, CURLOPT_HEADEROPT, CURLHEADER_SEPARATE); /* the key is not for proxies */
-	SET(easy, code, CURLOPT_USERAGENT, options->user_agent);
-	SET(easy, code, CURLOPT_WRITEFUNCTION, on_body);
+	SET(curl, easy, code, CURLOPT_POST, 1l);
+	SET(curl, easy, code, CURLOPT_PROTOCOLS_STR, scheme == SCHEME_HTTPS ? "https" : "http");
+	SET(curl, easy, code, CURLOPT_FOLLOWLOCATION, 0l);
+	SET(curl, easy, code, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	SET(curl, easy, code, CURLOPT_HEADEROPT,
+		(long)CURLHEADER_SEPARATE); /* the key is not for proxies */
+	SET(curl, easy, code, CURLOPT_USERAGENT, options->user_agent);
+	SET(curl, easy, code, CURLOPT_WRITEFUNCTION, on_body);
 	if (code != CURLE_OK) {
-		curl_easy_cleanup(easy);
+		curl->easy_cleanup(easy);
 		return NULL;
 	}
 	return easy;
 }
 
 static CURLcode add_header(struct http_call *call, const char *line) {
-	struct curl_slist *longer = curl_slist_append(call->headers, line);
+	struct curl_slist *longer = call->http->curl.slist_append(call->headers, line);
 	if (longer == NULL) {
 		return CURLE_OUT_OF_MEMORY;
 	}
@@ -184,27 +197,31 @@ static CURLcode add_headers(struct http_call *call, const struct http_request *r
 }
 
 static CURLcode call_prepare(struct http_call *call, const struct http_request *request) {
+	const struct libcurl *curl = &call->http->curl;
 	CURL *easy = call->easy;
 	CURLcode code = add_headers(call, request);
 
-	SET(easy, code, CURLOPT_PRIVATE, call);
-	SET(easy, code, CURLOPT_WRITEDATA, call);
-	SET(easy, code, CURLOPT_ERRORBUFFER, call->words);
-	SET(easy, code, CURLOPT_URL, request->url);
-	SET(easy, code, CURLOPT_HTTPHEADER, call->headers);
-	SET(easy, code, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-	SET(easy, code, CURLOPT_POSTFIELDS, request->body.data != NULL ? request->body.data : "");
-	SET(easy, code, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
-	SET(easy, code, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
+	SET(curl, easy, code, CURLOPT_PRIVATE, call);
+	SET(curl, easy, code, CURLOPT_WRITEDATA, call);
+	SET(curl, easy, code, CURLOPT_ERRORBUFFER, call->words);
+	SET(curl, easy, code, CURLOPT_URL, request->url);
+	SET(curl, easy, code, CURLOPT_HTTPHEADER, call->headers);
+	SET(curl, easy, code, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	SET(curl, easy, code, CURLOPT_POSTFIELDS,
+		request->body.data != NULL ? request->body.data : "");
+	SET(curl, easy, code, CURLOPT_TIMEOUT_MS, (long)request->timeout_ms);
+	SET(curl, easy, code, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
 	return code;
 }
 
-int http_call_create(CURL *pattern, const struct http_request *request, struct http_call **ret) {
+int http_call_create(
+	struct http *h, CURL *pattern, const struct http_request *request, struct http_call **ret) {
 	struct http_call *call = calloc(1, sizeof *call);
 	if (call == NULL) {
 		return -ENOMEM;
 	}
-	call->easy = curl_easy_duphandle(pattern);
+	call->http = h;
+	call->easy = h->curl.easy_duphandle(pattern);
 	if (call->easy == NULL || call_prepare(call, request) != CURLE_OK) {
 		http_call_destroy(call);
 		return -ENOMEM;
@@ -214,11 +231,13 @@ int http_call_create(CURL *pattern, const struct http_request *request, struct h
 }
 
 void http_call_destroy(struct http_call *call) {
-	curl_easy_cleanup(call->easy);
+	const struct libcurl *curl = &call->http->curl;
+
+	curl->easy_cleanup(call->easy);
 	for (struct curl_slist *header = call->headers; header != NULL; header = header->next) {
 		explicit_bzero(header->data, strlen(header->data));
 	}
-	curl_slist_free_all(call->headers);
+	curl->slist_free_all(call->headers);
 	buf_finish(&call->answer);
 	free(call);
 }

@@ -32,7 +32,7 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
 	}
 	int mask = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
 		   (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-	(void)curl_multi_socket_action(h->multi, w->fd, mask, &n_running);
+	(void)h->curl.multi_socket_action(h->multi, w->fd, mask, &n_running);
 	http_report_ended(h);
 }
 
@@ -60,7 +60,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *a
 
 	if (what == CURL_POLL_REMOVE) {
 		if (w != NULL) {
-			(void)curl_multi_assign(h->multi, fd, NULL);
+			(void)h->curl.multi_assign(h->multi, fd, NULL);
 			uv_close((uv_handle_t *)&w->poll, on_poll_closed);
 		}
 		return 0;
@@ -72,7 +72,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *a
 			 * here would end all the others. */
 			return 0;
 		}
-		(void)curl_multi_assign(h->multi, fd, w);
+		(void)h->curl.multi_assign(h->multi, fd, w);
 	}
 	int events =
 		(what & CURL_POLL_IN ? UV_READABLE : 0) | (what & CURL_POLL_OUT ? UV_WRITABLE : 0);
@@ -84,7 +84,7 @@ static void on_time(uv_timer_t *timer) {
 	struct http *h = container_of(timer, struct http, timer);
 	int n_running;
 
-	(void)curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
+	(void)h->curl.multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &n_running);
 	http_report_ended(h);
 }
 
@@ -102,9 +102,9 @@ static int on_timeout_wanted(CURLM *multi, long timeout_ms, void *user) {
 
 int http_loop_attach(struct http *h) {
 	CURLMcode code = CURLM_OK;
-	code |= curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-	code |= curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
-	code |= curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
-	code |= curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
+	code |= h->curl.multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	code |= h->curl.multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+	code |= h->curl.multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted);
+	code |= h->curl.multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
 	return code == CURLM_OK ? uv_timer_init(h->loop, &h->timer) : -ENOMEM;
 }

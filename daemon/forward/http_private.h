@@ -2,17 +2,17 @@
  * http_call.c one request. */
 #pragma once
 
-#include <curl/curl.h>
-
 #include "buf.h"
 #include "closing.h"
 #include "http.h"
+#include "libcurl.h"
 #include "list.h"
 
 enum http_scheme { SCHEME_HTTP, SCHEME_HTTPS, N_SCHEMES };
 
 struct http {
 	uv_loop_t *loop;
+	struct libcurl curl;
 	CURLM *multi;
 	CURL *patterns[N_SCHEMES]; /* what all requests have in common: each is a copy of one */
 	uv_timer_t timer;
@@ -39,13 +39,15 @@ struct http_call {
 int http_loop_attach(struct http *h);
 
 /* What all requests of a scheme have in common. NULL when memory is short. */
-CURL *http_pattern_create(const struct http_options *options, enum http_scheme scheme);
+CURL *http_pattern_create(
+	const struct libcurl *curl, const struct http_options *options, enum http_scheme scheme);
 
 /* 0, -ENOMEM, or -EINVAL. */
-int http_scheme_of(const char *url, enum http_scheme *ret);
+int http_scheme_of(const struct libcurl *curl, const char *url, enum http_scheme *ret);
 
 /* A request that has not begun. 0 or -ENOMEM. */
-int http_call_create(CURL *pattern, const struct http_request *request, struct http_call **ret);
+int http_call_create(
+	struct http *h, CURL *pattern, const struct http_request *request, struct http_call **ret);
 void http_call_destroy(struct http_call *call);
 
 /* Tells its owner, who may do anything to http. */

@@ -1,6 +1,5 @@
 #include "http_trust.h"
 
-#include <curl/curl.h>
 #include <stddef.h>
 #include <unistd.h>
 
@@ -27,8 +26,6 @@ static bool is_there(const char *path) {
 	return access(path, R_OK) == 0;
 }
 
-const char *http_trust_find(void) {
-	const curl_version_info_data *info = curl_version_info(CURLVERSION_NOW);
-
-	return http_trust_choose(info->age >= CURLVERSION_SEVENTH ? info->cainfo : NULL, is_there);
+const char *http_trust_find(const char *own) {
+	return http_trust_choose(own, is_there);
 }

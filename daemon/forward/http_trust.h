@@ -7,5 +7,5 @@
 /* The list to name to libcurl, whose own is `own` (NULL: it has none); NULL: its own will do, or there is none at all. */
 const char *http_trust_choose(const char *own, bool (*is_there)(const char *path));
 
-/* The same, for this libcurl on this machine. */
-const char *http_trust_find(void);
+/* The same, on this machine. */
+const char *http_trust_find(const char *own);

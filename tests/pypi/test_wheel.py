@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).resolve().parent.parent / "system")]
+from fake_wandb import FakeWandb
 from harness import ROOT, wait_until
 from own_user import OwnUser
 
@@ -165,6 +166,17 @@ class Wheel(unittest.TestCase):
             (theirs / path.name).write_bytes(b"no library")
         out = user.run(self.package / "sae-metricsd", "--version", LD_LIBRARY_PATH=str(theirs))
         self.assertEqual(0, out.returncode, out.stderr)
+
+    def test_it_reaches_wandb_with_the_libcurl_that_is_in_it(self):
+        """It is linked with none: the program loads it, and here the machine's is no library."""
+        theirs = self.folder / "no-libcurl"
+        theirs.mkdir(mode=0o755)
+        (theirs / "libcurl.so.4").touch()
+        w = FakeWandb()
+        self.addCleanup(w.close)
+        said = self.user().run(self.package / "sae-metricsd", "doctor", LD_LIBRARY_PATH=str(theirs), WANDB_MODE="online",
+                               WANDB_BASE_URL=w.base_url, WANDB_API_KEY="a" * 40)
+        self.assertIn("authenticated as fake", said.stdout, said.stdout + said.stderr)
 
     def test_it_runs_where_there_is_a_python_and_glibc_and_nothing_else(self):
         """In a root of its own, as root: a container on a GPU cloud, without any of the libraries it was built with."""

@@ -351,6 +351,10 @@ class Doctor(unittest.TestCase):
         w.close()
         self.assertIn("firewall", self.ask(w).one("fail", "wandb", "onnect")["advice"])
 
+    def test_without_libcurl_wandb_cannot_be_asked(self):
+        (self.folder / "libcurl.so.4").touch()
+        self.ask(self.wandb(), LD_LIBRARY_PATH=str(self.folder)).one("fail", "wandb", "it cannot be asked: libcurl cannot be loaded")
+
     def test_a_server_that_is_silent_is_given_up_in_time(self):
         w = self.wandb()
         w.fault(operation="Viewer", hang=True)

@@ -295,6 +295,29 @@ class Trouble(unittest.TestCase):
                     handle.finish(timeout=30)
                 self.is_all_there(w, daemon, *handles)
 
+    def test_without_libcurl_that_is_said_and_the_next_start_sends_what_was_kept(self):
+        w = self.world()
+        folder = Path(tempfile.mkdtemp(prefix="sae-metricsd-test-"))
+        self.addCleanup(shutil.rmtree, folder, True)
+        (folder / "libcurl.so.4").touch()
+        daemon = self.forwarding(w, variables={"LD_LIBRARY_PATH": str(folder)})
+        handle = begin(daemon, "nocurl01")
+        push(handle, "nocurl01", range(60))
+        self.trainer_is_unharmed(handle)
+        said = daemon.status()["daemon"]["forward"]
+        self.assertEqual("offline", said["state"])
+        self.assertIn("libcurl cannot be loaded: " + str(folder / "libcurl.so.4"), said["alert"])
+        self.assertEqual(1, daemon.words().count("nothing is forwarded to W&B"))
+        self.assertEqual("offline", daemon.told("nocurl01")["state"])
+        self.assertEqual(said["alert"], daemon.ask(run="nocurl01"))
+        self.assertGreater(daemon.forwards("nocurl01")["pending"], 0)
+        self.assertEqual([], w.requests)
+        daemon.stop()
+        del daemon.variables["LD_LIBRARY_PATH"]
+        daemon.start()
+        handle.finish(timeout=30)
+        self.is_all_there(w, daemon, "nocurl01")
+
     def test_another_key_than_wandbs_is_refused_and_the_right_one_heals_it(self):
         w = self.world()
         daemon = self.forwarding(w, key="b" * 40)

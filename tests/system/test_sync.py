@@ -49,11 +49,13 @@ class Sync(unittest.TestCase):
         self.config.write_text("[wandb]\ntransmit_interval = 500ms\nmode = offline\n")
         return self.daemon.start()
 
-    def sync(self, *arguments, key=KEY, status=0, socket=None, before=None):
+    def sync(self, *arguments, key=KEY, status=0, socket=None, before=None, libraries=None):
         environment = {**self.daemon.environment(), "WANDB_BASE_URL": self.wandb.base_url, "HOME": "/nonexistent",
                        "SAE_METRICS_SOCKET": str(socket or self.daemon.socket)}
         if key:
             environment["WANDB_API_KEY"] = key
+        if libraries:
+            environment["LD_LIBRARY_PATH"] = str(libraries)
         ended = subprocess.run([DAEMON, "sync", *map(str, arguments)], env=environment, capture_output=True, text=True,
                                timeout=PATIENCE_S, check=False, preexec_fn=before)
         self.assertEqual(ended.returncode, status, ended.stdout + ended.stderr)
@@ -135,6 +137,17 @@ class Sync(unittest.TestCase):
         push(self.daemon, "first")
         self.assertIn("open: stop it", self.sync(self.daemon.database, status=FAILED))
         self.assertEqual(self.wandb.requests, [])
+
+    def test_without_libcurl_nothing_is_sent_and_that_is_said(self):
+        self.offline()
+        push(self.daemon, "first")
+        self.daemon.kill()
+        (self.daemon.directory / "libcurl.so.4").touch()
+        words = self.sync(self.daemon.database, status=FAILED, libraries=self.daemon.directory)
+        self.assertIn("libcurl cannot be loaded", words)
+        self.assertIn("rows wait", words)
+        self.sync(self.daemon.database)
+        self.assertGreater(self.lines("first"), 0)
 
     def test_an_outage_is_given_up_after_a_while_and_nothing_is_lost(self):
         self.offline()

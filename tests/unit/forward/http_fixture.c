@@ -21,7 +21,8 @@ static int count_files(void) {
 }
 
 static void open_http(struct fixture *f, const struct http_options *options) {
-	assert_int_equal(http_open(&f->loop, options, &f->http), 0);
+	char words[256];
+	assert_int_equal(http_open(&f->loop, options, &f->http, words), 0);
 }
 
 int fixture_setup(void **state) {

@@ -152,7 +152,8 @@ static void open_forward(const char *key, double requests_per_s) {
 		.requests_per_s = requests_per_s,
 		.ledger = w.has_ledger ? &w.ledger : NULL,
 	};
-	assert_int_equal(forward_open(&w.loop, &options, &callbacks, NULL, &w.forward), 0);
+	char words[256];
+	assert_int_equal(forward_open(&w.loop, &options, &callbacks, NULL, &w.forward, words), 0);
 }
 
 static int setup(void **state) {
