@@ -50,12 +50,16 @@ size_t closed_window_bytes(const struct closed_window *c) {
 	return sizeof *c + feature * c->d_sae;
 }
 
-void closed_window_take(
-	struct closed_window *c, const struct change_window *row, const struct firing *f) {
+void closed_window_take(struct closed_window *c, const struct change_window *row,
+	uint32_t dead_window, const struct firing *f) {
+	if (row->attempt != c->attempt) { /* of another attempt, or the first */
+		c->since = (int64_t)row->step_first - 1;
+	}
 	c->attempt = row->attempt;
 	c->window = row->window;
 	c->flaws = row->flaws;
 	c->step_last = row->step_last;
+	c->dead_window = dead_window;
 	c->n_rows = row->density.n_rows;
 	memcpy(c->counts, f->window, c->d_sae * sizeof *c->counts);
 	memcpy(c->last, f->last, c->d_sae * sizeof *c->last);

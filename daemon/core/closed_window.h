@@ -11,7 +11,9 @@ struct change_window;
 
 struct closed_window {
 	uint32_t attempt, window, flaws; /* as in its row */
+	int64_t since; /* the step before the first of these: of it, or of those before it that gave way to it */
 	uint32_t step_last;
+	uint32_t dead_window; /* a feature is dead after more silent passes than this */
 	uint64_t n_rows;
 	uint32_t d_sae;
 	uint32_t *counts; /* [d_sae]: rows of the window on which the feature fired */
@@ -25,10 +27,10 @@ struct closed_window *closed_window_create(uint32_t d_sae);
 void closed_window_destroy(struct closed_window *c);
 size_t closed_window_bytes(const struct closed_window *c); /* 0 of NULL */
 
-/* Takes the place of what *c held with the window of that row, which is about to be closed: its counts are in `f`, not yet in
+/* Takes the place of what *c held, if anything, with the window of that row, which is about to be closed: its counts are in `f`, not yet in
  * the base. */
-void closed_window_take(
-	struct closed_window *c, const struct change_window *row, const struct firing *f);
+void closed_window_take(struct closed_window *c, const struct change_window *row,
+	uint32_t dead_window, const struct firing *f);
 
 /* Whether one that is there gives way to a later one: a window without flaws goes before one with flaws, as long as
  * the run has not begun another attempt. */

@@ -106,7 +106,7 @@ static void window_keep_counts(struct run *run, const struct change_window *row)
 		run_break(run);
 		return;
 	}
-	closed_window_take(run->closed, row, &run->firing);
+	closed_window_take(run->closed, row, run->config.dead_window, &run->firing);
 }
 
 static void window_close(struct run *run, const struct frame_time *at) {

@@ -248,16 +248,20 @@ static int put_cut(struct committer *c, struct known_run *run, const struct run_
 /* Of the windows that closed in several cuts one is kept, as in one cut. */
 static int put_features(struct committer *c, struct known_run *run) {
 	const struct run_cut *kept = NULL;
+	int64_t since = 0;
 	for (const struct run_cut *cut = run->cuts; cut != NULL; cut = cut->next) {
 		const struct closed_window *closed = cut->closed;
 		bool is_kept =
 			closed != NULL && (kept == NULL || closed_window_yields(kept->closed,
 								   closed->attempt, closed->flaws));
+		if (is_kept && (kept == NULL || kept->closed->attempt != closed->attempt)) {
+			since = closed->since;
+		}
 		kept = is_kept ? cut : kept;
 	}
 	return kept == NULL ? 0
 			    : judge(c, writer_put_feature_counts(&c->db->writer, run->next.n,
-					       kept->closed, kept->base));
+					       kept->closed, since, kept->base));
 }
 
 /* Undoes the run's part of the transaction and says so where users look. */

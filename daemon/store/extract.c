@@ -29,6 +29,7 @@ static const struct table tables[] = {
 	{"windows_data", "run", {"attempt", "window"}, false},
 	{"window_means_data", "run", {"attempt", "window"}, false},
 	{"features_data", "run", {"part"}, false},
+	{"deaths_data", "run", {"attempt", "window", "part"}, false},
 	{"events_data", "run", {"n"}, false},
 	{"marks_data", "run", {"n"}, false},
 	{"removed_data", "run", {"what"}, false},

@@ -94,6 +94,13 @@ static const char *const statement_texts[STATEMENT_COUNT] = {
 		"excluded.n_features, excluded.counts, excluded.last_fired, excluded.totals) "
 		"WHERE excluded.flaws = 0 OR features_data.flaws <> 0 OR "
 		"excluded.attempt > features_data.attempt",
+	/* Of the window before, unless the run went back behind its end. */
+	[STATEMENT_FEATURES_BEFORE] =
+		"SELECT f.step_last, f.last_fired FROM features_data f WHERE f.run = ?1 AND f.part "
+		"= ?2 AND f.step_last <= ?3 AND length(f.last_fired) = ?5 AND NOT EXISTS (SELECT 1 "
+		"FROM attempts_data a WHERE a.run = f.run AND a.attempt > f.attempt AND a.attempt "
+		"<= ?4 AND a.step_first <= f.step_last)",
+	[STATEMENT_DEATHS] = "deaths_data",
 	[STATEMENT_EVENT] = "events_data",
 	[STATEMENT_ATTEMPT] = "attempts_data",
 	[STATEMENT_ALERT] =
@@ -158,6 +165,7 @@ void writer_finish(struct writer *r) {
 		r->statements[i] = NULL;
 	}
 	buf_finish(&r->json);
+	buf_finish(&r->deaths);
 }
 
 int writer_run(struct writer *r, enum statement statement) {

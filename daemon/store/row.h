@@ -40,3 +40,21 @@ int row_memory(int err);
 int writer_put_step(struct writer *r, int64_t run, const struct change_step *step);
 int writer_put_line(struct writer *r, int64_t run, const struct change_line *line);
 int writer_put_window(struct writer *r, int64_t run, const struct change_window *window);
+
+/* Of a part of a closed window: lists in the writer's scratch, to be written once its counts have taken the place of those of the
+ * window before. */
+struct deaths {
+	int64_t since; /* the step behind which it was */
+	size_t died_len, revived_len;
+	bool knows_revived, any;
+};
+
+/* A feature has died when it is dead by the window's end and was not by the end of the one before, whose counts are still there; or,
+ * where there is none that the run has not gone back behind, by `since`. It is revived when it was dead by then and has fired since:
+ * without a window before, that is not known. Most often these are the features that the window's row counts as newly dead
+ * and revived. What died and fired again in between is counted there, and not told of here; and where windows closed in between
+ * whose counts were not kept, these are those of all of them. */
+int writer_find_deaths(struct writer *r, int64_t run, const struct closed_window *c, int64_t since,
+	uint32_t part, struct deaths *ret);
+int writer_put_deaths(struct writer *r, int64_t run, const struct closed_window *c, uint32_t part,
+	const struct deaths *d);

@@ -12,6 +12,7 @@ static const char *const steps[] = {
 	schema_6_sql,
 	schema_7_sql,
 	schema_8_sql,
+	schema_9_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

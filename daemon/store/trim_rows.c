@@ -354,14 +354,16 @@ static int find_windows(sqlite3 *sql, const struct trim_run *run, double before,
 }
 
 static int delete_window(sqlite3 *sql, int64_t run, const int64_t found[2]) {
-	int err = trim_run_sql(sql, NULL,
-		"DELETE FROM window_means_data WHERE run = ?1 AND attempt = ?2 AND window = ?3", 3,
-		run, found[0], found[1]);
-	return err < 0 ? err
-		       : trim_run_sql(sql, NULL,
-				 "DELETE FROM windows_data WHERE run = ?1 AND attempt = ?2 AND "
-				 "window = ?3",
-				 3, run, found[0], found[1]);
+	static const char *const deletions[] = {
+		"DELETE FROM window_means_data WHERE run = ?1 AND attempt = ?2 AND window = ?3",
+		"DELETE FROM deaths_data WHERE run = ?1 AND attempt = ?2 AND window = ?3",
+		"DELETE FROM windows_data WHERE run = ?1 AND attempt = ?2 AND window = ?3",
+	};
+	int err = 0;
+	for (size_t i = 0; err == 0 && i < sizeof deletions / sizeof deletions[0]; i++) {
+		err = trim_run_sql(sql, NULL, deletions[i], 3, run, found[0], found[1]);
+	}
+	return err;
 }
 
 static int trim_windows(sqlite3 *sql, const struct trim_run *run, const struct trim_order *order,

@@ -86,6 +86,8 @@ static const char *const leftovers[] = {
 	")",
 	"DELETE FROM features_data WHERE (run, part) IN "
 	"(SELECT run, part FROM features_data WHERE run = ?1 LIMIT 16)",
+	"DELETE FROM deaths_data WHERE (run, attempt, window, part) IN "
+	"(SELECT run, attempt, window, part FROM deaths_data WHERE run = ?1 LIMIT 32)",
 	"DELETE FROM forward_lines_data WHERE (run, line) IN "
 	"(SELECT run, line FROM forward_lines_data WHERE run = ?1 LIMIT " ROWS_PORTION ")",
 	"DELETE FROM refused_lines_data WHERE (run, line) IN "

@@ -42,6 +42,8 @@ enum statement {
 	STATEMENT_WINDOW_STEPS,
 	STATEMENT_WINDOW_MEANS,
 	STATEMENT_FEATURES,
+	STATEMENT_FEATURES_BEFORE,
+	STATEMENT_DEATHS,
 	STATEMENT_EVENT,
 	STATEMENT_ATTEMPT,
 	STATEMENT_ALERT,
@@ -59,7 +61,7 @@ enum statement {
 struct writer {
 	sqlite3 *sql; /* borrowed */
 	sqlite3_stmt *statements[STATEMENT_COUNT];
-	struct buf json; /* scratch */
+	struct buf json, deaths; /* scratch */
 };
 
 int writer_prepare(struct writer *r, sqlite3 *sql);
@@ -81,9 +83,10 @@ int writer_put_mark(struct writer *r, int64_t run, int64_t n, const struct chang
 	uint64_t checksum, int64_t forgotten);
 
 /* The counts of a closed window take the place of those of one before, unless that was complete and this one is not; `base`:
- * its totals, where it has none of its own. */
-int writer_put_feature_counts(
-	struct writer *r, int64_t run, const struct closed_window *closed, const uint64_t *base);
+ * its totals, where it has none of its own. What died and what came alive between the two is written beside them; `since`: the
+ * step before the first of the windows that this commit brings, in its attempt. */
+int writer_put_feature_counts(struct writer *r, int64_t run, const struct closed_window *closed,
+	int64_t since, const uint64_t *base);
 
 /* An event that no change brought; run 0: of the database. */
 int writer_put_event(

@@ -42,14 +42,18 @@ static int put_part(struct writer *r, int64_t run, const struct closed_window *c
 	return row_end(&row);
 }
 
-int writer_put_feature_counts(
-	struct writer *r, int64_t run, const struct closed_window *c, const uint64_t *base) {
+int writer_put_feature_counts(struct writer *r, int64_t run, const struct closed_window *c,
+	int64_t since, const uint64_t *base) {
 	uint32_t n_parts = c->d_sae / FEATURES_PART + (c->d_sae % FEATURES_PART != 0);
 	const uint64_t *totals = c->totals != NULL ? c->totals : base;
 	int rc = SQLITE_OK;
 
 	for (uint32_t part = 0; rc == SQLITE_OK && part < n_parts; part++) {
-		rc = put_part(r, run, c, totals, part);
+		struct deaths deaths = {0};
+		rc = writer_find_deaths(r, run, c, since, part, &deaths);
+		rc = rc == SQLITE_OK ? put_part(r, run, c, totals, part) : rc;
+		bool is_kept = rc == SQLITE_OK && sqlite3_changes(r->sql) > 0;
+		rc = is_kept && deaths.any ? writer_put_deaths(r, run, c, part, &deaths) : rc;
 	}
 	return rc;
 }

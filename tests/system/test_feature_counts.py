@@ -43,7 +43,39 @@ def expected(run, first, last, world_size=1):
     return counts, last_fired, totals
 
 
+def fired_of(run, last, world_size=1):
+    return numpy.array([sum(workload.counts_at(run, rank, step)[0] for rank in range(world_size)) > 0 for step in range(last + 1)])
+
+
+def last_fired_by(fired, step):
+    """-1 where a feature never did."""
+    return numpy.where(fired[:step + 1].any(0), step - fired[step::-1].argmax(0), -1)
+
+
+def deaths_between(fired, since, until):
+    """By every step: features that are dead after the one and were not, or have fired since; and those that woke in between."""
+    def dead(step):
+        return step - last_fired_by(fired, step) > workload.DEAD_WINDOW
+    before, after = last_fired_by(fired, since), last_fired_by(fired, until)
+    woke = dead(since) & (after > since)
+    return [("died", int(i), int(after[i])) for i in numpy.flatnonzero(dead(until) & (~dead(since) | woke))] + \
+        [("revived", int(i), int(before[i])) for i in numpy.flatnonzero(woke)]
+
+
 class FeatureCounts(unittest.TestCase):
+    def check_deaths(self, database, run, world_size=1):
+        """From one window whose counts were kept to the next; of several that close before a commit one is."""
+        rows = query_database(database, "select d.window, d.since, w.step_last, d.what, d.feature, d.last_fired from deaths d join windows w "
+                              "using (run, attempt, window) where run = ? order by d.window, d.what, d.feature", run)
+        steps, = query_database(database, "select max(step_last) from windows where run = ?", run)[0]
+        fired = fired_of(run, steps, world_size)
+        spans = sorted({row[:3] for row in rows})
+        for window, since, until in spans:
+            self.assertEqual(deaths_between(fired, since, until), [row[3:] for row in rows if row[0] == window], (window, since))
+        for (_, _, until), (_, since, _) in zip(spans, spans[1:]):
+            self.assertEqual([], deaths_between(fired, until, since))  # a window without a row
+        return spans
+
     def check(self, database, run, window, world_size=1):
         attempt, number, complete, n_tokens, first, last = window_of(database, run)
         self.assertEqual((window, 1), (number, complete))
@@ -51,6 +83,7 @@ class FeatureCounts(unittest.TestCase):
             self.assertEqual(want.tolist(), got.tolist(), name)
         never, n_rows = query_database(database, "select never_fired, n_tokens from windows where run = ? and window = ?", run, number)[0]
         self.assertEqual((int((counts_of(database, run)[0] == 0).sum()), n_tokens), (never, n_rows))
+        self.check_deaths(database, run, world_size)
 
     def train(self, daemon, run, first, end, **options):
         handle = workload.begin(daemon.socket, run, **options)
@@ -77,6 +110,24 @@ class FeatureCounts(unittest.TestCase):
             for handle in handles:
                 handle.finish(timeout=60)
             self.check(daemon.database, "ranks", 1, world_size=2)
+
+    def test_which_features_died_and_which_came_alive_is_told_of_every_window(self):
+        with Daemon() as daemon:
+            handle = workload.begin(daemon.socket, "died1")
+            for step in range(500):
+                workload.log_step(handle, "died1", 0, step)
+                if step % workload.WINDOW == 0:
+                    handle.flush(30)  # so that every window has its commit
+            handle.finish(timeout=60)
+            windows = daemon.rows("select window, step_first - 1, step_last from windows where complete and window > 0 order by window")
+            self.assertEqual(windows, self.check_deaths(daemon.database, "died1"))  # features wake and sleep in each of them
+            self.assertEqual({"died", "revived"}, {what for what, in daemon.rows("select distinct what from deaths")})
+            self.assertEqual([], daemon.rows("select d.window from (select window, sum(what = 'died') died, sum(what = 'revived') woke "
+                                             "from deaths group by 1) d join windows w using (window) where died - woke <> newly_dead - revived"))
+            out = subprocess.run([DAEMON, "query", "--socket", daemon.socket, "--json",
+                                  "select what, count(*) from deaths where run = 'died1' group by 1"],
+                                 env=daemon.environment(), check=True, capture_output=True, text=True)
+            self.assertEqual([list(row) for row in daemon.rows("select what, count(*) from deaths group by 1")], json.loads(out.stdout)["rows"])
 
     def test_a_run_that_ends_inside_its_first_window_has_none(self):
         with Daemon() as daemon:

@@ -13,7 +13,7 @@ import workload
 import tap
 
 NO_DAEMON, NO_SUCH_RUN, FAILED, USAGE = 3, 4, 1, 2
-TABLES = ("steps_data", "lines_data", "history_data", "histograms_data", "windows_data", "window_means_data", "streams_data",
+TABLES = ("steps_data", "lines_data", "history_data", "histograms_data", "windows_data", "window_means_data", "deaths_data", "streams_data",
           "attempts_data", "marks_data", "run_state", "runs_about", "forward_lines_data", "acknowledged_data")
 
 

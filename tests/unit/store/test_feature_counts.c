@@ -31,7 +31,9 @@ static struct run_cut *cut_closing(
 	cut->closed->attempt = 1;
 	cut->closed->window = window;
 	cut->closed->flaws = flaws;
+	cut->closed->since = (int64_t)window * 100 - 1;
 	cut->closed->step_last = window * 100 + 98;
+	cut->closed->dead_window = 500;
 	cut->closed->n_rows = 409600 + window;
 	for (uint32_t i = 0; i < d_sae; i++) {
 		cut->closed->counts[i] = count_at(window, i);
@@ -163,19 +165,19 @@ static void parts_that_do_not_fit_together_are_told(void **state) {
 		"DELETE FROM features_data WHERE part = 0",
 		"DELETE FROM features_data WHERE part = 1",
 		"DELETE FROM features_data WHERE part = 2",
-		"UPDATE features_data SET window = 9 WHERE part = 1",
+		"UPDATE features_data SET window = 99 WHERE part = 1",
 		"UPDATE features_data SET counts = x'00' WHERE part = 2",
 		"UPDATE features_data SET totals = x'' WHERE part = 0",
 		"UPDATE features_data SET n_features = 4 WHERE part = 2",
 	};
 	struct feature_counts f;
 	for (size_t i = 0; i < sizeof spoils / sizeof spoils[0]; i++) {
-		cut_commit(cut_closing("r", D_SAE, 0, 0));
+		cut_commit(cut_closing("r", D_SAE, (uint32_t)i, 0));
 		sql_run(path, spoils[i]);
 		assert_int_equal(feature_counts_read(db.sql, 1, &f), -EPROTO);
 	}
-	cut_commit(cut_closing("r", D_SAE, 0, 0));
-	check(D_SAE, 0, true);
+	cut_commit(cut_closing("r", D_SAE, 7, 0));
+	check(D_SAE, 7, true);
 }
 
 int main(void) {

@@ -76,6 +76,7 @@ static const struct {
 	{"feature_counts",
 		"run,part,feature_first,n_features,attempt,window,complete,step_last,n_tokens,"
 		"counts,last_fired,totals"},
+	{"deaths", "run,attempt,window,since,what,feature,last_fired"},
 	{"events", "run,attempt,step,time,kind,text"},
 	{"marks", "run,attempt,step,time,text,restorable"},
 	{"removed", "run,what,step_last,time_last,n_rows,removed,why"},

@@ -184,6 +184,9 @@ static void old_windows_go_but_for_the_newest(void **state) {
 		cut_window(cut, window, 0)->time = START + window;
 	}
 	cut_commit(cut);
+	sql_run(path,
+		"INSERT INTO deaths_data SELECT run, attempt, window, 7, 0, '[[1,2]]', '[]' FROM "
+		"windows_data");
 	trim.policy.windows_s = 100;
 	turns(START + 100 + 9.5, false);
 	assert_string_equal(sql("SELECT min(window) || ' ' || count(*) FROM windows"), "10 50");
@@ -191,6 +194,7 @@ static void old_windows_go_but_for_the_newest(void **state) {
 	assert_string_equal(sql("SELECT min(window) || ' ' || count(*) FROM windows"), "28 32");
 	assert_string_equal(
 		sql("SELECT min(window) || ' ' || count(*) FROM window_means_data"), "28 32");
+	assert_string_equal(sql("SELECT min(window) || ' ' || count(*) FROM deaths"), "28 32");
 	assert_string_equal(sql("SELECT step_last || ' ' || n_rows || ' ' || why FROM removed"),
 		"2798 28 windows = 100s");
 }
@@ -225,6 +229,7 @@ static void a_run_goes_with_all_that_is_its_own_and_is_remembered(void **state) 
 	snprintf(base, sizeof base, "%s-state/gone.base.0", path);
 	snprintf(mark, sizeof mark, "%s-state/gone.mark.1", path);
 	assert_true(exists(hot) && exists(base) && exists(mark));
+	sql_run(path, "INSERT INTO deaths_data VALUES (1, 1, 0, 0, 0, '[[1,2]]', NULL)");
 
 	trim.policy.runs_s = 100;
 	turns(START + 30 + 99, true);
@@ -241,7 +246,8 @@ static void a_run_goes_with_all_that_is_its_own_and_is_remembered(void **state) 
 		    "+ "
 		    "(SELECT count(*) FROM windows_data WHERE run = 1) + (SELECT count(*) "
 		    "FROM window_means_data WHERE run = 1) + (SELECT count(*) FROM features_data "
-		    "WHERE run = 1) + (SELECT count(*) FROM "
+		    "WHERE run = 1) + (SELECT count(*) FROM deaths_data WHERE run = 1) + (SELECT "
+		    "count(*) FROM "
 		    "events_data WHERE run = 1) + (SELECT count(*) FROM streams_data WHERE run = "
 		    "1) + "
 		    "(SELECT count(*) FROM marks_data WHERE run = 1) + (SELECT count(*) FROM "
