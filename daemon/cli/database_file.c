@@ -45,7 +45,8 @@ static int open_as(const char *path, bool immutable, sqlite3 **ret) {
 	int rc = SQLITE_NOMEM;
 
 	if (uri) {
-		rc = sqlite3_open_v2(uri, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+		rc = sqlite3_open_v2(uri, ret,
+			SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX, NULL);
 		free(uri);
 	}
 	if (rc == SQLITE_OK) {

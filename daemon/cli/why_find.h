@@ -26,8 +26,8 @@ struct why_observation {
 	enum why_kind kind;
 	uint32_t attempt;
 	int64_t step; /* of deaths: the first at which one of those features can have fired for the last time */
-	int64_t window;          /* of deaths */
-	char name[WHY_NAME_MAX]; /* the series; "" where it is none */
+	int64_t step_last, window; /* of deaths: the last such step; in which they were seen */
+	char name[WHY_NAME_MAX];   /* the series; "" where it is none */
 	double value, usual;
 	bool has_usual;
 	char words[WHY_WORDS_MAX]; /* a sentence without its step */

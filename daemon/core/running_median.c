@@ -28,6 +28,10 @@ static void take_out(struct running_median *m, double value) {
 
 void running_median_add(struct running_median *m, double value) {
 	assert(isfinite(value));
+	if (m->n == RUNNING_MEDIAN_MAX && m->latest[m->next] == value) {
+		m->next = (m->next + 1) % RUNNING_MEDIAN_MAX; /* a series that stands still */
+		return;
+	}
 	if (m->n == RUNNING_MEDIAN_MAX) {
 		take_out(m, m->latest[m->next]);
 	}
