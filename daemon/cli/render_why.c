@@ -92,6 +92,7 @@ static void render_observations(const json_t *document, bool with_moment, struct
 			: with_moment ? "seen"
 				      : "also",
 			with_moment && shown == 0 ? STYLE_BAD : STYLE_PLAIN, page);
+		render_why_wave(document, o, page);
 		shown++;
 	}
 	if (!with_moment && left_out > 0) {
@@ -282,5 +283,6 @@ void render_why(const json_t *document, struct page *page) {
 	render_why_steps(document, page);
 	render_curves(document, page);
 	render_windows(document, page);
+	render_why_deaths(document, page);
 	render_events(document, page);
 }

@@ -134,7 +134,8 @@ static int print_document(const struct options *o, const json_t *document) {
 
 static int why_show(struct options *o) {
 	static const char *const tables[] = {"runs_data", "runs_about", "attempts_data",
-		"steps_data", "windows_data", "events_data", "marks_data", "removed_data", NULL};
+		"steps_data", "windows_data", "deaths_data", "events_data", "marks_data",
+		"removed_data", NULL};
 	const struct run_source source = {
 		.command = o->read.command,
 		.where = &o->read.source,

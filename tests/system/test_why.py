@@ -79,6 +79,13 @@ class Why(unittest.TestCase):
         self.assertLessEqual(observation["step"], 219)
         self.assertGreater(observation["step"] + WINDOW, 219)
         self.assertIn(D_SAE // 2, [window["newly_dead"] for window in document["windows"]])
+        died = list(range(1, D_SAE, 2))
+        self.assertEqual(died, observation["features"])
+        self.assertEqual([died], [window["died"] for window in document["deaths"] if window["died"]])
+        self.assertEqual([], [feature for window in document["deaths"] for feature in window["revived"]])
+        self.assertEqual(document, found("--socket", self.daemon.socket, "diedaway"))
+        out = why("--db", self.daemon.database, "diedaway")
+        self.assertIn(": 1, 3, 5, 7, 9, 11, 13, 15, 17, 19 and 118 more\n", out.stdout)
 
     def test_a_trainer_that_was_killed_is_told_of_at_its_last_step(self):
         process, = ranks(self.daemon, "waskill1", 10000, world_size=1, hang_at=60)

@@ -193,6 +193,71 @@ static void a_wave_of_deaths_is_looked_at_where_those_features_fired_last(void *
 	json_decref(document);
 }
 
+/* Of 700 features, which are the even ones, in a window; and where they are listed. */
+#define WAVE(seen_in, last_fired, window, since)                                                   \
+	"UPDATE windows_data SET newly_dead = 700, dead_features = 800 WHERE window = " seen_in    \
+	";WITH RECURSIVE f(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM f WHERE n < 699) INSERT "   \
+	"INTO deaths_data SELECT 1, 1, " window ", 0, " since                                      \
+	", (SELECT json_group_array(json_array(2 * n, " last_fired                                 \
+	" + n % 100)) FROM f), '[[17,300],[33,340]]';"
+
+static json_t *features_of(const json_t *document, size_t i) {
+	return json_object_get(
+		json_array_get(document_at(document, "observations"), i), "features");
+}
+
+static void the_features_of_a_wave_are_told_by_their_numbers(void **state) {
+	json_t *document = why(RUN("running") STEPS WINDOWS WAVE("9", "599", "9",
+		"899") "INSERT INTO deaths_data VALUES (1, 1, 10, 0, 999, '[[2047,701]]', "
+		       "'[]'), (1, 1, 9, 1, 899, "
+		       "'[[1500,598]]', '[[1501,12]]');");
+	const json_t *deaths = json_object_get(document, "deaths"),
+		     *wave = json_array_get(deaths, 0);
+	(void)state;
+
+	json_t *features = features_of(document, 0); /* but for what died before those steps */
+	assert_int_equal(json_array_size(features), 700);
+	assert_int_equal(json_integer_value(json_array_get(features, 699)), 1398);
+	assert_int_equal(json_array_size(deaths), 2);
+	assert_int_equal(document_count(wave, "window"), 9);
+	assert_int_equal(document_count(wave, "since"), 899);
+	assert_int_equal(json_array_size(json_object_get(wave, "died")), 701);
+	assert_int_equal(json_array_size(json_object_get(wave, "revived")), 3);
+	check_screen(document, &narrow, "why_features.80");
+	check_screen(document, &pipe_look, "why_features.pipe");
+	json_decref(document);
+}
+
+static void features_of_a_window_whose_counts_were_not_kept_stand_with_the_next(void **state) {
+	json_t *document = why(RUN("running") STEPS WINDOWS WAVE("9", "599", "11", "799"));
+	(void)state;
+
+	assert_int_equal(json_array_size(features_of(document, 0)), 700);
+	assert_int_equal(json_array_size(json_object_get(document, "deaths")), 1);
+	check_screen(document, &narrow, "why_features_later.80");
+	json_decref(document);
+}
+
+static void features_of_a_wave_that_is_not_the_moment_are_told_with_it(void **state) {
+	json_t *document = why(RUN("crashed") STEPS WINDOWS WAVE("5", "199", "5", "499"));
+	(void)state;
+
+	assert_int_equal(document_count(document, "moment.step"), 1199);
+	assert_int_equal(json_array_size(json_object_get(document, "deaths")), 0);
+	check_screen(document, &narrow, "why_features_apart.80");
+	json_decref(document);
+}
+
+static void without_a_list_of_them_features_are_not_known(void **state) {
+	json_t *document = why(RUN("running") STEPS WINDOWS
+		"UPDATE windows_data SET newly_dead = 700, dead_features = 800 WHERE window = 9;");
+	(void)state;
+
+	assert_true(json_is_null(features_of(document, 0)));
+	assert_int_equal(json_array_size(json_object_get(document, "deaths")), 0);
+	json_decref(document);
+}
+
 static void a_crash_is_looked_at_where_it_ended(void **state) {
 	json_t *document = why(RUN("crashed") STEPS WINDOWS);
 	(void)state;
@@ -395,6 +460,11 @@ int main(void) {
 		cmocka_unit_test(the_document_is_strict_json_with_words_for_what_is_no_number),
 		cmocka_unit_test(a_spike_of_the_loss_is_where_it_is_looked),
 		cmocka_unit_test(a_wave_of_deaths_is_looked_at_where_those_features_fired_last),
+		cmocka_unit_test(the_features_of_a_wave_are_told_by_their_numbers),
+		cmocka_unit_test(
+			features_of_a_window_whose_counts_were_not_kept_stand_with_the_next),
+		cmocka_unit_test(features_of_a_wave_that_is_not_the_moment_are_told_with_it),
+		cmocka_unit_test(without_a_list_of_them_features_are_not_known),
 		cmocka_unit_test(a_crash_is_looked_at_where_it_ended),
 		cmocka_unit_test(a_crash_says_more_than_a_spike_long_before),
 		cmocka_unit_test(a_run_that_never_had_a_loss_says_so),
