@@ -292,11 +292,12 @@ static const char *flaw_of(enum amendment_kind kind, const struct msg_query *que
 	if (kind != AMEND_ALERTS && query->run.len == 0) {
 		return "which run? a part of its id or name is enough";
 	}
-	if (kind == AMEND_NAME && query->name.len == 0) {
-		return "what is it to be called?";
+	if (kind == AMEND_NAME && (query->name.len == 0) != query->undo) {
+		return query->undo ? "either its trainer's name again, or another"
+				   : "what is it to be called?";
 	}
-	if (kind == AMEND_TAGS && query->add.count == 0 && query->take.count == 0) {
-		return "which tags?";
+	if (kind == AMEND_TAGS && (query->add.count + query->take.count == 0) != query->undo) {
+		return query->undo ? "either its trainer's tags again, or others" : "which tags?";
 	}
 	return NULL;
 }

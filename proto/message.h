@@ -310,7 +310,7 @@ struct msg_query {
 	struct text_list add, take; /* of tag: "add" and "remove" */
 	struct text kind;           /* of ack */
 	bool force, dry_run;        /* of rm */
-	bool undo;                  /* of ack */
+	bool undo;                  /* of ack, rename and tag */
 	uint32_t points;            /* of status: how fine curves are to be; 0: as coarse as ever */
 	struct text sql;            /* of sql */
 	uint32_t timeout_ms;        /* of sql; 0: not given */

@@ -12,6 +12,7 @@ const struct subcommand subcommand_tag = {
 	.name = "tag",
 	.summary = "give a run tags, or take some from it",
 	.usage = "usage: sae-metricsd tag [options] RUN [TAG...]\n"
+		 "       sae-metricsd tag --undo [options] RUN\n"
 		 "\n"
 		 "Gives a run these tags, behind those it has. From then on its tags are as they\n"
 		 "were set here: what its trainer says of them changes nothing any more. RUN is\n"
@@ -19,6 +20,7 @@ const struct subcommand subcommand_tag = {
 		 "administrator.\n"
 		 "\n"
 		 "  --remove TAG      take this one from it; may be given several times\n"
+		 "  --undo            the tags that its trainer gives it, again\n"
 		 "  --socket PATH     ask the daemon behind this socket\n"
 		 "  -h, --help        this text\n"
 		 "\n"
@@ -42,7 +44,8 @@ static int add_tags(struct text_list *list, char **words, int n) {
 
 static int tag_run(int argc, char **argv) {
 	struct msg_query query = {.what = text_of("tag", 3)};
-	const struct tell_option options[] = {{"remove", NULL, &query.take, KEY_MAX_BYTES}, {0}};
+	const struct tell_option options[] = {
+		{"remove", NULL, &query.take, KEY_MAX_BYTES}, {"undo", &query.undo, NULL, 0}, {0}};
 	struct tell_line line;
 	int status = tell_parse(&subcommand_tag, argc, argv, options, &line);
 
@@ -60,8 +63,10 @@ static int tag_run(int argc, char **argv) {
 	if (status != EXIT_OK) {
 		return status;
 	}
-	if (query.add.count == 0 && query.take.count == 0) {
-		return tell_usage_error(&subcommand_tag, "which TAG?", "");
+	bool names_tags = query.add.count + query.take.count > 0;
+	if (names_tags == query.undo) {
+		return tell_usage_error(&subcommand_tag,
+			query.undo ? "--undo goes without a TAG" : "which TAG?", "");
 	}
 	return tell_daemon("tag", line.socket, &query);
 }

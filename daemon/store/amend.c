@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "known.h"
 #include "text.h"
 #include "trim_private.h"
+
+#define WORDS_TEXT_MAX 160u /* of a name or of tags, in a sentence */
 
 void amendment_destroy(struct amendment *a) {
 	if (a != NULL) {
@@ -57,6 +60,23 @@ int amend_find(sqlite3 *sql, const char *id, struct amended_run *ret) {
 	}
 	(void)sqlite3_finalize(st);
 	return err;
+}
+
+void amend_bind(sqlite3_stmt *st, int at, const char *text) {
+	(void)sqlite3_bind_text(st, at, text, -1, SQLITE_STATIC);
+}
+
+char *amend_compose(const char *format, ...) {
+	char *text = NULL;
+	va_list args;
+	va_start(args, format);
+	int len = vasprintf(&text, format, args);
+	va_end(args);
+	return len < 0 ? NULL : text;
+}
+
+int amend_fit(const char *text) {
+	return (int)text_fit(text_of(text, strlen(text)), WORDS_TEXT_MAX);
 }
 
 int amend_event(

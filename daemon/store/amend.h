@@ -1,7 +1,8 @@
 /* What people have done to a run by asking for it: another name, other tags, alerts that are acknowledged, all of it removed.
  * On the worker, between commits, whole or not at all, with an event that says who asked.
  *
- * What a person set stands: from then on the trainer's own name, or tags, change nothing (the statements in row.c). */
+ * What a person set stands: from then on the trainer's own name, or tags, change nothing (the statements in row.c), until that
+ * is undone. */
 #pragma once
 
 #include <jansson.h>
@@ -37,10 +38,10 @@ struct amendment {
 	char id[RUN_ID_MAX + 1];     /* of the run; AMEND_ALERTS: "" */
 	char who[AMEND_WHO_MAX + 1]; /* asks */
 	double now;                  /* seconds since 1970, when he did */
-	json_t *name;                /* AMEND_NAME: a text */
+	json_t *name;                /* AMEND_NAME: a text, unless it is undone */
 	json_t *add, *take;          /* AMEND_TAGS: lists of texts */
 	json_t *alerts;              /* AMEND_ALERTS: objects with "id", "kind" and "words" */
-	bool undo;                   /* AMEND_ALERTS: they are not known of any longer */
+	bool undo; /* AMEND_ALERTS: they are not known of any longer; name and tags: the trainer's own again */
 	bool force, look_only;       /* AMEND_REMOVE: whether it could be */
 	char words[AMEND_WORDS_MAX]; /* what became of it, in a sentence */
 };

@@ -19,6 +19,12 @@ int amend_find(sqlite3 *sql, const char *id, struct amended_run *ret);
 int amend_prepare(sqlite3 *sql, const char *text, sqlite3_stmt **ret);
 /* Runs it to its end, and ends it. */
 int amend_run(sqlite3 *sql, sqlite3_stmt *st, int err);
+/* A text that outlives the statement. */
+void amend_bind(sqlite3_stmt *st, int at, const char *text);
+/* Malloc'ed, or NULL. */
+char *amend_compose(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* So much of a name or of tags fits a sentence. */
+int amend_fit(const char *text);
 /* In the transaction at hand. `text` is taken; NULL: memory is short. */
 int amend_event(
 	const struct amendment *a, struct db *db, int64_t run, const char *kind, char *text);

@@ -1,83 +1,11 @@
-/* Of a run that stays: its name, its tags, its alerts. */
+/* Of a run that stays: its tags, its alerts. */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "amend_private.h"
 #include "text.h"
-
-#define WORDS_TEXT_MAX 160u /* of a name or of tags, in a sentence */
-
-static void bind_text(sqlite3_stmt *st, int at, const char *text) {
-	(void)sqlite3_bind_text(st, at, text, -1, SQLITE_STATIC);
-}
-
-static char *compose(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *compose(const char *format, ...) {
-	char *text = NULL;
-	va_list args;
-	va_start(args, format);
-	int len = vasprintf(&text, format, args);
-	va_end(args);
-	return len < 0 ? NULL : text;
-}
-
-static int fit(const char *text) {
-	return (int)text_fit(text_of(text, strlen(text)), WORDS_TEXT_MAX);
-}
-
-/* ---- the name ---- */
-
-/* What it was called, malloc'ed; "" where it had no name. */
-static int read_name(sqlite3 *sql, int64_t n, char **ret) {
-	sqlite3_stmt *st;
-	int err = amend_prepare(sql, "SELECT coalesce(name, '') FROM runs_data WHERE n = ?1", &st);
-	if (err == 0) {
-		(void)sqlite3_bind_int64(st, 1, n);
-		err = db_error(sql, sqlite3_step(st));
-	}
-	if (err == 0) {
-		*ret = strdup((const char *)sqlite3_column_text(st, 0));
-		err = *ret == NULL ? -ENOMEM : 0;
-	}
-	(void)sqlite3_finalize(st);
-	return err;
-}
-
-static int put_name(struct amendment *a, sqlite3 *sql, int64_t n) {
-	sqlite3_stmt *st;
-	int err = amend_prepare(
-		sql, "UPDATE runs_data SET name = ?1, name_by = ?2 WHERE n = ?3", &st);
-	if (err == 0) {
-		bind_text(st, 1, json_string_value(a->name));
-		bind_text(st, 2, a->who);
-		(void)sqlite3_bind_int64(st, 3, n);
-	}
-	return amend_run(sql, st, err);
-}
-
-int amend_name(struct amendment *a, struct db *db, const struct amended_run *run) {
-	const char *name = json_string_value(a->name);
-	char *before = NULL;
-	int err = read_name(db->sql, run->n, &before);
-	err = err < 0 ? err : put_name(a, db->sql, run->n);
-	if (err == 0 && before != NULL) {
-		err = amend_event(a, db, run->n, "renamed",
-			before[0] != '\0'
-				? compose("%s calls it %s; it was %s", a->who, name, before)
-				: compose("%s calls it %s", a->who, name));
-	}
-	if (err == 0) {
-		snprintf(
-			a->words, sizeof a->words, "run %s is called %.*s", a->id, fit(name), name);
-		text_mend_end(a->words);
-	}
-	free(before);
-	return err;
-}
 
 /* ---- tags ---- */
 
@@ -133,15 +61,17 @@ static json_t *change_tags(const json_t *tags, const struct amendment *a) {
 	return changed;
 }
 
+/* The trainer's own are kept beside them. */
 static int put_tags(const struct amendment *a, sqlite3 *sql, int64_t n, const char *tags) {
 	sqlite3_stmt *st;
 	int err = amend_prepare(sql,
 		"INSERT INTO runs_about (run, tags, tags_by) VALUES (?3, ?1, ?2) "
-		"ON CONFLICT (run) DO UPDATE SET tags = excluded.tags, tags_by = excluded.tags_by",
+		"ON CONFLICT (run) DO UPDATE SET tags_given = CASE WHEN tags_by IS NULL THEN tags "
+		"ELSE tags_given END, tags = excluded.tags, tags_by = excluded.tags_by",
 		&st);
 	if (err == 0) {
-		bind_text(st, 1, tags);
-		bind_text(st, 2, a->who);
+		amend_bind(st, 1, tags);
+		amend_bind(st, 2, a->who);
 		(void)sqlite3_bind_int64(st, 3, n);
 	}
 	return amend_run(sql, st, err);
@@ -151,11 +81,12 @@ static int store_tags(struct amendment *a, struct db *db, int64_t n, const json_
 	char *text = json_dumps(tags, 0);
 	int err = text == NULL ? -ENOMEM : put_tags(a, db->sql, n, text);
 	if (err == 0) {
-		err = amend_event(a, db, n, "tagged", compose("%s sets the tags %s", a->who, text));
+		err = amend_event(
+			a, db, n, "tagged", amend_compose("%s sets the tags %s", a->who, text));
 	}
 	if (err == 0) {
-		snprintf(a->words, sizeof a->words, "run %s has the tags %.*s", a->id, fit(text),
-			text);
+		snprintf(a->words, sizeof a->words, "run %s has the tags %.*s", a->id,
+			amend_fit(text), text);
 		text_mend_end(a->words);
 	}
 	free(text);
@@ -182,8 +113,54 @@ static int set_tags(struct amendment *a, struct db *db, int64_t n, const json_t 
 	return result;
 }
 
+static int take_tags_back(struct amendment *a, struct db *db, int64_t n) {
+	sqlite3_stmt *st;
+	int err = amend_prepare(db->sql,
+		"UPDATE runs_about SET tags = tags_given, tags_given = NULL, tags_by = NULL WHERE "
+		"run = ?1 AND "
+		"tags_by IS NOT NULL",
+		&st);
+	if (err == 0) {
+		(void)sqlite3_bind_int64(st, 1, n);
+	}
+	err = amend_run(db->sql, st, err);
+	if (err == 0 && sqlite3_changes(db->sql) == 0) {
+		snprintf(a->words, sizeof a->words, "run %s has the tags its trainer gave it",
+			a->id);
+		return AMEND_UNCHANGED;
+	}
+	return err;
+}
+
+static int undo_tags(struct amendment *a, struct db *db, int64_t n) {
+	json_t *now = NULL;
+	int result = take_tags_back(a, db, n);
+	if (result != AMEND_DONE) {
+		return result;
+	}
+	result = read_tags(db->sql, n, &now);
+	char *text = result == 0 ? json_dumps(now, 0) : NULL;
+	if (result == 0) {
+		result = text == NULL ? -ENOMEM
+				      : amend_event(a, db, n, "tagged",
+						amend_compose("%s gives back the trainer's tags %s",
+							a->who, text));
+	}
+	if (result == 0) {
+		snprintf(a->words, sizeof a->words, "run %s has the tags %.*s again", a->id,
+			amend_fit(text), text);
+		text_mend_end(a->words);
+	}
+	free(text);
+	json_decref(now);
+	return result;
+}
+
 int amend_tags(struct amendment *a, struct db *db, const struct amended_run *run) {
 	json_t *before = NULL;
+	if (a->undo) {
+		return undo_tags(a, db, run->n);
+	}
 	int result = read_tags(db->sql, run->n, &before);
 	result = result < 0 ? result : set_tags(a, db, run->n, before);
 	json_decref(before);
@@ -197,7 +174,7 @@ static int forget_alert(sqlite3 *sql, int64_t n, const char *kind) {
 	int err = amend_prepare(
 		sql, "DELETE FROM acknowledged_data WHERE kind = ?1 AND run = ?2", &st);
 	if (err == 0) {
-		bind_text(st, 1, kind);
+		amend_bind(st, 1, kind);
 		(void)sqlite3_bind_int64(st, 2, n);
 	}
 	return amend_run(sql, st, err);
@@ -211,9 +188,9 @@ static int remember_alert(const struct amendment *a, sqlite3 *sql, const struct 
 		"acknowledged_data WHERE run = ?4), ?1, ?2, ?5, ?3, ?6)",
 		&st);
 	if (err == 0) {
-		bind_text(st, 1, kind);
-		bind_text(st, 2, words);
-		bind_text(st, 3, a->who);
+		amend_bind(st, 1, kind);
+		amend_bind(st, 2, words);
+		amend_bind(st, 3, a->who);
 		(void)sqlite3_bind_int64(st, 4, run->n);
 		(void)sqlite3_bind_int64(st, 5, run->attempt);
 		(void)sqlite3_bind_double(st, 6, a->now);
@@ -235,8 +212,10 @@ static int amend_alert(struct amendment *a, struct db *db, const json_t *alert) 
 	}
 	return err < 0 ? err
 		       : amend_event(a, db, run.n, "acknowledged",
-				 a->undo ? compose("%s takes back that %s is known", a->who, kind)
-					 : compose("%s knows of %s: %s", a->who, kind, words));
+				 a->undo ? amend_compose(
+						   "%s takes back that %s is known", a->who, kind)
+					 : amend_compose(
+						   "%s knows of %s: %s", a->who, kind, words));
 }
 
 int amend_alerts(struct amendment *a, struct db *db) {

@@ -13,6 +13,7 @@ static const char *const steps[] = {
 	schema_7_sql,
 	schema_8_sql,
 	schema_9_sql,
+	schema_10_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

@@ -155,6 +155,33 @@ class Naming(unittest.TestCase):
             self.assertEqual((OK, "run tagged01 has these tags already\n", ""), call(daemon, "tag", "tagged01", "good"))
             self.assertEqual(1, len(daemon.rows("SELECT 1 FROM events WHERE kind = 'tagged'")))
 
+    def test_what_a_person_set_is_taken_back_to_what_the_trainer_said_last(self):
+        with Daemon() as daemon:
+            train(daemon, "named001", name="first", tags=["a"])
+            self.assertEqual((OK, "run named001 is called as its trainer calls it\n", ""), call(daemon, "rename", "--undo", "named001"))
+            self.assertEqual((OK, "run named001 has the tags its trainer gave it\n", ""), call(daemon, "tag", "--undo", "named001"))
+            for name in "mine", "mine, too":
+                self.assertEqual(OK, call(daemon, "rename", "named001", name)[0])
+            self.assertEqual((OK, "run named001 is called so already\n", ""), call(daemon, "rename", "named001", "mine, too"))
+            self.assertEqual(OK, call(daemon, "tag", "named001", "b", "--remove", "a")[0])
+            daemon.stop()  # nobody has it in memory
+            daemon.start()
+            self.assertEqual((OK, "run named001 is called first again\n", ""), call(daemon, "rename", "--undo", "named001"))
+            self.assertEqual((OK, 'run named001 has the tags ["a"] again\n', ""), call(daemon, "tag", "--undo", "named001"))
+            self.assertEqual([("first", '["a"]', None, None)], daemon.rows("SELECT name, tags, name_by, tags_by FROM runs"))
+            self.assertEqual(OK, call(daemon, "rename", "named001", "mine")[0])
+            self.assertEqual(OK, call(daemon, "tag", "named001", "b")[0])
+            train(daemon, "named001", 10, name="second", tags=["c", "d"], launch="second", resume="allow")
+            self.assertEqual([("mine", '["a", "b"]')], daemon.rows("SELECT name, tags FROM runs"))
+            self.assertEqual((OK, "run named001 is called second again\n", ""), call(daemon, "rename", "--undo", "named001"))
+            self.assertEqual((OK, 'run named001 has the tags ["c", "d"] again\n', ""), call(daemon, "tag", "--undo", "named001"))
+            train(daemon, "named001", 10, name="third", tags=["e"], launch="third", resume="allow")
+            self.assertEqual([("third", '["e"]')], daemon.rows("SELECT name, tags FROM runs"))
+            for what in (["rename", "--undo", "named001", "name"], ["rename", "--undo"], ["tag", "--undo", "named001", "a"]):
+                code, out, err = call(daemon, *what)
+                self.assertEqual((USAGE, ""), (code, out), what)
+                self.assertIn("--undo goes with", err)
+
     def test_a_trainer_that_nobody_contradicts_may_change_both(self):
         with Daemon() as daemon:
             train(daemon, "plain001", name="first", tags=["a"])

@@ -110,8 +110,8 @@ _sae_metricsd_options() {
 		echo --reason --dominated --at-tokens --dry-run --all-users --x --y --x-better --y-better --json --project --group --user --tag --where --since --color --socket --help
 		;;
 	ack) echo --undo --socket --help ;;
-	tag) echo --remove --socket --help ;;
-	rename) echo --socket --help ;;
+	tag) echo --remove --undo --socket --help ;;
+	rename) echo --undo --socket --help ;;
 	rm) echo --dry-run --force --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
 	report) echo -o --output --title --db --socket --help ;;

@@ -277,10 +277,12 @@ __sae_metricsd_option ack -l socket -r -F -d 'ask the daemon behind this socket'
 __sae_metricsd_command tag 'give a run tags, or take some from it'
 __sae_metricsd_option tag -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option tag -l remove -x -d 'take this one from it'
+__sae_metricsd_option tag -l undo -d 'the tags its trainer gives it, again'
 __sae_metricsd_option tag -l socket -r -F -d 'ask the daemon behind this socket'
 
 __sae_metricsd_command rename 'give a run another name'
 __sae_metricsd_option rename -k -a '(__sae_metricsd_runs)'
+__sae_metricsd_option rename -l undo -d 'the name its trainer gives it, again'
 __sae_metricsd_option rename -l socket -r -F -d 'ask the daemon behind this socket'
 
 __sae_metricsd_command rm 'remove runs'
