@@ -67,16 +67,13 @@ static int take_columns(struct view *v, sqlite3_stmt *st, struct buf *declaratio
 }
 
 static int look_at(struct view *v, struct buf *declaration) {
-	sqlite3 *shape = NULL;
 	sqlite3_stmt *st = NULL;
 	char select[96];
-	int rc = open_shape(&shape);
 
 	(void)snprintf(select, sizeof select, "SELECT * FROM \"%s\"", v->name);
-	rc = rc == SQLITE_OK ? sqlite3_prepare_v2(shape, select, -1, &st, NULL) : rc;
+	int rc = sqlite3_prepare_v2(v->of->shape, select, -1, &st, NULL);
 	rc = rc == SQLITE_OK ? take_columns(v, st, declaration) : rc;
 	(void)sqlite3_finalize(st);
-	(void)sqlite3_close(shape);
 	return rc;
 }
 
@@ -349,17 +346,15 @@ static int offer(struct sql_views *views, sqlite3 *asking, const char *name) {
 	"pragma_table_info(v.name) c WHERE c.name = 'run')) ORDER BY name"
 
 int sql_views_offer(struct sql_views *views, sqlite3 *asking) {
-	sqlite3 *shape = NULL;
 	sqlite3_stmt *st = NULL;
-	int rc = open_shape(&shape);
+	int rc = open_shape(&views->shape);
 
 	rc = rc == SQLITE_OK ? sqlite3_create_module(asking, "kept", &module, views) : rc;
-	rc = rc == SQLITE_OK ? sqlite3_prepare_v2(shape, OFFERED, -1, &st, NULL) : rc;
+	rc = rc == SQLITE_OK ? sqlite3_prepare_v2(views->shape, OFFERED, -1, &st, NULL) : rc;
 	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
 		rc = offer(views, asking, (const char *)sqlite3_column_text(st, 0));
 	}
 	(void)sqlite3_finalize(st);
-	(void)sqlite3_close(shape);
 	rc = rc == SQLITE_DONE ? SQLITE_OK : rc;
 	return rc == SQLITE_OK && (buf_printf(&views->names, " ") < 0 ||
 					  buf_text(&views->names) == NULL)
@@ -375,5 +370,6 @@ bool sql_views_have(const struct sql_views *views, const char *name) {
 }
 
 void sql_views_finish(struct sql_views *views) {
+	(void)sqlite3_close(views->shape);
 	buf_finish(&views->names);
 }

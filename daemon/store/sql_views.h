@@ -16,6 +16,7 @@
 struct sql_views {
 	sqlite3 *kept; /* the database, of the current schema; borrowed */
 	struct viewer viewer;
+	sqlite3 *shape;   /* an empty database of the current schema: what columns they have */
 	struct buf names; /* of all views, " runs steps … " */
 };
 
