@@ -1,4 +1,5 @@
-/* A file that others read while it is written anew: it is whole at any time. */
+/* A file that others read while it is written anew: it is whole at any time. What is there and no file (a device, a pipe, /dev/stdout)
+ * is written into; a symbolic link stays, and what it leads to is replaced. */
 #pragma once
 
 #include <limits.h>
@@ -7,8 +8,8 @@
 #include <stdio.h>
 
 struct output_file {
-	FILE *stream; /* NULL: none is open */
-	char path[PATH_MAX], new[PATH_MAX];
+	FILE *stream;                       /* NULL: none is open */
+	char path[PATH_MAX], new[PATH_MAX]; /* new: "", it is written into itself */
 };
 
 /* Begins one beside `path`, under a name that begins with a dot. 0 or -errno. */

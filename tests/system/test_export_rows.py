@@ -223,6 +223,23 @@ class Rows(unittest.TestCase):
         self.assertEqual("before", path.read_text())
         self.assertEqual([], [name for name in os.listdir(self.daemon.directory) if name.startswith(".steps")])
 
+    def test_a_link_stays_and_a_pipe_is_written_into(self):
+        trained(self.daemon, "place001", 20).finish(timeout=60)
+        expected = exported(self.daemon, "place001", "--csv").encode()
+        target, link, pipe = (self.daemon.directory / name for name in ("target.csv", "link.csv", "pipe"))
+        target.write_text("before")
+        link.symlink_to(target.name)
+        exported(self.daemon, "place001", "--csv", "--output", str(link))
+        self.assertTrue(link.is_symlink())
+        self.assertEqual(expected, target.read_bytes())
+        os.mkfifo(pipe)
+        with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reading:
+            exported(self.daemon, "place001", "--csv", "--output", str(pipe))
+            if not pipe.is_fifo():
+                reading.kill()
+            self.assertEqual(expected, reading.stdout.read())
+        self.assertTrue(pipe.is_fifo())
+
     def test_what_a_full_disk_refuses_is_no_success(self):
         trained(self.daemon, "full0001", 200).finish(timeout=60)
         with open("/dev/full", "wb") as full:
