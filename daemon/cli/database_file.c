@@ -104,11 +104,17 @@ static const char *schema_flaw(sqlite3 *sql, enum database_version wanted) {
 
 enum database_result database_open(const char *path, enum database_version version, sqlite3 **ret,
 	char ret_words[DATABASE_WORDS_MAX]) {
+	struct stat st;
 	sqlite3 *sql = NULL;
 
 	ret_words[0] = '\0';
-	if (access(path, R_OK) < 0) {
+	if (access(path, R_OK) < 0 || stat(path, &st) < 0) {
 		snprintf(ret_words, DATABASE_WORDS_MAX, "%s", strerror(errno));
+		return DATABASE_UNREADABLE;
+	}
+	/* A pipe would be waited for. */
+	if (!S_ISREG(st.st_mode)) {
+		snprintf(ret_words, DATABASE_WORDS_MAX, "it is no file");
 		return DATABASE_UNREADABLE;
 	}
 	int rc = open_for_reading(path, &sql, ret_words);

@@ -11,6 +11,8 @@
 #include "merge_rows.h"
 #include "run_match.h"
 
+#define STEPS_BETWEEN_LOOKS 10000 /* of SQLite's machine: below a millisecond */
+
 struct run {
 	int64_t n;
 	double last_seen, messages, ended;
@@ -104,16 +106,25 @@ static int say(struct merging *m, int rc, char words[MERGE_WORDS_MAX]) {
 	return err < 0 ? err : -EIO;
 }
 
+/* A statement of a database that somebody else has made may never bring a row. */
+static int on_progress(void *user) {
+	const struct merging *m = user;
+
+	return atomic_load(m->stop);
+}
+
 int merge_from(sqlite3 *into, sqlite3 *from, const struct viewer *viewer, const atomic_bool *stop,
 	struct merge_counts *ret, char ret_words[MERGE_WORDS_MAX]) {
 	struct merging m = {.into = into, .from = from, .stop = stop};
 	struct merge_counts counts = {0};
 
+	sqlite3_progress_handler(from, STEPS_BETWEEN_LOOKS, on_progress, &m);
 	int rc = sqlite3_exec(from, "BEGIN", NULL, NULL, NULL);
 	rc = rc == SQLITE_OK ? sqlite3_exec(into, "BEGIN IMMEDIATE", NULL, NULL, NULL) : rc;
 	rc = rc == SQLITE_OK ? merge_prepare(&m) : rc;
 	rc = rc == SQLITE_OK ? merge_runs(&m, viewer, &counts) : rc;
 	rc = rc == SQLITE_OK ? merge_copy_rest(&m, viewer) : rc;
+	sqlite3_progress_handler(from, 0, NULL, NULL);
 	merge_finish(&m);
 	rc = rc == SQLITE_OK ? sqlite3_exec(into, "COMMIT", NULL, NULL, NULL) : rc;
 	int err = rc == SQLITE_OK ? 0 : say(&m, rc, ret_words);

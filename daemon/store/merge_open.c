@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -62,10 +63,21 @@ static int begin(sqlite3 *sql, const char *version, char words[MERGE_WORDS_MAX])
 static int open_locked(
 	const char *path, const char *version, sqlite3 **ret, char words[MERGE_WORDS_MAX]) {
 	sqlite3 *sql = NULL;
-	bool is_new = access(path, F_OK) < 0;
-	int rc = sqlite3_open_v2(
-		path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
-	int err = rc == SQLITE_OK ? begin(sql, version, words) : fail(sql, rc, words);
+	struct stat st;
+	bool is_new = stat(path, &st) < 0;
+
+	if (!is_new && !S_ISREG(st.st_mode)) {
+		snprintf(words, MERGE_WORDS_MAX, "it is no file");
+		return -EINVAL;
+	}
+	/* Whoever may read the database sees all runs in it, private ones included. */
+	int err = location_create(path);
+	if (err < 0) {
+		snprintf(words, MERGE_WORDS_MAX, "%s", strerror(-err));
+		return err;
+	}
+	int rc = sqlite3_open_v2(path, &sql, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	err = rc == SQLITE_OK ? begin(sql, version, words) : fail(sql, rc, words);
 
 	if (err < 0) {
 		(void)sqlite3_close(sql);

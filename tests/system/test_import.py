@@ -1,5 +1,7 @@
 """`sae-metricsd import`: several databases become one, and nothing is lost, doubled or changed on the way."""
+import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tarfile
@@ -7,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from harness import DAEMON, ROOT, Daemon, own_environment, query_database
+from harness import DAEMON, PATIENCE_S, ROOT, Daemon, own_environment, query_database, wait_until
 import workload
 
 import tap
@@ -129,6 +131,43 @@ class Import(unittest.TestCase):
         for each in broken, none, text:
             self.assertIn(f"sae-metricsd import: {each}: ", result.stderr)
         self.assertEqual(everything(path), everything(self.into))
+
+    def test_what_is_no_file_is_neither_waited_for_nor_written_into(self):
+        path = self.database("a.db", "first001")
+        pipe = self.folder / "pipe.db"
+        os.mkfifo(pipe)
+        result = imported(pipe, path, "--into", self.into)
+        self.check(result, FAILED, f"{path}: 1 added, 0 brought up to date, 0 there already")
+        self.assertEqual(f"sae-metricsd import: {pipe}: it is no file\n", result.stderr)
+        result = imported(path, "--into", pipe)
+        self.check(result, FAILED)
+        self.assertEqual(f"sae-metricsd import: {pipe}: it is no file\n", result.stderr)
+        self.assertTrue(pipe.is_fifo())
+
+    def test_one_that_never_ends_is_ended_by_ctrl_c_and_nothing_of_it_stays(self):
+        path = self.database("a.db", "first001", "second01")
+        self.assertEqual(OK, imported(self.database("other.db", "third001"), "--into", self.into).returncode)
+        before = everything(self.into)
+        connection = sqlite3.connect(path)
+        connection.execute("DELETE FROM steps_data WHERE run = (SELECT n FROM runs_data WHERE id = 'second01')")
+        connection.execute("ALTER TABLE steps_data RENAME TO kept")
+        connection.execute("CREATE VIEW steps_data AS SELECT * FROM kept UNION ALL SELECT * FROM kept WHERE (WITH RECURSIVE c(x) AS "
+                           "(SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) FROM c WHERE x = run)")
+        connection.commit()
+        connection.close()
+        with subprocess.Popen([DAEMON, "import", path, "--into", self.into], env=own_environment(), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True) as process:
+            wait_until(lambda: Path(f"{self.into}-journal").exists() or process.poll() is not None, "its rows to be read")
+            process.send_signal(signal.SIGINT)
+            out, words = process.communicate(timeout=PATIENCE_S)
+        self.assertEqual((-signal.SIGINT, ""), (process.returncode, out))
+        self.assertIn(f"{path}: stopped", words)
+        self.assertEqual(before, everything(self.into))
+
+    def test_nobody_else_can_read_what_private_runs_are_put_into(self):
+        path = self.database("a.db", "first001")
+        self.assertEqual(OK, imported(path, "--into", self.into).returncode)
+        self.assertEqual(0o600, self.into.stat().st_mode & 0o777)
 
     def test_a_folder_is_all_databases_in_it_but_not_the_one_they_go_into(self):
         inside = self.folder / "many"
