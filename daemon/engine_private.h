@@ -347,7 +347,7 @@ void engine_holding_lay(const struct engine *e, const struct run *run, struct js
 /* ---- engine_query.c ---- */
 
 enum session_verdict peer_query(struct peer *peer, const struct msg_query *query);
-/* The peer is gone; its answer is dropped when it comes. */
+/* The peer is gone; its answer is dropped when it comes. The query is not the caller's any longer. */
 void query_abandon(struct query *query);
 /* The store has, or needs, nothing more to do with it: his next one need not wait. */
 void query_is_made(struct query *query);
@@ -430,7 +430,7 @@ enum session_verdict peer_export(struct peer *peer, const struct msg_query *quer
 /* ---- engine_sql.c ---- */
 
 enum session_verdict peer_sql(struct peer *peer, const struct msg_query *query);
-/* Whoever asked it is gone: if it is being answered, it is ended. */
+/* Whoever asked it is gone. If it is being answered that is ended; if it waits it does so no longer, and is freed. */
 void engine_sql_abandon(struct query *query);
 void engine_sql_close(struct engine *e, struct closing *closing);
 

@@ -113,19 +113,14 @@ static int begin(struct engine *e, struct sql_ask *ask) {
 	return err;
 }
 
-/* Whose reader is gone has no turn. */
+/* Of those who wait the first who was not answered last. */
 static struct sql_ask *take(struct engine *e) {
 	struct sql_ask *first = NULL;
 
 	list_for_each(link, &e->sql_waiting) {
 		struct sql_ask *ask = container_of(link, struct sql_ask, link);
-		if (ask->query->peer == NULL) {
-			list_remove(link);
-			ask->query->sql_ask = NULL;
-			query_free(ask->query);
-			free(ask);
-		} else if (first == NULL || (first->viewer.uid == e->sql_last_uid &&
-						    ask->viewer.uid != e->sql_last_uid)) {
+		if (first == NULL || (first->viewer.uid == e->sql_last_uid &&
+					     ask->viewer.uid != e->sql_last_uid)) {
 			first = ask;
 		}
 	}
@@ -204,8 +199,14 @@ enum session_verdict peer_sql(struct peer *peer, const struct msg_query *query) 
 }
 
 void engine_sql_abandon(struct query *query) {
-	if (query->sql_ask != NULL && query->sql_ask->child != NULL) {
-		child_kill(query->sql_ask->child);
+	struct sql_ask *ask = query->sql_ask;
+
+	if (ask != NULL && ask->child != NULL) {
+		child_kill(ask->child);
+	} else if (ask != NULL) {
+		list_remove(&ask->link);
+		query_free(query);
+		free(ask);
 	}
 }
 

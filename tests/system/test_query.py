@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import select
 import sqlite3
 import subprocess
 import unittest
@@ -360,6 +361,23 @@ class Private(unittest.TestCase):
         sql = "SELECT id FROM removed_runs ORDER BY id"
         self.assertEqual([["gonejoes0001"], ["gonepublic01"]], ask(self.daemon, JOE, "sql", sql=sql)[2]["rows"])
         self.assertEqual([["gonepublic01"], ["gone" + SECRET]], ask(self.daemon, ANA, "sql", sql=sql)[2]["rows"])
+
+    def test_who_goes_away_while_he_waits_may_ask_again_at_once(self):
+        endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+        with Reader(self.daemon, ANA) as hers:
+            hers.wire.send(QUERY, 7, "sql", {"sql": endless, "timeout_ms": 60000})
+            wait_until(lambda: children(self.daemon.process.pid), "hers to be asked")
+            for _ in range(6):
+                with Reader(self.daemon, JOE) as joe:
+                    joe.wire.send(QUERY, 7, "sql", {"sql": "SELECT 1"})
+            with Reader(self.daemon, JOE) as joe:
+                def waits():
+                    """Hers is never over: only what is refused is answered."""
+                    joe.wire.send(QUERY, 7, "sql", {"sql": "SELECT 4"})
+                    return not select.select([joe.wire.socket], [], [], 0.2)[0] or joe.wire.until(REPLY)[2] != TOO_MANY
+                wait_until(waits, "those who went away to be forgotten")
+                hers.wire.__exit__()
+                self.assertEqual(DONE, joe.wire.until(REPLY)[2])
 
     def test_users_have_turns(self):
         endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
