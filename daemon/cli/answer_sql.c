@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -139,6 +140,16 @@ static int answer(const json_t *request, sqlite3 *sql) {
 	return status;
 }
 
+/* Of a service that has taken all its memory one process is ended, and the daemon would pass its own place in that line on to us. */
+static void offer_to_go_first(void) {
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0) {
+		(void)!write(fd, "1000", strlen("1000"));
+		(void)close(fd);
+	}
+}
+
 static int answer_run(int argc, char **argv) {
 	char words[DATABASE_WORDS_MAX];
 	sqlite3 *sql = NULL;
@@ -147,6 +158,7 @@ static int answer_run(int argc, char **argv) {
 	/* With the daemon it ends; and where that is permitted trainers and the daemon go before it. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)!nice(NICENESS);
+	offer_to_go_first();
 	(void)sqlite3_hard_heap_limit64(MEMORY_MAX);
 	json_t *request = argc == 1 ? json_loadf(stdin, 0, NULL) : NULL;
 	const char *database = document_text(request, "database");

@@ -16,7 +16,7 @@
 /* The client asks for so much, so that a step of a million features goes out in one call. */
 #define SEND_BUFFER_MIN  212992u
 #define MEMORY_FULL_PCT  90u
-#define MEMORY_OF_NOBODY (256ull << 20)
+#define MEMORY_OF_NOBODY (448ull << 20) /* sae-metricsd(8), MEMORY */
 
 /* ---- judged ---- */
 

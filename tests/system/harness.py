@@ -90,12 +90,15 @@ class Daemon(Serving):
         if crash_at:
             environment["SAE_METRICSD_CRASH_AT"] = crash_at
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
+            self.process = self.begin(
                 [DAEMON, "serve", "--socket", self.socket, "--db", self.database, *self.arguments],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
         if wait:
             wait_until(self.answers, "the daemon to answer")
         return self
+
+    def begin(self, command, **options):
+        return subprocess.Popen(command, **options)
 
     def answers(self):
         if self.process.poll() is not None:

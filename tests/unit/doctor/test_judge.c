@@ -270,18 +270,18 @@ static void memory_that_is_less_than_it_may_take_in_is_a_warning(void **state) {
 	(void)state;
 
 	assert_int_equal(
-		doctor_memory_wanted(4ull << 30), 5440ull << 20); /* as the service has it */
+		doctor_memory_wanted(4ull << 30), 5680ull << 20); /* as the service has it */
 	l.memory_wanted = doctor_memory_wanted(4ull << 30);
 	doctor_judge_limits(&d, &l);
 	all_is("ok"); /* there is no limit at all */
 	forget();
-	l.memory_bytes = 5440ull << 20;
+	l.memory_bytes = 5680ull << 20;
 	doctor_judge_limits(&d, &l);
 	all_is("ok");
 	forget();
 	l.memory_bytes--;
 	doctor_judge_limits(&d, &l);
-	assert_non_null(strstr(found("warn", "takes more in"), "MemoryMax=5440M"));
+	assert_non_null(strstr(found("warn", "takes more in"), "MemoryMax=5680M"));
 }
 
 /* ---- units ---- */
