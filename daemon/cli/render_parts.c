@@ -22,8 +22,10 @@ static const struct state_look states[] = {
 static const struct state_look state_unknown = {"unknown", "?", "?", STYLE_PLAIN};
 
 const struct state_look *state_look_of(const json_t *run) {
-	const char *state = document_text(run, "state");
+	return state_look_named(document_text(run, "state"));
+}
 
+const struct state_look *state_look_named(const char *state) {
 	for (size_t i = 0; state && i < sizeof(states) / sizeof(states[0]); i++) {
 		if (strcmp(states[i].state, state) == 0) {
 			return &states[i];

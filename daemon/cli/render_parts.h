@@ -11,6 +11,7 @@ struct state_look {
 
 /* Never NULL: a state this program does not know looks like `?`. */
 const struct state_look *state_look_of(const json_t *run);
+const struct state_look *state_look_named(const char *state);
 const char *state_glyph(const struct state_look *state, const struct look *look);
 
 /* The run's name, or its id when it has none. */

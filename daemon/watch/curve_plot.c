@@ -26,14 +26,12 @@ static double item_of(const json_t *list, size_t i) {
 	return json_is_number(item) ? json_number_value(item) : NAN;
 }
 
-static double step_of(const json_t *curves, size_t i, size_t n) {
-	double first = document_count(curves, "step_first");
-	double last = document_count(curves, "step_last");
-
-	return first + (last - first) * ((double)i + 0.5) / (double)n;
+static double step_of(const struct curve *c, size_t i, size_t n) {
+	return c->step_first + (c->step_last - c->step_first) * ((double)i + 0.5) / (double)n;
 }
 
-static double place_of(const json_t *curves, enum curve_axis axis, size_t i, size_t n) {
+static double place_of(
+	const struct curve *c, const json_t *curves, enum curve_axis axis, size_t i, size_t n) {
 	const json_t *times = document_at(curves, "times");
 
 	switch (axis) {
@@ -42,7 +40,7 @@ static double place_of(const json_t *curves, enum curve_axis axis, size_t i, siz
 	case CURVE_TIME:
 		return item_of(times, i) - item_of(times, 0);
 	default:
-		return step_of(curves, i, n);
+		return step_of(c, i, n);
 	}
 }
 
@@ -52,10 +50,12 @@ void curve_read(const json_t *curves, const char *metric, enum curve_axis axis, 
 	const json_t *broken = document_at(one, "not_finite");
 
 	memset(ret, 0, sizeof(*ret));
+	ret->step_first = document_count(curves, "step_first");
+	ret->step_last = document_count(curves, "step_last");
 	size_t n = json_array_size(means);
 	ret->n = n < CURVE_POINTS_MAX ? n : CURVE_POINTS_MAX;
 	for (size_t i = 0; i < ret->n; i++) {
-		ret->at[i] = place_of(curves, axis, i, n);
+		ret->at[i] = place_of(ret, curves, axis, i, n);
 		ret->mean[i] = item_of(means, i);
 		ret->low[i] = lows ? item_of(lows, i) : ret->mean[i];
 		ret->high[i] = lows ? item_of(document_at(one, "highs"), i) : ret->mean[i];
@@ -101,9 +101,11 @@ static struct range values_range(const struct curve *c, enum curve_scale scale) 
 		return (struct range){log10(r.low), log10(r.high), true};
 	}
 	/* A constant has a line in the middle. */
-	double margin = r.high > r.low ? LINEAR_MARGIN * (r.high - r.low) : fabs(r.high) + 1;
+	double margin = r.high > r.low ? LINEAR_MARGIN * (r.high - r.low)
+			: r.high != 0  ? fabs(r.high)
+				       : 1;
 	bool positive = r.low >= 0;
-	r.low = positive && r.high > 0 && r.low < margin ? 0 : r.low - margin;
+	r.low = positive && r.high > 0 && r.low <= margin ? 0 : r.low - margin;
 	r.high += margin;
 	return r;
 }
@@ -243,27 +245,40 @@ static void draw_x_axis(
 	}
 }
 
+/* Steps from the first to the last, though a point stands for many; tokens and time from 0. */
+static struct range places_range(const struct curve *c, enum curve_axis axis) {
+	struct range r = range_of(c->at, c->at, c->n);
+
+	if (axis == CURVE_STEPS) {
+		return (struct range){.low = c->step_first, .high = c->step_last};
+	}
+	r.low = fmin(r.low, 0);
+	return r;
+}
+
 int curve_draw(const struct curve *c, enum curve_scale scale, enum curve_axis axis,
 	const struct rect *r, struct grid *g) {
 	if (r->width <= LABEL_WIDTH + 1 || r->height <= AXIS_HEIGHT + 1) {
-		return 0;
+		return CURVE_DRAWN;
 	}
 	struct rect plot = {
 		r->x + LABEL_WIDTH, r->y, r->width - LABEL_WIDTH, r->height - AXIS_HEIGHT};
-	struct canvas k = {.x = range_of(c->at, c->at, c->n), .y = values_range(c, scale)};
-	if (!(k.x.low <= k.x.high) || !isfinite(k.y.low) || !isfinite(k.y.high)) {
-		return 0;
+	struct canvas k = {.x = places_range(c, axis), .y = values_range(c, scale)};
+	if (!(range_of(c->at, c->at, c->n).low <= k.x.high)) {
+		return CURVE_NOWHERE;
+	}
+	if (!isfinite(k.y.low) || !isfinite(k.y.high)) {
+		return CURVE_NOT_FINITE;
 	}
 	int err = braille_init(&k.dots, plot.width, plot.height);
 	if (err < 0) {
 		return err;
 	}
-	k.x.low = axis == CURVE_STEPS ? k.x.low : fmin(k.x.low, 0);
 	draw_y_axis(&k, &plot, g);
 	draw_x_axis(&k, axis, &plot, g);
 	draw_points(c, &k);
 	braille_draw(&k.dots, g, plot.x, plot.y, STYLE_PLAIN);
 	draw_broken(c, &k, &plot, g);
 	braille_finish(&k.dots);
-	return 0;
+	return CURVE_DRAWN;
 }

@@ -12,6 +12,7 @@ enum curve_axis { CURVE_STEPS = 0, CURVE_TOKENS, CURVE_TIME, CURVE_AXES };
 
 struct curve {
 	size_t n;
+	double step_first, step_last;
 	double at[CURVE_POINTS_MAX]; /* on the x axis; NaN: not known */
 	double mean[CURVE_POINTS_MAX], low[CURVE_POINTS_MAX], high[CURVE_POINTS_MAX];
 	bool broken[CURVE_POINTS_MAX]; /* a value was not finite */
@@ -23,7 +24,10 @@ void curve_read(const json_t *curves, const char *metric, enum curve_axis axis, 
 /* Whether it is drawn on a logarithmic scale: only where all values are above 0. */
 bool curve_is_log(const struct curve *c, enum curve_scale scale);
 
-/* 0 or -ENOMEM. */
+/* Not drawn: no point has a place on this axis, or no value is finite. */
+enum curve_outcome { CURVE_DRAWN = 0, CURVE_NOWHERE, CURVE_NOT_FINITE };
+
+/* A curve_outcome or -ENOMEM. */
 int curve_draw(const struct curve *c, enum curve_scale scale, enum curve_axis axis,
 	const struct rect *r, struct grid *g);
 

@@ -29,9 +29,10 @@ int watch_draw(struct model *m, struct grid *g) {
 		return 0;
 	}
 	pane_title_draw(m, &l->title, g);
-	if (m->view == VIEW_RUN || m->view == VIEW_FRONT) {
+	enum model_view below = m->view == VIEW_HELP ? m->before_help : m->view;
+	if (below == VIEW_RUN || below == VIEW_FRONT) {
 		struct rect all = {0, 1, g->width, g->height - 1 - l->alerts.height};
-		err = m->view == VIEW_RUN ? pane_run_draw(m, &all, g) : pane_front_draw(m, &all, g);
+		err = below == VIEW_RUN ? pane_run_draw(m, &all, g) : pane_front_draw(m, &all, g);
 	} else {
 		err = draw_board(m, g);
 	}

@@ -123,17 +123,17 @@ static const char *skip_columns(const char *text, unsigned columns, bool utf8) {
 	return text;
 }
 
-void grid_put_middle(
+unsigned grid_put_middle(
 	struct grid *g, unsigned x, unsigned y, unsigned width, unsigned style, const char *text) {
 	unsigned columns = glyph_columns(text, g->utf8);
 	unsigned end = width / 2;
 
 	if (columns <= width || end < 3) {
-		(void)grid_put(g, x, y, width, style, text);
-		return;
+		return grid_put(g, x, y, width, style, text);
 	}
 	unsigned put = grid_put(g, x, y, width - end, style, text);
-	(void)put_whole(g, x + put, y, end, style, skip_columns(text, columns - end, g->utf8));
+	const char *rest = skip_columns(text, columns - end, g->utf8);
+	return put + put_whole(g, x + put, y, end, style, rest);
 }
 
 void grid_put_right(

@@ -42,7 +42,7 @@ unsigned grid_put(
 unsigned grid_printf(struct grid *g, unsigned x, unsigned y, unsigned width, unsigned style,
 	const char *format, ...) __attribute__((format(printf, 6, 7)));
 /* The same with the ellipsis in the middle: names of a sweep differ at their ends. */
-void grid_put_middle(
+unsigned grid_put_middle(
 	struct grid *g, unsigned x, unsigned y, unsigned width, unsigned style, const char *text);
 /* The same, ending before column x + width. */
 void grid_put_right(

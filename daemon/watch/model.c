@@ -1,4 +1,4 @@
-#include "model.h"
+#include "model_private.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -35,7 +35,7 @@ static const char *id_of(const json_t *run) {
 }
 
 /* Where the run that is looked at stands in the list; n_shown: it does not. */
-static size_t selected_at(const struct model *m) {
+size_t model_selected_at(const struct model *m) {
 	size_t i = 0;
 
 	while (i < m->n_shown && strcmp(id_of(shown_run(m, i)), m->selected) != 0) {
@@ -44,13 +44,17 @@ static size_t selected_at(const struct model *m) {
 	return i;
 }
 
-static size_t runs_room(const struct model *m) {
+size_t model_runs_room(const struct model *m) {
 	return m->fits ? m->layout.runs.height - 2 : 1;
+}
+
+size_t model_density_room(const struct model *m) {
+	return m->fits ? m->layout.density.height - 3 : 1; /* its frame, and an axis */
 }
 
 /* The selected run is on the screen. */
 static void scroll_to(struct model *m, size_t at) {
-	size_t room = runs_room(m);
+	size_t room = model_runs_room(m);
 
 	if (at < m->runs_top) {
 		m->runs_top = at;
@@ -62,26 +66,36 @@ static void scroll_to(struct model *m, size_t at) {
 	}
 }
 
-static void select_run(struct model *m, size_t at) {
+static void drop_detail(struct model *m) {
+	json_decref(m->detail);
+	m->detail = NULL;
+	m->density_back = m->page_top = 0;
+}
+
+void model_select(struct model *m, size_t at) {
 	snprintf(m->selected, sizeof(m->selected), "%s", id_of(shown_run(m, at)));
 	scroll_to(m, at);
 	if (m->detail && strcmp(id_of(m->detail), m->selected) != 0) {
-		json_decref(m->detail);
-		m->detail = NULL;
-		m->density_back = m->page_top = 0;
+		drop_detail(m);
 	}
 }
 
-/* Who is not there any more, or not shown, leaves the first one. */
+/* Who is not there any more, or not shown, leaves the first one, and no page that was about it. */
 static void settle_selection(struct model *m) {
-	size_t at = selected_at(m);
+	size_t at = model_selected_at(m);
 
+	if (at == m->n_shown) {
+		m->view = m->view == VIEW_HELP ? VIEW_HELP : VIEW_BOARD;
+		m->before_help = VIEW_BOARD;
+	}
 	if (m->n_shown > 0) {
-		select_run(m, at < m->n_shown ? at : 0);
+		model_select(m, at < m->n_shown ? at : 0);
+	} else {
+		drop_detail(m);
 	}
 }
 
-static void apply_filter(struct model *m) {
+void model_apply_filter(struct model *m) {
 	m->n_shown = 0;
 	for (size_t i = 0; i < m->listing.n; i++) {
 		if (run_search_fits(m->filter, m->listing.runs[i].label, m->listing.runs[i].run)) {
@@ -122,7 +136,7 @@ int model_take_status(struct model *m, json_t *document) {
 	m->status = document;
 	m->listing = listing;
 	m->shown = shown;
-	apply_filter(m);
+	model_apply_filter(m);
 	return 0;
 }
 
@@ -157,7 +171,7 @@ static double step_of(const json_t *run) {
 }
 
 const json_t *model_run(const struct model *m) {
-	size_t at = selected_at(m);
+	size_t at = model_selected_at(m);
 
 	if (at == m->n_shown) {
 		return NULL;
@@ -167,7 +181,7 @@ const json_t *model_run(const struct model *m) {
 }
 
 const char *model_run_label(const struct model *m) {
-	size_t at = selected_at(m);
+	size_t at = model_selected_at(m);
 
 	return at < m->n_shown ? m->listing.runs[m->shown[at]].label : "";
 }
@@ -187,7 +201,7 @@ static bool differs(const json_t *a, const json_t *b, const char *path) {
 }
 
 bool model_detail_is_stale(const struct model *m, unsigned points) {
-	size_t at = selected_at(m);
+	size_t at = model_selected_at(m);
 
 	if (at == m->n_shown) {
 		return false;
@@ -207,237 +221,4 @@ const char *model_metric(const struct model *m, unsigned i) {
 	const json_t *series = document_at(m->detail, "curves.series");
 
 	return m->metrics[i][0] ? m->metrics[i] : metrics_nth(series, i);
-}
-
-/* ---- keys ---- */
-
-static enum model_outcome move_selection(struct model *m, long by) {
-	size_t at = selected_at(m);
-
-	if (m->n_shown == 0) {
-		return MODEL_SAME;
-	}
-	long to = (long)at + by;
-	to = to < 0 ? 0 : to >= (long)m->n_shown ? (long)m->n_shown - 1 : to;
-	select_run(m, (size_t)to);
-	return MODEL_CHANGED;
-}
-
-/* Back into the past, as many windows as there are. */
-static enum model_outcome move_density(struct model *m, long back) {
-	long n = (long)json_array_size(document_at(m->detail, "windows"));
-	long to = (long)m->density_back + back;
-
-	m->density_back = (size_t)(to < 0 || n == 0 ? 0 : to >= n ? n - 1 : to);
-	return MODEL_CHANGED;
-}
-
-static enum model_outcome scroll_page(struct model *m, long by) {
-	long most = m->page_lines > m->page_room ? (long)(m->page_lines - m->page_room) : 0;
-	long to = (long)m->page_top + by;
-
-	m->page_top = (size_t)(to < 0 ? 0 : to > most ? most : to);
-	return MODEL_CHANGED;
-}
-
-/* The next metric that the run has, for the curve in focus; for the first one, when none is. */
-static enum model_outcome change_metric(struct model *m, int by) {
-	unsigned pane = m->focus >= FOCUS_CURVES ? m->focus - FOCUS_CURVES : 0;
-	const json_t *series = document_at(m->detail, "curves.series");
-	const char *next = metrics_beside(series, model_metric(m, pane), by);
-
-	if (!next) {
-		return MODEL_SAME;
-	}
-	snprintf(m->metrics[pane], sizeof(m->metrics[pane]), "%s", next);
-	return MODEL_CHANGED;
-}
-
-/* Up and down mean the list unless the density is in focus. */
-static enum model_outcome move(struct model *m, long by) {
-	return m->focus == FOCUS_DENSITY ? move_density(m, -by) : move_selection(m, by);
-}
-
-/* By how much a key moves, where `page` lines are on the screen; 0: it is no such key. */
-static long distance(uint32_t key, size_t page) {
-	switch (key) {
-	case KEY_GO_UP:
-	case 'k':
-		return -1;
-	case KEY_GO_DOWN:
-	case 'j':
-		return 1;
-	case KEY_PAGE_UP:
-		return -(long)page;
-	case KEY_PAGE_DOWN:
-	case ' ':
-		return (long)page;
-	case KEY_GO_FIRST:
-	case 'g':
-		return -(1L << 30);
-	case KEY_GO_LAST:
-	case 'G':
-		return 1L << 30;
-	default:
-		return 0;
-	}
-}
-
-static void filter_drop_last(struct model *m) {
-	size_t len = strlen(m->filter);
-
-	while (len > 0 && ((unsigned char)m->filter[--len] & 0xc0) == 0x80) {
-		;
-	}
-	m->filter[len] = '\0';
-}
-
-static void filter_append(struct model *m, uint32_t c) {
-	size_t len = strlen(m->filter);
-	char *out = m->filter + len;
-
-	if (len + 4 >= sizeof(m->filter)) {
-		return;
-	}
-	if (c < 0x80) {
-		snprintf(out, 5, "%c", (int)c);
-	} else if (c < 0x800) {
-		snprintf(out, 5, "%c%c", (int)(0xc0 | c >> 6), (int)(0x80 | (c & 0x3f)));
-	} else if (c < 0x10000) {
-		snprintf(out, 5, "%c%c%c", (int)(0xe0 | c >> 12), (int)(0x80 | (c >> 6 & 0x3f)),
-			(int)(0x80 | (c & 0x3f)));
-	} else {
-		snprintf(out, 5, "%c%c%c%c", (int)(0xf0 | c >> 18), (int)(0x80 | (c >> 12 & 0x3f)),
-			(int)(0x80 | (c >> 6 & 0x3f)), (int)(0x80 | (c & 0x3f)));
-	}
-}
-
-static enum model_outcome key_typing(struct model *m, uint32_t key) {
-	switch (key) {
-	case KEY_ESCAPE:
-		m->filter[0] = '\0';
-		m->typing = false;
-		break;
-	case KEY_RETURN:
-		m->typing = false;
-		break;
-	case KEY_RUBOUT:
-		filter_drop_last(m);
-		break;
-	case KEY_GO_UP:
-	case KEY_GO_DOWN:
-		return move_selection(m, key == KEY_GO_UP ? -1 : 1);
-	default:
-		if (key < ' ' || key >= KEY_GO_UP || (key >= 0x80 && key < 0xa0)) {
-			return MODEL_SAME;
-		}
-		filter_append(m, key);
-		break;
-	}
-	apply_filter(m);
-	return MODEL_CHANGED;
-}
-
-static enum model_outcome key_page(struct model *m, uint32_t key) {
-	long by = distance(key, m->page_room);
-
-	if (by != 0) {
-		return scroll_page(m, by);
-	}
-	switch (key) {
-	case 'q':
-	case KEY_ESCAPE:
-	case KEY_RETURN:
-	case KEY_RUBOUT:
-	case 'p':
-		m->view = VIEW_BOARD;
-		return MODEL_CHANGED;
-	case '?':
-		m->view = VIEW_HELP;
-		return MODEL_CHANGED;
-	default:
-		return MODEL_SAME;
-	}
-}
-
-static enum model_outcome change_focus(struct model *m, int by) {
-	unsigned n = FOCUS_CURVES + m->layout.n_curves;
-
-	m->focus = (m->focus + n + (unsigned)by) % n;
-	return MODEL_CHANGED;
-}
-
-static enum model_outcome open_page(struct model *m, enum model_view view) {
-	if (!model_run(m)) {
-		return MODEL_SAME;
-	}
-	m->view = view;
-	m->page_top = 0;
-	return MODEL_CHANGED;
-}
-
-static enum model_outcome clear_filter(struct model *m) {
-	if (!m->filter[0]) {
-		return MODEL_SAME;
-	}
-	m->filter[0] = '\0';
-	apply_filter(m);
-	return MODEL_CHANGED;
-}
-
-static enum model_outcome key_board(struct model *m, uint32_t key) {
-	size_t page = m->focus == FOCUS_DENSITY ? m->layout.density.height - 3 : runs_room(m);
-	long by = distance(key, page);
-
-	if (by != 0) {
-		return move(m, by);
-	}
-	switch (key) {
-	case 'q':
-		return MODEL_QUIT;
-	case '?':
-	case 'h':
-		m->view = VIEW_HELP;
-		return MODEL_CHANGED;
-	case '/':
-		m->typing = true;
-		return MODEL_CHANGED;
-	case KEY_ESCAPE:
-		return clear_filter(m);
-	case KEY_TAB_FORWARD:
-	case KEY_TAB_BACK:
-		return change_focus(m, key == KEY_TAB_FORWARD ? 1 : -1);
-	case KEY_RETURN:
-		return open_page(m, VIEW_RUN);
-	case 'p':
-		return open_page(m, VIEW_FRONT);
-	case 'y':
-		m->scale = (enum curve_scale)((m->scale + 1) % CURVE_SCALES);
-		return MODEL_CHANGED;
-	case 'x':
-		m->axis = (enum curve_axis)((m->axis + 1) % CURVE_AXES);
-		return MODEL_CHANGED;
-	case KEY_GO_RIGHT:
-	case 'm':
-		return change_metric(m, 1);
-	case KEY_GO_LEFT:
-	case 'M':
-		return change_metric(m, -1);
-	default:
-		return MODEL_SAME;
-	}
-}
-
-enum model_outcome model_key(struct model *m, uint32_t key) {
-	if (m->view == VIEW_HELP) {
-		m->view = VIEW_BOARD; /* any key */
-		return MODEL_CHANGED;
-	}
-	if (!m->fits) {
-		return key == 'q' ? MODEL_QUIT : MODEL_SAME;
-	}
-	if (m->typing) {
-		return key_typing(m, key);
-	}
-	return m->view == VIEW_BOARD ? key_board(m, key) : key_page(m, key);
 }

@@ -53,8 +53,8 @@ struct model {
 	char filter[4 * MODEL_FILTER_MAX + 1];
 	bool typing; /* the filter */
 
-	enum model_view view;
-	unsigned focus; /* enum model_focus */
+	enum model_view view, before_help; /* where help was asked for */
+	unsigned focus;                    /* enum model_focus */
 	enum curve_scale scale;
 	enum curve_axis axis;
 	char metrics[LAYOUT_CURVES_MAX][MODEL_METRIC_MAX]; /* "": as the run has them */

@@ -58,7 +58,7 @@ static unsigned put_alert(
 		used += grid_printf(g, x + used, y, width - used, STYLE_DIM, "%s ", clock);
 	}
 	unsigned room = width - used;
-	used += grid_put(
+	used += grid_put_middle(
 		g, x + used, y, room < LABEL_WIDTH ? room : LABEL_WIDTH, STYLE_NAME, a->label);
 	used += 1;
 	return used >= width

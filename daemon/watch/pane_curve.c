@@ -54,5 +54,14 @@ int pane_curve_draw(const struct model *m, unsigned i, const struct rect *r, str
 			why_nothing(m, metric));
 		return 0;
 	}
-	return curve_draw(&curve, m->scale, m->axis, &inside, g);
+	int outcome = curve_draw(&curve, m->scale, m->axis, &inside, g);
+	if (outcome == CURVE_NOT_FINITE) {
+		(void)grid_put(g, inside.x + 1, inside.y, inside.width - 1, STYLE_BAD,
+			"no value of it is finite");
+	} else if (outcome == CURVE_NOWHERE) {
+		(void)grid_put(g, inside.x + 1, inside.y, inside.width - 1, STYLE_DIM,
+			m->axis == CURVE_TOKENS ? "its tokens are not known"
+						: "its times are not known");
+	}
+	return outcome < 0 ? outcome : 0;
 }

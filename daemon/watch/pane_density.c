@@ -11,7 +11,7 @@
 
 struct map {
 	const json_t *windows;
-	size_t first, n; /* of them, those on the screen */
+	size_t first, n, back; /* of them, those on the screen, and how many are newer */
 	unsigned decades, per_decade;
 	double most; /* the greatest count of a column on the screen */
 };
@@ -36,6 +36,7 @@ static struct map map_of(const struct model *m, const struct rect *r) {
 	end = end < rows ? (rows < all ? rows : all) : end;
 	map.n = end < rows ? end : rows;
 	map.first = end - map.n;
+	map.back = all - end;
 	map.decades = decades_of(map.windows);
 	map.per_decade = heat_per_decade(r->width - LABEL_WIDTH - 2, map.decades);
 	for (size_t i = 0; i < map.n; i++) {
@@ -74,12 +75,11 @@ static void draw_axis(const struct map *map, unsigned y, const struct rect *r, s
 	}
 }
 
-static void title_of(const struct model *m, const struct map *map, const struct rect *r, char *out,
-	size_t size) {
+static void title_of(const struct map *map, const struct rect *r, char *out, size_t size) {
 	char back[32] = "";
 
-	if (m->density_back > 0) {
-		snprintf(back, sizeof(back), " (%zu back)", m->density_back);
+	if (map->back > 0) {
+		snprintf(back, sizeof(back), " (%zu back)", map->back);
 	}
 	snprintf(out, size, "feature density%s%s%s",
 		r->width >= LOOK_WIDE - 20 ? " over windows" : "", map->n > 0 ? ", log10" : "",
@@ -92,7 +92,7 @@ void pane_density_draw(const struct model *m, const struct rect *r, struct grid 
 	char title[96], note[48] = "";
 	double fill;
 
-	title_of(m, &map, r, title, sizeof(title));
+	title_of(&map, r, title, sizeof(title));
 	if (document_number(model_run(m), "open_window.fill", &fill)) {
 		snprintf(note, sizeof(note), "next window %.0f %%", floor(100 * fill));
 	}

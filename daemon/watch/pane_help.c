@@ -17,7 +17,7 @@ static const char *const keys[][2] = {
 static const char *const legend[] = {
 	"A curve is the mean of its steps, the faint band what they span;",
 	"a red x marks a value that was not finite. In the density each row",
-	"is a window, the darker the more features; the axis ends where one",
+	"is a window, the fuller the more features; the axis ends where one",
 	"firing in all the window's tokens is.",
 };
 #define N_KEYS     (sizeof(keys) / sizeof(keys[0]))

@@ -50,7 +50,7 @@ static void draw_run(const struct model *m, const struct listed_run *listed, uns
 		end = put_figure(
 			listed->run, "metrics.l0", format_significant, end, L0_WIDTH, y, g);
 	}
-	grid_put_middle(
+	(void)grid_put_middle(
 		g, r->x + 3, y, end - r->x - 4, dim ? STYLE_DIM : STYLE_NAME, listed->label);
 	if (chosen && m->focus == FOCUS_RUNS) {
 		grid_reverse(g, r->x, y, r->width);

@@ -194,21 +194,20 @@ static void a_scale_is_logarithmic_where_values_span_much_and_only_above_zero(vo
 	assert_false(curve_is_log(&c, CURVE_LOG));
 }
 
-static void draw_curve(const char *json, enum curve_axis axis, struct grid *g) {
+static int draw_curve(const char *json, enum curve_axis axis, struct grid *g) {
 	static struct curve c;
 	json_t *curves = json_loads(json, 0, NULL);
 
 	assert_non_null(curves);
 	curve_read(curves, "l0", axis, &c);
-	assert_int_equal(
-		curve_draw(&c, CURVE_AUTO, axis, &(struct rect){0, 0, g->width, g->height}, g), 0);
 	json_decref(curves);
+	return curve_draw(&c, CURVE_AUTO, axis, &(struct rect){0, 0, g->width, g->height}, g);
 }
 
 static void what_is_not_finite_is_marked_and_leaves_a_gap(void **state) {
 	(void)state;
 	struct grid g = grid(27, 6, true);
-	draw_curve(
+	(void)draw_curve(
 		"{\"step_first\":0,\"step_last\":4,\"series\":{\"l0\":{\"values\":[5,5,null,5,5],"
 		"\"lows\":[5,5,null,5,5],\"highs\":[5,5,null,5,5],\"not_finite\":[2]}}}",
 		CURVE_STEPS, &g);
@@ -222,17 +221,48 @@ static void what_is_not_finite_is_marked_and_leaves_a_gap(void **state) {
 static void nothing_but_gaps_draws_nothing(void **state) {
 	(void)state;
 	struct grid g = grid(27, 6, true);
-	draw_curve("{\"series\":{\"l0\":{\"values\":[null,null]}}}", CURVE_STEPS, &g);
-	draw_curve("{\"series\":{\"l0\":{\"values\":[1,2]}}}", CURVE_TOKENS, &g);
-	draw_curve("{\"series\":{}}", CURVE_TIME, &g);
+	assert_int_equal(
+		draw_curve("{\"series\":{\"l0\":{\"values\":[null,null]}}}", CURVE_STEPS, &g),
+		CURVE_NOT_FINITE);
+	assert_int_equal(draw_curve("{\"series\":{\"l0\":{\"values\":[1,2]}}}", CURVE_TOKENS, &g),
+		CURVE_NOWHERE);
+	assert_int_equal(draw_curve("{\"series\":{}}", CURVE_TIME, &g), CURVE_NOWHERE);
 	assert_string_equal(written(&g), "\n\n\n\n\n\n");
+	grid_finish(&g);
+}
+
+static void a_constant_is_a_line_in_the_middle_however_small(void **state) {
+	(void)state;
+	static const char *const values[] = {
+		"[4e-4,4e-4,4e-4]", "[5,5,5]", "[-3,-3,-3]", "[0,0,0]"};
+	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+		struct grid g = grid(27, 9, true);
+		char json[128];
+		snprintf(json, sizeof(json),
+			"{\"step_first\":0,\"step_last\":2,\"series\":{\"l0\":{\"values\":%s}}}",
+			values[i]);
+		assert_int_equal(draw_curve(json, CURVE_STEPS, &g), CURVE_DRAWN);
+		assert_string_not_equal(
+			grid_at(&g, 17, 3)->bytes, " "); /* of seven lines the middle one */
+		grid_finish(&g);
+	}
+}
+
+static void the_axis_of_steps_begins_with_the_first_and_ends_with_the_last(void **state) {
+	(void)state;
+	struct grid g = grid(47, 6, true);
+	(void)draw_curve(
+		"{\"step_first\":0,\"step_last\":40000,\"series\":{\"l0\":{\"values\":[1,2,3,4]}}}",
+		CURVE_STEPS, &g);
+	assert_non_null(strstr(written(&g), "\n       0 "));
+	assert_non_null(strstr(text, "40k\n"));
 	grid_finish(&g);
 }
 
 static void a_pause_is_a_straight_line_over_time(void **state) {
 	(void)state;
 	struct grid g = grid(47, 6, true);
-	draw_curve("{\"times\":[0,10,20,7200],\"series\":{\"l0\":{\"values\":[1,2,3,4]}}}",
+	(void)draw_curve("{\"times\":[0,10,20,7200],\"series\":{\"l0\":{\"values\":[1,2,3,4]}}}",
 		CURVE_TIME, &g);
 	assert_non_null(strstr(written(&g), "1.0h"));
 	grid_finish(&g);
@@ -278,6 +308,8 @@ int main(void) {
 		cmocka_unit_test(a_scale_is_logarithmic_where_values_span_much_and_only_above_zero),
 		cmocka_unit_test(what_is_not_finite_is_marked_and_leaves_a_gap),
 		cmocka_unit_test(nothing_but_gaps_draws_nothing),
+		cmocka_unit_test(a_constant_is_a_line_in_the_middle_however_small),
+		cmocka_unit_test(the_axis_of_steps_begins_with_the_first_and_ends_with_the_last),
 		cmocka_unit_test(a_pause_is_a_straight_line_over_time),
 		cmocka_unit_test(metrics_come_in_their_order_and_unknown_ones_behind),
 		cmocka_unit_test(every_word_looked_for_is_somewhere_in_the_run),

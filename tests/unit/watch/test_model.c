@@ -190,7 +190,8 @@ static void in_the_density_up_goes_back_in_time_and_no_further_than_there_is(voi
 	(void)model_key(&m, 'k');
 	assert_int_equal(m.density_back, 1);
 	(void)model_key(&m, 'g');
-	assert_int_equal(m.density_back, 31);
+	assert_int_equal(
+		m.density_back, 32 - (m.layout.density.height - 3)); /* the first is on top */
 	(void)model_key(&m, 'G');
 	assert_int_equal(m.density_back, 0);
 	assert_string_equal(m.selected, "q7w18f3a");
@@ -210,6 +211,46 @@ static void q_leaves_the_run_in_full_and_then_the_program(void **state) {
 	model_resize(&m, 10, 5);
 	assert_int_equal(model_key(&m, 'j'), MODEL_SAME);
 	assert_int_equal(model_key(&m, 'q'), MODEL_QUIT);
+	model_finish(&m);
+}
+
+static void help_goes_back_to_where_it_was_asked_for(void **state) {
+	(void)state;
+	struct model m = begun();
+	(void)model_key(&m, KEY_RETURN);
+	type(&m, "??");
+	assert_int_equal(m.view, VIEW_RUN);
+	type(&m, "q?x");
+	assert_int_equal(m.view, VIEW_BOARD);
+	model_finish(&m);
+}
+
+static void a_page_is_left_when_its_run_is_gone(void **state) {
+	(void)state;
+	struct model m = begun();
+	(void)model_key(&m, KEY_RETURN);
+	json_t *document = screen_document("five_runs");
+	json_array_remove(json_object_get(document, "runs"), 0);
+	assert_int_equal(model_take_status(&m, document), 0);
+	assert_int_equal(m.view, VIEW_BOARD);
+
+	type(&m, "p?");
+	assert_int_equal(model_take_status(&m, screen_document("no_runs")), 0);
+	assert_int_equal(m.view, VIEW_HELP);
+	type(&m, "x");
+	assert_int_equal(m.view, VIEW_BOARD);
+	model_finish(&m);
+}
+
+static void of_a_run_that_no_word_fits_nothing_is_shown(void **state) {
+	(void)state;
+	struct model m = begun();
+	model_take_detail(&m, run_in_full());
+	type(&m, "/nobody");
+	assert_int_equal(m.n_shown, 0);
+	assert_null(m.detail);
+	(void)model_key(&m, KEY_ESCAPE);
+	assert_string_equal(m.selected, "q7w18f3a");
 	model_finish(&m);
 }
 
@@ -259,6 +300,9 @@ int main(void) {
 		cmocka_unit_test(scales_and_axes_go_round),
 		cmocka_unit_test(in_the_density_up_goes_back_in_time_and_no_further_than_there_is),
 		cmocka_unit_test(q_leaves_the_run_in_full_and_then_the_program),
+		cmocka_unit_test(help_goes_back_to_where_it_was_asked_for),
+		cmocka_unit_test(a_page_is_left_when_its_run_is_gone),
+		cmocka_unit_test(of_a_run_that_no_word_fits_nothing_is_shown),
 		cmocka_unit_test(a_detail_is_stale_when_a_dot_a_window_or_a_state_is_behind),
 		cmocka_unit_test(the_detail_of_a_run_that_is_not_looked_at_is_dropped),
 	};

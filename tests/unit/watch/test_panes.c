@@ -101,6 +101,59 @@ static void a_run_without_its_curves_yet_is_in_the_list(void **state) {
 	model_finish(&m);
 }
 
+static void set_curves(struct model *m, const char *json) {
+	json_t *run = json_deep_copy(model_run(m)), *curves = json_loads(json, 0, NULL);
+
+	assert_non_null(curves);
+	assert_int_equal(json_object_set_new(run, "curves", curves), 0);
+	model_take_detail(m, run);
+}
+
+static bool says(struct model *m, const char *words) {
+	struct grid g = drawn(m);
+	struct buf text = {0};
+
+	assert_int_equal(grid_write(&g, &text), 0);
+	bool said = strstr(buf_text(&text), words) != NULL;
+	buf_finish(&text);
+	grid_finish(&g);
+	return said;
+}
+
+static void a_curve_that_cannot_be_drawn_says_why(void **state) {
+	struct model m;
+
+	(void)state;
+	board(&m, "five_runs", true, 80, 24);
+	set_curves(&m, "{\"step_first\":0,\"step_last\":2,\"series\":{\"mse_loss\":"
+		       "{\"values\":[null,null,null],\"not_finite\":[0,1,2]}}}");
+	assert_true(says(&m, "no value of it is finite"));
+	set_curves(&m, "{\"step_first\":0,\"step_last\":2,\"series\":{\"mse_loss\":{\"values\":[3,"
+		       "2,1]}}}");
+	assert_false(says(&m, "not known"));
+	(void)model_key(&m, 'x');
+	assert_true(says(&m, "its tokens are not known"));
+	(void)model_key(&m, 'x');
+	assert_true(says(&m, "its times are not known"));
+	model_finish(&m);
+}
+
+static void an_alert_keeps_the_end_of_a_long_name(void **state) {
+	struct model m;
+
+	(void)state;
+	board(&m, "five_runs", true, 120, 30);
+	json_t *runs = json_object_get(m.status, "runs");
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		char name[64];
+		snprintf(name, sizeof(name), "a-sweep-with-a-long-name-of-its-own-%zu", i);
+		json_object_set_new(json_array_get(runs, i), "name", json_string(name));
+	}
+	assert_int_equal(model_take_status(&m, json_incref(m.status)), 0);
+	assert_true(says(&m, "a-sweep-wit…of-its-own-2 no step for"));
+	model_finish(&m);
+}
+
 static void the_run_in_full_is_what_status_shows_and_scrolls(void **state) {
 	struct model m;
 
@@ -223,6 +276,8 @@ int main(void) {
 		cmocka_unit_test(a_smaller_screen_says_so),
 		cmocka_unit_test(before_anything_is_known_the_panes_are_empty),
 		cmocka_unit_test(a_run_without_its_curves_yet_is_in_the_list),
+		cmocka_unit_test(a_curve_that_cannot_be_drawn_says_why),
+		cmocka_unit_test(an_alert_keeps_the_end_of_a_long_name),
 		cmocka_unit_test(the_run_in_full_is_what_status_shows_and_scrolls),
 		cmocka_unit_test(the_front_is_that_of_the_project),
 		cmocka_unit_test(help_lies_over_the_panes),
