@@ -14,7 +14,7 @@ const struct subcommand subcommand_watch = {
 		 "\n"
 		 "Runs, curves, the feature density over windows and what is amiss, on a full\n"
 		 "screen of 80x24 or more, as it happens. `?` lists the keys, `q` quits.\n"
-		 "RUN is any part of an id or a name: the run to begin with.\n"
+		 "RUN is the one to begin with: any part of an id or a name that fits one only.\n"
 		 "\n"
 		 "  --db PATH         follow database files (or folders of *.db), no daemon\n"
 		 "  --socket PATH     ask the daemon behind this socket\n"

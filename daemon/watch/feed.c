@@ -67,7 +67,7 @@ static enum feed_turn turn_begin(struct feed *f) {
 	f->is_urgent = false;
 	f->is_stale = f->is_stale && !detail;
 	snprintf(f->asked, sizeof(f->asked), "%s", f->wanted);
-	f->asked_points = f->points;
+	f->asked_points = detail ? f->points : f->asked_points;
 	f->due_ms = f->begun_ms + INTERVAL_MS; /* at the soonest, whatever comes of it */
 	return f->turn;
 }
@@ -148,7 +148,7 @@ void feed_want(struct feed *f, const char *run_id, unsigned points, bool is_stal
 		pthread_cond_signal(&f->changed);
 	}
 	f->points = points;
-	f->is_stale = is_stale;
+	f->is_stale = is_stale || points > f->asked_points; /* a wider screen */
 	pthread_mutex_unlock(&f->lock);
 }
 
@@ -272,10 +272,14 @@ static bool await_end(struct feed *f) {
 	return ended;
 }
 
-void feed_close(struct feed *f) {
-	/* A daemon that is slow is not waited for: the thread ends with the process, which is about to. */
-	if (f != NULL && await_end(f)) {
-		(void)pthread_join(f->thread, NULL);
-		destroy(f);
+bool feed_close(struct feed *f) {
+	if (f == NULL) {
+		return true;
 	}
+	if (!await_end(f)) {
+		return false;
+	}
+	(void)pthread_join(f->thread, NULL);
+	destroy(f);
+	return true;
 }

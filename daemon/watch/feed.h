@@ -26,8 +26,8 @@ struct feed_news {
 
 /* `source` is borrowed. NULL when memory or threads are short. */
 struct feed *feed_open(const struct source *source);
-/* An answer that is waited for is not waited for. */
-void feed_close(struct feed *f);
+/* An answer that is long in coming is not waited for. False: its thread still has what it borrowed, until the process ends. */
+bool feed_close(struct feed *f);
 
 /* Readable when there are news. */
 int feed_fd(const struct feed *f);

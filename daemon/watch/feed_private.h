@@ -28,8 +28,8 @@ struct feed {
 
 	/* The thread's own. */
 	char asked[FEED_ID_MAX]; /* the run that was asked for */
-	unsigned asked_points;
-	enum feed_turn turn; /* what was asked last */
+	unsigned asked_points;   /* of the newest detail; written under the lock */
+	enum feed_turn turn;     /* what was asked last */
 	uint64_t begun_ms, due_ms;
 	uint64_t stamp; /* of the files as they were read */
 };

@@ -1,9 +1,7 @@
-/* `sae-metricsd watch`: what is asked for, and the loop between keys, signals and news. */
+/* `sae-metricsd watch`: the loop between keys, signals and news. */
 #include "watch.h"
 
 #include <errno.h>
-#include <getopt.h>
-#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,16 +13,17 @@
 #include "clock.h"
 #include "feed.h"
 #include "panes.h"
-#include "read_options.h"
-#include "watch_screen.h"
+#include "run_part.h"
 #include "subcommand.h"
 #include "watch_command.h"
+#include "watch_options.h"
+#include "watch_screen.h"
 
-#define FRAME_MS 500u /* two frames a second at most, but for keys */
+#define FRAME_MS 500u  /* two frames a second at most, but for keys */
+#define CLOCK_MS 1000u /* one at least: a clock and ages are on the screen */
 
 struct watch {
-	struct read_options read;
-	struct run_filter filter;
+	struct watch_options options;
 	sigset_t signals;
 	int signal_fd;
 	int ended_by; /* a signal; 0: none */
@@ -34,71 +33,6 @@ struct watch {
 	uint64_t drawn_ms;
 	bool is_due; /* something has changed that is not drawn yet */
 };
-
-/* ---- what was asked for ---- */
-
-static int parse_option(int option, const char *word, struct watch *w) {
-	char words[RUN_FILTER_WORDS_SIZE];
-
-	if (option < RUN_FILTER_PROJECT || option >= RUN_FILTER_END) {
-		return read_options_take(&w->read, option, word);
-	}
-	return run_filter_add(
-		       &w->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
-		       ? EXIT_OK
-		       : read_options_wrong(&w->read, words, "");
-}
-
-static int parse_word(const char *word, struct watch *w) {
-	bool is_database;
-	int status = read_options_take_word(&w->read, word, &is_database);
-
-	if (status != EXIT_OK || is_database) {
-		return status;
-	}
-	if (w->read.source.run_part) {
-		return read_options_wrong(&w->read, "one RUN at most; what is ", word);
-	}
-	w->read.source.run_part = word;
-	return EXIT_OK;
-}
-
-static int parse_options(int argc, char **argv, struct watch *w) {
-	static const struct option longs[] = {RUN_FILTER_OPTIONS, READ_OPTIONS, {NULL, 0, NULL, 0}};
-	int option, status = EXIT_OK;
-
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], w);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = parse_word(argv[optind++], w);
-	}
-	if (status == EXIT_OK && !w->read.help && (w->read.json || w->read.file)) {
-		return read_options_wrong(
-			&w->read, "a screen is no document: `status` has ", "--json and --output");
-	}
-	return status;
-}
-
-static int check_terminal(void) {
-	const char *term = getenv("TERM");
-
-	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
-		fputs("sae-metricsd watch: this is no terminal; `sae-metricsd status` prints the "
-		      "same into a pipe\n",
-			stderr);
-		return EXIT_USAGE;
-	}
-	if (!term || !term[0] || strcmp(term, "dumb") == 0) {
-		fputs("sae-metricsd watch: a terminal of TERM=dumb has no screen to draw on; "
-		      "`sae-metricsd status` prints the same\n",
-			stderr);
-		return EXIT_USAGE;
-	}
-	return EXIT_OK;
-}
 
 /* ---- signals ---- */
 
@@ -228,11 +162,11 @@ static int draw(struct watch *w) {
 	return err;
 }
 
-/* Until the next frame is due; for ever, when nothing has changed. */
+/* Until the next frame is due. */
 static int patience(const struct watch *w) {
-	uint64_t now = clock_mono_ms(), due = w->drawn_ms + FRAME_MS;
+	uint64_t now = clock_mono_ms(), due = w->drawn_ms + (w->is_due ? FRAME_MS : CLOCK_MS);
 
-	return !w->is_due ? -1 : now < due ? (int)(due - now) : 0;
+	return now < due ? (int)(due - now) : 0;
 }
 
 static int follow(struct watch *w) {
@@ -264,28 +198,22 @@ static int follow(struct watch *w) {
 
 /* ---- the beginning and the end ---- */
 
-static bool is_part_of(const json_t *run, const char *part) {
-	const char *id = document_text(run, "id"), *name = document_text(run, "name");
-
-	return (id && strstr(id, part)) || (name && strstr(name, part));
-}
-
 /* The run to begin with. */
 static int select_first(struct watch *w) {
-	const char *part = w->read.source.run_part;
+	const char *part = w->options.read.source.run_part;
+	const json_t *runs = document_at(w->model.status, "runs");
+	char words[RUN_PART_WORDS_SIZE];
 
-	for (size_t i = 0; part && i < w->model.listing.n; i++) {
-		const json_t *run = w->model.listing.runs[i].run;
-		if (is_part_of(run, part)) {
-			snprintf(w->model.selected, sizeof(w->model.selected), "%s",
-				document_text(run, "id"));
-			return EXIT_OK;
-		}
+	if (!part) {
+		return EXIT_OK;
 	}
-	if (part) {
-		fprintf(stderr, "sae-metricsd watch: no run fits '%s'\n", part);
+	size_t at = run_part_find(runs, part, words);
+	if (at == RUN_PART_NONE) {
+		fprintf(stderr, "sae-metricsd watch: %s\n", words);
 		return EXIT_NO_SUCH_RUN;
 	}
+	snprintf(w->model.selected, sizeof(w->model.selected), "%s",
+		document_text(json_array_get(runs, at), "id"));
 	return EXIT_OK;
 }
 
@@ -333,11 +261,11 @@ static int show(struct watch *w) {
 }
 
 static int watch_all(struct watch *w) {
-	struct look look = read_options_look(&w->read);
+	struct look look = read_options_look(&w->options.read);
 
-	model_init(&w->model, &look, &w->filter);
+	model_init(&w->model, &look, &w->options.filter);
 	int status = open_signals(w) < 0 ? EXIT_FAILED : EXIT_OK;
-	w->feed = status == EXIT_OK ? feed_open(&w->read.source) : NULL;
+	w->feed = status == EXIT_OK ? feed_open(&w->options.read.source) : NULL;
 	if (!w->feed) {
 		fprintf(stderr, "sae-metricsd watch: %s\n", strerror(ENOMEM));
 		return EXIT_FAILED;
@@ -347,22 +275,26 @@ static int watch_all(struct watch *w) {
 }
 
 int watch_run(int argc, char **argv) {
-	struct watch w = {.read = {.command = "watch"}, .signal_fd = -1};
-	int status = parse_options(argc, argv, &w);
+	struct watch w = {.signal_fd = -1};
+	int status = watch_options_parse(argc, argv, &w.options);
+	bool closed = true;
 
-	if (status == EXIT_OK && w.read.help) {
+	if (status == EXIT_OK && w.options.read.help) {
 		fputs(subcommand_watch.usage, stdout);
-	} else if (status == EXIT_OK && (status = check_terminal()) == EXIT_OK) {
+	} else if (status == EXIT_OK && (status = watch_options_check_terminal()) == EXIT_OK) {
 		status = watch_all(&w);
-		feed_close(w.feed);
+		closed = feed_close(w.feed);
 		model_finish(&w.model);
 	}
 	if (w.signal_fd >= 0) {
 		(void)close(w.signal_fd);
 	}
-	read_options_finish(&w.read);
 	if (w.ended_by != 0) {
 		heed(w.ended_by);
 	}
+	if (!closed) {
+		_exit(status); /* a thread still asks, with what is on our stack */
+	}
+	read_options_finish(&w.options.read);
 	return status;
 }

@@ -130,6 +130,17 @@ static void look_of(
 
 /* ---- the terminal ---- */
 
+/* Ctrl-S is a key like others: while output is stopped nothing could end us. */
+static void take_ctrl_s(void) {
+	struct termios termios;
+
+	if (tcgetattr(STDIN_FILENO, &termios) == 0) {
+		termios.c_iflag &= ~(tcflag_t)IXON;
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &termios);
+		(void)def_prog_mode(); /* as it is to be after a stop, too */
+	}
+}
+
 /* What arrows send on terminals that do not heed the keypad's mode, too. */
 static void define_arrows(void) {
 	(void)define_key("\033[A", KEY_UP);
@@ -157,6 +168,7 @@ struct screen *screen_open(bool colour, char ret_words[128]) {
 	(void)curs_set(0);
 	(void)keypad(stdscr, TRUE);
 	define_arrows();
+	take_ctrl_s();
 	(void)nodelay(stdscr, TRUE);
 	(void)leaveok(stdscr, TRUE);
 	s->colour = colour && init_colours();
@@ -186,18 +198,26 @@ void screen_size(struct screen *s, unsigned *ret_width, unsigned *ret_height) {
 	*ret_height = (unsigned)LINES;
 }
 
-static void put_cell(const struct screen *s, const struct cell *cell, int x, int y) {
+/* Of a character that is of another width here than in our tables curses would move what stands beside it. */
+static void put_cell(const struct screen *s, const struct cell *cell, int width, int x, int y) {
 	wchar_t text[CELL_BYTES];
 	attr_t attributes;
 	short pair;
 	cchar_t glyph;
 
 	look_of(s, cell, &attributes, &pair);
-	if (mbstowcs(text, cell->bytes, CELL_BYTES) == (size_t)-1 ||
+	if (mbstowcs(text, cell->bytes, CELL_BYTES) == (size_t)-1 || wcwidth(text[0]) != width ||
 		setcchar(&glyph, text, attributes, pair, NULL) == ERR) {
 		(void)setcchar(&glyph, L"?", attributes, pair, NULL);
+		(void)mvadd_wch(y, x + width - 1, &glyph);
 	}
 	(void)mvadd_wch(y, x, &glyph);
+}
+
+static int width_of(const struct grid *g, unsigned x, unsigned y) {
+	const struct cell *right = grid_at(g, x + 1, y);
+
+	return right != NULL && !right->bytes[0] ? 2 : 1;
 }
 
 static bool is_same(const struct cell *a, const struct cell *b) {
@@ -214,7 +234,7 @@ static void put_row(const struct screen *s, const struct grid *g, unsigned y) {
 	}
 	for (unsigned x = 0; x < g->width && changed; x++) {
 		if (grid_at(g, x, y)->bytes[0]) {
-			put_cell(s, grid_at(g, x, y), (int)x, (int)y);
+			put_cell(s, grid_at(g, x, y), width_of(g, x, y), (int)x, (int)y);
 		}
 	}
 }

@@ -171,6 +171,18 @@ class Watch(unittest.TestCase):
                     terminal.wait_for(f"{columns}x{lines}")
             self.assertIsNone(terminal.process.poll())
 
+    def test_on_a_wider_screen_curves_become_finer(self):
+        """Also of a run that has ended, of which nothing else is new."""
+        database = self.daemon.directory / "ended.db"
+        with sqlite3.connect(self.daemon.database) as ours, sqlite3.connect(database) as ended:
+            ours.backup(ended)
+        with Terminal("--db", str(database), "alpha", columns=80, lines=24) as resized:
+            resized.wait_for("mse_loss")
+            resized.resize(240, 24)
+            with Terminal("--db", str(database), "alpha", columns=240, lines=24) as wide:
+                wide.wait_for("mse_loss")
+                wait_until(lambda: wide.text().split("\n")[1:] == resized.text().split("\n")[1:], "both to be the same")
+
     def test_a_name_moves_nothing_and_sets_nothing(self):
         """Of a file that somebody else wrote: our own clients and daemons take no such name."""
         database = self.daemon.directory / "evil.db"
@@ -186,6 +198,45 @@ class Watch(unittest.TestCase):
             terminal.wait_for("id alpha")
             self.assertNotIn(b"owned\x07", terminal.raw)
             self.assertNotIn("\u202e".encode(), terminal.raw)
+
+    def test_characters_that_tables_disagree_on_move_no_frame(self):
+        """Marks of other scripts and signs of two columns: whatever this program takes them for, the terminal's view is drawn to."""
+        database = self.daemon.directory / "signs.db"
+        with sqlite3.connect(self.daemon.database) as ours, sqlite3.connect(database) as signs:
+            ours.backup(signs)
+            signs.execute("UPDATE runs_data SET name = 'a\u2705b\u0e19\u0e35\u0e49c\U0001f321d\u0915\u094de' WHERE id = 'alpha'")
+        with Terminal("--db", str(database), "alpha") as terminal:
+            terminal.wait_for("mse_loss")
+            terminal.press("\x1b")
+            terminal.text()
+            for line in terminal.screen.display[2:13]:
+                self.assertEqual([line[0], line.rstrip()[-1]], ["┃", "│"], terminal.text())
+            self.assertEqual({terminal.screen.buffer[y][31].data for y in range(2, 13)}, {"┃"}, terminal.text())
+            terminal.press("/zzz\x1b")  # what stood there is wiped, too
+            terminal.wait_for("runs ━")
+            self.assertEqual({terminal.screen.buffer[y][31].data for y in range(2, 13)}, {"┃"}, terminal.text())
+
+    def test_ctrl_s_does_not_stop_it(self):
+        with watch(self.daemon, "alpha") as terminal:
+            terminal.wait_for("mse_loss")
+            terminal.press(b"\x13")
+            terminal.press("?")
+            terminal.wait_for("any key closes it")
+            terminal.process.send_signal(signal.SIGTERM)
+            self.assertEqual(terminal.ended(), -signal.SIGTERM)
+            self.assertTrue(terminal.is_restored())
+
+    def test_the_clock_goes_on_where_nothing_else_does(self):
+        database = self.daemon.directory / "still.db"
+        with sqlite3.connect(self.daemon.database) as ours, sqlite3.connect(database) as still:
+            ours.backup(still)
+        with Terminal("--db", str(database)) as terminal:
+            terminal.wait_for("q ? /")
+            terminal.wait_for("mse_loss")
+            first = terminal.screen.display[0]
+            begun = len(terminal.raw)
+            wait_until(lambda: terminal.text() and terminal.screen.display[0] != first, "the clock")
+            self.assertLess(len(terminal.raw) - begun, 200)
 
     def test_whatever_ends_it_the_terminal_is_as_it_was(self):
         crashes = (signal.SIGSEGV, signal.SIGABRT) if IS_PLAIN else ()  # which a sanitizer reports in a way of its own
@@ -285,6 +336,22 @@ class Sources(unittest.TestCase):
         with Daemon() as daemon, watch(daemon, "nobody") as terminal:
             self.assertEqual(terminal.ended(), 4)
             self.assertIn("no run fits 'nobody'", terminal.text())
+
+    def test_a_run_is_named_as_everywhere_a_whole_id_before_a_part_of_one(self):
+        with Daemon() as daemon:
+            handles = [workload.begin(daemon.socket, run, project="named") for run in ("l9", "l9-more", "more-l9")]
+            workload.push(handles[0], "l9", range(3))
+            for handle in handles:
+                handle.flush()
+            with watch(daemon, "l9") as terminal:
+                terminal.wait_for("mse_loss")
+                (chosen,) = [line for line in terminal.screen.display if "▶" in line]
+                self.assertRegex(chosen, r"▶. l9 ")
+            with watch(daemon, "more") as terminal:
+                self.assertEqual(terminal.ended(), 4)
+                self.assertIn("2 runs fit 'more'", terminal.text())
+            for handle in handles:
+                handle.finish()
 
     def test_a_slow_daemon_does_not_keep_anybody_waiting(self):
         with Daemon() as daemon, watch(daemon) as terminal:

@@ -1,0 +1,74 @@
+#include "watch_options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "subcommand.h"
+
+static int parse_option(int option, const char *word, struct watch_options *o) {
+	char words[RUN_FILTER_WORDS_SIZE];
+
+	if (option < RUN_FILTER_PROJECT || option >= RUN_FILTER_END) {
+		return read_options_take(&o->read, option, word);
+	}
+	return run_filter_add(
+		       &o->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
+		       ? EXIT_OK
+		       : read_options_wrong(&o->read, words, "");
+}
+
+static int parse_word(const char *word, struct watch_options *o) {
+	bool is_database;
+	int status = read_options_take_word(&o->read, word, &is_database);
+
+	if (status != EXIT_OK || is_database) {
+		return status;
+	}
+	if (o->read.source.run_part) {
+		return read_options_wrong(&o->read, "one RUN at most; what is ", word);
+	}
+	o->read.source.run_part = word;
+	return EXIT_OK;
+}
+
+int watch_options_parse(int argc, char **argv, struct watch_options *ret) {
+	static const struct option longs[] = {RUN_FILTER_OPTIONS, READ_OPTIONS, {NULL, 0, NULL, 0}};
+	int option, status = EXIT_OK;
+
+	*ret = (struct watch_options){.read = {.command = "watch"}};
+	optind = 0; /* main may have used getopt before */
+	opterr = 0;
+	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
+		status = parse_option(option, argv[optind - 1], ret);
+	}
+	while (status == EXIT_OK && optind < argc) {
+		status = parse_word(argv[optind++], ret);
+	}
+	if (status == EXIT_OK && !ret->read.help && (ret->read.json || ret->read.file)) {
+		return read_options_wrong(&ret->read, "a screen is no document: `status` has ",
+			"--json and --output");
+	}
+	return status;
+}
+
+int watch_options_check_terminal(void) {
+	const char *term = getenv("TERM");
+
+	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+		fputs("sae-metricsd watch: this is no terminal; `sae-metricsd status` prints the "
+		      "same into a pipe\n",
+			stderr);
+		return EXIT_USAGE;
+	}
+	if (!term || !term[0] || strcmp(term, "dumb") == 0) {
+		fputs("sae-metricsd watch: a terminal of TERM=dumb has no screen to draw on; "
+		      "`sae-metricsd status` prints the same\n",
+			stderr);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}
