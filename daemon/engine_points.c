@@ -20,6 +20,8 @@ static int ask_points(struct store *s, const char *run_part, const struct viewer
 		.viewer = *viewer,
 		.has_at_tokens = query->has_at_tokens,
 		.at_tokens = query->at_tokens,
+		.has_at_time = query->has_at_time,
+		.at_time = query->at_time,
 		.trajectory = query->trajectory,
 		.without_config = query->without_config,
 	};

@@ -43,6 +43,8 @@ struct query {
 	bool is_made;            /* as tenant_made was told */
 	bool has_at_tokens, trajectory, without_config; /* of points */
 	uint64_t at_tokens;
+	bool has_at_time; /* the same */
+	double at_time;
 	struct asker asker;            /* who asks for what follows */
 	struct amendment *amendment;   /* of rm, tag, rename and ack */
 	char kind[EVENT_KIND_MAX + 1]; /* of an ack */

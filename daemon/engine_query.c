@@ -141,6 +141,8 @@ enum session_verdict query_ask(struct peer *peer, const struct msg_query *query,
 		.take_over = query->take_over,
 		.has_at_tokens = query->has_at_tokens,
 		.at_tokens = query->at_tokens,
+		.has_at_time = query->has_at_time,
+		.at_time = query->at_time,
 		.trajectory = query->trajectory,
 		.without_config = query->without_config,
 

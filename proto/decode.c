@@ -77,6 +77,11 @@ static bool read_at_tokens(struct fields *f, const msgpack_object *o, struct msg
 	return o == NULL || read_uint(f, o, &at_tokens, &m->at_tokens);
 }
 
+static bool read_at_time(struct fields *f, const msgpack_object *o, struct msg_query *m) {
+	m->has_at_time = o != NULL;
+	return o == NULL || read_finite(f, o, "at_time", &m->at_time);
+}
+
 static bool read_tag_list(
 	struct fields *f, const msgpack_object *o, const char *name, struct text_list *ret) {
 	const struct text_field tag = {name, 1, KEY_MAX_BYTES, true, 0};
@@ -117,6 +122,7 @@ static bool decode_query(struct fields *f, struct message *ret) {
 	       read_optional_u32(f, map_at(map, "timeout_ms"), &timeout_ms, &m->timeout_ms) &&
 	       read_optional_bool(f, map_at(map, "take_over"), "take_over", &m->take_over) &&
 	       read_at_tokens(f, map_at(map, "at_tokens"), m) &&
+	       read_at_time(f, map_at(map, "at_time"), m) &&
 	       read_optional_bool(f, map_at(map, "trajectory"), "trajectory", &m->trajectory) &&
 	       read_optional_bool(
 		       f, map_at(map, "without_config"), "without_config", &m->without_config) &&

@@ -338,10 +338,10 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	put_map(w, 1u + (m->reason.data != NULL) + (m->wandb_key.data != NULL) +
 			   (m->wandb_base_url.data != NULL) + m->take_over +
 			   (m->table.data != NULL) + (m->after.data != NULL) + m->has_at_tokens +
-			   m->trajectory + m->without_config + (m->name.data != NULL) +
-			   (m->add.count > 0) + (m->take.count > 0) + (m->kind.data != NULL) +
-			   m->force + m->dry_run + m->undo + (m->points > 0) +
-			   (m->sql.data != NULL) + (m->timeout_ms > 0));
+			   m->has_at_time + m->trajectory + m->without_config +
+			   (m->name.data != NULL) + (m->add.count > 0) + (m->take.count > 0) +
+			   (m->kind.data != NULL) + m->force + m->dry_run + m->undo +
+			   (m->points > 0) + (m->sql.data != NULL) + (m->timeout_ms > 0));
 	put_word(w, "run");
 	put_text(w, m->run);
 	if (m->reason.data != NULL) {
@@ -371,6 +371,10 @@ static void put_query(struct writer *w, const struct msg_query *m) {
 	if (m->has_at_tokens) {
 		put_word(w, "at_tokens");
 		put_uint(w, m->at_tokens);
+	}
+	if (m->has_at_time) {
+		put_word(w, "at_time");
+		put_float(w, m->at_time);
 	}
 	if (m->trajectory) {
 		put_word(w, "trajectory");

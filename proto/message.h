@@ -306,6 +306,8 @@ struct msg_query {
 	struct text table, after;                       /* of export */
 	bool has_at_tokens, trajectory, without_config; /* of points */
 	uint64_t at_tokens;
+	bool has_at_time; /* the same */
+	double at_time;
 	struct text name;           /* of rename */
 	struct text_list add, take; /* of tag: "add" and "remove" */
 	struct text kind;           /* of ack */

@@ -287,6 +287,8 @@ enum ask_result ask_points(const char *socket_path, const struct points_query *p
 		.what = text_of("points", 6),
 		.has_at_tokens = points->has_at_tokens,
 		.at_tokens = points->at_tokens,
+		.has_at_time = points->has_at_time,
+		.at_time = points->at_time,
 		.trajectory = points->trajectory,
 		.without_config = points->without_config,
 	};

@@ -81,6 +81,9 @@ static bool append_run(void *user, struct points *p, int64_t n, json_t *run) {
 
 	points_each(p, n, collect, &c);
 	report_set(r, run, "point", c.last != NULL ? c.last : json_null());
+	if (p->query->has_at_time) {
+		report_set(r, run, "earlier", points_earlier(p, n));
+	}
 	if (p->query->trajectory) {
 		report_set(r, run, "trajectory", c.trajectory);
 	}
@@ -144,6 +147,14 @@ static bool write_point(void *user, struct points *p, json_t *point) {
 	return w->text->len <= w->size_max;
 }
 
+static void put_earlier(struct writing *w, struct points *p, int64_t n) {
+	json_t *earlier = points_earlier(p, n);
+
+	put_word(w, p, ",\"earlier\":");
+	put_json(w, p, earlier, 0);
+	json_decref(earlier);
+}
+
 /* The run's object stays open for its points. */
 static bool write_run(void *user, struct points *p, int64_t n, json_t *run) {
 	struct writing *w = user;
@@ -158,8 +169,11 @@ static bool write_run(void *user, struct points *p, int64_t n, json_t *run) {
 	points_each(p, n, write_point, w);
 	put_word(w, p, p->query->trajectory ? "],\"point\":" : ",\"point\":");
 	put_json(w, p, w->last != NULL ? w->last : json_null(), 0);
-	put_word(w, p, "}");
 	json_decref(w->last);
+	if (p->query->has_at_time) {
+		put_earlier(w, p, n);
+	}
+	put_word(w, p, "}");
 	return w->text->len <= w->size_max;
 }
 

@@ -15,7 +15,9 @@
 struct points_query {
 	struct viewer viewer;
 	bool has_at_tokens;
-	uint64_t at_tokens;  /* of windows that end later nothing is said */
+	uint64_t at_tokens; /* of windows that end later nothing is said */
+	bool has_at_time;
+	double at_time;      /* and where each run stood then: seconds since 1970 */
 	bool trajectory;     /* all complete windows of each run, too */
 	bool without_config; /* which is most of the text: null */
 };

@@ -8,7 +8,7 @@ struct points {
 	struct report report;
 	const struct points_query *query;
 	/* Prepared once: there may be a thousand runs. */
-	sqlite3_stmt *windows, *steps, *tokens;
+	sqlite3_stmt *windows, *earlier, *steps;
 	char words
 		[256]; /* what SQLite said of the first error, which it forgets with the next statement */
 };
@@ -21,3 +21,5 @@ void points_note_error(struct points *p);
 typedef bool (*point_fn)(void *user, struct points *p, json_t *point);
 /* Where the run stands; where its trajectory is asked for, all that come before, too, oldest first. */
 void points_each(struct points *p, int64_t run, point_fn each, void *user);
+/* Where it stood at query.at_time; null: nowhere. */
+json_t *points_earlier(struct points *p, int64_t run);

@@ -17,6 +17,7 @@ enum {
 	AT_N_STEPS,
 	AT_N_TOKENS,
 	AT_TIME,
+	AT_TOKENS,
 	AT_SPARSITY,
 	AT_MEANS = AT_SPARSITY + 12 + 3 /* behind their key */
 };
@@ -25,33 +26,53 @@ static const char *const sparsity[] = {"dead_features", "never_fired", "below_1e
 	"above_1e-2", "above_1e-1", "mean_log10_feature_sparsity", "p10", "p25", "p50", "p75",
 	"p90"};
 
-/* From the first on for a trajectory, from the last on for a point alone. */
+/* Rows seen by the window's end; NULL: nobody knows. Of a window that was closed by a version without means its last step says it. */
+#define WINDOW_TOKENS                                                                              \
+	"CASE WHEN m.run IS NOT NULL THEN m.n_tokens_folded ELSE (SELECT s.n_tokens_folded "       \
+	"FROM steps_data s WHERE s.run = w.run AND s.step = w.step_last AND s.attempt <= "         \
+	"w.attempt ORDER BY s.attempt DESC LIMIT 1) END"
+
+/* ?2: the most tokens, ?3: the latest time; NULL: any. They are asked here, for of a window that ends later nothing else is read. */
 #define WINDOWS                                                                                    \
-	"SELECT w.attempt, w.window, w.step_first, w.step_last, w.n_steps, w.n_tokens, w.time, "   \
+	"SELECT w.attempt, w.window, w.step_first, w.step_last, w.n_steps, w.n_tokens, "           \
+	"w.time, " WINDOW_TOKENS ", "                                                              \
 	"w.dead_features, w.never_fired, w.below_1e_5, w.below_1e_6, w.above_1e_2, w.above_1e_1, " \
 	"w.mean_log10_feature_sparsity, w.p10, w.p25, w.p50, w.p75, w.p90, m.* "                   \
 	"FROM windows_data w LEFT JOIN window_means_data m ON m.run = w.run AND "                  \
 	"m.attempt = w.attempt AND m.window = w.window "                                           \
-	"WHERE w.run = ?1 AND w.flaws = 0 AND " WINDOW_STANDS " ORDER BY w.attempt"
+	"WHERE w.run = ?1 AND w.flaws = 0 AND (?2 IS NULL OR " WINDOW_TOKENS " <= ?2) "            \
+	"AND (?3 IS NULL OR w.time <= ?3) AND " WINDOW_STANDS " ORDER BY w.attempt"
 
-static const char first_to_last[] = WINDOWS ", w.window";
-static const char last_to_first[] = WINDOWS " DESC, w.window DESC";
+static const char all_of_them[] = WINDOWS ", w.window";
+static const char the_last[] = WINDOWS " DESC, w.window DESC LIMIT 1";
 
-static const char tokens_sql[] = "SELECT n_tokens_folded FROM steps_data WHERE run = ?1 AND step "
-				 "= ?3 AND attempt <= ?2 ORDER BY attempt DESC LIMIT 1";
+static void bind_bounds(sqlite3_stmt *st, const struct points_query *query, bool is_earlier) {
+	uint64_t tokens = query->at_tokens < INT64_MAX ? query->at_tokens : INT64_MAX;
+
+	if (st != NULL && query->has_at_tokens) {
+		(void)sqlite3_bind_int64(st, 2, (int64_t)tokens);
+	}
+	if (st != NULL && is_earlier) {
+		(void)sqlite3_bind_double(st, 3, query->at_time);
+	}
+}
 
 void points_prepare(struct points *p) {
 	struct report *r = &p->report;
 
-	p->windows = report_query(r, p->query->trajectory ? first_to_last : last_to_first, 0);
+	p->windows = report_query(r, p->query->trajectory ? all_of_them : the_last, 0);
+	bind_bounds(p->windows, p->query, false);
+	if (p->query->has_at_time) {
+		p->earlier = report_query(r, the_last, 0);
+		bind_bounds(p->earlier, p->query, true);
+	}
 	p->steps = report_query(r, window_steps_sql, 0);
-	p->tokens = report_query(r, tokens_sql, 0);
 }
 
 void points_finish(struct points *p) {
 	report_end(&p->report, &p->windows);
+	report_end(&p->report, &p->earlier);
 	report_end(&p->report, &p->steps);
-	report_end(&p->report, &p->tokens);
 }
 
 /* ---- rows ---- */
@@ -93,35 +114,15 @@ static bool has_means(sqlite3_stmt *st) {
 	return sqlite3_column_type(st, AT_MEANS) != SQLITE_NULL;
 }
 
-/* Rows seen by the window's end, where that can be told; else -1. */
-static int64_t read_tokens(struct points *p, int64_t run) {
-	struct window_place place = place_of(run, p->windows);
-	int64_t tokens = -1;
-
-	if (has_means(p->windows)) {
-		return sqlite3_column_type(p->windows, AT_MEANS + 1) != SQLITE_NULL
-			       ? sqlite3_column_int64(p->windows, AT_MEANS + 1)
-			       : -1;
-	}
-	(void)sqlite3_bind_int64(p->tokens, 1, place.run);
-	(void)sqlite3_bind_int64(p->tokens, 2, place.attempt);
-	(void)sqlite3_bind_int64(p->tokens, 3, place.step_last);
-	if (step(p, p->tokens) && sqlite3_column_type(p->tokens, 0) != SQLITE_NULL) {
-		tokens = sqlite3_column_int64(p->tokens, 0);
-	}
-	(void)sqlite3_reset(p->tokens);
-	return tokens;
-}
-
 /* As kept, else added up; nothing where retention took some of the steps. */
-static void read_means(struct points *p, int64_t run, struct window_means *ret) {
-	struct window_place place = place_of(run, p->windows);
-	int rc = has_means(p->windows) ? window_means_take(p->windows, AT_MEANS, ret)
-				       : window_means_add_up(p->steps, &place, ret);
+static void read_means(struct points *p, int64_t run, sqlite3_stmt *st, struct window_means *ret) {
+	struct window_place place = place_of(run, st);
+	int rc = has_means(st) ? window_means_take(st, AT_MEANS, ret)
+			       : window_means_add_up(p->steps, &place, ret);
 
 	keep(p, db_error(p->report.sql, rc));
-	if (rc == SQLITE_OK && !has_means(p->windows) &&
-		ret->n_steps != sqlite3_column_int64(p->windows, AT_N_STEPS)) {
+	if (rc == SQLITE_OK && !has_means(st) &&
+		ret->n_steps != sqlite3_column_int64(st, AT_N_STEPS)) {
 		window_means_finish(ret);
 		for (size_t i = 0; i < WINDOW_MEANS; i++) {
 			ret->value[i] = (double)NAN;
@@ -179,44 +180,46 @@ static void set_statistics(struct points *p, json_t *point, const struct window_
 	}
 }
 
-static json_t *take_point(struct points *p, int64_t run, int64_t tokens) {
+static json_t *take_point(struct points *p, int64_t run, sqlite3_stmt *st) {
 	json_t *point = json_object(), *densities = json_object();
 	struct window_means means = {0};
 
-	read_means(p, run, &means);
-	set(p, point, "window", column_number(p->windows, AT_WINDOW));
-	set(p, point, "step_first", column_number(p->windows, AT_STEP_FIRST));
-	set(p, point, "step_last", column_number(p->windows, AT_STEP_LAST));
-	set(p, point, "n_steps", column_number(p->windows, AT_N_STEPS));
-	set(p, point, "n_tokens", column_number(p->windows, AT_N_TOKENS));
-	set(p, point, "tokens", tokens >= 0 ? json_integer(tokens) : json_null());
-	set(p, point, "time", report_time(sqlite3_column_double(p->windows, AT_TIME)));
+	read_means(p, run, st, &means);
+	set(p, point, "window", column_number(st, AT_WINDOW));
+	set(p, point, "step_first", column_number(st, AT_STEP_FIRST));
+	set(p, point, "step_last", column_number(st, AT_STEP_LAST));
+	set(p, point, "n_steps", column_number(st, AT_N_STEPS));
+	set(p, point, "n_tokens", column_number(st, AT_N_TOKENS));
+	set(p, point, "tokens", column_number(st, AT_TOKENS));
+	set(p, point, "time", report_time(sqlite3_column_double(st, AT_TIME)));
 	set_metrics(p, point, &means);
 	set(p, point, "sparsity", densities);
 	for (int i = 0; i < (int)(sizeof sparsity / sizeof sparsity[0]); i++) {
-		set(p, densities, sparsity[i], column_number(p->windows, AT_SPARSITY + i));
+		set(p, densities, sparsity[i], column_number(st, AT_SPARSITY + i));
 	}
 	set_statistics(p, point, &means);
 	window_means_finish(&means);
 	return point;
 }
 
-/* Whether the window at hand ends late enough to be said nothing of; or nobody knows when. */
-static bool is_behind(const struct points *p, int64_t tokens) {
-	return p->query->has_at_tokens && (tokens < 0 || (uint64_t)tokens > p->query->at_tokens);
-}
-
 void points_each(struct points *p, int64_t run, point_fn each, void *user) {
-	bool more = true;
-
 	if (p->report.err == 0) {
 		(void)sqlite3_bind_int64(p->windows, 1, run);
 	}
-	while (more && step(p, p->windows)) {
-		int64_t tokens = read_tokens(p, run);
-		if (!is_behind(p, tokens)) {
-			more = each(user, p, take_point(p, run, tokens)) && p->query->trajectory;
-		}
+	while (step(p, p->windows) && each(user, p, take_point(p, run, p->windows))) {
 	}
 	(void)sqlite3_reset(p->windows);
+}
+
+json_t *points_earlier(struct points *p, int64_t run) {
+	json_t *point = NULL;
+
+	if (p->report.err == 0) {
+		(void)sqlite3_bind_int64(p->earlier, 1, run);
+	}
+	if (step(p, p->earlier)) {
+		point = take_point(p, run, p->earlier);
+	}
+	(void)sqlite3_reset(p->earlier);
+	return point != NULL ? point : json_null();
 }

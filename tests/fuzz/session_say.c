@@ -358,6 +358,7 @@ static void say_query(struct talk *t, struct tape *tape, struct message *m, uint
 		m->query.what = text_of("points", 6);
 		m->query.trajectory = (how & 1) != 0;
 		m->query.has_at_tokens = (how & 2) != 0;
+		m->query.has_at_time = (how & 8) != 0;
 		m->query.without_config = (how & 4) != 0;
 	}
 }

@@ -349,6 +349,8 @@ def add_answers():
         {"type": "QUERY", "token": 10, "what": "export", "run": "ab12", "table": "lines_data", "after": "41"})
     add("query-points", "", [20, 11, "points", {"run": None, "at_tokens": 1 << 33, "trajectory": True}],
         {"type": "QUERY", "token": 11, "what": "points", "at_tokens": 1 << 33, "trajectory": True})
+    add("query-points-then", "", [20, 17, "points", {"run": None, "at_time": 1795449749.5}],
+        {"type": "QUERY", "token": 17, "what": "points", "at_time": 1795449749.5})
     add("query-rm", "", [20, 12, "rm", {"run": "ab12", "force": True, "dry_run": True}],
         {"type": "QUERY", "token": 12, "what": "rm", "run": "ab12", "force": True, "dry_run": True})
     add("query-tag", "", [20, 13, "tag", {"run": "ab12", "add": ["good", "paper"], "remove": ["sweep"]}],

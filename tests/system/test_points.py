@@ -66,6 +66,18 @@ class Points(unittest.TestCase):
                 self.assertEqual(window, point and point["window"])
             self.assertEqual(2, len(ask(daemon, at_tokens=tokens[1], trajectory=True)["runs"][0]["trajectory"]))
 
+    def test_where_a_run_stood_earlier_is_asked_besides(self):
+        with Daemon() as daemon:
+            train(daemon, "run1", 170).finish(timeout=60)
+            times = [row[0] for row in daemon.rows("SELECT time FROM windows WHERE complete ORDER BY window")]
+            self.assertEqual(sorted(set(times)), times)
+            for at, window in ((times[0] - 0.001, None), (times[0], 0), (times[2] - 0.0001, 1), (times[2] + 1000, 2)):
+                run, = ask(daemon, at_time=at)["runs"]
+                self.assertEqual((2, window), (run["point"]["window"], run["earlier"] and run["earlier"]["window"]))
+                if window is not None:
+                    self.check_against_views(daemon, "run1", run["earlier"])
+            self.assertNotIn("earlier", ask(daemon)["runs"][0])
+
 
 if __name__ == "__main__":
     tap.main()

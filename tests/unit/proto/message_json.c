@@ -320,6 +320,9 @@ static void tell_query(json_t *o, const struct msg_query *m) {
 	if (m->has_at_tokens) {
 		set(o, "at_tokens", json_integer((json_int_t)m->at_tokens));
 	}
+	if (m->has_at_time) {
+		set(o, "at_time", json_real(m->at_time));
+	}
 	if (m->trajectory) {
 		set(o, "trajectory", json_true());
 	}

@@ -240,6 +240,75 @@ static void where_steps_are_gone_nothing_is_made_up(void **state) {
 	json_decref(none);
 }
 
+/* ---- where runs stood earlier ---- */
+
+#define FIRST_ENDED 1700000000.0 /* of windows that end an hour after each other */
+
+static void put_times(void) {
+	sql_run(path, "UPDATE windows_data SET time = 1700000000.0 + 3600 * window");
+}
+
+static json_int_t window_then(double when, bool has_tokens, uint64_t tokens) {
+	json_t *runs = ask(&(struct points_query){.viewer = {.sees_all = true},
+		.has_at_time = true,
+		.at_time = when,
+		.has_at_tokens = has_tokens,
+		.at_tokens = tokens});
+	json_t *earlier = at(json_array_get(runs, 0), "earlier");
+	assert_non_null(earlier);
+	json_int_t window = json_is_null(earlier) ? -1 : json_integer_value(at(earlier, "window"));
+	json_decref(runs);
+	return window;
+}
+
+static void earlier_is_the_last_window_that_had_ended_by_then(void **state) {
+	(void)state;
+	cut_commit(cut_run("r", 4));
+	put_times();
+	static const struct {
+		double after_s;
+		json_int_t window;
+	} cases[] = {{-1, -1}, {0, 0}, {3599, 0}, {3600, 1}, {2.5 * 3600, 2}, {1e6, 3}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_int_equal(
+			window_then(FIRST_ENDED + cases[i].after_s, false, 0), cases[i].window);
+	}
+	/* At or before so many tokens, too. */
+	assert_int_equal(window_then(FIRST_ENDED + 1e6, true, 2989), 1);
+	assert_int_equal(window_then(FIRST_ENDED, true, 2989), 0);
+	json_t *runs = ask_all();
+	assert_null(at(json_array_get(runs, 0), "earlier"));
+	json_decref(runs);
+}
+
+static void what_was_gone_back_behind_or_has_a_flaw_was_never_stood_at(void **state) {
+	(void)state;
+	struct run_cut *cut = cut_run("r", 3);
+	put_window(cut, 3, FLAW_STEPS_MISSING);
+	cut_attempt(cut, 2, 150);
+	cut_commit(cut);
+	put_times();
+	assert_int_equal(window_then(FIRST_ENDED + 1e6, false, 0), 0);
+}
+
+static void what_was_earlier_is_a_point_of_the_trajectory(void **state) {
+	(void)state;
+	cut_commit(cut_run("r", 4));
+	put_times();
+	const struct points_query query = {.viewer = {.sees_all = true},
+		.trajectory = true,
+		.has_at_time = true,
+		.at_time = FIRST_ENDED + 3600};
+	json_t *kept = ask(&query), *run = json_array_get(kept, 0);
+	assert_true(json_equal(at(run, "earlier"), json_array_get(at(run, "trajectory"), 1)));
+	assert_int_equal(json_array_size(at(run, "trajectory")), 4);
+	sql_run(path, "DELETE FROM window_means_data");
+	json_t *added = ask(&query);
+	assert_true(json_equal(kept, added));
+	json_decref(kept);
+	json_decref(added);
+}
+
 static void a_private_run_is_in_it_for_its_own_user_alone(void **state) {
 	(void)state;
 	struct run_cut *cut = cut_run("secret", 1);
@@ -279,8 +348,10 @@ static void as_a_text_it_is_the_same_document(void **state) {
 	cut_commit(cut_run("b", 3));
 	cut_commit(cut_run("c", 0));
 	for (int trajectory = 0; trajectory < 2; trajectory++) {
-		const struct points_query query = {
-			.viewer = {.sees_all = true}, .trajectory = trajectory};
+		const struct points_query query = {.viewer = {.sees_all = true},
+			.trajectory = trajectory,
+			.has_at_time = trajectory == 0,
+			.at_time = FIRST_ENDED};
 		struct buf text = {0};
 		assert_int_equal(points_write(db.sql, &query, SIZE_MAX, &text, words), 0);
 		json_t *written = json_loadb((const char *)text.data, text.len, 0, NULL);
@@ -340,6 +411,9 @@ int main(void) {
 		T(a_trajectory_is_all_of_it_oldest_first_and_ends_in_the_point),
 		T(of_windows_without_means_the_same_is_added_up_while_the_steps_are_there),
 		T(where_steps_are_gone_nothing_is_made_up),
+		T(earlier_is_the_last_window_that_had_ended_by_then),
+		T(what_was_gone_back_behind_or_has_a_flaw_was_never_stood_at),
+		T(what_was_earlier_is_a_point_of_the_trajectory),
 		T(a_private_run_is_in_it_for_its_own_user_alone),
 		T(configs_are_left_out_where_nobody_looks_at_them),
 		T(as_a_text_it_is_the_same_document),
