@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "pareto_axis.h"
 #include "pareto_front.h"
 #include "pareto_json.h"
@@ -12,6 +13,9 @@
 #include "render_pareto.h"
 #include "run_part.h"
 #include "subcommand.h"
+#include "when.h"
+
+#define CHANGE_SINCE_S 86400.0 /* what is new since yesterday */
 
 static int pareto_run(int argc, char **argv);
 
@@ -31,6 +35,8 @@ const struct subcommand subcommand_pareto = {
 		 "  --as PROFILE      all figures by one trainer's definitions: prisma, saelens,\n"
 		 "                    saelens-legacy or native\n"
 		 "  --ref X,Y         the reference point of the hypervolume\n"
+		 "  --change-since WHEN   what is new on the front since then: 24h; 2h, 3d,\n"
+		 "                    2026-11-23 or '2026-11-23 16:02'\n"
 		 "  --trajectories    the way of each run to where it is\n"
 		 "  --fail-if-dominated RUN   exit with 10 if this run is not on the front\n"
 		 "  --no-plot         the table alone\n"
@@ -78,6 +84,13 @@ static const char explanation[] =
 	"fvu needs sums that not every trainer pushes. Where no run has it, and no --y is\n"
 	"given, explained_variance stands in for it.\n"
 	"\n"
+	"What is new is told against the front of 24 hours ago, or of --change-since: of\n"
+	"the same runs, each where its last complete window stood that had ended by then\n"
+	"(with --at-tokens also at or before so many). A run that did not exist, or had no\n"
+	"such window, was not on it: once it is on the front, it is new there. Both\n"
+	"hypervolumes have one reference. Where no run had a window then, there is no\n"
+	"change to tell of.\n"
+	"\n"
 	"Trainers mean different things by some names. --as computes them for all runs by\n"
 	"one trainer's definitions, from the sums that were pushed; where these were not,\n"
 	"it says so. l0 and fvu are the same for all.\n";
@@ -93,6 +106,7 @@ struct options {
 
 enum {
 	OPTION_REF = 256,
+	OPTION_CHANGE_SINCE,
 	OPTION_TRAJECTORIES,
 	OPTION_FAIL_IF_DOMINATED,
 	OPTION_NO_PLOT,
@@ -100,12 +114,21 @@ enum {
 	OPTION_EXPLAIN
 };
 
+static int take_change_since(struct options *o, const char *word) {
+	return when_read(word, clock_wall(), &o->points.at_time)
+		       ? EXIT_OK
+		       : read_options_wrong(&o->points.read,
+				 "--change-since: expected " WHEN_EXPECTED ", not ", word);
+}
+
 /* `word` is what getopt looked at. */
 static int parse_option(int option, const char *word, struct options *o) {
 	switch (option) {
 	case OPTION_REF:
 		o->reference = optarg;
 		return EXIT_OK;
+	case OPTION_CHANGE_SINCE:
+		return take_change_since(o, optarg);
 	case OPTION_TRAJECTORIES:
 		o->render.trajectories = o->points.trajectory = true;
 		return EXIT_OK;
@@ -130,6 +153,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		POINTS_AXES_OPTIONS,
 		{"ref", required_argument, NULL, OPTION_REF},
+		{"change-since", required_argument, NULL, OPTION_CHANGE_SINCE},
 		{"trajectories", no_argument, NULL, OPTION_TRAJECTORIES},
 		{"fail-if-dominated", required_argument, NULL, OPTION_FAIL_IF_DOMINATED},
 		{"no-plot", no_argument, NULL, OPTION_NO_PLOT},
@@ -191,6 +215,7 @@ static int read_reference(const struct options *o, struct pareto_query *query) {
 static int make_query(const struct options *o, struct pareto_query *ret) {
 	*ret = (struct pareto_query){
 		.at_tokens = (double)o->points.at_tokens,
+		.since = o->points.at_time,
 		.as = o->points.as ? o->points.as->name : NULL,
 	};
 	int status = points_options_axes(&o->points, &ret->x, &ret->y);
@@ -279,7 +304,8 @@ static int pareto_show(struct options *o) {
 }
 
 static int pareto_run(int argc, char **argv) {
-	struct options o = {.points = {.read = {.command = "pareto"}}};
+	struct options o = {.points = {.read = {.command = "pareto"},
+				    .at_time = clock_wall() - CHANGE_SINCE_S}};
 	int status = parse_options(argc, argv, &o);
 
 	if (status == EXIT_OK && o.points.read.help) {

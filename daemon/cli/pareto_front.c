@@ -8,6 +8,7 @@
 
 #include "format.h"
 #include "listing.h"
+#include "pareto_change.h"
 #include "pareto_warnings.h"
 #include "text.h"
 #include "ticks.h"
@@ -263,6 +264,7 @@ int pareto_make(const json_t *document, const struct pareto_query *query, struct
 
 	err = err == 0 ? judge(&p) : err;
 	err = err == 0 ? measure_volume(&p) : err;
+	err = err == 0 && query->since > 0 ? pareto_find_change(&p) : err;
 	err = err == 0 ? pareto_warn(&p) : err;
 	if (err < 0) {
 		pareto_finish(&p);

@@ -20,9 +20,13 @@ struct pareto_query {
 	bool has_reference;
 	struct front_point reference;
 	double at_tokens; /* what the document was asked for; 0: the newest */
+	double since; /* likewise, as at_time: the front is compared with that of then; 0: it is not */
 	const char
 		*as; /* whose definitions its figures were restated under; NULL: each run's own */
 };
+
+/* Against the front of `since`. */
+enum pareto_news { PARETO_NO_NEWS = 0, PARETO_JOINED, PARETO_LEFT };
 
 struct pareto_run {
 	const json_t *run, *point; /* borrowed */
@@ -32,12 +36,20 @@ struct pareto_run {
 	bool on_front;
 	const struct pareto_run *dominator; /* NULL on the front */
 	size_t n_dominators;
+	enum pareto_news news;
 };
 
 struct pareto_apart {
 	const json_t *run;
 	char *label;
 	char why[PARETO_WHY_SIZE];
+	bool has_left; /* it was on the front of `since` */
+};
+
+struct pareto_change {
+	size_t n_then; /* runs that had a place; 0: there was no front, and nothing of a change is said */
+	size_t n_joined, n_left;
+	struct front_volume volume; /* of then, up to the same reference */
 };
 
 struct pareto {
@@ -49,6 +61,7 @@ struct pareto {
 	size_t n_apart;
 	struct front_volume
 		volume; /* up to query.reference, which is set; NaN: there is nothing to measure from */
+	struct pareto_change change;
 	bool unequal_tokens; /* point_warnings.h */
 	json_t *warnings;    /* sentences */
 };

@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "report_row.h"
+
 /* A NULL value is one that could not be made: whoever puts it notices. */
 static json_t *number(double value) {
 	return isfinite(value) ? json_real(value)
@@ -120,11 +122,46 @@ static json_t *volume_json(const struct pareto *p) {
 		number(p->query.reference.y), "n_outside", (json_int_t)p->volume.n_outside);
 }
 
+static void put_left(const json_t *run, const struct pareto_run *dominator, json_t *left) {
+	(void)json_array_append_new(
+		left, json_pack("{s:o, s:o}", "id", copy_of(run, "id"), "dominated_by",
+			      dominator ? copy_of(dominator->run, "id") : json_null()));
+}
+
+static json_t *change_json(const struct pareto *p) {
+	json_t *joined = json_array(), *left = json_array();
+	double then = p->change.volume.volume;
+
+	if (p->change.n_then == 0) {
+		json_decref(joined);
+		json_decref(left);
+		return json_null();
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		const struct pareto_run *run = &p->runs[i];
+		if (run->news == PARETO_JOINED) {
+			(void)json_array_append_new(joined, copy_of(run->run, "id"));
+		} else if (run->news == PARETO_LEFT) {
+			put_left(run->run, run->dominator, left);
+		}
+	}
+	for (size_t i = 0; i < p->n_apart; i++) {
+		if (p->apart[i].has_left) {
+			put_left(p->apart[i].run, NULL, left);
+		}
+	}
+	return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "since", report_time(p->query.since),
+		"n_then", (json_int_t)p->change.n_then, "hypervolume_then",
+		isnan(then) ? json_null() : number(then), "hypervolume_change",
+		isnan(then) ? json_null() : number(p->volume.volume - then), "joined", joined,
+		"left", left);
+}
+
 json_t *pareto_json(const struct pareto *p, bool trajectories) {
-	return json_pack("{s:i, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:O}", "schema", 1, "x",
-		axis_json(&p->query.x), "y", axis_json(&p->query.y), "at_tokens",
+	return json_pack("{s:i, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:O}", "schema", 1,
+		"x", axis_json(&p->query.x), "y", axis_json(&p->query.y), "at_tokens",
 		p->query.at_tokens > 0 ? number(p->query.at_tokens) : json_null(), "as",
 		p->query.as, "front", runs_json(p, 0, p->n_front, trajectories), "dominated",
 		runs_json(p, p->n_front, p->n, trajectories), "apart", apart_json(p), "hypervolume",
-		volume_json(p), "warnings", p->warnings);
+		volume_json(p), "change", change_json(p), "warnings", p->warnings);
 }

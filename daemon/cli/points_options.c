@@ -138,6 +138,8 @@ int points_options_read(struct points_options *o, json_t **ret_document) {
 	const struct points_query query = {
 		.has_at_tokens = o->at_tokens > 0,
 		.at_tokens = o->at_tokens,
+		.has_at_time = o->at_time > 0,
+		.at_time = o->at_time,
 		.trajectory = o->trajectory,
 		.without_config = !o->config && !o->as && !run_filter_asks_config(&o->filter),
 	};

@@ -10,6 +10,7 @@ struct points_options {
 	struct read_options read;
 	struct run_filter filter;
 	uint64_t at_tokens; /* 0: the newest windows */
+	double at_time;     /* also where each run stood then; 0: not asked for */
 	bool trajectory;
 	bool config;              /* of each run, also where neither --where nor --as needs it */
 	const struct profile *as; /* NULL: each run's own definitions */

@@ -10,6 +10,7 @@
 #include "buf.h"
 #include "flow.h"
 #include "format.h"
+#include "render_pareto_change.h"
 #include "scatter.h"
 #include "table.h"
 
@@ -41,6 +42,7 @@ enum column_of {
 	COLUMN_Y,
 	COLUMN_DEAD,
 	COLUMN_TOKENS,
+	COLUMN_NOTE,
 	COLUMN_WORSE,
 	COLUMN_COUNT
 };
@@ -63,6 +65,7 @@ static const struct {
 	[COLUMN_Y] = {{"Y", false, 0, 0}, ON_ANY},
 	[COLUMN_DEAD] = {{"DEAD", false, 3, 0}, ON_ANY},
 	[COLUMN_TOKENS] = {{"TOKENS", false, 2, 0}, ON_ANY},
+	[COLUMN_NOTE] = {{"NOTE", true, 0, 0}, ON_PIPES},
 	[COLUMN_WORSE] = {{"WORSE THAN", true, 0, 40}, ON_ANY},
 };
 
@@ -128,6 +131,12 @@ static enum style write_cell(const struct pareto *p, const struct pareto_run *ru
 		return write_figure(run, p->query.y.metric.name, p->query.y.metric.format, out);
 	case COLUMN_DEAD:
 		return write_figure(run, "dead_features", figure_count, out);
+	case COLUMN_NOTE:
+		(void)buf_printf(out, "%s",
+			run->news == PARETO_JOINED ? "new"
+			: run->news == PARETO_LEFT ? "left"
+						   : "");
+		return STYLE_PLAIN;
 	case COLUMN_TOKENS:
 		return write_figure(run, "tokens", figure_count, out);
 	default:
@@ -319,27 +328,6 @@ static void render_title(const struct pareto *p, struct page *page) {
 	page_end_line(page);
 }
 
-static void put_reference(const struct pareto_axis *axis, double value, struct page *page) {
-	char figure[FORMAT_MAX];
-
-	page_printf(page, STYLE_PLAIN, "%s %s%s", axis->metric.name, format_general(figure, value),
-		axis->metric.decades ? " in decades" : "");
-}
-
-static void render_volume(const struct pareto *p, struct page *page) {
-	if (isnan(p->volume.volume)) {
-		return;
-	}
-	page_put(page, STYLE_PLAIN, "hypervolume ");
-	page_printf(page, STYLE_HEADING, "%.4g", p->volume.volume);
-	page_put(page, STYLE_PLAIN, " (reference: ");
-	put_reference(&p->query.x, p->query.reference.x, page);
-	page_put(page, STYLE_PLAIN, ", ");
-	put_reference(&p->query.y, p->query.reference.y, page);
-	page_put(page, STYLE_PLAIN, ")");
-	page_end_line(page);
-}
-
 static void render_apart(const struct pareto *p, struct page *page) {
 	unsigned width = 0;
 
@@ -388,7 +376,7 @@ void render_pareto(
 		draw_table(p, options, page);
 		page_end_line(page);
 	}
-	render_volume(p, page);
+	render_pareto_change(p, page);
 	render_apart(p, page);
 	render_pareto_warnings(p, page);
 }

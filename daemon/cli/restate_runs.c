@@ -100,7 +100,7 @@ static int restate_tokens(json_t *run, const struct profile *to, struct restate_
 static int restate_all(json_t *run, const struct profile *to, struct restate_from *f, json_t *as) {
 	json_t *path = json_object_get(run, "trajectory"), *point = json_object_get(run, "point");
 	bool is_on_path = false; /* one object, in two places */
-	int err = 0;
+	int err = restate_point(json_object_get(run, "earlier"), to, f, as);
 
 	for (size_t i = 0; i < json_array_size(path) && err == 0; i++) {
 		is_on_path = is_on_path || json_array_get(path, i) == point;

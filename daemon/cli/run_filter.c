@@ -7,13 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "document.h"
-#include "duration.h"
 #include "glyph.h"
 #include "json_write.h"
 #include "text.h"
+#include "when.h"
 
 /* Longest first: `<=` begins with `<`. */
 static const struct {
@@ -60,34 +59,10 @@ static bool read_where(
 	return refuse(ret_words, "--where: expected KEY=VALUE (or != < <= > >=), not '%s'", text);
 }
 
-/* Whether all of `text` is a day, or a day and a minute, of this place's clock. */
-static bool read_day(const char *text, double *ret) {
-	static const char *const formats[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M"};
-
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-		struct tm tm = {.tm_isdst = -1};
-		const char *end = strptime(text, formats[i], &tm);
-		if (end != NULL && *end == '\0') {
-			*ret = (double)mktime(&tm);
-			return true;
-		}
-	}
-	return false;
-}
-
 static bool read_since(
 	struct run_filter *f, const char *text, double now, char ret_words[RUN_FILTER_WORDS_SIZE]) {
-	int64_t ago_ms = duration_read(text);
-
-	if (ago_ms >= 0) {
-		f->since = now - (double)ago_ms / 1000;
-		return true;
-	}
-	return read_day(text, &f->since) ||
-	       refuse(ret_words,
-		       "--since: expected a time like 2h, 3d, 2026-11-23 or '2026-11-23 16:02', "
-		       "not '%s'",
-		       text);
+	return when_read(text, now, &f->since) ||
+	       refuse(ret_words, "--since: expected " WHEN_EXPECTED ", not '%s'", text);
 }
 
 static bool is_state(const char *word, size_t len) {

@@ -3,10 +3,10 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "format.h"
 #include "json_write.h"
+#include "when.h"
 
 /* ---- names ---- */
 
@@ -177,13 +177,9 @@ bool run_value_number(const struct run_value *v, const json_t *run, double *ret)
 /* ---- in a table ---- */
 
 static void print_time(double seconds, struct buf *text) {
-	time_t whole = (time_t)seconds;
-	char date[64];
-	struct tm tm;
+	char date[WHEN_SIZE];
 
-	localtime_r(&whole, &tm);
-	strftime(date, sizeof date, "%Y-%m-%d %H:%M", &tm);
-	(void)buf_printf(text, "%s", date);
+	(void)buf_printf(text, "%s", when_write(date, seconds));
 }
 
 static void print_json(const json_t *value, struct buf *text) {

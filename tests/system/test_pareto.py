@@ -1,13 +1,17 @@
 """`pareto`, `compare` and `--as` with a daemon behind them, against numbers computed here from the matrices themselves."""
+import contextlib
+import datetime
 import json
 import math
 import os
 import pty
+import sqlite3
 import subprocess
 import tempfile
+import time
 import unittest
 
-from harness import DAEMON, Daemon
+from harness import DAEMON, PATIENCE_S, Daemon
 
 import numpy
 import sae_metrics
@@ -233,6 +237,8 @@ class Pareto(unittest.TestCase):
                 (["--x", "fvu"], "--x and --y are both fvu"),
                 (["--at-tokens", "soon"], "--at-tokens: expected a count like 168M or 1.3G, not soon"),
                 (["--as", "torch"], "--as: expected prisma, saelens, saelens-legacy or native, not torch"),
+                (["--change-since", "soon"],
+                 "--change-since: expected a time like 2h, 3d, 2026-11-23 or '2026-11-23 16:02', not soon"),
                 (["--ref", "5"], "--ref: expected two numbers like 500,1, not 5"),
                 (["--ref", "0,1"], "--ref: l0 is measured in decades, and has to be above 0"),
                 (["--where", "colour=red"], "no run's config has 'colour'")):
@@ -264,6 +270,71 @@ class Pareto(unittest.TestCase):
         self.assertEqual(5, len(out.stdout.splitlines()))
         self.assertIn("unequal tokens", out.stderr)
         self.assertIn("dominates another when", command(self.daemon, "pareto", "--explain").stdout)
+
+
+class Change(unittest.TestCase):
+    """front001 and worse003 were trained last week, front002 today."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.daemon = Daemon().start()
+        for run in "front001", "worse003", "front002":
+            trained(cls.daemon, run)
+        cls.daemon.stop()
+        with contextlib.closing(sqlite3.connect(cls.daemon.database)) as connection, connection:
+            connection.execute("UPDATE windows_data SET time = time - 7 * 86400 WHERE run IN "
+                               "(SELECT n FROM runs_data WHERE id <> 'front002')")
+        cls.daemon.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.__exit__()
+
+    def document(self, *arguments):
+        out = command(self.daemon, "pareto", "--json", *arguments)
+        self.assertEqual(OK, out.returncode, out.stderr)
+        return json.loads(out.stdout)
+
+    def test_what_joined_and_left_the_front_since_yesterday_is_told(self):
+        for where in [], ["--db", str(self.daemon.database)]:
+            document = self.document("--ref", "40,1", *where)
+            change = document["change"]
+            self.assertEqual(["front002"], change["joined"])
+            self.assertEqual([{"id": "worse003", "dominated_by": "front002"}], change["left"])
+            self.assertEqual(2, change["n_then"])
+            then = self.document("--ref", "40,1", "front001", "worse003", *where)["hypervolume"]["value"]
+            self.assertEqual(then, change["hypervolume_then"])
+            self.assertAlmostEqual(document["hypervolume"]["value"] - then, change["hypervolume_change"], places=12)
+            self.assertGreater(change["hypervolume_change"], 0)
+
+    def test_of_when_is_asked(self):
+        self.assertIsNone(self.document("--change-since", "8d")["change"])
+        change = self.document("--change-since", "0s")["change"]
+        self.assertEqual(([], [], 0), (change["joined"], change["left"], change["hypervolume_change"]))
+        since = datetime.datetime.fromisoformat(self.document()["change"]["since"].replace("Z", "+00:00"))
+        self.assertAlmostEqual(86400, time.time() - since.timestamp(), delta=PATIENCE_S)
+
+    def test_the_front_of_then_is_by_the_same_definitions_and_tokens(self):
+        restated = self.document("--as", "saelens", "--y", "mse_loss")
+        self.assertEqual(["front002"], restated["change"]["joined"])
+        alone = self.document("--as", "saelens", "--y", "mse_loss", "front001", "worse003", "--ref",
+                              ",".join(str(value) for value in restated["hypervolume"]["reference"].values()))
+        self.assertEqual(alone["hypervolume"]["value"], restated["change"]["hypervolume_then"])
+        # After the first window of each.
+        tokens = str(9 * ROWS)
+        early = self.document("--at-tokens", tokens, "--ref", "40,1")
+        alone = self.document("--at-tokens", tokens, "--ref", "40,1", "front001", "worse003")
+        self.assertEqual(alone["hypervolume"]["value"], early["change"]["hypervolume_then"])
+
+    def test_a_terminal_and_a_pipe_say_it(self):
+        status, screen = on_a_terminal(self.daemon, "pareto", "--no-plot")
+        self.assertEqual(OK, status)
+        self.assertRegex(" ".join(screen.split()), r"\+0\.\d+ since \d{4}-\d\d-\d\d \d\d:\d\d ")
+        self.assertIn("new on the front: B\n", screen)
+        self.assertIn("left the front: c (worse than B)\n", screen)
+        rows = {row.split()[1]: row.split() for row in command(self.daemon, "pareto").stdout.splitlines()}
+        self.assertEqual(("NOTE", "new", "left", "-"),
+                         tuple(rows[run][9] for run in ("ID", "front002", "worse003", "front001")))
 
 
 class Compare(unittest.TestCase):

@@ -82,7 +82,7 @@ _sae_metricsd_value() {
 		[ "$command" != start ] || _sae_metricsd_words never
 		;;
 	--state) _sae_metricsd_words running stalled finished failed crashed preempted stopped ;;
-	--since) _sae_metricsd_words 2h 1d 7d ;;
+	--since | --change-since) _sae_metricsd_words 2h 1d 7d ;;
 	--rank-grace | --backup-keep | --patience | --reason | --project | --group | --user | --tag | --where | --limit | --at | --steps | --metric | --at-tokens | --ref | --windows | --title | --width | --height | --scale | --dpi | --from | --to | --columns | --remove) ;;
 	--set) _sae_metricsd_keys = ;;
 	-o) if [[ $command == plot || $command == report ]]; then _sae_metricsd_paths -f; else _sae_metricsd_columns; fi ;;
@@ -101,7 +101,7 @@ _sae_metricsd_options() {
 	watch) echo --project --group --user --tag --state --where --since --db --socket --color --help ;;
 	why) echo --at --steps --db --socket --json --output --color --help ;;
 	pareto)
-		echo --x --y --x-better --y-better --at-tokens --as --ref --trajectories --fail-if-dominated --no-plot --no-headings --json --explain --project --group --user --tag --state --where --since --db --socket --output --color --help
+		echo --x --y --x-better --y-better --at-tokens --as --ref --change-since --trajectories --fail-if-dominated --no-plot --no-headings --json --explain --project --group --user --tag --state --where --since --db --socket --output --color --help
 		;;
 	compare)
 		echo --x --y --x-better --y-better --at-tokens --as --all --no-plot --json --project --group --user --tag --state --where --since --db --socket --output --color --help

@@ -126,6 +126,7 @@ __sae_metricsd_option pareto -l y-better -x -a 'lower higher' -d 'which is bette
 __sae_metricsd_option pareto -l at-tokens -x -d 'each run as it was after so many'
 __sae_metricsd_option pareto -l as -x -a 'prisma saelens saelens-legacy native' -d "by one trainer's definitions"
 __sae_metricsd_option pareto -l ref -x -d 'reference point of the hypervolume'
+__sae_metricsd_option pareto -l change-since -x -a '2h 1d 7d' -d 'what is new on the front since then'
 __sae_metricsd_option pareto -l trajectories -d 'the way of each run'
 __sae_metricsd_option pareto -l fail-if-dominated -x -k -a '(__sae_metricsd_runs)' -d 'exit with 10 if this run is not on the front'
 __sae_metricsd_option pareto -l no-plot -d 'the table alone'

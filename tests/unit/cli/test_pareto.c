@@ -21,6 +21,8 @@ static const struct look coloured = {80, true, true, true, SCREEN_NOW};
 static const struct look ascii = {80, true, false, false, SCREEN_NOW};
 static const struct look pipe_look = {0, false, true, false, SCREEN_NOW};
 
+#define YESTERDAY (SCREEN_NOW - 86400)
+
 static struct pareto_axis axis_of(const char *name) {
 	struct point_metric metric = point_metric_of(name);
 
@@ -344,19 +346,33 @@ static void no_runs_are_no_plot(void **state) {
 	json_decref(json);
 }
 
+/* Each run stood where the next one stands: much has changed. */
+static void exchange_places(json_t *json) {
+	json_t *runs = json_object_get(json, "runs");
+	size_t n = json_array_size(runs);
+
+	for (size_t i = 0; i < n; i++) {
+		(void)json_object_set_new(json_array_get(runs, i), "earlier",
+			json_deep_copy(
+				json_object_get(json_array_get(runs, (i + 1) % n), "point")));
+	}
+}
+
 static void no_line_is_wider_than_its_screen(void **state) {
 	static const char *const documents[] = {"points", "points_hostile", "points_mixed"};
 	(void)state;
 
 	for (size_t i = 0; i < 3; i++) {
 		json_t *json = screen_document(documents[i]);
+		exchange_places(json);
 		for (unsigned width = 1; width <= 160; width++) {
 			const struct look look = {width, true, width % 2 == 0, false, SCREEN_NOW};
 			const struct render_pareto_options options = {
 				.trajectories = width % 3 == 0};
-			const struct pareto_query query = query_of("l0", "explained_variance");
+			struct pareto_query query = query_of("l0", "explained_variance");
 			struct pareto p;
 			struct page page;
+			query.since = YESTERDAY;
 			make(json, &query, &p);
 			page_init(&page, &look);
 			render_pareto(&p, &options, &page);
@@ -371,6 +387,302 @@ static void no_line_is_wider_than_its_screen(void **state) {
 			page_finish(&page);
 			pareto_finish(&p);
 		}
+		json_decref(json);
+	}
+}
+
+/* ---- how the front changed ---- */
+
+static json_t *run_named(const json_t *document, const char *id) {
+	const json_t *runs = document_at(document, "runs");
+
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		json_t *run = json_array_get(runs, i);
+		if (strcmp(document_text(run, "id"), id) == 0) {
+			return run;
+		}
+	}
+	fail_msg("no run %s", id);
+	return NULL;
+}
+
+static void stood(json_t *run, json_t *point) {
+	(void)json_object_set_new(run, "earlier", point ? json_deep_copy(point) : json_null());
+}
+
+/* Yesterday k21b did not exist, and 8f3a was far behind: 0001 was on the front then. */
+static json_t *changed_runs(void) {
+	json_t *json = screen_document("points");
+	json_t *runs = json_object_get(json, "runs"), *run;
+	size_t i;
+
+	json_array_foreach(runs, i, run) {
+		json_t *point = json_object_get(run, "point");
+		stood(run, json_is_object(point) ? point : NULL);
+	}
+	stood(run_named(json, "k21b"), NULL);
+	run = run_named(json, "8f3a");
+	json_t *path = json_object_get(run, "trajectory");
+	stood(run, json_array_get(path, json_array_size(path) - 2));
+	return json;
+}
+
+static struct pareto_query changed_query(void) {
+	struct pareto_query query = query_of("l0", "fvu");
+
+	query.since = YESTERDAY;
+	return query;
+}
+
+static void check_changed(const json_t *json, const struct look *look, const char *screen) {
+	static const struct render_pareto_options no_plot = {.no_plot = true};
+	const struct pareto_query query = changed_query();
+	struct pareto p;
+	struct page page;
+
+	make(json, &query, &p);
+	page_init(&page, look);
+	render_pareto(&p, &no_plot, &page);
+	screen_check(page_text(&page), screen);
+	page_finish(&page);
+	pareto_finish(&p);
+}
+
+static void what_is_new_on_the_front_and_what_left_it_is_said(void **state) {
+	json_t *json = changed_runs();
+	(void)state;
+
+	check_changed(json, &narrow, "pareto_change.80");
+	check_changed(json, &wide, "pareto_change.120");
+	check_changed(json, &coloured, "pareto_change.colour");
+	check_changed(json, &ascii, "pareto_change.ascii");
+	check_changed(json, &pipe_look, "pareto_change.pipe");
+	json_decref(json);
+}
+
+static void a_change_is_in_the_document(void **state) {
+	const struct pareto_query query = changed_query();
+	json_t *json = changed_runs();
+	struct pareto p;
+	(void)state;
+
+	make(json, &query, &p);
+	json_t *document = pareto_json(&p, false);
+	const json_t *change = document_at(document, "change");
+	assert_string_equal(document_text(change, "since"), "2026-11-22T16:02:29.000Z");
+	assert_int_equal(json_integer_value(json_object_get(change, "n_then")), 10);
+	json_t *joined = json_pack("[s, s]", "k21b", "8f3a");
+	json_t *left = json_pack("[{s:s, s:s}]", "id", "0001", "dominated_by", "8f3a");
+	assert_true(json_equal(document_at(change, "joined"), joined));
+	assert_true(json_equal(document_at(change, "left"), left));
+	double now = document_count(document, "hypervolume.value");
+	assert_true(fabs(now - document_count(change, "hypervolume_then") -
+			    document_count(change, "hypervolume_change")) < 1e-12);
+	assert_true(document_count(change, "hypervolume_change") > 0);
+	json_decref(joined);
+	json_decref(left);
+	json_decref(document);
+	pareto_finish(&p);
+	json_decref(json);
+}
+
+static void expect_lines(const json_t *json, const char *wanted, const char *unwanted) {
+	const struct pareto_query query = changed_query();
+	struct pareto p;
+	struct page page;
+
+	make(json, &query, &p);
+	page_init(&page, &wide);
+	render_pareto(&p, &plain, &page);
+	assert_true(!wanted || strstr(page_text(&page), wanted) != NULL);
+	assert_true(!unwanted || strstr(page_text(&page), unwanted) == NULL);
+	page_finish(&page);
+	pareto_finish(&p);
+}
+
+static void where_no_run_stood_anywhere_then_nothing_is_news(void **state) {
+	json_t *json = changed_runs();
+	json_t *runs = json_object_get(json, "runs"), *run;
+	size_t i;
+	(void)state;
+
+	json_array_foreach(runs, i, run) {
+		stood(run, NULL);
+	}
+	expect_lines(json, "hypervolume 1.393 (reference: l0 500 in decades, fvu 1)\n", "new on");
+	const struct pareto_query query = changed_query();
+	struct pareto p;
+	make(json, &query, &p);
+	json_t *document = pareto_json(&p, false);
+	assert_true(json_is_null(json_object_get(document, "change")));
+	json_decref(document);
+	pareto_finish(&p);
+	/* As of a daemon that does not know the question. */
+	json_array_foreach(runs, i, run) {
+		(void)json_object_del(run, "earlier");
+	}
+	expect_lines(json, "fvu 1)\n", "since");
+	json_decref(json);
+}
+
+static void a_front_that_is_as_it_was_is_said_to_be(void **state) {
+	json_t *json = changed_runs();
+	json_t *runs = json_object_get(json, "runs"), *run;
+	size_t i;
+	(void)state;
+
+	json_array_foreach(runs, i, run) {
+		stood(run, json_object_get(run, "point"));
+	}
+	expect_lines(json, "fvu 1), unchanged since 2026-11-22 16:02\n", "front:");
+	json_decref(json);
+}
+
+static void where_all_of_the_front_is_new_those_that_left_it_say_so(void **state) {
+	json_t *json = many_runs(2);
+	json_t *runs = json_object_get(json, "runs");
+	(void)state;
+
+	json_t *worse = json_deep_copy(json_array_get(runs, 0));
+	(void)json_object_set_new(worse, "id", json_string("old"));
+	(void)json_object_set_new(worse, "name", json_string("old"));
+	json_t *metrics = json_object_get(json_object_get(worse, "point"), "metrics");
+	(void)json_object_set_new(metrics, "fvu", json_real(5));
+	stood(worse, json_object_get(worse, "point"));
+	(void)json_array_append_new(runs, worse);
+	expect_lines(json, "left the front: b (worse than A)\n", "new on");
+	json_decref(json);
+}
+
+static void a_run_that_cannot_be_compared_any_more_left_the_front(void **state) {
+	json_t *json = changed_runs();
+	json_t *run = run_named(json, "00b7");
+	(void)state;
+
+	(void)json_object_del(json_object_get(json_object_get(run, "point"), "metrics"), "fvu");
+	expect_lines(json, "left the front: f (worse than E), clip-b32-l9-x64-b7 (not compared)\n",
+		NULL);
+	json_decref(json);
+}
+
+static double some_figure(void) {
+	int pick = rand() % 12;
+
+	return pick == 0 ? (double)NAN : 1 + pick % 6;
+}
+
+static json_t *some_point(void) {
+	double l0 = some_figure(), fvu = some_figure();
+	json_t *metrics = json_object();
+
+	if (rand() % 4 == 0) {
+		json_decref(metrics);
+		return json_null();
+	}
+	if (!isnan(l0)) {
+		(void)json_object_set_new(metrics, "l0", json_real(l0));
+	}
+	if (!isnan(fvu)) {
+		(void)json_object_set_new(metrics, "fvu", json_real(fvu / 10));
+	}
+	return json_pack("{s:i, s:i, s:o}", "tokens", 1000, "n_tokens", 1000, "metrics", metrics);
+}
+
+static bool place(const json_t *point, double ret[2]) {
+	return document_number(point, "metrics.l0", &ret[0]) &&
+	       document_number(point, "metrics.fvu", &ret[1]);
+}
+
+/* By the definition alone. */
+static bool was_on_front(const json_t *runs, const json_t *run, const char *when) {
+	double own[2], other[2];
+
+	if (!place(document_at(run, when), own)) {
+		return false;
+	}
+	for (size_t i = 0; i < json_array_size(runs); i++) {
+		if (place(document_at(json_array_get(runs, i), when), other) &&
+			other[0] <= own[0] && other[1] <= own[1] &&
+			(other[0] < own[0] || other[1] < own[1])) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_listed(const json_t *ids, const json_t *run, const char *member) {
+	for (size_t i = 0; i < json_array_size(ids); i++) {
+		const json_t *id = json_array_get(ids, i);
+		if (json_equal(member ? json_object_get(id, member) : id,
+			    json_object_get(run, "id"))) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void check_against_definition(const json_t *json, const struct pareto *p) {
+	const json_t *runs = document_at(json, "runs"), *run;
+	json_t *document = pareto_json(p, false);
+	const json_t *change = document_at(document, "change");
+	bool any_then = false;
+	double at[2];
+	size_t i;
+
+	json_array_foreach((json_t *)runs, i, run) {
+		any_then = any_then || place(document_at(run, "earlier"), at);
+	}
+	assert_true(any_then == json_is_object(change));
+	json_array_foreach((json_t *)runs, i, run) {
+		bool then = any_then && was_on_front(runs, run, "earlier");
+		bool now = was_on_front(runs, run, "point");
+		assert_true(is_listed(document_at(change, "joined"), run, NULL) ==
+			    (any_then && now && !then));
+		assert_true(is_listed(document_at(change, "left"), run, "id") == (then && !now));
+	}
+	json_decref(document);
+}
+
+/* The hypervolume of then is what is said when then is now. */
+static void check_volume_of_then(json_t *json, const struct pareto *p) {
+	json_t *runs = json_object_get(json, "runs"), *run;
+	struct pareto_query query = query_of("l0", "fvu");
+	struct pareto then;
+	size_t i;
+
+	json_array_foreach(runs, i, run) {
+		(void)json_object_set(run, "point", json_object_get(run, "earlier"));
+	}
+	query.has_reference = true;
+	query.reference = p->query.reference;
+	make(json, &query, &then);
+	if (p->n > 0 && p->change.n_then > 0) {
+		assert_true(then.volume.volume == p->change.volume.volume);
+	}
+	pareto_finish(&then);
+}
+
+static void the_change_is_that_of_two_fronts_by_their_definition(void **state) {
+	struct pareto_query query = changed_query();
+	(void)state;
+
+	srand(11);
+	for (int round = 0; round < 3000; round++) {
+		size_t n = (size_t)(rand() % 9);
+		json_t *runs = json_array();
+		for (size_t i = 0; i < n; i++) {
+			char id[32];
+			snprintf(id, sizeof(id), "r%zu", i);
+			(void)json_array_append_new(runs,
+				json_pack("{s:s, s:s, s:o, s:o}", "id", id, "profile", "prisma",
+					"point", some_point(), "earlier", some_point()));
+		}
+		json_t *json = json_pack("{s:o}", "runs", runs);
+		struct pareto p;
+		make(json, &query, &p);
+		check_against_definition(json, &p);
+		check_volume_of_then(json, &p);
+		pareto_finish(&p);
 		json_decref(json);
 	}
 }
@@ -420,8 +732,16 @@ int main(void) {
 		cmocka_unit_test(up_to_26_runs_all_have_a_letter),
 		cmocka_unit_test(no_runs_are_no_plot),
 		cmocka_unit_test(no_line_is_wider_than_its_screen),
+		cmocka_unit_test(what_is_new_on_the_front_and_what_left_it_is_said),
+		cmocka_unit_test(a_change_is_in_the_document),
+		cmocka_unit_test(where_no_run_stood_anywhere_then_nothing_is_news),
+		cmocka_unit_test(a_front_that_is_as_it_was_is_said_to_be),
+		cmocka_unit_test(where_all_of_the_front_is_new_those_that_left_it_say_so),
+		cmocka_unit_test(a_run_that_cannot_be_compared_any_more_left_the_front),
+		cmocka_unit_test(the_change_is_that_of_two_fronts_by_their_definition),
 		cmocka_unit_test(the_document_has_the_figures_under_their_names),
 	};
+	setenv("TZ", "UTC", 1);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
