@@ -133,7 +133,7 @@ static void render_looked_at(const json_t *document, struct page *page) {
 		figure_grouped(steps, document_count(looked, "steps")),
 		figure_grouped(windows, document_count(looked, "windows")));
 	if (!document_text(looked, "gradient")) {
-		fact_put(page, STYLE_DIM, "no gradient norm is logged");
+		fact_put(page, STYLE_DIM, "no gradient norm is logged with its steps");
 	}
 	if (document_number(looked, "removed_through", &removed)) {
 		fact_put(page, STYLE_DIM, "of those through %s retention left a few",

@@ -45,7 +45,7 @@ void why_put_deaths(struct why_building *b) {
 			report_query(&b->r,
 				"SELECT window, since, what, feature FROM deaths WHERE run "
 				"= " OF_RUN " AND attempt = ?2 AND window >= ?3 AND since < ?4 "
-					    "ORDER BY window, "
+				"ORDER BY window, "
 				"feature",
 				4, b->query->run, b->attempt,
 				(int64_t)document_count(first, "window"),

@@ -38,6 +38,7 @@ struct why_findings {
 	size_t n, cap, n_of[WHY_KINDS], n_left_out;
 	char gradient
 		[WHY_NAME_MAX]; /* what the trainer calls the norm of its gradient; "": it logs none */
+	int64_t gradient_key; /* it is in the history, under this number in keys_data; 0: it is with the steps */
 	uint64_t n_steps, n_windows;
 	int64_t removed_through; /* steps up to this one were thinned out by retention; -1: none */
 };

@@ -18,9 +18,6 @@ static const char *const losses[] = {
 #define GRADIENT N_LOSSES
 #define N_SERIES (N_LOSSES + 1)
 
-/* So many of the first and of the newest steps are looked at for what the gradient's norm is called. */
-#define GRADIENT_STEPS "1024"
-
 enum { AT_STEP, AT_ATTEMPT, AT_BROKEN_ACTS, AT_NON_FINITE, AT_VALUES };
 
 /* One attempt, step by step. */
@@ -215,19 +212,8 @@ static void scans_finish(struct scans *all) {
 	free(all->of);
 }
 
-/* The value of that name in `extra`. A path is several times faster, and may not have everything in it that a name may. */
-static char *extra_of(const char *name) {
-	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./: ";
-
-	return name[strspn(name, plain)] == '\0'
-		       ? sqlite3_mprintf("extra ->> '$.\"%q\"'", name)
-		       : sqlite3_mprintf(
-				 "(SELECT value FROM json_each(extra) WHERE key = %Q)", name);
-}
-
-static sqlite3_stmt *query_steps(struct report *r, const char *gradient, int64_t run) {
-	char *value = gradient[0] ? extra_of(gradient) : sqlite3_mprintf("NULL");
+static sqlite3_stmt *query_steps(struct report *r, const struct why_findings *f, int64_t run) {
+	char *value = why_gradient_sql(f);
 	char *sql = sqlite3_mprintf(
 		"SELECT step, attempt, n_nan_acts, non_finite, mse_loss, l1_loss, ghost_grad_loss, "
 		"overall_loss, aux_reconstruction_loss, %s FROM steps WHERE run = (SELECT id FROM "
@@ -242,30 +228,12 @@ static sqlite3_stmt *query_steps(struct report *r, const char *gradient, int64_t
 	return st;
 }
 
-/* Trainers call it grad_norm, gradient_norm, train/grad_norm …; of several the shortest. */
-static void find_gradient(struct report *r, int64_t run, struct why_findings *f) {
-	sqlite3_stmt *st = report_query(r,
-		"SELECT key FROM (SELECT extra FROM (SELECT extra FROM steps_data WHERE run = ?1 "
-		"ORDER BY "
-		"step LIMIT " GRADIENT_STEPS
-		") UNION ALL SELECT extra FROM (SELECT extra FROM steps_data "
-		"WHERE run = ?1 ORDER BY step DESC LIMIT " GRADIENT_STEPS
-		")), json_each(extra) WHERE key LIKE '%grad%norm%' ORDER BY length(key), key LIMIT "
-		"1",
-		1, run);
-
-	while (report_next(r, &st)) {
-		snprintf(f->gradient, sizeof(f->gradient), "%s",
-			(const char *)sqlite3_column_text(st, 0));
-	}
-}
-
 void why_look_at_steps(struct report *r, int64_t run, struct why_findings *f) {
 	struct scans all;
 
-	find_gradient(r, run, f);
+	why_find_gradient(r, run, f);
 	scans_make(r, run, &all);
-	sqlite3_stmt *st = query_steps(r, f->gradient, run);
+	sqlite3_stmt *st = query_steps(r, f, run);
 	while (report_next(r, &st)) {
 		struct scan *scan = scan_of(&all, f, sqlite3_column_int64(st, AT_ATTEMPT));
 		if (scan) {

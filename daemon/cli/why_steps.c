@@ -44,6 +44,30 @@ static void lift(struct report *r, json_t *row, const char *name) {
 	(void)json_object_del(row, name);
 }
 
+/* One that is in the history alone. */
+static void lift_gradient(struct why_building *b, json_t *row) {
+	const struct why_findings *f = &b->findings;
+	json_t *value = json_null();
+
+	if (f->gradient_key == 0) {
+		return;
+	}
+	sqlite3_stmt *st = report_query(&b->r,
+		"SELECT CASE kind WHEN 1 THEN 'NaN' WHEN 2 THEN 'Infinity' WHEN 3 THEN '-Infinity' "
+		"ELSE value END FROM history_data WHERE run = ?1 AND step = ?2 AND attempt = ?3 "
+		"AND key = ?4 ORDER BY line DESC LIMIT 1",
+		4, b->query->run, json_integer_value(json_object_get(row, "step")), b->attempt,
+		f->gradient_key);
+	while (report_next(&b->r, &st)) {
+		value = sqlite3_column_type(st, 0) == SQLITE_TEXT
+				? json_string((const char *)sqlite3_column_text(st, 0))
+				: report_number(sqlite3_column_double(st, 0));
+	}
+	if (json_object_set_new(row, f->gradient, value) < 0) {
+		b->r.err = -ENOMEM;
+	}
+}
+
 /* As high as what was told of as a spike, or a value that is not finite. */
 static bool is_unusual(const struct why_building *b, const char *name, const json_t *value) {
 	const struct why_findings *f = &b->findings;
@@ -87,6 +111,7 @@ void why_put_steps(struct why_building *b) {
 	json_array_foreach(json_object_get(b->document, "steps"), i, row) {
 		lift(&b->r, row, "extra");
 		lift(&b->r, row, "non_finite");
+		lift_gradient(b, row);
 		put_unusual(b, row);
 	}
 }
@@ -96,12 +121,13 @@ void why_put_steps(struct why_building *b) {
 struct curve {
 	double sum[CURVE_POINTS], min, max;
 	unsigned n[CURVE_POINTS];
-	bool broken[CURVE_POINTS];
+	bool broken[CURVE_POINTS], has_steps[CURVE_POINTS];
 };
 
 static void curve_add(struct curve *c, size_t point, const json_t *value) {
 	double number;
 
+	c->has_steps[point] = true;
 	if (!document_number(value, "", &number)) {
 		return;
 	}
@@ -118,6 +144,7 @@ static void curve_add(struct curve *c, size_t point, const json_t *value) {
 static void put_curve(
 	struct why_building *b, json_t *series, const char *name, const struct curve *c) {
 	json_t *object = json_object(), *values = json_array();
+	double last = NAN; /* what is not logged with every step is as it was logged last */
 
 	if (json_object_set_new(series, name, object) <
 		0) { /* the trainer's name may have dots in it */
@@ -129,10 +156,11 @@ static void put_curve(
 	report_set(&b->r, object, "max", isnan(c->max) ? json_null() : json_real(c->max));
 	report_set(&b->r, object, "values", values);
 	for (size_t i = 0; i < CURVE_POINTS; i++) {
+		last = c->n[i] > 0 ? c->sum[i] / c->n[i] : c->has_steps[i] ? last : (double)NAN;
 		report_append(&b->r, values,
 			c->broken[i]  ? json_string("NaN")
-			: c->n[i] > 0 ? json_real(c->sum[i] / c->n[i])
-				      : json_null());
+			: isnan(last) ? json_null()
+				      : json_real(last));
 	}
 }
 
@@ -175,6 +203,7 @@ void why_put_curves(struct why_building *b) {
 	json_array_foreach(rows, i, row) {
 		lift(&b->r, row, "extra");
 		lift(&b->r, row, "non_finite");
+		lift_gradient(b, row);
 	}
 	report_set(&b->r, b->document, "curves.step_first", json_integer(from));
 	report_set(&b->r, b->document, "curves.step_last", json_integer(to));

@@ -29,17 +29,17 @@ def found(*arguments, **environment):
     return json.loads(out.stdout, parse_constant=lambda word: 1 / 0)
 
 
-def train(daemon, run, steps, at=None, fires=None, **more):
-    """`at`: step -> what differs of its scalars; `fires`: step -> which features do."""
+def train(daemon, run, steps, at=None, fires=None, scalars=("grad_norm",), **more):
+    """`at`: step -> what differs of its scalars; `fires`: step -> which features do; `scalars`: what is kept with each step."""
     handle = workload.begin(daemon.socket, run, d_sae=D_SAE, feature_sampling_window=WINDOW, dead_feature_window=DEAD_WINDOW,
-                            train_batch_size=64)
+                            train_batch_size=64, scalars=list(scalars))
     for step in range(steps):
         fired = numpy.full(D_SAE, 3, dtype=numpy.uint32)
         if fires is not None:
             fired[~fires(step)] = 0
-        scalars = dict(mse_loss=0.5 + 0.01 * (step % 3), overall_loss=0.6 + 0.01 * (step % 3), current_learning_rate=4e-4,
-                       grad_norm=0.8 + 0.01 * (step % 5))
-        handle.log_step(step, fired=fired, n_rows=64, **{**scalars, **((at or {}).get(step, {}))})
+        values = dict(mse_loss=0.5 + 0.01 * (step % 3), overall_loss=0.6 + 0.01 * (step % 3), current_learning_rate=4e-4,
+                      grad_norm=0.8 + 0.01 * (step % 5))
+        handle.log_step(step, fired=fired, n_rows=64, **{**values, **((at or {}).get(step, {}))})
     handle.finish(timeout=60, **more)
 
 
@@ -69,6 +69,26 @@ class Why(unittest.TestCase):
         rows = self.daemon.rows("SELECT step, mse_loss FROM steps WHERE run = 'becamnan' AND step BETWEEN 295 AND 303")
         self.assertEqual(rows, [(row["step"], row["mse_loss"]) for row in document["steps"] if row["step"] <= 303])
         self.assertEqual(["NaN"] * 3, [row["mse_loss"] for row in document["steps"] if row["step"] > 303])
+
+    def test_a_gradient_norm_that_was_never_announced_is_found_in_the_history(self):
+        nan = math.nan
+        train(self.daemon, "unknown1", 310, {301: dict(grad_norm=250.0), 304: dict(mse_loss=nan, grad_norm=nan)}, scalars=())
+        self.assertEqual([(None,)], self.daemon.rows("SELECT DISTINCT extra FROM steps WHERE run = 'unknown1'"))
+        document = found("--db", self.daemon.database, "unknown1")
+        self.assertEqual("grad_norm", document["looked_at"]["gradient"])
+        self.assertEqual([(301, "spike", "grad_norm"), (304, "not_finite", "mse_loss"), (304, "not_finite", "grad_norm")],
+                         [(o["step"], o["kind"], o["name"]) for o in document["observations"]])
+        rows = {row["step"]: row for row in document["steps"]}
+        self.assertEqual((0.8 + 0.01 * (300 % 5), 250.0, "NaN"), tuple(rows[step]["grad_norm"] for step in (300, 301, 304)))
+        self.assertEqual(["grad_norm"], rows[301]["unusual"])
+        curve = document["curves"]["series"]["grad_norm"]
+        self.assertEqual((0.8, 250.0), (curve["min"], curve["max"]))
+        # What is not logged with every step is as it was logged last: 310 of 512 steps are there.
+        values = document["curves"]["series"]["dead_features"]["values"]
+        self.assertNotIn(None, values[:39])
+        self.assertEqual({None}, set(values[39:]))
+        # What a daemon hands out has no history in it.
+        self.assertIsNone(found("--socket", self.daemon.socket, "unknown1")["looked_at"]["gradient"])
 
     def test_features_that_die_together_are_told(self):
         half = numpy.arange(D_SAE) % 2 == 0
