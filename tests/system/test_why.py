@@ -83,9 +83,9 @@ class Why(unittest.TestCase):
         self.assertEqual(["grad_norm"], rows[301]["unusual"])
         curve = document["curves"]["series"]["grad_norm"]
         self.assertEqual((0.8, 250.0), (curve["min"], curve["max"]))
-        # What is not logged with every step is as it was logged last: 310 of 512 steps are there.
+        # What is not logged with every step is as it was logged last, first of all by step 9: 310 of 512 steps are there.
         values = document["curves"]["series"]["dead_features"]["values"]
-        self.assertNotIn(None, values[:39])
+        self.assertNotIn(None, values[1:39])
         self.assertEqual({None}, set(values[39:]))
         # What a daemon hands out has no history in it.
         self.assertIsNone(found("--socket", self.daemon.socket, "unknown1")["looked_at"]["gradient"])
