@@ -26,6 +26,7 @@ struct report_request {
 static int report_serve(struct request *request, struct db *db) {
 	struct report_request *r = (struct report_request *)request;
 	r->result = report_build(db->sql, &r->query, &r->report, r->words);
+	request->found_nothing = r->result == REPORT_NO_SUCH_RUN;
 	return r->result == -EBADMSG ? -EBADMSG : 0; /* the file is looked at */
 }
 

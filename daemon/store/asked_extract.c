@@ -21,6 +21,7 @@ static int serve(struct request *request, struct db *db) {
 	struct extract_request *r = (struct extract_request *)request;
 
 	r->result = extract_page(db->sql, &r->query, &r->page, r->words);
+	request->found_nothing = r->result == EXTRACT_NO_SUCH_RUN;
 	return r->result == -EBADMSG ? -EBADMSG : 0; /* the file is looked at */
 }
 

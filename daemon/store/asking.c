@@ -5,13 +5,9 @@
 
 #include "reader.h"
 
-void asking_init(struct asking *a, uv_loop_t *loop, const char *path, void (*on_idle)(void *user),
-	void (*on_damage)(void *user), void *user) {
-	*a = (struct asking){.loop = loop,
-		.path = path,
-		.on_idle = on_idle,
-		.on_damage = on_damage,
-		.user = user};
+void asking_init(struct asking *a, uv_loop_t *loop, const char *path,
+	const struct asking_callbacks *callbacks, void *user) {
+	*a = (struct asking){.loop = loop, .path = path, .callbacks = *callbacks, .user = user};
 	a->work.data = a;
 	requests_init(&a->requests);
 }
@@ -38,13 +34,18 @@ static void on_work_done(uv_work_t *work, int uv_status) {
 	(void)uv_status;
 
 	a->serving = NULL;
-	request->answer(request, status);
+	if (status == 0 && request->found_nothing && request->may_be_early) {
+		request->may_be_early = false;
+		a->callbacks.on_early(a->user, request);
+	} else {
+		request->answer(request, status);
+	}
 	serve_next(a);
 	if (status == -EBADMSG) {
-		a->on_damage(a->user);
+		a->callbacks.on_damage(a->user);
 	}
 	if (a->serving == NULL) {
-		a->on_idle(a->user);
+		a->callbacks.on_idle(a->user);
 	}
 }
 

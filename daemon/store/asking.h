@@ -9,11 +9,18 @@
 
 #include "requests.h"
 
+struct asking_callbacks {
+	void (*on_idle)(void *user); /* nothing is being served any longer */
+	/* What was asked met damage, and whoever asked was told. */
+	void (*on_damage)(void *user);
+	/* It found nothing and may have been early: to be asked once more. Takes. */
+	void (*on_early)(void *user, struct request *request);
+};
+
 struct asking {
 	uv_loop_t *loop;
 	const char *path; /* borrowed */
-	void (*on_idle)(void *user);
-	void (*on_damage)(void *user);
+	struct asking_callbacks callbacks;
 	void *user;
 	struct requests requests;
 	struct request *serving; /* the worker's */
@@ -22,8 +29,7 @@ struct asking {
 	uint32_t last_uid; /* who was served last */
 };
 
-/* on_idle: nothing is being served any longer. on_damage: what was asked met damage, and whoever asked was told. */
-void asking_init(struct asking *a, uv_loop_t *loop, const char *path, void (*on_idle)(void *user),
-	void (*on_damage)(void *user), void *user);
+void asking_init(struct asking *a, uv_loop_t *loop, const char *path,
+	const struct asking_callbacks *callbacks, void *user);
 void asking_add(struct asking *a, struct request *request); /* takes */
 bool asking_busy(const struct asking *a);

@@ -3,11 +3,15 @@
  * A request is the beginning of a struct of its own kind. */
 #pragma once
 
+#include <stdbool.h>
+
 #include "db.h"
 
 struct request {
 	struct request *next; /* requests.first */
 	uint32_t uid;         /* whose it is, where that counts */
+	bool may_be_early;    /* the commit that was under way then may bring what it looks for */
+	bool found_nothing;   /* serve's: there is no such run */
 	/* On the worker: 0, or what broke as in db.h. */
 	int (*serve)(struct request *r, struct db *db);
 	/* On the loop: tells whoever asked, with what serve left or with a status below 0, and frees it. */

@@ -10,6 +10,49 @@
 #include "asked.h"
 #include "store_private.h"
 
+/* ---- questions of readers ---- */
+
+void store_ask_on(struct store *s) {
+	while (s->behind_commit.first != NULL) {
+		asking_add(&s->asking, requests_take(&s->behind_commit));
+	}
+}
+
+static void ask_behind_commit(struct store *s, struct request *request) {
+	requests_add(&s->behind_commit, request);
+	if (s->job != JOB_COMMIT) {
+		store_ask_on(s);
+	}
+}
+
+/* What is committed is shown, at once: a commit of a busy daemon takes as long as a hundred reports. What has been acked is
+ * committed. But a run that has just been opened, and is asked for by its name, the commit under way may be the first to have. */
+static void ask_at_once(struct store *s, struct request *request) {
+	request->may_be_early = s->job == JOB_COMMIT;
+	asking_add(&s->asking, request);
+}
+
+static void on_asking_early(void *user, struct request *request) {
+	struct store *s = user;
+	if (s->closing) {
+		request->answer(request, -ECANCELED);
+	} else {
+		ask_behind_commit(s, request);
+	}
+}
+
+static void on_asking_damage(void *user) {
+	store_doubt_reading(user);
+}
+
+/* It may be what closing waits for. */
+static void on_asking_idle(void *user) {
+	struct store *s = user;
+	if (s->closing) {
+		store_next(s);
+	}
+}
+
 /* ---- opening and closing ---- */
 
 static int open_parts(struct store *s, const struct store_options *options, char ret_words[256]) {
@@ -25,21 +68,14 @@ static int open_parts(struct store *s, const struct store_options *options, char
 	return err;
 }
 
-static void on_asking_damage(void *user) {
-	store_doubt_reading(user);
-}
-
-/* It may be what closing waits for. */
-static void on_asking_idle(void *user) {
-	struct store *s = user;
-	if (s->closing) {
-		store_next(s);
-	}
-}
-
 int store_open(uv_loop_t *loop, const struct store_options *options,
 	const struct store_callbacks *callbacks, void *user, struct store **ret,
 	char ret_words[256]) {
+	static const struct asking_callbacks on_asking = {
+		.on_idle = on_asking_idle,
+		.on_damage = on_asking_damage,
+		.on_early = on_asking_early,
+	};
 	struct store *s = calloc(1, sizeof *s);
 	if (s == NULL) {
 		return -ENOMEM;
@@ -60,7 +96,7 @@ int store_open(uv_loop_t *loop, const struct store_options *options,
 	batch_init(&s->flushing);
 	requests_init(&s->requests);
 	requests_init(&s->behind_commit);
-	asking_init(&s->asking, loop, s->files.path, on_asking_idle, on_asking_damage, s);
+	asking_init(&s->asking, loop, s->files.path, &on_asking, s);
 	committer_init(&s->committer, &s->files.db, &s->files.slots);
 	store_look_at_database(s);
 	uv_timer_init(loop, &s->retry);
@@ -174,31 +210,17 @@ int store_each_open_run(struct store *s, void (*each)(void *user, const char *ru
 	return read_status(s, reader_each_open_run(&s->reader, each, user));
 }
 
-void store_ask_on(struct store *s) {
-	while (s->behind_commit.first != NULL) {
-		asking_add(&s->asking, requests_take(&s->behind_commit));
-	}
-}
-
-static void ask_beside(struct store *s, struct request *request) {
-	requests_add(&s->behind_commit, request);
-	if (s->job != JOB_COMMIT) {
-		store_ask_on(s);
-	}
-}
-
-/* The table of all runs is as they were when it was asked for, at once: a commit of a busy daemon takes as long as a hundred
- * reports. What is of one run may be about what has just been said of it, and waits for the commit under way. */
+/* Who is to be asked to stop, or is chosen from a list, may have been opened this moment. */
 static int ask_report(
 	struct store *s, const struct report_query *query, store_report_fn on_report, void *user) {
 	struct request *request = request_report(query, on_report, user);
 	if (request == NULL) {
 		return -ENOMEM;
 	}
-	if (query->run_part == NULL && !query->brief) {
-		asking_add(&s->asking, request);
+	if (query->brief || query->whose) {
+		ask_behind_commit(s, request);
 	} else {
-		ask_beside(s, request);
+		ask_at_once(s, request);
 	}
 	return 0;
 }
@@ -235,7 +257,7 @@ int store_points(
 	if (request == NULL) {
 		return -ENOMEM;
 	}
-	ask_beside(s, request);
+	ask_at_once(s, request);
 	return 0;
 }
 
@@ -245,7 +267,7 @@ int store_extract(
 	if (request == NULL) {
 		return -ENOMEM;
 	}
-	ask_beside(s, request);
+	ask_at_once(s, request);
 	return 0;
 }
 

@@ -106,18 +106,20 @@ int store_find_removed(struct store *s, const char *run_id, const struct viewer 
  * `each` for every one, on the loop thread. */
 int store_each_open_run(struct store *s, void (*each)(void *user, const char *run_id), void *user);
 
-/* Builds a status document (report.h) beside the worker (asking.h), with what the commit under way brings; `on_report` gets it on the
- * loop (report NULL: status < 0, or 4 with words). run_part NULL: all runs. */
+/* Builds a status document (report.h) beside the worker (asking.h), of what is committed by now; of a run that is not there yet, of
+ * what the commit under way brings. `on_report` gets it on the loop (report NULL: status < 0, or 4 with words). run_part NULL: all
+ * runs. */
 typedef void (*store_report_fn)(void *user, struct json_t *report, int status, const char *words);
 int store_report(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 /* The same of one run with curves of so many points (report.h); 0: as few as ever. */
 int store_report_fine(struct store *s, const char *run_part, unsigned points,
 	const struct viewer *viewer, store_report_fn on_report, void *user);
-/* The same of the newest runs, with nothing but what they are called (report.h); run_part is not looked at. */
+/* The same of the newest runs, with nothing but what they are called (report.h), and with what the commit under way brings;
+ * run_part is not looked at. */
 int store_list_runs(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
-/* The same of the one run that fits, with nothing but whose it is (report.h). */
+/* The same of the one run that fits, with nothing but whose it is (report.h), and with what the commit under way brings. */
 int store_find_run(struct store *s, const char *run_part, const struct viewer *viewer,
 	store_report_fn on_report, void *user);
 
@@ -129,7 +131,7 @@ typedef void (*store_points_fn)(void *user, struct buf *text, int status, const 
 int store_points(
 	struct store *s, const struct points_query *query, store_points_fn on_points, void *user);
 
-/* A page of what is kept of a run (extract.h), between commits; `on_page` gets it as a report. */
+/* A page of what is kept of a run (extract.h), beside the worker; `on_page` gets it as a report. */
 struct extract_query;
 int store_extract(
 	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user);

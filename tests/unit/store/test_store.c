@@ -1,4 +1,5 @@
 #include "store.h"
+#include "report.h"
 #include "viewer.h"
 
 #include <errno.h>
@@ -545,23 +546,74 @@ static void a_report_is_made_between_commits(void **state) {
 	assert_string_equal(words, "no run fits 'nobody'");
 }
 
-static void the_table_of_runs_waits_for_no_commit(void **state) {
+static void what_is_asked_of_the_table_or_of_a_run_waits_for_no_commit(void **state) {
+	const char *const asked[] = {NULL, "run1"};
 	(void)state;
 	put_step(0);
 	store_commit(store);
-	assert_int_equal(store->job, JOB_COMMIT);
+	WAIT_UNTIL(seen.commits == 1);
+	for (int i = 0; i < 2; i++) {
+		put_step(i + 1);
+		store_commit(store);
+		assert_int_equal(store->job, JOB_COMMIT);
+		assert_int_equal(store_report(store, asked[i], &viewer, on_report, NULL), 0);
+		assert_true(asking_busy(&store->asking));
+		WAIT_UNTIL(seen.reports == i + 1 && seen.commits == i + 2);
+		assert_int_equal(seen.report_status, 0);
+		assert_int_equal(json_array_size(json_object_get(seen.report, "runs")), 1);
+		json_decref(seen.report);
+	}
+}
+
+static void a_run_that_the_commit_under_way_is_the_first_to_bring_is_found(void **state) {
+	(void)state;
+	put_step(0);
+	store_commit(store);
 	assert_int_equal(store_report(store, "run1", &viewer, on_report, NULL), 0);
-	assert_false(asking_busy(&store->asking)); /* what is of one run does */
-	assert_int_equal(store_report(store, NULL, &viewer, on_report, NULL), 0);
-	assert_true(asking_busy(&store->asking));
+	assert_true(store->asking.serving->may_be_early);
 	WAIT_UNTIL(seen.reports == 1);
 	assert_int_equal(seen.report_status, 0);
-	assert_true(json_is_array(json_object_get(seen.report, "runs")));
 	json_decref(seen.report);
+
+	assert_int_equal(store->job, JOB_NONE);
+	assert_int_equal(store_report(store, "nobody", &viewer, on_report, NULL), 0);
+	assert_false(store->asking.serving->may_be_early);
 	WAIT_UNTIL(seen.reports == 2);
-	assert_int_equal(seen.report_status, 0);
-	assert_int_equal(json_array_size(json_object_get(seen.report, "runs")), 1);
-	json_decref(seen.report);
+	assert_int_equal(seen.report_status, REPORT_NO_SUCH_RUN);
+}
+
+struct searching {
+	struct request request; /* first */
+	int n_served, n_answered, commits_then;
+};
+
+static int find_nothing(struct request *r, struct db *db) {
+	(void)db;
+	((struct searching *)r)->n_served++;
+	r->found_nothing = true;
+	return 0;
+}
+
+static void on_searched(struct request *r, int status) {
+	struct searching *s = (struct searching *)r;
+	assert_int_equal(status, 0);
+	s->n_answered++;
+	s->commits_then = seen.commits;
+}
+
+static void who_may_have_been_early_is_asked_once_more_behind_the_commit(void **state) {
+	const struct request request = {.serve = find_nothing, .answer = on_searched};
+	struct searching early = {.request = request}, late = {.request = request};
+	(void)state;
+	early.request.may_be_early = true;
+	put_step(0);
+	store_commit(store);
+	asking_add(&store->asking, &early.request);
+	asking_add(&store->asking, &late.request);
+	WAIT_UNTIL(early.n_answered == 1 && late.n_answered == 1);
+	assert_int_equal(early.n_served, 2);
+	assert_int_equal(early.commits_then, 1);
+	assert_int_equal(late.n_served, 1);
 }
 
 static void a_run_is_found_without_its_report(void **state) {
@@ -595,7 +647,7 @@ static void closing_finishes_what_is_in_flight_and_answers_who_waits(void **stat
 	put_step(0);
 	store_commit(store);
 	put_step(1);
-	assert_int_equal(store_report(store, "run1", &viewer, on_report, NULL), 0);
+	assert_int_equal(store_find_run(store, "run1", &viewer, on_report, NULL), 0);
 	close_store();
 	assert_int_equal(seen.commits, 1);
 	assert_int_equal(seen.applied, 1);
@@ -733,7 +785,9 @@ int main(void) {
 		T(a_link_to_a_database_is_that_database),
 		T(a_database_put_back_from_a_copy_is_another_database),
 		T(a_report_is_made_between_commits),
-		T(the_table_of_runs_waits_for_no_commit),
+		T(what_is_asked_of_the_table_or_of_a_run_waits_for_no_commit),
+		T(a_run_that_the_commit_under_way_is_the_first_to_bring_is_found),
+		T(who_may_have_been_early_is_asked_once_more_behind_the_commit),
 		T(a_run_is_found_without_its_report),
 		T(a_cut_made_while_a_request_fails_is_given_back),
 		T(runs_are_listed_without_their_reports),
