@@ -7,14 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A curve is this many means unless more are asked for. A run with more steps than are read is sampled: so many steps a
- * mean, evenly spaced, found by key. */
+/* A curve is this many means unless more are asked for. A run with more steps than are read is sampled: a few steps in a row
+ * at so many places, evenly spaced, found by key. What a sample costs is to find and read its page; the steps beside
+ * it are on that, too. */
 #define POINTS         32u
 #define STEPS_READ_MAX 16384
-#define SAMPLES        2048
-#define SAMPLES_FINE                                                                               \
-	8192 /* of curves that were asked for with extremes: a spike is of a few steps */
-#define SQL_SIZE 1024
+#define PLACES         512
+#define PLACES_FINE                                                                                \
+	2048            /* of curves that were asked for with extremes: a spike is of a few steps */
+#define STEPS_A_PLACE 4 /* fewer than lie between two places */
+#define SQL_SIZE      1024
 
 /* The first few are what a run's page shows. */
 static const char *const series[] = {"mse_loss", "l1_loss", "overall_loss", "l0",
@@ -123,13 +125,15 @@ static void read_all(struct report *r, const struct report_run *run, struct curv
 }
 
 static void read_samples(struct report *r, const struct report_run *run, struct curves *c) {
-	sqlite3_stmt *st = query_rows(r, run, c, " LIMIT 1");
+	sqlite3_stmt *st = query_rows(r, run, c, "");
 	int64_t span = c->step_last - c->step_first;
-	int64_t n_samples = c->fine ? SAMPLES_FINE : SAMPLES;
-	for (int64_t i = 0; st != NULL && i <= n_samples; i++) {
-		(void)sqlite3_bind_int64(st, 2, c->step_first + span * i / n_samples);
-		if (report_next(r, &st)) {
+	int64_t n_places = c->fine ? PLACES_FINE : PLACES;
+	for (int64_t i = 0; st != NULL && i <= n_places; i++) {
+		(void)sqlite3_bind_int64(st, 2, c->step_first + span * i / n_places);
+		for (int k = 0; k < STEPS_A_PLACE && report_next(r, &st); k++) {
 			add_row(c, st);
+		}
+		if (st != NULL) {
 			(void)sqlite3_reset(st);
 		}
 	}
