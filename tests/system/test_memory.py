@@ -2,10 +2,12 @@
 little when idle."""
 import os
 import re
+import sqlite3
 import unittest
 
 import numpy
-from harness import BUILD, Daemon, wait_until
+from harness import Daemon, wait_until
+from wire import QUERY, REPLY, Wire
 import sae_metrics
 
 import tap
@@ -13,6 +15,7 @@ import tap
 IDLE_OWN_MIB = 4  # its heap, stacks and SQLite's
 IDLE_CODE_MIB = 1.5  # of its program, as far as it is mapped; that of libraries is shared, and as much as the kernel happens to map
 FOR_READERS = ("curses", "tinfo", "cairo", "pango", "fontconfig", "X11")  # libraries of programs that are run by it
+QUESTIONS_LEFT_KIB = 1024
 SLACK_MIB = 12  # heap, SQLite's cache, the worker's stack, the rows of cuts in flight
 
 
@@ -33,6 +36,17 @@ def resident_files_kib(daemon):
     return kib
 
 
+STEPS = 20_000
+A_LONG_RUN = f"""
+INSERT INTO runs_data (id, name, uid, state, attempt, step, d_sae, started, last_seen)
+VALUES ('longrun1', 'long', 0, 'finished', 1, {STEPS - 1}, 2048, 1000, 2000);
+INSERT INTO attempts_data SELECT n, 1, 'launch', 0, 0, 1000, 'start' FROM runs_data;
+WITH RECURSIVE s(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM s WHERE n < {STEPS - 1})
+INSERT INTO steps_data (run, step, attempt, lap, time, elapsed_s, n_rows, ranks_missing, mse_loss, l0, explained_variance, fvu, computed, extra)
+SELECT (SELECT n FROM runs_data), n, 1, 0, 1000 + n, n, 4096, 0, 0.5, 58.25, 0.875, 0.125, 0, '{{"grad_norm": 0.75}}' FROM s;
+"""
+
+
 @unittest.skipIf("none" not in os.environ.get("SAE_METRICSD_BUILD_KIND", "none"), "sanitizers hold memory of their own")
 class Memory(unittest.TestCase):
     def test_an_idle_daemon_is_small(self):
@@ -44,6 +58,24 @@ class Memory(unittest.TestCase):
             self.assertLessEqual(own, IDLE_OWN_MIB * 1024)
             self.assertLessEqual(program, IDLE_CODE_MIB * 1024)
             self.assertEqual([], [file for file in files if any(name in file.rsplit("/", 1)[-1] for name in FOR_READERS)])
+
+    def test_questions_leave_nothing_behind(self):
+        """Whichever thread they were answered by."""
+        with Daemon() as daemon:
+            daemon.stop()
+            connection = sqlite3.connect(daemon.database)
+            connection.executescript(A_LONG_RUN)
+            connection.close()
+            daemon.start()
+            before = resident_kib(daemon, "RssAnon")
+            with Wire(daemon.socket) as wire:
+                wire.hello(role=2)
+                for question in range(100):
+                    wire.send(QUERY, question, "status", {"run": "longrun1"})
+                    self.assertEqual(REPLY, wire.until(REPLY)[0])
+            left = resident_kib(daemon, "RssAnon") - before
+            print(f"# 100 questions: {left} KiB more than before")
+            self.assertLess(left, QUESTIONS_LEFT_KIB)
 
     def test_a_run_costs_sixteen_bytes_a_feature_and_its_buffers(self):
         d_sae, runs = 1 << 20, 4
