@@ -22,7 +22,7 @@ json_t *figures_of_curves(const struct run_steps *runs, size_t n, const char *co
 
 json_t *figures_of_ridges(void);
 
-/* Adds a run to them: `most` of its complete windows that stand, the newest among them, evenly spaced. 0, -ENOMEM, -ENOENT with
+/* Adds a run to them, if it is not among them: `most` of its complete windows that stand, the newest among them, evenly spaced. 0, -ENOMEM, -ENOENT with
  * words when it has none, or -EIO with words. */
 int figures_add_ridges(json_t *figures, sqlite3 *sql, int64_t run, size_t most,
 	char ret_words[FIGURES_WORDS_SIZE]);

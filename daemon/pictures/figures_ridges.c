@@ -102,12 +102,28 @@ static int begin(sqlite3 *sql, int64_t run, json_t **ret, char *words) {
 	return err;
 }
 
+static bool is_among(const json_t *runs, const json_t *made) {
+	size_t i;
+	json_t *run;
+
+	json_array_foreach(runs, i, run) {
+		if (json_equal(json_object_get(run, "id"), json_object_get(made, "id"))) {
+			return true;
+		}
+	}
+	return false;
+}
+
 int figures_add_ridges(json_t *figures, sqlite3 *sql, int64_t run, size_t most,
 	char ret_words[FIGURES_WORDS_SIZE]) {
 	json_t *made = NULL;
 
 	snprintf(ret_words, FIGURES_WORDS_SIZE, "out of memory");
 	int err = begin(sql, run, &made, ret_words);
+	if (err == 0 && is_among(json_object_get(figures, "runs"), made)) {
+		json_decref(made);
+		return 0;
+	}
 	err = err == 0 ? add_windows(made, sql, run, most, ret_words) : err;
 	if (err == 0 && json_array_append(json_object_get(figures, "runs"), made) < 0) {
 		err = -ENOMEM;

@@ -13,7 +13,7 @@
 
 static int say(const struct plot_options *o, const char *words) {
 	if (words[0] != '\0') {
-		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command, words);
+		fprintf(stderr, "sae-metricsd %s: %s\n", o->points.read.command, words);
 	}
 	return EXIT_FAILED;
 }
@@ -32,7 +32,7 @@ static int make_file(const struct plot_options *o, const json_t *figures, struct
 static int write_file(const struct plot_options *o, const json_t *figures) {
 	struct buf out = {0};
 	int err = make_file(o, figures, &out);
-	int status = err == 0 ? read_options_print(&o->read, (const char *)out.data, out.len)
+	int status = err == 0 ? read_options_print(&o->points.read, (const char *)out.data, out.len)
 			      : say(o, strerror(-err));
 
 	buf_finish(&out);
@@ -51,7 +51,7 @@ static int set_title(const struct plot_options *o, json_t *figures) {
 	}
 	json_t *text = json_string(title);
 	if (text == NULL) {
-		return read_options_wrong(&o->read, "--title is no UTF-8", "");
+		return read_options_wrong(&o->points.read, "--title is no UTF-8", "");
 	}
 	(void)json_object_set_new(figures, "title", text);
 	return EXIT_OK;

@@ -9,7 +9,6 @@
 #include "figures.h"
 #include "picture.h"
 #include "removed.h"
-#include "run_part.h"
 #include "run_source.h"
 #include "subcommand.h"
 
@@ -26,10 +25,10 @@ static int fail(struct plot_options *o, const char *words) {
 
 static int open_run(struct plot_options *o, size_t i, const atomic_bool *stop, sqlite3 **ret_sql,
 	int64_t *ret_n) {
-	o->read.source.run_part = o->runs[i];
+	o->points.read.source.run_part = o->points.runs[i];
 	const struct run_source source = {
-		.command = o->read.command,
-		.where = &o->read.source,
+		.command = o->points.read.command,
+		.where = &o->points.read.source,
 		.tables = tables,
 		.stop = stop,
 	};
@@ -46,16 +45,28 @@ static void say_removed(void *user, const struct removed *removed) {
 	const struct removed_note *note = user;
 
 	if (strcmp(removed->what, note->what) == 0) {
-		fprintf(stderr, "sae-metricsd %s: %s: %s\n", note->o->read.command, note->run,
-			removed->words);
+		fprintf(stderr, "sae-metricsd %s: %s: %s\n", note->o->points.read.command,
+			note->run, removed->words);
 	}
 }
 
-static int read_curves(struct plot_options *o, struct run_steps *runs, const atomic_bool *stop) {
+/* As `compare` does: two words for one run are one. */
+static bool is_read(const struct run_steps *runs, size_t n) {
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(runs[i].id, runs[n].id) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static int read_curves(
+	struct plot_options *o, struct run_steps *runs, size_t *n_runs, const atomic_bool *stop) {
 	bool named = o->n_metrics > 0;
 	char words[STEPS_WORDS_SIZE];
 
-	for (size_t i = 0; i < o->n_runs; i++) {
+	for (size_t i = 0; i < o->points.n_runs; i++) {
+		struct run_steps *run = &runs[*n_runs];
 		sqlite3 *sql = NULL;
 		int64_t n;
 		int status = open_run(o, i, stop, &sql, &n);
@@ -63,10 +74,17 @@ static int read_curves(struct plot_options *o, struct run_steps *runs, const ato
 			return status;
 		}
 		int err = run_steps_read(sql, n, o->over, named ? o->metrics : figures_metrics,
-			named ? o->n_metrics : figures_n_metrics, !named, &runs[i], words);
-		(void)removed_each(
-			sql, n, say_removed, &(struct removed_note){o, runs[i].id, "steps"});
+			named ? o->n_metrics : figures_n_metrics, !named, run, words);
+		bool is_new = !is_read(runs, *n_runs);
+		if (is_new) {
+			(void)removed_each(
+				sql, n, say_removed, &(struct removed_note){o, run->id, "steps"});
+		}
 		(void)sqlite3_close(sql);
+		*n_runs += is_new;
+		if (!is_new) {
+			run_steps_finish(run);
+		}
 		if (err < 0) {
 			return fail(o, words);
 		}
@@ -75,17 +93,18 @@ static int read_curves(struct plot_options *o, struct run_steps *runs, const ato
 }
 
 static int make_curves(struct plot_options *o, const atomic_bool *stop, json_t **ret) {
-	struct run_steps *runs = calloc(o->n_runs, sizeof *runs);
+	struct run_steps *runs = calloc(o->points.n_runs, sizeof *runs);
 	bool named = o->n_metrics > 0;
 	char words[FIGURES_WORDS_SIZE];
+	size_t n = 0;
 
-	int status = runs != NULL ? read_curves(o, runs, stop) : fail(o, strerror(ENOMEM));
+	int status = runs != NULL ? read_curves(o, runs, &n, stop) : fail(o, strerror(ENOMEM));
 	if (status == EXIT_OK) {
-		*ret = figures_of_curves(runs, o->n_runs, named ? o->metrics : figures_metrics,
-			named, o->over, o->axis, o->size.width / o->size.zoom, words);
+		*ret = figures_of_curves(runs, n, named ? o->metrics : figures_metrics, named,
+			o->over, o->axis, o->size.width / o->size.zoom, words);
 		status = *ret != NULL ? EXIT_OK : fail(o, words);
 	}
-	for (size_t i = 0; runs != NULL && i < o->n_runs; i++) {
+	for (size_t i = 0; i < n; i++) {
 		run_steps_finish(&runs[i]);
 	}
 	free(runs);
@@ -97,7 +116,7 @@ static int make_ridges(struct plot_options *o, const atomic_bool *stop, json_t *
 	char words[FIGURES_WORDS_SIZE];
 	int status = figures != NULL ? EXIT_OK : fail(o, strerror(ENOMEM));
 
-	for (size_t i = 0; status == EXIT_OK && i < o->n_runs; i++) {
+	for (size_t i = 0; status == EXIT_OK && i < o->points.n_runs; i++) {
 		sqlite3 *sql = NULL;
 		int64_t n;
 		status = open_run(o, i, stop, &sql, &n);
@@ -107,7 +126,7 @@ static int make_ridges(struct plot_options *o, const atomic_bool *stop, json_t *
 		}
 		if (status == EXIT_OK) {
 			(void)removed_each(sql, n, say_removed,
-				&(struct removed_note){o, o->runs[i], "windows"});
+				&(struct removed_note){o, o->points.runs[i], "windows"});
 		}
 		(void)sqlite3_close(sql);
 	}
@@ -119,31 +138,17 @@ static int make_ridges(struct plot_options *o, const atomic_bool *stop, json_t *
 	return status;
 }
 
-/* Leaves the runs that were asked for. */
-static int choose_points(struct plot_options *o, json_t *points) {
-	char words[RUN_FILTER_WORDS_SIZE], part_words[RUN_PART_WORDS_SIZE];
-
-	if (!run_filter_apply(&o->filter, json_object_get(points, "runs"), words)) {
-		return fail(o, words);
-	}
-	int err = o->n_runs > 0 ? run_part_keep(points, o->runs, o->n_runs, part_words) : 0;
-	if (err < 0) {
-		(void)fail(o, part_words);
-	}
-	return err == 0 ? EXIT_OK : err == -ESRCH ? EXIT_NO_SUCH_RUN : EXIT_FAILED;
-}
-
 /* A page of a report that lacks this picture says why. */
 static int settle_axes(struct plot_options *o, const json_t *points, struct pareto_query *query) {
-	if (!o->y) {
-		pareto_axis_stand_in(points, &query->x, &query->y);
-	}
-	if (!o->x && !o->y && !pareto_axis_is_known(&query->y, points)) {
-		return fail(o, "no run has fvu or explained_variance");
-	}
-	int status = pareto_axis_check(o->read.command, &query->x, points);
+	const struct points_options *asked = &o->points;
 
-	return status == EXIT_OK ? pareto_axis_check(o->read.command, &query->y, points) : status;
+	if (!asked->x && !asked->y) {
+		pareto_axis_stand_in(points, &query->x, &query->y);
+		if (!pareto_axis_is_known(&query->y, points)) {
+			return fail(o, "no run has fvu or explained_variance");
+		}
+	}
+	return points_options_settle_axes(asked, points, &query->x, &query->y);
 }
 
 /* Who is not in the picture, and what makes those that are hard to compare. */
@@ -152,30 +157,26 @@ static void say_remarks(const struct plot_options *o, const json_t *figures) {
 	json_t *run, *warning;
 
 	json_array_foreach(json_object_get(figures, "left_out"), i, run) {
-		fprintf(stderr, "sae-metricsd %s: %s is left out: %s\n", o->read.command,
+		fprintf(stderr, "sae-metricsd %s: %s is left out: %s\n", o->points.read.command,
 			document_text(run, "id"), document_text(run, "why"));
 	}
 	json_array_foreach(json_object_get(figures, "warnings"), i, warning) {
-		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command,
+		fprintf(stderr, "sae-metricsd %s: %s\n", o->points.read.command,
 			json_string_value(warning));
 	}
 }
 
 static int make_front(struct plot_options *o, json_t **ret) {
 	struct front_wanted wanted = {
-		.query.at_tokens = o->points.has_at_tokens ? (double)o->points.at_tokens : 0,
+		.query.at_tokens = (double)o->points.at_tokens,
 		.axis = o->axis,
 		.trajectory = o->points.trajectory,
 	};
 	char words[FIGURES_WORDS_SIZE];
-	struct points_query query = o->points;
 	json_t *points = NULL;
+	int status = points_options_axes(&o->points, &wanted.query.x, &wanted.query.y);
 
-	query.without_config = !run_filter_asks_config(&o->filter);
-	int status = plot_options_axes(o, &wanted.query.x, &wanted.query.y);
-
-	status = status == EXIT_OK ? source_read_points(&o->read.source, &query, &points) : status;
-	status = status == EXIT_OK ? choose_points(o, points) : status;
+	status = status == EXIT_OK ? points_options_read(&o->points, &points) : status;
 	status = status == EXIT_OK ? settle_axes(o, points, &wanted.query) : status;
 	if (status == EXIT_OK && figures_of_front(points, &wanted, ret, words) < 0) {
 		status = fail(o, words);

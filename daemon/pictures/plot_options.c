@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
-#include "count.h"
 #include "subcommand.h"
 
 #define WIDTH_DEFAULT   720.0
@@ -28,11 +26,6 @@ enum {
 	OPTION_OVER,
 	OPTION_Y_AXIS,
 	OPTION_WINDOWS,
-	OPTION_X,
-	OPTION_Y,
-	OPTION_X_BETTER,
-	OPTION_Y_BETTER,
-	OPTION_AT_TOKENS,
 	OPTION_TRAJECTORY,
 	OPTION_TITLE,
 	OPTION_DARK,
@@ -62,7 +55,7 @@ static int take_word(
 			words[i]);
 	}
 	(void)snprintf(said + len, sizeof said - (size_t)len, ", not ");
-	return read_options_wrong(&o->read, said, optarg);
+	return read_options_wrong(&o->points.read, said, optarg);
 }
 
 static int take_number(
@@ -76,7 +69,7 @@ static int take_number(
 		return EXIT_OK;
 	}
 	snprintf(said, sizeof said, "%s is a number from %g to %g, not ", option, least, most);
-	return read_options_wrong(&o->read, said, optarg);
+	return read_options_wrong(&o->points.read, said, optarg);
 }
 
 static int take_windows(struct plot_options *o) {
@@ -84,7 +77,8 @@ static int take_windows(struct plot_options *o) {
 	int status = take_number(o, "--windows", 1, WINDOWS_MOST, &value);
 
 	if (status == EXIT_OK && value != floor(value)) {
-		return read_options_wrong(&o->read, "--windows is a whole number, not ", optarg);
+		return read_options_wrong(
+			&o->points.read, "--windows is a whole number, not ", optarg);
 	}
 	o->n_windows = status == EXIT_OK ? (size_t)value : 0;
 	return status;
@@ -94,42 +88,26 @@ static int take_windows(struct plot_options *o) {
 static int take_metrics(struct plot_options *o) {
 	if (o->metrics_text != NULL) {
 		return read_options_wrong(
-			&o->read, "--metric once: with commas it takes several: ", optarg);
+			&o->points.read, "--metric once: with commas it takes several: ", optarg);
 	}
 	o->metrics_text = strdup(optarg);
 	if (o->metrics_text == NULL) {
-		fprintf(stderr, "sae-metricsd %s: %s\n", o->read.command, strerror(ENOMEM));
+		fprintf(stderr, "sae-metricsd %s: %s\n", o->points.read.command, strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
 	char *rest = o->metrics_text, *name;
 	while ((name = strsep(&rest, ",")) != NULL) {
 		if (name[0] == '\0') {
-			return read_options_wrong(&o->read, "--metric has an empty name: ", optarg);
+			return read_options_wrong(
+				&o->points.read, "--metric has an empty name: ", optarg);
 		}
 		if (o->n_metrics == CURVES_MAX) {
-			return read_options_wrong(&o->read,
+			return read_options_wrong(&o->points.read,
 				"more than 12 metrics are too many for one picture: ", optarg);
 		}
 		o->metrics[o->n_metrics++] = name;
 	}
 	return EXIT_OK;
-}
-
-static int take_at_tokens(struct plot_options *o) {
-	o->points.has_at_tokens = true;
-	return count_read(optarg, &o->points.at_tokens) == 0 && o->points.at_tokens > 0
-		       ? EXIT_OK
-		       : read_options_wrong(
-				 &o->read, "--at-tokens is a count, as 168M or 1.3G, not ", optarg);
-}
-
-static int take_filter(int option, struct plot_options *o) {
-	char words[RUN_FILTER_WORDS_SIZE];
-
-	return run_filter_add(
-		       &o->filter, (enum run_filter_option)option, optarg, clock_wall(), words)
-		       ? EXIT_OK
-		       : read_options_wrong(&o->read, words, "");
 }
 
 /* ---- options ---- */
@@ -167,24 +145,6 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 		return take_metrics(o);
 	case OPTION_WINDOWS:
 		return take_windows(o);
-	case OPTION_X:
-		o->axes_set = true;
-		o->x = optarg;
-		return EXIT_OK;
-	case OPTION_Y:
-		o->axes_set = true;
-		o->y = optarg;
-		return EXIT_OK;
-	case OPTION_X_BETTER:
-		o->axes_set = true;
-		o->x_better = optarg;
-		return EXIT_OK;
-	case OPTION_Y_BETTER:
-		o->axes_set = true;
-		o->y_better = optarg;
-		return EXIT_OK;
-	case OPTION_AT_TOKENS:
-		return take_at_tokens(o);
 	case OPTION_TRAJECTORY:
 		o->points.trajectory = true;
 		return EXIT_OK;
@@ -203,25 +163,15 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 	case OPTION_DPI:
 		return take_number(o, "--dpi", DPI_LEAST, DPI_MOST, &o->size.dpi);
 	default:
-		return option >= RUN_FILTER_PROJECT && option < RUN_FILTER_END
-			       ? take_filter(option, o)
-			       : read_options_take(&o->read, option, word);
+		return points_options_take(&o->points, option, word);
 	}
 }
 
 static int take_run(struct plot_options *o, const char *word) {
-	bool is_database;
-	int status = read_options_take_word(&o->read, word, &is_database);
-
-	if (status != EXIT_OK || is_database) {
-		return status;
-	}
-	if (o->n_runs == PLOT_RUNS_MAX) {
-		return read_options_wrong(
-			&o->read, "more than 32 runs are too many for one picture: ", word);
-	}
-	o->runs[o->n_runs++] = word;
-	return EXIT_OK;
+	return o->points.n_runs < PLOT_RUNS_MAX
+		       ? points_options_take_word(&o->points, word)
+		       : read_options_wrong(&o->points.read,
+				 "more than 32 runs are too many for one picture: ", word);
 }
 
 /* ---- all of it ---- */
@@ -232,49 +182,56 @@ static int find_format(struct plot_options *o) {
 		[PLOT_PNG] = ".png",
 		[PLOT_JSON] = ".json",
 		[PLOT_CSV] = ".csv"};
-	size_t len = strlen(o->read.file);
+	size_t len = strlen(o->points.read.file);
 
 	for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
 		size_t end = strlen(endings[i]);
-		if (len > end && strcasecmp(o->read.file + len - end, endings[i]) == 0) {
+		if (len > end && strcasecmp(o->points.read.file + len - end, endings[i]) == 0) {
 			o->format = (enum plot_format)i;
 			return EXIT_OK;
 		}
 	}
-	return read_options_wrong(&o->read,
-		"FILE ends in .svg, .pdf or .png, or in .json or .csv, unlike ", o->read.file);
+	return read_options_wrong(&o->points.read,
+		"FILE ends in .svg, .pdf or .png, or in .json or .csv, unlike ",
+		o->points.read.file);
+}
+
+static bool names_axis(const struct points_options *o) {
+	return o->x || o->y || o->x_better || o->y_better;
 }
 
 /* An option that another kind has is a slip: what was wanted would not be drawn. */
 static int check_kind(struct plot_options *o) {
 	bool of_curves = o->n_metrics > 0 || o->over != OVER_STEP;
-	bool of_front = o->axes_set || o->points.has_at_tokens || o->points.trajectory ||
-			o->filter.n_terms > 0 || o->filter.since > 0;
+	bool of_front = names_axis(&o->points) || o->points.at_tokens > 0 || o->points.trajectory ||
+			o->points.filter.n_terms > 0 || o->points.filter.since > 0;
 
-	if (!o->kind_set && (o->n_runs == 0 || of_front)) {
+	if (!o->kind_set && (o->points.n_runs == 0 || of_front)) {
 		o->kind = PLOT_FRONT;
 	}
 	if (o->kind != PLOT_CURVES && of_curves) {
-		return read_options_wrong(&o->read, "--metric and --over are of --kind curves", "");
+		return read_options_wrong(
+			&o->points.read, "--metric and --over are of --kind curves", "");
 	}
 	if (o->kind != PLOT_FRONT && of_front) {
-		return read_options_wrong(&o->read,
+		return read_options_wrong(&o->points.read,
 			"--x, --y, --at-tokens, --trajectory and what chooses runs are of --kind "
 			"front",
 			"");
 	}
 	if (o->kind == PLOT_DENSITY && o->axis != AXIS_BY_DATA) {
-		return read_options_wrong(&o->read, "--y-axis is of --kind curves and front", "");
+		return read_options_wrong(
+			&o->points.read, "--y-axis is of --kind curves and front", "");
 	}
-	return o->kind != PLOT_FRONT && o->n_runs == 0
-		       ? read_options_wrong(&o->read, "which RUN?", "")
+	return o->kind != PLOT_FRONT && o->points.n_runs == 0
+		       ? read_options_wrong(&o->points.read, "which RUN?", "")
 		       : EXIT_OK;
 }
 
 static int check(struct plot_options *o) {
-	if (o->read.file == NULL) {
+	if (o->points.read.file == NULL) {
 		return read_options_wrong(
-			&o->read, "where to? -o FILE.svg, .pdf, .png, .json or .csv", "");
+			&o->points.read, "where to? -o FILE.svg, .pdf, .png, .json or .csv", "");
 	}
 	int status = check_kind(o);
 	return status == EXIT_OK ? find_format(o) : status;
@@ -289,13 +246,13 @@ static int check_pixels(const struct plot_options *o) {
 		return EXIT_OK;
 	}
 	snprintf(said, sizeof said, "%.0f", side);
-	return read_options_wrong(&o->read,
+	return read_options_wrong(&o->points.read,
 		"a PNG has at most 16000 pixels a side (--width, --height, --dpi), not ", said);
 }
 
 void plot_options_init(struct plot_options *o, const char *command) {
 	*o = (struct plot_options){
-		.read.command = command,
+		.points.read.command = command,
 		.n_windows = WINDOWS_DEFAULT,
 		.size = {WIDTH_DEFAULT, 0, 1, DPI_DEFAULT},
 	};
@@ -308,11 +265,8 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 		{"over", required_argument, NULL, OPTION_OVER},
 		{"y-axis", required_argument, NULL, OPTION_Y_AXIS},
 		{"windows", required_argument, NULL, OPTION_WINDOWS},
-		{"x", required_argument, NULL, OPTION_X},
-		{"y", required_argument, NULL, OPTION_Y},
-		{"x-better", required_argument, NULL, OPTION_X_BETTER},
-		{"y-better", required_argument, NULL, OPTION_Y_BETTER},
-		{"at-tokens", required_argument, NULL, OPTION_AT_TOKENS},
+		POINTS_AXES_OPTIONS,
+		{"at-tokens", required_argument, NULL, POINTS_OPTION_AT_TOKENS},
 		{"trajectory", no_argument, NULL, OPTION_TRAJECTORY},
 		RUN_FILTER_OPTIONS,
 		{"title", required_argument, NULL, OPTION_TITLE},
@@ -342,20 +296,7 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 	return status == EXIT_OK ? check_pixels(ret) : status;
 }
 
-int plot_options_axes(
-	const struct plot_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y) {
-	const char *x = o->x ? o->x : "l0", *y = o->y ? o->y : "fvu";
-	int status = pareto_axis_make(o->read.command, "x", x, o->x_better, ret_x);
-
-	if (status == EXIT_OK) {
-		status = pareto_axis_make(o->read.command, "y", y, o->y_better, ret_y);
-	}
-	return status == EXIT_OK && strcmp(x, y) == 0
-		       ? read_options_wrong(&o->read, "--x and --y are both ", x)
-		       : status;
-}
-
 void plot_options_finish(struct plot_options *o) {
 	free(o->metrics_text);
-	read_options_finish(&o->read);
+	points_options_finish(&o->points);
 }

@@ -2,10 +2,7 @@
 #pragma once
 
 #include "axis.h"
-#include "pareto_axis.h"
-#include "points.h"
-#include "read_options.h"
-#include "run_filter.h"
+#include "points_options.h"
 #include "run_steps.h"
 #include "surface.h"
 
@@ -22,9 +19,7 @@ enum plot_format {
 };
 
 struct plot_options {
-	struct read_options read;
-	const char *runs[PLOT_RUNS_MAX];
-	size_t n_runs;
+	struct points_options points; /* which runs, and of the front its axes */
 	enum plot_kind kind;
 	bool kind_set;
 	enum plot_format format;
@@ -34,11 +29,6 @@ struct plot_options {
 	const char *metrics[CURVES_MAX];
 	size_t n_metrics; /* 0: none is named */
 	size_t n_windows;
-	bool axes_set;
-	const char *x, *y;               /* metrics of the front; NULL: as points_options.h says */
-	const char *x_better, *y_better; /* NULL: as is known of them */
-	struct points_query points;
-	struct run_filter filter; /* of the front's runs */
 	const char *title;
 	bool dark;
 	struct surface_size size;     /* height 0: as it suits the width */
@@ -50,7 +40,4 @@ void plot_options_init(struct plot_options *o, const char *command);
 
 /* An exit_status, and it has said what is wrong. */
 int plot_options_parse(int argc, char **argv, struct plot_options *ret);
-/* The front's axes. An exit_status, and it has said what is wrong. */
-int plot_options_axes(
-	const struct plot_options *o, struct pareto_axis *ret_x, struct pareto_axis *ret_y);
 void plot_options_finish(struct plot_options *o);

@@ -19,7 +19,6 @@ enum { OPTION_TITLE = 256 };
 struct report {
 	struct plot_options plot; /* what its pictures are asked for, and where runs are from */
 	const char *title;
-	const char *parts[RUNS_MAX];
 	size_t n;
 	json_t *documents[RUNS_MAX]; /* the status document of each */
 	json_t *points;
@@ -29,7 +28,7 @@ struct report {
 
 static int say(const struct report *r, const char *words) {
 	if (words[0] != '\0') {
-		fprintf(stderr, "sae-metricsd %s: %s\n", r->plot.read.command, words);
+		fprintf(stderr, "sae-metricsd %s: %s\n", r->plot.points.read.command, words);
 	}
 	return EXIT_FAILED;
 }
@@ -37,26 +36,18 @@ static int say(const struct report *r, const char *words) {
 /* ---- what was asked for ---- */
 
 static int take_word(struct report *r, const char *word) {
-	bool is_database;
-	int status = read_options_take_word(&r->plot.read, word, &is_database);
-
-	if (status != EXIT_OK || is_database) {
-		return status;
-	}
-	if (r->n == RUNS_MAX) {
-		return read_options_wrong(
-			&r->plot.read, "more than 16 runs are too many for one page: ", word);
-	}
-	r->parts[r->n++] = word;
-	return EXIT_OK;
+	return r->plot.points.n_runs < RUNS_MAX
+		       ? points_options_take_word(&r->plot.points, word)
+		       : read_options_wrong(&r->plot.points.read,
+				 "more than 16 runs are too many for one page: ", word);
 }
 
 static int check(const struct report *r) {
-	if (r->n == 0) {
-		return read_options_wrong(&r->plot.read, "which RUN?", "");
+	if (r->plot.points.n_runs == 0) {
+		return read_options_wrong(&r->plot.points.read, "which RUN?", "");
 	}
-	if (r->plot.read.file == NULL) {
-		return read_options_wrong(&r->plot.read, "where to? -o FILE.html", "");
+	if (r->plot.points.read.file == NULL) {
+		return read_options_wrong(&r->plot.points.read, "where to? -o FILE.html", "");
 	}
 	return EXIT_OK;
 }
@@ -78,8 +69,8 @@ static int parse(int argc, char **argv, struct report *r) {
 		if (option == OPTION_TITLE) {
 			r->title = optarg;
 		} else {
-			status = read_options_take(
-				&r->plot.read, option == 'o' ? READ_OPTION_OUTPUT : option, word);
+			status = read_options_take(&r->plot.points.read,
+				option == 'o' ? READ_OPTION_OUTPUT : option, word);
 		}
 	}
 	while (status == EXIT_OK && optind < argc) {
@@ -90,31 +81,54 @@ static int parse(int argc, char **argv, struct report *r) {
 
 /* ---- what is in it ---- */
 
-static int read_runs(struct report *r) {
+/* Two words for one run are one. */
+static bool is_read(const struct report *r, const char *id) {
 	for (size_t i = 0; i < r->n; i++) {
-		r->plot.read.source.run_part = r->parts[i];
-		int status = source_read(&r->plot.read.source, &r->documents[i]);
-		if (status != EXIT_OK) {
-			return status;
-		}
-		r->runs[i].run = json_array_get(json_object_get(r->documents[i], "runs"), 0);
-		if (document_text(r->runs[i].run, "id") == NULL) {
-			return say(r, "the run's document has no run in it");
+		if (strcmp(r->plot.points.runs[i], id) == 0) {
+			return true;
 		}
 	}
+	return false;
+}
+
+/* In place of the words that name them their ids are left, each once. */
+static int read_runs(struct report *r) {
+	struct points_options *named = &r->plot.points;
+
+	for (size_t i = 0; i < named->n_runs; i++) {
+		json_t *document = NULL;
+		named->read.source.run_part = named->runs[i];
+		int status = source_read(&named->read.source, &document);
+		if (status != EXIT_OK) {
+			json_decref(document);
+			return status;
+		}
+		const json_t *run = json_array_get(json_object_get(document, "runs"), 0);
+		const char *id = document_text(run, "id");
+		if (id == NULL || is_read(r, id)) {
+			json_decref(document);
+			if (id == NULL) {
+				return say(r, "the run's document has no run in it");
+			}
+			continue;
+		}
+		r->documents[r->n] = document;
+		r->runs[r->n].run = run;
+		named->runs[r->n++] = id;
+	}
+	named->n_runs = r->n;
 	return EXIT_OK;
 }
 
 static int read_points(struct report *r) {
 	size_t i;
 	json_t *run;
+	int status = points_options_read(&r->plot.points, &r->points);
 
-	r->plot.read.source.run_part = NULL;
-	int status = source_read_points(&r->plot.read.source, &r->plot.points, &r->points);
 	json_array_foreach(json_object_get(r->points, "runs"), i, run) {
 		for (size_t k = 0; k < r->n; k++) {
 			const char *id = document_text(run, "id");
-			if (id != NULL && strcmp(id, document_text(r->runs[k].run, "id")) == 0) {
+			if (id != NULL && strcmp(id, r->plot.points.runs[k]) == 0) {
 				r->runs[k].point = json_object_get(run, "point");
 			}
 		}
@@ -125,21 +139,20 @@ static int read_points(struct report *r) {
 /* One of its runs, or with `one` SIZE_MAX all of them. Where there is nothing to draw the page says why. */
 static int make_picture(struct report *r, enum plot_kind kind, size_t one, const atomic_bool *stop,
 	struct report_picture *ret) {
+	struct plot_options plot = r->plot; /* borrows of it */
 	json_t *figures = NULL;
 
-	r->plot.kind = kind;
-	r->plot.format = PLOT_SVG;
-	r->plot.n_runs = 0;
-	for (size_t i = 0; i < r->n; i++) {
-		if (one == SIZE_MAX || one == i) {
-			r->plot.runs[r->plot.n_runs++] = document_text(r->runs[i].run, "id");
-		}
+	plot.kind = kind;
+	plot.format = PLOT_SVG;
+	if (one != SIZE_MAX) {
+		plot.points.runs += one;
+		plot.points.n_runs = 1;
 	}
-	int status = plot_make(&r->plot, stop, &figures);
-	if (status != EXIT_OK && r->plot.words[0] != '\0') {
-		snprintf(ret->words, sizeof ret->words, "%s", r->plot.words);
+	int status = plot_make(&plot, stop, &figures);
+	if (status != EXIT_OK && plot.words[0] != '\0') {
+		snprintf(ret->words, sizeof ret->words, "%s", plot.words);
 		status = EXIT_OK;
-	} else if (status == EXIT_OK && plot_draw(&r->plot, figures, &ret->svg) < 0) {
+	} else if (status == EXIT_OK && plot_draw(&plot, figures, &ret->svg) < 0) {
 		status = say(r, strerror(ENOMEM));
 	}
 	json_decref(figures);
@@ -177,10 +190,10 @@ static int write_page(const struct report *r) {
 		.curves = r->curves,
 		.front = r->front,
 	};
-	int status =
-		report_page_write(&h, &page) == 0
-			? read_options_print(&r->plot.read, (const char *)h.out.data, h.out.len)
-			: say(r, strerror(ENOMEM));
+	int status = report_page_write(&h, &page) == 0
+			     ? read_options_print(
+				       &r->plot.points.read, (const char *)h.out.data, h.out.len)
+			     : say(r, strerror(ENOMEM));
 	buf_finish(&h.out);
 	return status;
 }

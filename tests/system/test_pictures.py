@@ -338,6 +338,13 @@ class Pictures(unittest.TestCase):
         self.plot("whole001", "--kind", "front", "-o", self.out / "like.json", database=database)
         self.assertEqual(["whole001"], [run["id"] for run in json.loads((self.out / "like.json").read_text())["runs"]])
 
+    def test_a_run_that_is_named_twice_is_there_once(self):
+        for kind in ("curves", "density", "front"):
+            self.plot("whole001", "second01", "whole", "--kind", kind, "-o", self.out / "once.json")
+            self.assertEqual(["whole001", "second01"], [run["id"] for run in json.loads((self.out / "once.json").read_text())["runs"]])
+        _, page = self.page("whole001", "whole", "whole001")
+        self.assertNotIn("side by side", " ".join(page.text))
+
     def test_a_run_of_one_window_and_one_of_a_few_steps_are_drawn(self):
         self.plot("brief001", "-o", self.out / "brief.svg")
         self.plot("second01", "--kind", "density", "--windows", 1, "-o", self.out / "brief.svg")
@@ -489,8 +496,8 @@ class Pictures(unittest.TestCase):
                 (["second01", "-o", "x.svg", "--kind", "curves", "--at-tokens", "1M"], "are of --kind front"),
                 (["-o", "x.svg", "--x", "fvu"], "--x and --y are both fvu"),
                 (["-o", "x.svg", "--y-better", "bigger"], "--y-better: expected lower or higher, not bigger"),
-                (["-o", "x.svg", "--at-tokens", "0"], "--at-tokens is a count"),
-                (["-o", "x.svg", "--at-tokens", "many"], "--at-tokens is a count, as 168M or 1.3G, not many"),
+                (["-o", "x.svg", "--at-tokens", "0"], "--at-tokens: expected a count"),
+                (["-o", "x.svg", "--at-tokens", "many"], "--at-tokens: expected a count like 168M or 1.3G, not many"),
                 (["-o", "x.svg", "--where", "lr"], "--where: expected KEY=VALUE"),
                 (["second01", "-o", "x.png", "--width", "9600", "--dpi", "1200"], "at most 16000 pixels a side"),
                 (["second01", "-o", "x.svg", "--title", b"\xff"], "--title is no UTF-8"),
