@@ -72,7 +72,8 @@ struct trace {
 	const struct panel *panel;
 	struct pen pen;
 	struct place *upper, *lower, *middle;
-	size_t n; /* columns without a gap, so far */
+	size_t n;       /* columns without a gap, so far */
+	double crossed; /* where the last cross is */
 };
 
 /* What goes up from low to high, and the mean; then a new one may begin. */
@@ -101,6 +102,22 @@ static void cross(const struct curves *c, const struct panel *p, double x, struc
 	canvas_segment(c->frame.canvas, x - MARK, y + MARK, x + MARK, y - MARK, &pen);
 }
 
+/* In the colour of its run where there are several, whose own might be the warning's. */
+static struct colour cross_colour(const struct curves *c, struct colour run) {
+	bool several = json_array_size(json_object_get(c->figures, "runs")) > 1;
+
+	return several ? run : c->frame.theme->warning;
+}
+
+/* Crosses of a run are not on one another: a thousand of them were a bar. */
+static void trace_cross(struct trace *t, double x) {
+	if (x - t->crossed > 2 * MARK + 1) {
+		cross(t->curves, t->panel, x,
+			(struct pen){cross_colour(t->curves, t->pen.colour), 1.2, 0});
+		t->crossed = x;
+	}
+}
+
 static void trace_column(struct trace *t, const json_t *series, size_t i) {
 	const struct panel *p = t->panel;
 	double at, min, mean, max, not_finite = 0;
@@ -108,7 +125,7 @@ static void trace_column(struct trace *t, const json_t *series, size_t i) {
 	(void)number_in(series, "x", i, &at);
 	double x = frame_x(&p->box, &t->curves->x, at);
 	if (number_in(series, "not_finite", i, &not_finite) && not_finite > 0) {
-		cross(t->curves, p, x, (struct pen){t->curves->frame.theme->warning, 1.2, 0});
+		trace_cross(t, x);
 	}
 	if (!number_in(series, "min", i, &min) || !number_in(series, "mean", i, &mean) ||
 		!number_in(series, "max", i, &max)) {
@@ -130,6 +147,7 @@ static void draw_series(const struct curves *c, const struct panel *p, const jso
 		.upper = calloc(2 * n + 1, sizeof(struct place)),
 		.lower = calloc(n + 1, sizeof(struct place)),
 		.middle = calloc(n + 1, sizeof(struct place)),
+		.crossed = -INFINITY,
 	};
 
 	if (t.upper != NULL && t.lower != NULL && t.middle != NULL) {
@@ -218,15 +236,15 @@ static void draw_panels(struct curves *c) {
 			left + width - 6, top + height};
 		size_t most = (size_t)fmin(
 			TICKS_MAX, fmax(2, floor((p->box.right - p->box.left) / X_TICK_ROOM) + 1));
-		axis_make(document_count(c->figures, "x_low"), document_count(c->figures, "x_high"),
-			false, most, &c->x);
+		axis_make_to_tick(document_count(c->figures, "x_low"),
+			document_count(c->figures, "x_high"), most, &c->x);
 		draw_panel(c, p, left, i + c->abreast >= c->n);
 	}
 }
 
 static void draw_note(struct curves *c) {
 	struct lettering l = frame_faint(&c->frame, SIZE_SMALL, ANCHOR_START);
-	const struct pen pen = {c->frame.theme->warning, 1.2, 0};
+	const struct pen pen = {cross_colour(c, c->frame.theme->ink), 1.2, 0};
 	const struct panel mark = {.box = {0, c->frame.box.top + 2, 0, 0}};
 	char words[96];
 

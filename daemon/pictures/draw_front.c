@@ -8,15 +8,16 @@
 #include "label_place.h"
 #include "picture.h"
 
-#define RADIUS      4.0
-#define LABEL_MOST  150.0 /* wide; what is longer loses its middle */
-#define X_LABELS    20.0
-#define X_TICK_ROOM 56.0
-#define Y_TICK_ROOM 40.0
-#define SHADE_ALPHA 0.06
-#define TRAIL_ALPHA 0.35
-#define FRONT_LINE  1.6
-#define REACH       4 /* rings around a point of the front that its name may be in */
+#define RADIUS       4.0
+#define LABEL_MOST   150.0 /* wide; what is longer loses its middle */
+#define X_LABELS     20.0
+#define X_TICK_ROOM  56.0
+#define Y_TICK_ROOM  40.0
+#define SHADE_ALPHA  0.06
+#define TRAIL_ALPHA  0.35
+#define GROUND_ALPHA 0.75 /* of what is behind a name */
+#define FRONT_LINE   1.6
+#define REACH        4 /* rings around a point of the front that its name may be in */
 
 struct point {
 	const json_t *run;
@@ -203,6 +204,8 @@ static void draw_label(const struct front_picture *f, size_t i) {
 		canvas_segment(f->frame.canvas, label->from.x, label->from.y, label->to.x,
 			label->to.y, &leader);
 	}
+	/* Trajectories go where they go, but not through names. */
+	canvas_box(f->frame.canvas, &label->box, theme_faded(f->frame.theme->ground, GROUND_ALPHA));
 	(void)canvas_words_within(f->frame.canvas, label->box.left,
 		label->box.bottom - l.size * 0.28, label_of(p), LABEL_MOST, &l);
 }

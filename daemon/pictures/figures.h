@@ -20,6 +20,9 @@ json_t *figures_of_curves(const struct run_steps *runs, size_t n, const char *co
 	bool all, enum steps_over over, enum axis_choice axis, double width,
 	char ret_words[FIGURES_WORDS_SIZE]);
 
+/* A run as all figures have it; a name that is no UTF-8 is none. */
+json_t *figures_run(const char *id, const char *name);
+
 json_t *figures_of_ridges(void);
 
 /* Adds a run to them, if it is not among them: `most` of its complete windows that stand, the newest among them, evenly spaced. 0, -ENOMEM, -ENOENT with

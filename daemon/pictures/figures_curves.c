@@ -117,14 +117,19 @@ static json_t *make_panel(struct making *m, size_t metric, const char *name) {
 	return panel;
 }
 
+json_t *figures_run(const char *id, const char *name) {
+	json_t *run = json_pack("{s:s, s:s}", "id", id, "name", name);
+
+	return run != NULL ? run : json_pack("{s:s, s:s}", "id", id, "name", id);
+}
+
 static json_t *make_runs(const struct making *m) {
 	json_t *runs = json_array();
 
 	for (size_t i = 0; i < m->n; i++) {
-		(void)json_array_append_new(runs,
-			json_pack("{s:s, s:s}", "id", m->runs[i].id, "name", m->runs[i].name));
+		(void)json_array_append_new(runs, figures_run(m->runs[i].id, m->runs[i].name));
 	}
-	if (run_labels_set(runs) < 0) {
+	if (json_array_size(runs) < m->n || run_labels_set(runs) < 0) {
 		json_decref(runs);
 		return NULL;
 	}

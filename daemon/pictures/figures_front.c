@@ -99,16 +99,30 @@ static void make_labels(const struct pareto *p, json_t *figures) {
 
 /* ---- the front ---- */
 
-static json_t *make_axis(const struct pareto *p, bool is_x, enum axis_choice choice) {
+/* Of all that is drawn: the way to a point may begin far from it. */
+static void widen(const json_t *runs, bool is_x, double *low, double *high) {
+	size_t i, k;
+	json_t *run, *step;
+
+	json_array_foreach(runs, i, run) {
+		double value = document_count(run, is_x ? "x" : "y");
+		*low = fmin(*low, value);
+		*high = fmax(*high, value);
+		json_array_foreach(json_object_get(run, "trajectory"), k, step) {
+			value = json_number_value(json_array_get(step, is_x ? 0 : 1));
+			*low = fmin(*low, value);
+			*high = fmax(*high, value);
+		}
+	}
+}
+
+static json_t *make_axis(
+	const struct pareto *p, const json_t *runs, bool is_x, enum axis_choice choice) {
 	const struct pareto_axis *axis = is_x ? &p->query.x : &p->query.y;
 	double low = INFINITY, high = -INFINITY;
 	char label[160];
 
-	for (size_t i = 0; i < p->n; i++) {
-		double value = is_x ? p->runs[i].at.x : p->runs[i].at.y;
-		low = fmin(low, value);
-		high = fmax(high, value);
-	}
+	widen(runs, is_x, &low, &high);
 	bool is_log = axis_is_log(choice, low, high);
 	snprintf(label, sizeof label, "%.120s%s \u2013 %s is better", axis->metric.label,
 		is_log ? ", log scale" : "", axis->higher ? "more" : "less");
@@ -117,11 +131,11 @@ static json_t *make_axis(const struct pareto *p, bool is_x, enum axis_choice cho
 }
 
 static json_t *make(const struct pareto *p, const struct front_wanted *wanted) {
+	json_t *runs = make_runs(p, wanted->trajectory);
 	json_t *figures = json_pack("{s:i, s:s, s:n, s:o, s:o, s:b, s:o, s:o, s:O}", "schema", 1,
-		"kind", "front", "title", "x", make_axis(p, true, AXIS_LOG), "y",
-		make_axis(p, false, wanted->axis), "unequal_tokens", p->unequal_tokens, "runs",
-		make_runs(p, wanted->trajectory), "left_out", make_left_out(p), "warnings",
-		p->warnings);
+		"kind", "front", "title", "x", make_axis(p, runs, true, AXIS_LOG), "y",
+		make_axis(p, runs, false, wanted->axis), "unequal_tokens", p->unequal_tokens,
+		"runs", runs, "left_out", make_left_out(p), "warnings", p->warnings);
 
 	if (figures == NULL) {
 		return NULL;

@@ -91,10 +91,12 @@ static int begin(sqlite3 *sql, int64_t run, json_t **ret, char *words) {
 			(long long)sqlite3_column_int64(st, 3));
 		err = -ENOENT;
 	} else if (rc == SQLITE_ROW) {
-		*ret = json_pack("{s:s, s:s, s:I, s:[]}", "id", sqlite3_column_text(st, 0), "name",
-			sqlite3_column_text(st, 1), "n_windows", sqlite3_column_int64(st, 2),
-			"windows");
-		err = *ret != NULL ? 0 : -ENOMEM;
+		*ret = figures_run((const char *)sqlite3_column_text(st, 0),
+			(const char *)sqlite3_column_text(st, 1));
+		json_t *more = json_pack(
+			"{s:I, s:[]}", "n_windows", sqlite3_column_int64(st, 2), "windows");
+		err = json_object_update(*ret, more) < 0 ? -ENOMEM : 0;
+		json_decref(more);
 	} else if (err == 0) {
 		err = failed(sql, words);
 	}

@@ -13,7 +13,7 @@
 
 static int say(const struct plot_options *o, const char *words) {
 	if (words[0] != '\0') {
-		fprintf(stderr, "sae-metricsd %s: %s\n", o->points.read.command, words);
+		plot_say(o, "%s", words);
 	}
 	return EXIT_FAILED;
 }
@@ -71,6 +71,8 @@ int plot_command_run(int argc, char **argv) {
 		interrupt_heed();
 	}
 	status = status == EXIT_OK ? set_title(&o, figures) : status;
+	status = status == EXIT_OK ? plot_options_check_pixels(&o, plot_height(&o, figures))
+				   : status;
 	status = status == EXIT_OK ? write_file(&o, figures) : status;
 	json_decref(figures);
 	plot_options_finish(&o);

@@ -1,12 +1,14 @@
 #include "plot_make.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "document.h"
 #include "figures.h"
+#include "glyph.h"
 #include "picture.h"
 #include "removed.h"
 #include "run_source.h"
@@ -19,6 +21,22 @@ static const char *const tables[] = {
 static int fail(struct plot_options *o, const char *words) {
 	snprintf(o->words, sizeof o->words, "%s", words);
 	return EXIT_FAILED;
+}
+
+void plot_say(const struct plot_options *o, const char *format, ...) {
+	char text[STEPS_WORDS_SIZE + 256];
+	const char *at = text;
+	struct glyph glyph;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	fprintf(stderr, "sae-metricsd %s: ", o->points.read.command);
+	while (glyph_next(&at, true, &glyph)) {
+		fputs(glyph.bytes, stderr);
+	}
+	fputc('\n', stderr);
 }
 
 /* ---- figures ---- */
@@ -45,8 +63,21 @@ static void say_removed(void *user, const struct removed *removed) {
 	const struct removed_note *note = user;
 
 	if (strcmp(removed->what, note->what) == 0) {
-		fprintf(stderr, "sae-metricsd %s: %s: %s\n", note->o->points.read.command,
-			note->run, removed->words);
+		plot_say(note->o, "%s: %s", note->run, removed->words);
+	}
+}
+
+/* What was asked for, and cannot be. */
+static void say_linear(const struct plot_options *o, const json_t *figures) {
+	size_t i;
+	json_t *panel;
+
+	json_array_foreach(json_object_get(figures, "panels"), i, panel) {
+		const char *axis = document_text(panel, "axis");
+		if (o->axis == AXIS_LOG && axis != NULL && strcmp(axis, "log") != 0) {
+			plot_say(o, "%s is not above 0 everywhere: its scale is linear",
+				document_text(panel, "metric"));
+		}
 	}
 }
 
@@ -103,6 +134,7 @@ static int make_curves(struct plot_options *o, const atomic_bool *stop, json_t *
 		*ret = figures_of_curves(runs, n, named ? o->metrics : figures_metrics, named,
 			o->over, o->axis, o->size.width / o->size.zoom, words);
 		status = *ret != NULL ? EXIT_OK : fail(o, words);
+		say_linear(o, *ret);
 	}
 	for (size_t i = 0; i < n; i++) {
 		run_steps_finish(&runs[i]);
@@ -157,12 +189,11 @@ static void say_remarks(const struct plot_options *o, const json_t *figures) {
 	json_t *run, *warning;
 
 	json_array_foreach(json_object_get(figures, "left_out"), i, run) {
-		fprintf(stderr, "sae-metricsd %s: %s is left out: %s\n", o->points.read.command,
-			document_text(run, "id"), document_text(run, "why"));
+		plot_say(o, "%s is left out: %s", document_text(run, "id"),
+			document_text(run, "why"));
 	}
 	json_array_foreach(json_object_get(figures, "warnings"), i, warning) {
-		fprintf(stderr, "sae-metricsd %s: %s\n", o->points.read.command,
-			json_string_value(warning));
+		plot_say(o, "%s", json_string_value(warning));
 	}
 }
 
@@ -184,6 +215,11 @@ static int make_front(struct plot_options *o, json_t **ret) {
 	if (status == EXIT_OK) {
 		say_remarks(o, *ret);
 	}
+	if (status == EXIT_OK && o->axis == AXIS_LOG &&
+		strcmp(document_text(*ret, "y.axis"), "log") != 0) {
+		plot_say(o, "%s is not above 0 everywhere: its scale is linear",
+			wanted.query.y.metric.name);
+	}
 	json_decref(points);
 	return status;
 }
@@ -202,11 +238,18 @@ int plot_make(struct plot_options *o, const atomic_bool *stop, json_t **ret) {
 
 /* ---- drawing ---- */
 
+double plot_height(const struct plot_options *o, const json_t *figures) {
+	const struct surface_size *size = &o->size;
+
+	return size->height > 0 ? size->height
+				: picture_height(size->width / size->zoom, figures) * size->zoom;
+}
+
 int plot_draw(const struct plot_options *o, const json_t *figures, struct buf *out) {
 	struct surface_size size = o->size;
 	double width = size.width / size.zoom;
 
-	size.height = size.height > 0 ? size.height : picture_height(width, figures) * size.zoom;
+	size.height = plot_height(o, figures);
 	struct surface *s = surface_create((enum surface_format)o->format, &size);
 	if (s == NULL) {
 		return -ENOMEM;

@@ -237,9 +237,8 @@ static int check(struct plot_options *o) {
 	return status == EXIT_OK ? find_format(o) : status;
 }
 
-/* The larger side of a PNG; its height may not be known yet, and is said when it is. */
-static int check_pixels(const struct plot_options *o) {
-	double side = fmax(o->size.width, o->size.height) * o->size.dpi / 96;
+int plot_options_check_pixels(const struct plot_options *o, double height) {
+	double side = fmax(o->size.width, height) * o->size.dpi / 96;
 	char said[32];
 
 	if (o->format != PLOT_PNG || side <= PIXELS_MOST) {
@@ -247,7 +246,9 @@ static int check_pixels(const struct plot_options *o) {
 	}
 	snprintf(said, sizeof said, "%.0f", side);
 	return read_options_wrong(&o->points.read,
-		"a PNG has at most 16000 pixels a side (--width, --height, --dpi), not ", said);
+		"a PNG has at most 16000 pixels a side (--width, --height, --dpi, fewer runs or "
+		"windows), not ",
+		said);
 }
 
 void plot_options_init(struct plot_options *o, const char *command) {
@@ -293,7 +294,7 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 		status = take_run(ret, argv[optind++]);
 	}
 	status = status == EXIT_OK ? check(ret) : status;
-	return status == EXIT_OK ? check_pixels(ret) : status;
+	return status == EXIT_OK ? plot_options_check_pixels(ret, ret->size.height) : status;
 }
 
 void plot_options_finish(struct plot_options *o) {

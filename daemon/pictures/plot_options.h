@@ -40,4 +40,6 @@ void plot_options_init(struct plot_options *o, const char *command);
 
 /* An exit_status, and it has said what is wrong. */
 int plot_options_parse(int argc, char **argv, struct plot_options *ret);
+/* Of a PNG both sides; its height may be known only when its figures are. An exit_status, and it has said what is wrong. */
+int plot_options_check_pixels(const struct plot_options *o, double height);
 void plot_options_finish(struct plot_options *o);

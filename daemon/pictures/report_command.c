@@ -28,7 +28,7 @@ struct report {
 
 static int say(const struct report *r, const char *words) {
 	if (words[0] != '\0') {
-		fprintf(stderr, "sae-metricsd %s: %s\n", r->plot.points.read.command, words);
+		plot_say(&r->plot, "%s", words);
 	}
 	return EXIT_FAILED;
 }

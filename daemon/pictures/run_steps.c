@@ -223,7 +223,7 @@ static int take_row(struct reading *r, sqlite3_stmt *st) {
 		return 0;
 	}
 	r->n_rows++;
-	if (sqlite3_column_type(st, 2) == SQLITE_NULL) {
+	if (sqlite3_column_type(st, 2) == SQLITE_NULL || !isfinite(sqlite3_column_double(st, 2))) {
 		return 0;
 	}
 	if (s->n == s->capacity && grow(s) < 0) {

@@ -338,6 +338,40 @@ class Pictures(unittest.TestCase):
         self.plot("whole001", "--kind", "front", "-o", self.out / "like.json", database=database)
         self.assertEqual(["whole001"], [run["id"] for run in json.loads((self.out / "like.json").read_text())["runs"]])
 
+    def test_a_logarithmic_scale_that_cannot_be_is_said(self):
+        database = self.copied("below.db", "UPDATE steps_data SET l0 = 0 WHERE step = 7")
+        said = self.plot("whole001", "--metric", "l0,mse_loss", "--y-axis", "log", "-o", self.out / "log.json", database=database)
+        self.assertIn("l0 is not above 0 everywhere: its scale is linear", said)
+        self.assertNotIn("mse_loss", said)
+        axes = [panel["axis"] for panel in json.loads((self.out / "log.json").read_text())["panels"]]
+        self.assertEqual(["linear", "log"], axes)
+
+    def test_a_place_that_is_not_finite_is_none(self):
+        database = self.copied("endless.db", "UPDATE steps_data SET elapsed_s = 9e999 WHERE step = 7")
+        self.plot("whole001", "--over", "time", "-o", self.out / "endless.json", database=database)
+        self.assertLess(json.loads((self.out / "endless.json").read_text())["x_high"], 1e6)
+
+    def test_what_a_hostile_file_calls_a_metric_does_not_reach_the_terminal(self):
+        database = self.copied("names.db", "UPDATE steps_data SET extra = json_object('a' || char(27) || '[2Jb', 1)")
+        said = self.plot("whole001", "--metric", "nonsense", "-o", self.out / "no.svg", database=database, status=FAILED)
+        self.assertIn("a?[2Jb", said)
+        self.assertNotIn("\x1b", said)
+
+    def test_a_png_that_is_too_high_is_refused_when_its_height_is_known(self):
+        said = self.plot("whole001", "second01", "--kind", "density", "--dpi", 1200, "--width", 320, "--scale", 8, "-o", self.out / "big.png", status=USAGE)
+        self.assertIn("a PNG has at most 16000 pixels a side", said)
+        self.assertFalse((self.out / "big.png").exists())
+
+    def copied(self, name, change):
+        database = self.daemon.directory / name
+        subprocess.run([DAEMON, "backup", "--db", self.daemon.database, "--force", database], env=self.daemon.environment(), check=True,
+                       capture_output=True)
+        connection = sqlite3.connect(database)
+        connection.execute(change)
+        connection.commit()
+        connection.close()
+        return database
+
     def test_a_run_that_is_named_twice_is_there_once(self):
         for kind in ("curves", "density", "front"):
             self.plot("whole001", "second01", "whole", "--kind", kind, "-o", self.out / "once.json")

@@ -270,6 +270,54 @@ static void where_more_is_better_the_stair_turns(void **state) {
 	free(s);
 }
 
+#define SIX_STEPS(run, values, broken)                                                             \
+	"{\"run\": " run ", \"n_not_finite\": 0, \"n_steps\": 6, \"x\": [0, 10, 10.1, 10.2, 30, "  \
+	"39], \"min\": " values ", \"mean\": " values ", \"max\": " values                         \
+	", \"n\": [1, 1, 1, 1, 1, 1], \"not_finite\": " broken "}"
+
+static size_t strokes(const struct sketch *s, struct colour colour) {
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct sketch_mark *m = &s->marks[i];
+		n += m->what == SKETCH_LINE && m->n == 2 && sketch_same(m->colour, colour) &&
+		     fabs(fabs(m->places[0].x - m->places[1].x) - 6) < 1e-9;
+	}
+	return n;
+}
+
+static void of_several_runs_a_cross_says_whose_it_is(void **state) {
+	(void)state;
+	double height;
+	struct sketch *s =
+		draw("{\"kind\": \"curves\", \"x_low\": 0, \"x_high\": 39, \"runs\": [{\"label\": "
+		     "\"a\"}, {\"label\": "
+		     "\"b\"}], \"panels\": [{\"metric\": \"l0\", \"label\": \"L0\", \"axis\": "
+		     "\"linear\", \"series\": [" SIX_STEPS("0", "[2, null, null, null, null, 2]",
+			     "[0, 1, 1, 1, 1, 0]") ", " SIX_STEPS("1", "[1, 1, 1, 1, 1, 1]",
+			     "[0, 0, 0, 0, 0, 0]") "]}]}",
+			&height);
+
+	/* The second run's colour is the warning's, and it is well. Three of the first's are too close together for three crosses. */
+	assert_int_equal(strokes(s, theme_pen(&theme_light, 0, 1).colour), 2 * 2);
+	assert_int_equal(strokes(s, theme_light.warning), 0);
+	free(s);
+}
+
+static void the_last_step_but_one_of_a_round_number_is_that_numbers_tick(void **state) {
+	(void)state;
+	double height;
+	struct sketch *s = draw(
+		"{\"kind\": \"curves\", \"x_low\": 0, \"x_high\": 999, \"runs\": [{\"label\": "
+		"\"a\"}], \"panels\": "
+		"[{\"metric\": \"l0\", \"label\": \"L0\", \"axis\": \"linear\", \"series\": []}]}",
+		&height);
+
+	assert_non_null(sketch_words(s, "1000"));
+	check_inside(s, height);
+	free(s);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_curve_goes_where_its_means_are),
@@ -278,6 +326,8 @@ int main(void) {
 		cmocka_unit_test(a_single_step_is_a_dot),
 		cmocka_unit_test(several_runs_have_one_legend_in_their_colours),
 		cmocka_unit_test(every_ridge_has_its_step_and_the_share_that_never_fired),
+		cmocka_unit_test(of_several_runs_a_cross_says_whose_it_is),
+		cmocka_unit_test(the_last_step_but_one_of_a_round_number_is_that_numbers_tick),
 		cmocka_unit_test(the_front_is_a_stair_through_its_runs),
 		cmocka_unit_test(where_more_is_better_the_stair_turns),
 	};

@@ -199,6 +199,39 @@ static void what_all_names_begin_with_is_said_once(void **state) {
 	json_decref(points);
 }
 
+static void a_scale_is_that_of_all_that_is_drawn_also_of_the_way(void **state) {
+	(void)state;
+	json_t *points = points_of("[{\"id\": \"a1\", \"point\": " POINT(
+		       10, 0.02) ", \"trajectory\": [" POINT(300, 0.9) ", " POINT(10, 0.02) "]}]"),
+	       *f = NULL;
+	struct front_wanted wanted = wanted_of("l0", "fvu");
+
+	assert_int_equal(figures_of_front(points, &wanted, &f, words), 0);
+	assert_string_equal(document_text(f, "y.axis"), "linear");
+	json_decref(f);
+	f = NULL;
+	wanted.trajectory = true;
+	assert_int_equal(figures_of_front(points, &wanted, &f, words), 0);
+	assert_string_equal(document_text(f, "y.axis"), "log");
+	assert_non_null(strstr(document_text(f, "y.label"), "log scale"));
+	json_decref(f);
+	json_decref(points);
+}
+
+static void a_name_that_is_no_utf8_is_none(void **state) {
+	(void)state;
+	static char broken[] = "\xff\xfe";
+	struct run_steps runs[] = {run_of(none), run_of(none)};
+	runs[0].name = broken;
+	snprintf(runs[1].id, sizeof runs[1].id, "run2");
+	json_t *f = figures_of_curves(runs, 2, metrics, false, OVER_STEP, AXIS_BY_DATA, 720, words);
+	const json_t *drawn = json_object_get(f, "runs");
+	assert_int_equal(json_array_size(drawn), 2);
+	assert_string_equal(document_text(json_array_get(drawn, 0), "name"), "run1");
+	assert_string_equal(document_text(json_array_get(drawn, 1), "id"), "run2");
+	json_decref(f);
+}
+
 static void a_front_of_none_says_why(void **state) {
 	(void)state;
 	json_t *points = points_of("[{\"id\": \"d4\", \"name\": \"young\", \"point\": null}]"),
@@ -297,6 +330,8 @@ int main(void) {
 		cmocka_unit_test(the_front_says_who_is_on_it_and_who_dominates_the_others),
 		cmocka_unit_test(runs_without_a_point_or_a_metric_are_listed_apart),
 		cmocka_unit_test(what_all_names_begin_with_is_said_once),
+		cmocka_unit_test(a_scale_is_that_of_all_that_is_drawn_also_of_the_way),
+		cmocka_unit_test(a_name_that_is_no_utf8_is_none),
 		cmocka_unit_test(a_front_of_none_says_why),
 		cmocka_unit_test(points_of_one_name_are_told_apart_by_their_ids),
 		cmocka_unit_test(what_makes_runs_hard_to_compare_is_said),
