@@ -201,15 +201,17 @@ static enum ask_result ask_hello(struct ask *a) {
 }
 
 /* *ret borrows from `in`. Its words are the answer's where that is not REPLY_OK, too. */
-static enum ask_result ask_query(
-	struct ask *a, const struct msg_query *query, struct msg_reply *ret) {
+static enum ask_result ask_put(struct ask *a, const struct msg_query *query) {
 	struct message m = {.type = MSG_QUERY, .query = *query};
-	m.query.token = QUERY_TOKEN;
-	enum ask_result result = ask_send(a, &m);
 
-	if (result == ASK_ANSWERED) {
-		result = ask_await(a, MSG_REPLY, &m);
-	}
+	m.query.token = QUERY_TOKEN;
+	return ask_send(a, &m);
+}
+
+static enum ask_result ask_take(struct ask *a, struct msg_reply *ret) {
+	struct message m;
+	enum ask_result result = ask_await(a, MSG_REPLY, &m);
+
 	if (result != ASK_ANSWERED) {
 		return result;
 	}
@@ -219,6 +221,13 @@ static enum ask_result ask_query(
 						  : ASK_REFUSED;
 	return ask_fail(
 		a, result, "%.*s", (int)ret->words.len, ret->words.data ? ret->words.data : "");
+}
+
+static enum ask_result ask_query(
+	struct ask *a, const struct msg_query *query, struct msg_reply *ret) {
+	enum ask_result result = ask_put(a, query);
+
+	return result == ASK_ANSWERED ? ask_take(a, ret) : result;
 }
 
 static enum ask_result ask_begin(struct ask *a, const char *socket_path, uint32_t timeout_ms,
@@ -296,10 +305,15 @@ enum ask_result ask_points(const char *socket_path, const struct points_query *p
 }
 
 /* One question, and its document. */
-static enum ask_result ask_once(struct ask *a, const struct msg_query *query, json_t **ret) {
+static enum ask_result ask_once(
+	struct ask *a, const struct msg_query *query, const struct ask_talk *talk, json_t **ret) {
 	struct msg_reply reply;
-	enum ask_result result = ask_query(a, query, &reply);
+	enum ask_result result = ask_put(a, query);
 
+	if (result == ASK_ANSWERED && talk->meanwhile != NULL) {
+		talk->meanwhile(talk->user);
+	}
+	result = result == ASK_ANSWERED ? ask_take(a, &reply) : result;
 	if (result == ASK_ANSWERED) {
 		*ret = json_loadb((const char *)reply.json, reply.json_len, 0, NULL);
 		result = *ret != NULL ? ASK_ANSWERED
@@ -309,18 +323,18 @@ static enum ask_result ask_once(struct ask *a, const struct msg_query *query, js
 	return result;
 }
 
-enum ask_result ask_talk(const char *socket_path, ask_next_fn next, void *user, uint32_t timeout_ms,
-	char ret_words[ASK_WORDS_MAX]) {
+enum ask_result ask_talk(
+	const char *socket_path, const struct ask_talk *talk, char ret_words[ASK_WORDS_MAX]) {
 	struct ask a;
 	struct msg_query query;
 	json_t *document = NULL;
-	enum ask_result result = ask_begin(&a, socket_path, timeout_ms, ret_words);
+	enum ask_result result = ask_begin(&a, socket_path, talk->timeout_ms, ret_words);
 
-	while (result == ASK_ANSWERED && next(user, document, &query)) {
+	while (result == ASK_ANSWERED && talk->next(talk->user, document, &query)) {
 		json_decref(document);
 		document = NULL;
-		a.deadline_ms = clock_mono_ms() + timeout_ms;
-		result = ask_once(&a, &query, &document);
+		a.deadline_ms = clock_mono_ms() + talk->timeout_ms;
+		result = ask_once(&a, &query, talk, &document);
 	}
 	json_decref(document);
 	ask_end(&a);

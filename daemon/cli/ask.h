@@ -32,11 +32,18 @@ enum ask_result ask_points(const char *socket_path, const struct points_query *p
 enum ask_result ask_runs(const char *socket_path, uint32_t timeout_ms, json_t **ret_document,
 	char ret_words[ASK_WORDS_MAX]);
 
-/* Several questions of one connection. `next` gets the answer's document (NULL before the first question) and sets the question
- * that follows (its token is set here), or returns false: that was all. Each answer may take timeout_ms. */
-typedef bool (*ask_next_fn)(void *user, const json_t *document, struct msg_query *ret);
-enum ask_result ask_talk(const char *socket_path, ask_next_fn next, void *user, uint32_t timeout_ms,
-	char ret_words[ASK_WORDS_MAX]);
+/* Several questions of one connection. */
+struct ask_talk {
+	/* Gets the answer's document (NULL before the first question) and sets the question that follows (its token is set by ask_talk),
+	 * or returns false: that was all. */
+	bool (*next)(void *user, json_t *document, struct msg_query *ret);
+	/* Called when a question is on its way, for what is to be done while the daemon answers it; NULL: nothing is. */
+	void (*meanwhile)(void *user);
+	void *user;
+	uint32_t timeout_ms; /* for each answer */
+};
+enum ask_result ask_talk(
+	const char *socket_path, const struct ask_talk *talk, char ret_words[ASK_WORDS_MAX]);
 
 /* Asks it to do something to a run, as `query` says (its token is set here). Its words are the daemon's sentence,
  * also of what it has done; of ASK_NO_DAEMON and ASK_FAILED as above. */

@@ -22,6 +22,7 @@ struct fetching {
 	const char *const *tables; /* the first is being fetched */
 	const char *run_part;
 	const atomic_bool *stop;
+	json_t *page; /* that has come and is not kept yet; NULL: there is none */
 	bool begun;
 	char id[RUN_ID_MAX + 1], after[EXTRACT_AFTER_MAX + 1];
 	const char *failed; /* why; NULL: it goes well */
@@ -162,7 +163,7 @@ static int put_names(struct fetching *f, const json_t *page) {
 
 /* ---- pages ---- */
 
-static const char *take_page(struct fetching *f, const json_t *page) {
+static const char *take_page(struct fetching *f, json_t *page) {
 	const char *id = document_text(page, "id"), *next = document_text(page, "next");
 
 	if (json_integer_value(json_object_get(page, "schema")) != SCHEMA_VERSION) {
@@ -176,9 +177,7 @@ static const char *take_page(struct fetching *f, const json_t *page) {
 	if (f->begun && strcmp(id, f->id) != 0) {
 		return "the run was removed meanwhile";
 	}
-	if (put_names(f, page) != SQLITE_OK || put_rows(f, page) != SQLITE_OK) {
-		return "what it hands out cannot be kept (is there room for temporary files?)";
-	}
+	f->page = json_incref(page);
 	f->begun = true;
 	snprintf(f->id, sizeof f->id, "%s", id);
 	snprintf(f->after, sizeof f->after, "%s", next != NULL ? next : "");
@@ -186,10 +185,25 @@ static const char *take_page(struct fetching *f, const json_t *page) {
 	return NULL;
 }
 
-static bool on_page(void *user, const json_t *page, struct msg_query *ret) {
+/* While the daemon reads the next one. */
+static void keep_page(void *user) {
 	struct fetching *f = user;
 
-	f->failed = page != NULL ? take_page(f, page) : atomic_load(f->stop) ? "stopped" : NULL;
+	if (f->page != NULL &&
+		(put_names(f, f->page) != SQLITE_OK || put_rows(f, f->page) != SQLITE_OK)) {
+		f->failed = "what it hands out cannot be kept (is there room for temporary "
+			    "files?)";
+	}
+	json_decref(f->page);
+	f->page = NULL;
+}
+
+static bool on_page(void *user, json_t *page, struct msg_query *ret) {
+	struct fetching *f = user;
+
+	if (f->failed == NULL && page != NULL) {
+		f->failed = take_page(f, page);
+	}
 	if (f->failed == NULL && atomic_load(f->stop)) {
 		f->failed = "stopped";
 	}
@@ -216,11 +230,14 @@ enum ask_result fetched_run_open(const char *socket_path, const char *run_part,
 	const char *const *tables, const atomic_bool *stop, sqlite3 **ret,
 	char ret_words[ASK_WORDS_MAX]) {
 	struct fetching f = {.tables = tables, .run_part = run_part, .stop = stop};
+	const struct ask_talk talk = {
+		.next = on_page, .meanwhile = keep_page, .user = &f, .timeout_ms = PAGE_TIMEOUT_MS};
 	enum ask_result result = ASK_FAILED;
 
 	snprintf(ret_words, ASK_WORDS_MAX, "no temporary file can be made");
 	if (open_own(&f.sql) == SQLITE_OK) {
-		result = ask_talk(socket_path, on_page, &f, PAGE_TIMEOUT_MS, ret_words);
+		result = ask_talk(socket_path, &talk, ret_words);
+		keep_page(&f);
 	}
 	if (result == ASK_ANSWERED && f.failed == NULL &&
 		sqlite3_exec(f.sql, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {

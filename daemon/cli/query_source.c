@@ -114,7 +114,7 @@ static int take_answer(struct query_output *out, const json_t *answer) {
 	return err;
 }
 
-static bool on_answer(void *user, const json_t *answer, struct msg_query *ret) {
+static bool on_answer(void *user, json_t *answer, struct msg_query *ret) {
 	struct asked *a = user;
 
 	if (a->is_asked) {
@@ -133,8 +133,10 @@ static bool on_answer(void *user, const json_t *answer, struct msg_query *ret) {
 static int ask_daemon(const char *socket, const struct query_ask *ask, struct query_output *out,
 	enum ask_result *ret) {
 	struct asked a = {.ask = ask, .out = out};
+	const struct ask_talk talk = {
+		.next = on_answer, .user = &a, .timeout_ms = ask->timeout_ms + TURN_MS};
 	char words[ASK_WORDS_MAX];
-	*ret = ask_talk(socket, on_answer, &a, ask->timeout_ms + TURN_MS, words);
+	*ret = ask_talk(socket, &talk, words);
 
 	switch (*ret) {
 	case ASK_ANSWERED:

@@ -12,7 +12,7 @@
 
 /* ---- a daemon ---- */
 
-static bool next_question(void *user, const json_t *document, struct msg_query *ret) {
+static bool next_question(void *user, json_t *document, struct msg_query *ret) {
 	struct feed *f = user;
 
 	if (document) {
@@ -35,12 +35,14 @@ static bool next_question(void *user, const json_t *document, struct msg_query *
 
 /* As long as somebody answers there, and is asked. */
 static enum ask_result ask_on(struct feed *f, const char *socket, char ret_words[ASK_WORDS_MAX]) {
+	const struct ask_talk talk = {
+		.next = next_question, .user = f, .timeout_ms = ANSWER_TIMEOUT_MS};
 	char words[ASK_WORDS_MAX] = "";
 	enum ask_result result;
 	bool is_trouble;
 
 	do {
-		result = ask_talk(socket, next_question, f, ANSWER_TIMEOUT_MS, words);
+		result = ask_talk(socket, &talk, words);
 		/* A run that is gone is none: the list says so. Nor is a daemon of a time before fronts. */
 		is_trouble = result != ASK_ANSWERED && result != ASK_NO_SUCH_RUN &&
 			     !(result == ASK_REFUSED && f->turn == TURN_POINTS);
