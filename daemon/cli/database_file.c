@@ -72,6 +72,10 @@ static bool has_log(const char *path) {
 static int open_for_reading(const char *path, sqlite3 **ret, char ret_words[DATABASE_WORDS_MAX]) {
 	int rc = open_as(path, false, ret);
 
+	/* What is in the file itself is half of a change then. */
+	if (*ret != NULL && sqlite3_extended_errcode(*ret) == SQLITE_READONLY_ROLLBACK) {
+		return SQLITE_READONLY_ROLLBACK;
+	}
 	if ((rc & 0xff) != SQLITE_CANTOPEN && (rc & 0xff) != SQLITE_READONLY) {
 		return rc;
 	}
@@ -120,7 +124,9 @@ enum database_result database_open(const char *path, enum database_version versi
 	int rc = open_for_reading(path, &sql, ret_words);
 	const char *flaw = rc == SQLITE_OK       ? schema_flaw(sql, version)
 			   : rc == SQLITE_NOTADB ? "it is not a database of sae-metricsd"
-						 : sqlite3_errstr(rc);
+			   : rc == SQLITE_READONLY_ROLLBACK
+				   ? "an import into it was interrupted: repeat it"
+				   : sqlite3_errstr(rc);
 	if (flaw) {
 		snprintf(ret_words, DATABASE_WORDS_MAX, "%s", flaw);
 		(void)sqlite3_close(sql);

@@ -1,9 +1,11 @@
 """`sae-metricsd import`: several databases become one, and nothing is lost, doubled or changed on the way."""
+import math
 import os
 import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import tarfile
 import tempfile
 import unittest
@@ -14,7 +16,7 @@ import workload
 
 import tap
 
-OK, FAILED, USAGE = 0, 1, 2
+OK, FAILED, USAGE, NO_DATABASE = 0, 1, 2, 3
 OLD = ROOT / "tests" / "golden" / "databases"
 
 
@@ -35,6 +37,12 @@ def everything(path, runs=None):
         own = names.index("id" if "id" in names else "run")
         found[view] = sorted((row for row in rows if runs is None or row[own] in runs), key=repr)
     return found
+
+
+def exact(found):
+    """Numbers by their bits: -0.0 is not 0.0, nor 1 the same as 1.0."""
+    return {view: sorted((tuple(value.hex() if isinstance(value, float) else value for value in row) for row in rows), key=repr)
+            for view, rows in found.items()}
 
 
 class Import(unittest.TestCase):
@@ -68,6 +76,35 @@ class Import(unittest.TestCase):
         self.assertGreater(len(views(path)), 12)
         self.assertEqual(everything(path), everything(self.into))
         self.assertEqual([("ok",)], query_database(self.into, "PRAGMA integrity_check"))
+
+    def test_export_and_import_give_each_number_back_to_the_last_bit(self):
+        """Values that SQL has no room for, and those at the ends of what there is, over several hops."""
+        with Daemon() as daemon:
+            handle = workload.begin(daemon.socket, "edges001", feature_sampling_window=50, config={"ü\u202e": ["\x1b[31m", 1e308]})
+            for step in range(120):
+                workload.log_step(handle, "edges001", 0, step)
+            handle.log_step(120, n_rows=4, mse_loss=math.nan, l1_loss=math.inf, overall_loss=-math.inf, l0=5e-324)
+            handle.log({"nan": math.nan, "up": math.inf, "down": -math.inf, "least": 5e-324, "most": sys.float_info.max, "zero": -0.0, "tenth": 0.1,
+                        "int": 2 ** 63 - 1, "negative": -2 ** 63, "text": "'\u0000x".replace("\0", ""), "empty": ""}, step=120)
+            handle.finish(timeout=60)
+            path = daemon.directory / "copy.db"
+            subprocess.run([DAEMON, "export", "--database", path, "--db", daemon.database], env=daemon.environment(), check=True, stdout=subprocess.DEVNULL)
+            connection = sqlite3.connect(path)
+            connection.execute("UPDATE steps_data SET l0 = 9e999, fvu = -9e999, elapsed_s = 2.2250738585072011e-308, n_tokens_folded = -9223372036854775808 "
+                               "WHERE step = 7")
+            connection.execute("UPDATE steps_data SET n_tokens_folded = 9223372036854775807, l0 = -1.7976931348623157e308 WHERE step = 8")
+            connection.commit()
+            connection.close()
+            before = exact(everything(path))
+            for hop in "1.db", "2.db":
+                into = self.folder / hop
+                self.assertEqual(OK, imported(path, "--into", into).returncode)
+                path = self.folder / f"copy of {hop}"
+                subprocess.run([DAEMON, "export", "--database", path, "--db", into], env=daemon.environment(), check=True, stdout=subprocess.DEVNULL)
+                self.assertEqual(before, exact(everything(path)))
+            self.assertTrue(all(before[view] for view in ("runs", "steps", "history", "windows", "feature_counts", "events", "lines")))
+            flat = {value for rows in before.values() for row in rows for value in row}
+            self.assertLessEqual({float.hex(9e999), float.hex(-9e999), float.hex(5e-324), 2 ** 63 - 1, -2 ** 63}, flat)
 
     def test_importing_again_changes_nothing(self):
         path = self.database("a.db", "first001")
@@ -144,25 +181,61 @@ class Import(unittest.TestCase):
         self.assertEqual(f"sae-metricsd import: {pipe}: it is no file\n", result.stderr)
         self.assertTrue(pipe.is_fifo())
 
-    def test_one_that_never_ends_is_ended_by_ctrl_c_and_nothing_of_it_stays(self):
-        path = self.database("a.db", "first001", "second01")
-        self.assertEqual(OK, imported(self.database("other.db", "third001"), "--into", self.into).returncode)
-        before = everything(self.into)
+    def endless(self, name, *runs):
+        """A database of these runs in which the steps of the second have no end."""
+        path = self.database(name, *runs)
         connection = sqlite3.connect(path)
-        connection.execute("DELETE FROM steps_data WHERE run = (SELECT n FROM runs_data WHERE id = 'second01')")
+        connection.execute("DELETE FROM steps_data WHERE run = (SELECT n FROM runs_data WHERE id = ?)", (runs[1],))
         connection.execute("ALTER TABLE steps_data RENAME TO kept")
         connection.execute("CREATE VIEW steps_data AS SELECT * FROM kept UNION ALL SELECT * FROM kept WHERE (WITH RECURSIVE c(x) AS "
                            "(SELECT 1 UNION ALL SELECT 1 FROM c) SELECT count(*) FROM c WHERE x = run)")
         connection.commit()
         connection.close()
+        return path
+
+    def ended_in_the_middle(self, path, number):
+        """(status, stdout, stderr) of an import that has begun to write what it cannot bring to an end."""
         with subprocess.Popen([DAEMON, "import", path, "--into", self.into], env=own_environment(), stdout=subprocess.PIPE,
                               stderr=subprocess.PIPE, text=True) as process:
             wait_until(lambda: Path(f"{self.into}-journal").exists() or process.poll() is not None, "its rows to be read")
-            process.send_signal(signal.SIGINT)
+            process.send_signal(number)
             out, words = process.communicate(timeout=PATIENCE_S)
-        self.assertEqual((-signal.SIGINT, ""), (process.returncode, out))
+        return process.returncode, out, words
+
+    def test_one_that_never_ends_is_ended_by_ctrl_c_and_nothing_of_it_stays(self):
+        path, other = self.endless("a.db", "first001", "second01"), self.database("other.db", "third001")
+        self.assertEqual(OK, imported(other, "--into", self.into).returncode)
+        before = everything(self.into)
+        status, out, words = self.ended_in_the_middle(path, signal.SIGINT)
+        self.assertEqual((-signal.SIGINT, ""), (status, out))
         self.assertIn(f"{path}: stopped", words)
         self.assertEqual(before, everything(self.into))
+
+    def test_one_that_is_killed_leaves_nothing(self):
+        path, other = self.endless("a.db", "first001", "second01"), self.database("other.db", "third001")
+        self.assertEqual(OK, imported(other, "--into", self.into).returncode)
+        before = everything(self.into)
+        self.assertEqual(-signal.SIGKILL, self.ended_in_the_middle(path, signal.SIGKILL)[0])
+        self.assertEqual(OK, imported(other, "--into", self.into).returncode)
+        self.assertEqual(before, everything(self.into))
+        self.assertEqual([("ok",)], query_database(self.into, "PRAGMA integrity_check"))
+
+    def test_half_of_an_import_is_not_read(self):
+        path = self.database("a.db", "first001", "second01")
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA cache_size = 3")
+        connection.execute("BEGIN")
+        connection.execute("UPDATE runs_data SET project = 'half'")
+        connection.execute("UPDATE steps_data SET l0 = l0 + 1, extra = printf('%.3000c', 'x')")
+        for suffix in "", "-journal":
+            shutil.copy(f"{path}{suffix}", f"{self.into}{suffix}")
+        connection.rollback()
+        connection.close()
+        out = subprocess.run([DAEMON, "status", "--json", "--db", self.into], env=own_environment(), capture_output=True, text=True, check=False)
+        self.assertEqual((NO_DATABASE, ""), (out.returncode, out.stdout))
+        self.assertIn("an import into it was interrupted: repeat it", out.stderr)
+        self.check(imported(path, "--into", self.into), OK, f"{path}: 0 added, 0 brought up to date, 2 there already")
+        self.assertEqual(everything(path), everything(self.into))
 
     def test_nobody_else_can_read_what_private_runs_are_put_into(self):
         path = self.database("a.db", "first001")
