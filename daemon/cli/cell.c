@@ -107,15 +107,41 @@ static bool write_time(char out[48], double time) {
 
 /* ---- CSV ---- */
 
-static bool is_formula(const char *text, const char *end) {
-	while (text < end && (*text == '\'' || *text == '"' || *text == ' ')) {
-		text++;
-	}
-	return text < end && memchr("=+-@\t\r", *text, 6) != NULL;
-}
-
 static bool begins_cell(char before) {
 	return before == ';' || before == '\t' || before == '\n' || before == '\r';
+}
+
+/* How long the one of them is that the text begins with; 0: it begins with none. NULL ends them. */
+static size_t begins_with(const char *text, const char *end, const char *const *words) {
+	for (; *words != NULL; words++) {
+		size_t len = strlen(*words);
+		if ((size_t)(end - text) >= len && memcmp(text, *words, len) == 0) {
+			return len;
+		}
+	}
+	return 0;
+}
+
+/* What a spreadsheet may pass over at a cell's beginning; behind a line's end another begins. The last three are a no-break space, an
+ * ideographic one, and a byte order mark. */
+static size_t passed_over(const char *text, const char *end) {
+	static const char *const words[] = {
+		"'", "\"", " ", "\x7f", "\xc2\xa0", "\xe3\x80\x80", "\xef\xbb\xbf", NULL};
+	bool is_control = text < end && (unsigned char)*text < ' ' && !begins_cell(*text);
+
+	return is_control ? 1 : begins_with(text, end, words);
+}
+
+/* The last four are the wide forms of the first, which some take for the same. */
+static bool is_formula(const char *text, const char *end) {
+	static const char *const words[] = {"=", "+", "-", "@", "\t", "\r", "\xef\xbc\x9d",
+		"\xef\xbc\x8b", "\xef\xbc\x8d", "\xef\xbc\xa0", NULL};
+	size_t len;
+
+	while ((len = passed_over(text, end)) > 0) {
+		text += len;
+	}
+	return begins_with(text, end, words) > 0;
 }
 
 static int put_field_text(struct buf *out, const char *text, size_t len) {

@@ -35,7 +35,7 @@ struct cell cell_of_json(const json_t *value);
 /* All append, and return 0 or -ENOMEM.
  *
  * A field as RFC 4180 has it: nothing of NULL, a time as RFC 3339 in UTC, a blob in hexadecimal. A text that a spreadsheet would
- * take for a formula (it begins with = + - @, a tab or a carriage return, also behind quotes, blanks or a ' ) gets a ' in front;
+ * take for a formula (it begins with = + - @, wide ones included, a tab or a carriage return, also behind quotes, blanks, control characters or a ' ) gets a ' in front;
  * so does the same behind a ; a tab or a line's end within it, where some spreadsheets begin another cell. */
 int cell_put_csv(struct buf *out, const struct cell *c);
 /* NULL is null; what is not finite is "NaN", "Infinity" or "-Infinity"; JSON stands as it is; a blob is a text in hexadecimal. */

@@ -41,6 +41,14 @@ static void what_begins_like_a_formula_is_a_text_in_a_spreadsheet(void **state) 
 	expect_csv(text(" =1"), "\"' =1\"");
 	expect_csv(text("\"=1\""), "\"'\"\"=1\"\"\"");
 	expect_csv(text("'=1"), "\"''=1\"");
+	expect_csv(text("\n\n=1"), "\"\n\n'=1\"");
+	expect_csv(text("\x01\x1f=1"), "\"'\x01\x1f=1\"");
+	expect_csv(text("\u00a0\u3000\ufeff=1"), "\"'\u00a0\u3000\ufeff=1\"");
+	expect_csv(text("\uff1d1"), "\"'\uff1d1\"");
+	expect_csv(text("\uff0b1"), "\"'\uff0b1\"");
+	expect_csv(text("\uff0d1"), "\"'\uff0d1\"");
+	expect_csv(text("\uff20A1"), "\"'\uff20A1\"");
+	expect_csv(text("\uff1e1"), "\uff1e1");
 }
 
 /* Where numbers have a comma cells end at a semicolon, whatever quotes are around. */
