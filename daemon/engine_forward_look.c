@@ -6,6 +6,7 @@
 #include "engine_private.h"
 #include "engine_sum.h"
 #include "format.h"
+#include "report_row.h"
 
 /* Most troubles of networks are over by then, and nothing is lost meanwhile: it need not wake anybody before. */
 #define BEHIND_ALERT_S 600.0
@@ -80,7 +81,7 @@ json_t *engine_forward_report(const struct engine *e, const struct engine_sum *s
 /* What all runs share is said once, of all; that it is parked is in its row. */
 static void lay_alert(json_t *run, const struct forward_view *view) {
 	const char *kind = "forward_behind";
-	json_t *words = NULL;
+	json_t *words = NULL, *since = NULL;
 
 	if (!view->own || view->parked) {
 		return;
@@ -90,11 +91,14 @@ static void lay_alert(json_t *run, const struct forward_view *view) {
 		words = json_sprintf("W&B refuses its own key: %s", view->words);
 	} else {
 		words = behind_words(view, view->pending);
+		since = report_time(clock_wall() - view->lag_s); /* of the oldest row that waits */
 	}
 	if (words != NULL) {
-		json_array_append_new(json_object_get(run, "alerts"),
-			json_pack("{s:s, s:o, s:n}", "kind", kind, "words", words, "since"));
+		json_array_append_new(
+			json_object_get(run, "alerts"), json_pack("{s:s, s:o, s:O?}", "kind", kind,
+								"words", words, "since", since));
 	}
+	json_decref(since);
 }
 
 /* The row's own age of the oldest line stays: it is read with the row. */

@@ -5,8 +5,9 @@
 #include <stdio.h>
 
 #include "acknowledged.h"
+#include "clock.h"
 #include "engine_private.h"
-#include "report.h"
+#include "report_row.h"
 
 static void set_number(json_t *object, const char *key, double value, bool is_known) {
 	json_object_set_new(
@@ -64,7 +65,8 @@ static void lay_without(json_t *run, const struct run_live *live) {
 	if (live->without[0] != '\0') {
 		snprintf(words, sizeof words, "goes on without %s", live->without);
 		json_array_append_new(json_object_get(run, "alerts"),
-			json_pack("{s:s, s:s, s:n}", "kind", "ranks", "words", words, "since"));
+			json_pack("{s:s, s:s, s:o}", "kind", "ranks", "words", words, "since",
+				report_time(clock_wall() - live->without_s)));
 	}
 }
 

@@ -1,5 +1,6 @@
 /* What only a running daemon knows of a run: its pace, its connections, what it waits for. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,17 @@ static bool is_lacked(const struct run *run, uint32_t rank) {
 	return (run->gone_ranks >> rank & 1) != 0 && (s == NULL || !s->finished);
 }
 
+static double lacked_s(const struct run *run, struct instant now) {
+	double least_s = INFINITY;
+
+	for (uint32_t rank = 0; rank < run->world_size; rank++) {
+		if (is_lacked(run, rank)) {
+			least_s = fmin(least_s, absent_s(run, rank, now));
+		}
+	}
+	return least_s;
+}
+
 /* In words, as many as fit. */
 static void lacked_ranks(const struct run *run, struct instant now, char *out, size_t size) {
 	size_t len = 0;
@@ -146,6 +158,7 @@ void run_live(const struct run *run, struct instant now, struct run_live *ret) {
 	(void)run_waits(run, ret->waiting_for, sizeof ret->waiting_for);
 	if (!run->ended && !is_crashed(run)) {
 		lacked_ranks(run, now, ret->without, sizeof ret->without);
+		ret->without_s = lacked_s(run, now);
 	}
 }
 

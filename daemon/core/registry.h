@@ -281,7 +281,8 @@ struct run_live {
 	double steps_per_s, rows_per_s; /* over the last steps; 0: not known */
 	double window_fill;             /* 0 … 1 of the open sparsity window */
 	char waiting_for[128];          /* "" or e.g. "rank 1 (never connected)" */
-	char without[256];              /* "" or the ranks that are not waited for any longer */
+	char without[256];              /* "" or the ranks that are not waited for any longer … */
+	double without_s;               /* … of which the newest has been missing for so long */
 	uint64_t bytes;                 /* held for this run */
 };
 void run_live(const struct run *run, struct instant now, struct run_live *ret);

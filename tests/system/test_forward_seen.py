@@ -164,6 +164,9 @@ class Seen(unittest.TestCase):
         self.assertEqual(("idle", 1, None), self.of_all(daemon))
         out = status(daemon, "--check")
         self.assertEqual((NEEDS_ATTENTION, ""), (out.returncode, out.stderr))
+        subprocess.run([DAEMON, "ack", "run1"], env=daemon.environment(), capture_output=True, check=True)
+        wait_until(lambda: self.alerts(daemon, "run1")[0][1] != said, "it to be further behind")
+        self.assertEqual(0, status(daemon, "--check").returncode, "whoever knows of it knows of it a second later")
 
     def test_rows_that_wait_for_a_parked_run_are_not_the_hosts_delay(self):
         w = self.wandb()

@@ -50,12 +50,22 @@ class Ranks(unittest.TestCase):
         wait_until(lambda: self.run_of(daemon)["client"]["missing_steps"] == lacking, f"{lacking} steps to be counted")
         self.assertEqual([(0,)], daemon.rows("SELECT DISTINCT complete FROM windows WHERE step_last >= ?", first_step))
 
+    def assert_stays_known(self, daemon):
+        """An alert whose words have an age in them is the same one when it is older."""
+        def alert():
+            return next(alert for alert in self.run_of(daemon)["alerts"] if alert["kind"] == "ranks")
+        subprocess.run([DAEMON, "ack", RUN, "ranks"], env=daemon.environment(), capture_output=True, check=True)
+        before = alert()["words"]
+        wait_until(lambda: alert()["words"] != before, "it to be older")
+        self.assertIn("acknowledged", alert())
+
     def test_a_rank_that_never_comes_does_not_hold_the_others_and_is_named(self):
         with Daemon(arguments=GRACE) as daemon:
             others = [self.start(daemon, rank, "--hang-at", "100") for rank in (0, 1)]
             self.until(daemon, "waiting_for", "rank 2 at step 0 (never connected)")
             self.assert_goes_on_without(daemon, "rank 2 (never connected, for ")
             self.assertEqual("running", self.run_of(daemon)["state"])
+            self.assert_stays_known(daemon)
             # It comes after all: what it says of those steps is late, and the rest is whole again.
             late = self.start(daemon, 2, steps=100)
             self.assertIn("seconds", late.communicate(timeout=PATIENCE_S)[0].splitlines()[-1])
