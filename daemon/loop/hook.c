@@ -49,21 +49,25 @@ static void call_destroy(struct hook_call *call) {
 /* ---- what is said ---- */
 
 /* Once a minute: it may fail for each of a thousand runs. */
-static void fail(struct hook *h, const char *what) {
+static void complain(struct hook *h, const char *what) {
 	uint64_t now_ms = clock_mono_ms();
-	h->counts.failed++;
 	if (h->said_ms != 0 && now_ms - h->said_ms < SAY_EVERY_MS) {
 		h->unsaid++;
 		return;
 	}
 	if (h->unsaid > 0) {
-		log_warning("exec of [alerts]: %s %s (and %" PRIu64 " failures before it)", h->path,
+		log_warning("exec of [alerts]: %s %s (and %" PRIu64 " like that before)", h->path,
 			what, h->unsaid);
 	} else {
 		log_warning("exec of [alerts]: %s %s", h->path, what);
 	}
 	h->said_ms = now_ms;
 	h->unsaid = 0;
+}
+
+static void fail(struct hook *h, const char *what) {
+	h->counts.failed++;
+	complain(h, what);
 }
 
 static void judge(struct hook *h, int64_t exit_status, int term_signal) {
@@ -225,9 +229,14 @@ bool hook_is_set(const struct hook *h) {
 }
 
 void hook_tell(struct hook *h, struct hook_call *call) {
-	if (call == NULL || h->path == NULL || h->closing != NULL ||
-		h->n_waiting == HOOK_WAITING_MAX) {
-		h->counts.dropped += h->path != NULL && h->closing == NULL;
+	if (h->path == NULL || h->closing != NULL) {
+		call_destroy(call);
+		return;
+	}
+	if (call == NULL || h->n_waiting == HOOK_WAITING_MAX) {
+		h->counts.dropped++;
+		complain(h, call == NULL ? "is not told of an alert: memory is short"
+					 : "is not told of an alert: as many wait for it as may");
 		call_destroy(call);
 		return;
 	}

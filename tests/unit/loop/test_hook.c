@@ -82,6 +82,16 @@ static const char *read_heard(void) {
 	return text;
 }
 
+static char logged[256];
+
+static bool on_logged(
+	enum log_level level, const struct log_about *about, const char *line, size_t len) {
+	(void)level;
+	(void)about;
+	snprintf(logged, sizeof logged, "%.*s", (int)len, line);
+	return true;
+}
+
 /* Until nothing is left to be done. */
 static void run(void) {
 	(void)uv_run(&loop, UV_RUN_DEFAULT);
@@ -162,10 +172,13 @@ static void what_does_not_fit_is_dropped_and_counted(void **state) {
 	(void)state;
 	write_program("cat >> $HEARD");
 	assert_int_equal(hook_set(&hook, program, 10000), 0);
+	log_set_sink(on_logged);
 	for (unsigned i = 0; i < HOOK_WAITING_MAX + 11; i++) {
 		hook_tell(&hook, call("N=1", "."));
 	}
 	assert_int_equal(hook.counts.dropped, 10); /* one runs, the others wait */
+	assert_non_null(strstr(logged, "is not told of an alert: as many wait for it as may"));
+	log_set_sink(NULL);
 	run();
 	assert_int_equal(strlen(read_heard()), HOOK_WAITING_MAX + 1);
 	assert_int_equal(hook.counts.run, HOOK_WAITING_MAX + 1);
@@ -191,16 +204,6 @@ static void what_memory_was_too_short_for_is_dropped(void **state) {
 	assert_null(hook_call_create(NULL, strdup("")));
 	hook_tell(&hook, NULL);
 	assert_int_equal(hook.counts.dropped, 1);
-}
-
-static char logged[256];
-
-static bool on_logged(
-	enum log_level level, const struct log_about *about, const char *line, size_t len) {
-	(void)level;
-	(void)about;
-	snprintf(logged, sizeof logged, "%.*s", (int)len, line);
-	return true;
 }
 
 static void whom_the_end_leaves_untold_is_said(void **state) {
