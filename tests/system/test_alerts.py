@@ -4,6 +4,8 @@ import signal
 import subprocess
 import unittest
 
+from fake_wandb import FakeWandb
+from forwarding import ForwardingDaemon, begin, of
 from harness import DAEMON, PATIENCE_S, Daemon, wait_until
 from test_housekeeping import crash, train
 from test_status import NEEDS_ATTENTION, OK
@@ -175,6 +177,26 @@ class Program(unittest.TestCase):
             daemon.start()
             train(daemon, "crashed1", 30, launch="second", resume="allow")
             wait_until(lambda: self.told(heard)[1:] == [("crashed", "end")], "the program to be told that it goes on")
+
+    def test_that_wandb_refuses_a_run_is_told_once_over_restarts_too(self):
+        with FakeWandb() as w, ForwardingDaemon(w) as daemon:
+            program, heard = self.write(daemon, 'read -r line; echo "$line" >> $HEARD')
+            daemon.stop()
+            daemon.variables["SAE_METRICSD_ALERTS_EXEC"] = str(program)
+            daemon.start()
+            handle = begin(daemon, "gone0001")
+            self.addCleanup(handle.finish, timeout=0)
+            push(handle, "gone0001", 0, 30)
+            wait_until(lambda: of(w, "gone0001") and of(w, "gone0001").history, "the first lines")
+            w.fault(path="file_stream", status=410, n=None, body={"error": "no such run"})
+            push(handle, "gone0001", 30, 60)
+            wait_until(lambda: self.told(heard) == [("forward_refused", "begin")], "the program to be told")
+            w.clear_faults()
+            daemon.stop()
+            daemon.start()
+            push(handle, "gone0001", 60, 90)
+            daemon.ask(run="gone0001")
+            wait_until(lambda: self.told(heard)[1:] == [("forward_refused", "end")], "the program to be told that it is over")
 
     def test_without_one_nothing_is_told(self):
         with Alerting() as daemon:
