@@ -67,6 +67,9 @@ static void on_exit_(uv_process_t *process, int64_t status, int signum) {
 void child_kill(struct child *c) {
 	if (!c->has_exited) {
 		(void)uv_process_kill(&c->process, SIGKILL);
+	} else if (!c->has_said_all) {
+		c->has_said_all = true; /* what it has started may hold its stdout for ever */
+		check_end(c);
 	}
 }
 
