@@ -11,7 +11,7 @@
 
 #define STATES_TOLD 3u
 
-/* Borrowed. */
+/* Borrowed. Of the whole host's: no run, nor whose it is. */
 struct news {
 	const char *run, *name, *project, *user, *kind, *words;
 	uint32_t uid;
@@ -56,10 +56,10 @@ static char **environment_of(const struct news *n, const char *state) {
 }
 
 static char *input_of(const struct news *n, const char *state) {
-	json_t *document = json_pack("{s:i, s:s, s:s?, s:s?, s:s?, s:I, s:s, s:s, s:s, s:f}",
+	json_t *document = json_pack("{s:i, s:s?, s:s?, s:s?, s:s?, s:o, s:s, s:s, s:s, s:f}",
 		"schema", REPORT_SCHEMA, "run", n->run, "name", n->name, "project", n->project,
-		"user", n->user, "uid", (json_int_t)n->uid, "alert", n->kind, "state", state,
-		"words", n->words, "time", n->time);
+		"user", n->user, "uid", n->run != NULL ? json_integer(n->uid) : json_null(),
+		"alert", n->kind, "state", state, "words", n->words, "time", n->time);
 	char *text = document != NULL ? json_dumps(document, JSON_COMPACT) : NULL;
 
 	json_decref(document);
@@ -185,10 +185,29 @@ static void look_at(struct engine *e, struct feed *feed) {
 	}
 }
 
+/* Then no run is forwarded that has none of its own. */
+static void look_at_key(struct engine *e) {
+	struct forward_sum sum;
+
+	forward_look_all(e->forward, clock_wall(), NULL, &sum);
+	bool is_refused = sum.worst.state == FORWARD_REFUSED;
+	if (is_refused != e->told_key_refused) {
+		const struct news n = {
+			.kind = "forward_refused",
+			.words = is_refused ? sum.worst.words : "W&B takes the key again",
+			.begins = is_refused,
+			.time = clock_wall(),
+		};
+		e->told_key_refused = is_refused;
+		tell(e, &n);
+	}
+}
+
 void engine_hook_tick(struct engine *e) {
 	if (!hook_is_set(&e->hook) || e->forward == NULL) {
 		return;
 	}
+	look_at_key(e);
 	list_for_each(link, &e->feeds) {
 		look_at(e, container_of(link, struct feed, link));
 	}

@@ -177,6 +177,7 @@ struct engine {
 	double held_since; /* nobody is acked; 0: all is well */
 	struct engine_retention retention;
 	struct hook hook;
+	bool told_key_refused; /* the host's, by W&B, to the hook */
 
 	uv_timer_t tick;
 	uint64_t ticks;

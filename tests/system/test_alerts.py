@@ -198,6 +198,22 @@ class Program(unittest.TestCase):
             daemon.ask(run="gone0001")
             wait_until(lambda: self.told(heard)[1:] == [("forward_refused", "end")], "the program to be told that it is over")
 
+    def test_that_wandb_refuses_the_hosts_key_is_told_of_no_run(self):
+        with FakeWandb() as w, ForwardingDaemon(w, key="b" * 40) as daemon:
+            program, heard = self.write(daemon, 'read -r line; echo "$line" >> $HEARD')
+            daemon.stop()
+            daemon.variables["SAE_METRICSD_ALERTS_EXEC"] = str(program)
+            daemon.start()
+            for run in "run1", "run2":
+                handle = begin(daemon, run)
+                self.addCleanup(handle.finish, timeout=0)
+                push(handle, run, 0, 30)
+            wait_until(lambda: self.told(heard), "the program to be told")
+            self.assertEqual([("forward_refused", "begin")], self.told(heard))
+            document = json.loads(heard.read_text())
+            self.assertEqual((None, None, None), (document["run"], document["user"], document["uid"]))
+            self.assertIn(document["words"], daemon.status()["daemon"]["forward"]["alert"])
+
     def test_without_one_nothing_is_told(self):
         with Alerting() as daemon:
             self.assertIsNone(self.counts(daemon))
