@@ -224,6 +224,9 @@ static int check_rows(struct options *o) {
 	if (o->rows.n_runs > 0 && has_filter(o)) {
 		return read_options_wrong(&o->read, "RUNs, or what they are like; not both", "");
 	}
+	if (o->rows.choice.from > o->rows.choice.to) {
+		return read_options_wrong(&o->read, "--from is a later step than --to", "");
+	}
 	if (n_tables > 1 && o->read.file == NULL) {
 		return read_options_wrong(
 			&o->read, "several tables go into a folder: --output DIR", "");

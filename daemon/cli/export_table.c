@@ -127,6 +127,16 @@ static void say_names(const struct export_table *t, const struct names *names, c
 	}
 }
 
+/* Two members of one name would be no object that every reader takes. */
+static bool is_named_before(const char *columns, const char *name, size_t len) {
+	for (const char *at = columns; at < name; at += strcspn(at, ",") + 1) {
+		if (strcspn(at, ",") == len && memcmp(at, name, len) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 bool export_table_has(
 	const struct export_table *t, const char *columns, char *ret_words, size_t words_size) {
 	struct names names;
@@ -138,6 +148,10 @@ bool export_table_has(
 		has_all = has_name(&names, name, len);
 		if (!has_all) {
 			say_names(t, &names, name, len, ret_words, words_size);
+		} else if (is_named_before(columns, name, len)) {
+			has_all = false;
+			snprintf(ret_words, words_size, "column '%.*s' is named twice", (int)len,
+				name);
 		}
 		name += len;
 		if (*name == '\0') {

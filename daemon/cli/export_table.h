@@ -34,7 +34,7 @@ struct export_choice {
 	bool all_attempts;   /* also what a run left behind when it went back */
 };
 
-/* Whether the view has all of these columns; words name one that it has not, and all there are. */
+/* Whether the view has all of these columns, and each is named once; words say which is not, and what there is. */
 bool export_table_has(
 	const struct export_table *t, const char *columns, char *ret_words, size_t words_size);
 

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "glyph.h"
+
 #define FLUSH_BYTES (64u << 10)
 
 void row_output_init(struct row_output *o, FILE *stream, enum row_format format) {
@@ -18,28 +20,32 @@ void row_output_finish(struct row_output *o) {
 	buf_finish(&o->out);
 }
 
-/* Control characters, C1's two bytes in UTF-8 included, are shown as question marks. */
-static void tame(struct buf *b) {
-	for (size_t i = 0; i < b->len; i++) {
-		bool is_c1 =
-			b->data[i] >= 0x80 && b->data[i] < 0xa0 && i > 0 && b->data[i - 1] == 0xc2;
-		bool is_end = b->data[i] == '\n' ||
-			      (b->data[i] == '\r' && i + 1 < b->len && b->data[i + 1] == '\n');
-		if (is_c1) {
-			b->data[i - 1] = '?';
+/* Its lines stay; of the rest what a terminal may show. */
+static int tame(struct buf *b) {
+	struct buf tamed = {0};
+	const char *text = buf_text(b), *end = text != NULL ? text + b->len : NULL;
+	int err = text != NULL ? 0 : -ENOMEM;
+
+	while (err == 0 && text < end) {
+		struct glyph glyph = {.bytes = "?"};
+		if (text[0] == '\n' || (text[0] == '\r' && text[1] == '\n')) {
+			glyph.bytes[0] = *text++;
+		} else if (!glyph_next(&text, true, &glyph)) {
+			text++; /* a NUL */
 		}
-		if (is_c1 || b->data[i] == 0x7f || (b->data[i] < 0x20 && !is_end)) {
-			b->data[i] = '?';
-		}
+		err = buf_append(&tamed, glyph.bytes, strlen(glyph.bytes));
 	}
+	buf_finish(b);
+	*b = tamed;
+	return err;
 }
 
 static int write_out(struct row_output *o) {
-	if (o->for_terminal) {
-		tame(&o->out);
+	int err = o->for_terminal ? tame(&o->out) : 0;
+
+	if (err == 0 && fwrite(o->out.data, 1, o->out.len, o->stream) != o->out.len) {
+		err = errno != 0 ? -errno : -EIO;
 	}
-	size_t n = fwrite(o->out.data, 1, o->out.len, o->stream);
-	int err = n == o->out.len ? 0 : errno != 0 ? -errno : -EIO;
 	buf_clear(&o->out);
 	return err;
 }

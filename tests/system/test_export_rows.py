@@ -302,6 +302,8 @@ class Rows(unittest.TestCase):
                 (("x", "--csv", "--features", "--columns", "l0"), b"features has no column 'l0'; there are run attempt window"),
                 (("x", "--csv", "--columns", ""), b"has no column ''"),
                 (("x", "--csv", "--columns", "step\" from runs --"), b"has no column"),
+                (("x", "--jsonl", "--columns", "step,l0,step"), b"column 'step' is named twice"),
+                (("x", "--csv", "--from", "6", "--to", "5"), b"--from is a later step than --to"),
                 (("x", "--csv", "--from", "-1"), b"a step is a number from 0 on, not -1"),
                 (("x", "--database", "f.db"), b"--database copies all runs"),
                 (("x", "y", "--wandb", "d"), b"one RUN")):

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import os
+import pty
 import random
 import select
 import sqlite3
@@ -26,7 +27,8 @@ SECRET = "xylophone"
 
 def query(daemon, sql, *arguments, db=True, **more):
     place = ("--db", daemon.database) if db else ("--socket", daemon.socket)
-    return subprocess.run([DAEMON, "query", *arguments, *place, "--", sql], env=daemon.environment(), capture_output=True, check=False, **more)
+    return subprocess.run([DAEMON, "query", *arguments, *place, "--", sql], env=daemon.environment(), check=False,
+                          **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more})
 
 
 def answered(daemon, sql, **more):
@@ -132,6 +134,18 @@ class Questions(unittest.TestCase):
         self.assertEqual(b"n\r\n12\r\n", path.read_bytes())
         self.assertEqual(FAILED, query(self.daemon, "SELECT nonsense FROM steps", "--csv", "--output", str(path)).returncode)
         self.assertEqual(b"n\r\n12\r\n", path.read_bytes())
+
+    def test_a_terminal_gets_nothing_that_it_would_obey_or_that_turns_a_line_around(self):
+        for form in "--csv", "--jsonl", "--json", "--color=never":
+            master, slave = pty.openpty()
+            sql = "SELECT char(27) || '[31m' AS a, 'b' || char(155, 8238, 8206, 65279, 127, 0) || 'ü' AS \"c\u202e\", char(13, 10, 10, 9) AS e"
+            out = query(self.daemon, sql, form, stdout=slave)
+            os.close(slave)
+            self.assertEqual(OK, out.returncode, out.stderr)
+            shown = os.read(master, 65536).decode()
+            os.close(master)
+            self.assertIn("ü" if form != "--color=never" else "b", shown)
+            self.assertEqual(set(), {char for char in shown if char not in "\r\n" and not char.isprintable()}, shown)
 
     def test_only_one_select_is_answered_and_everything_else_is_refused_in_words(self):
         self.trained(steps=12)
