@@ -2,8 +2,10 @@
 import json
 import math
 import os
+import sqlite3
 import subprocess
 import sys
+import tempfile
 import unittest
 from unittest import mock
 
@@ -11,6 +13,7 @@ import numpy
 
 from harness import DAEMON, ROOT, Daemon
 import sae_metrics
+from users import NOBODY_UID, being
 import workload
 
 import tap
@@ -140,6 +143,43 @@ class Open(unittest.TestCase):
         environment = {**self.daemon.trainer_environment(), "PYTHONPATH": str(ROOT / "client" / "python")}
         out = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False)
         self.assertEqual("sae_metrics.open needs numpy: pip install numpy\n", out.stdout, out.stderr)
+
+    def test_a_run_may_be_called_like_a_number_that_is_none(self):
+        with Daemon() as daemon:
+            handle = workload.begin(daemon.socket, "Infinity", name="nan", project="-inf")
+            workload.log_step(handle, "Infinity", 0, 0)
+            handle.finish(timeout=60)
+            for data in sae_metrics.open(daemon.database), sae_metrics.open(socket=daemon.socket):
+                runs = data.runs()
+                self.assertEqual(["Infinity", "nan", "-inf"], [runs[name][0] for name in ("id", "name", "project")])
+                self.assertEqual(["Infinity"], data.steps("Infinity")["run"].tolist())
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody who may not write")
+    def test_a_file_in_a_folder_that_cannot_be_written_is_read(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "copy.db")
+            subprocess.run([DAEMON, "export", "--database", path, "--db", self.daemon.database], check=True, stdout=subprocess.DEVNULL)
+            with sqlite3.connect(path) as connection:
+                connection.execute("PRAGMA journal_mode = wal")
+                ids = [id for id, in connection.execute("SELECT id FROM runs ORDER BY started, id")]
+            connection.close()
+            self.assertFalse(os.path.exists(path + "-wal"))
+            os.chmod(path, 0o644)
+            os.chmod(folder, 0o555)
+            with being(NOBODY_UID):
+                self.assertEqual(ids, sae_metrics.open(path).runs()["id"].tolist())
+
+    def test_what_lies_in_a_folder_of_somebody_elses_is_not_found(self):
+        from sae_metrics import sources
+        with tempfile.TemporaryDirectory() as shared, mock.patch.multiple(sources, SHARED=shared, SYSTEM=shared + "/nowhere"), \
+                mock.patch.dict(os.environ, {"XDG_STATE_HOME": shared + "/nowhere"}):
+            folder = os.path.join(shared, "sae-metricsd-%d" % os.geteuid())
+            os.mkdir(folder, 0o700)
+            path = os.path.join(folder, "metrics.db")
+            os.symlink(self.daemon.database, path)
+            self.assertEqual(path, sources.find_database())
+            os.chmod(folder, 0o722)
+            self.assertIsNone(sources.find_database())
 
     def test_nobody_says_where_and_the_users_own_database_is_found(self):
         home = {"XDG_STATE_HOME": str(self.daemon.directory / "state"), "SAE_METRICS_SOCKET": str(self.daemon.socket)}

@@ -3,8 +3,10 @@
 import json
 import os
 import sqlite3
+import stat
 import subprocess
 import urllib.parse
+import warnings
 
 from .autostart import find_program
 from .columns import NOT_FINITE, import_numpy
@@ -23,12 +25,25 @@ MATCHES = (
 )
 
 
+SHARED, SYSTEM = "/var/tmp", "/var/lib/sae-metricsd"
+
+
+def is_own(folder):
+    """Where all may make folders this one may be somebody else's, who then chooses what is found in it."""
+    try:
+        about = os.lstat(folder)
+    except OSError:
+        return False
+    return stat.S_ISDIR(about.st_mode) and about.st_uid == os.geteuid() and not about.st_mode & 0o077
+
+
 def find_database():
     """The user's, the user's on this machine's disk, or the host's; None: none can be read, but a daemon may."""
     state = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
-    for folder in (os.path.join(state, "sae-metricsd"), "/var/tmp/sae-metricsd-%d" % os.getuid(), "/var/lib/sae-metricsd"):
+    shared = os.path.join(SHARED, "sae-metricsd-%d" % os.geteuid())
+    for folder in (os.path.join(state, "sae-metricsd"), shared, SYSTEM):
         path = os.path.join(folder, "metrics.db")
-        if os.path.exists(path):
+        if os.path.exists(path) and (folder != shared or is_own(folder)):
             return path if os.access(path, os.R_OK) else None
     return None
 
@@ -139,13 +154,32 @@ class _Connection:
     """For as long as it is read, and no longer: an old state that is held keeps the daemon's log from shrinking."""
 
     def __init__(self, path):
+        path = os.path.abspath(path)
         try:
-            self._connection = sqlite3.connect(
-                "file:%s?mode=ro" % urllib.parse.quote(os.path.abspath(path)), uri=True, timeout=10
-            )
-            self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        except sqlite3.Error as problem:
+            try:
+                self._connection = self._connect(path, "mode=ro")
+            except sqlite3.OperationalError:
+                # Where the folder cannot be written there is no memory to share with a writer; there is no writer either. With a
+                # -journal beside it what is in the file is half of a change.
+                if os.access(os.path.dirname(path), os.W_OK, effective_ids=True) or os.path.exists(path + "-journal"):
+                    raise
+                self._connection = self._connect(path, "immutable=1")
+                if os.path.exists(path + "-wal") and os.path.getsize(path + "-wal") > 0:
+                    warnings.warn("the folder cannot be written, so what is in its -wal is not shown: %s" % path, stacklevel=4)
+        except (OSError, sqlite3.Error) as problem:
             raise Error("%s cannot be read: %s" % (path, problem)) from problem
+
+    @staticmethod
+    def _connect(path, how):
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OSError("it is no file")
+        connection = sqlite3.connect("file:%s?%s" % (urllib.parse.quote(path), how), uri=True, timeout=10)
+        try:
+            connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
 
     def __enter__(self):
         return self._connection
@@ -186,7 +220,7 @@ class Program:
         if first is None:
             return pick(self._names(table), columns), iter(())
         names = pick(list(first), columns)
-        return names, (_plain(line, names) for line in _chain(first, lines))
+        return names, (_plain(table, line, names) for line in _chain(first, lines))
 
     def _names(self, table):
         """Of a table without rows."""
@@ -218,14 +252,15 @@ def _chain(first, others):
 
 
 TIMES = ("time",)
+WORDS = ("run", "text", "kind", "key")
 
 
-def _plain(line, names):
-    """As the views have it: words that stand for numbers, and times."""
+def _plain(table, line, names):
+    """As the views have it: words that stand for numbers, and times. Of a run all is finite, and a name may be any word."""
     row = []
     for name in names:
         value = line[name]
-        if isinstance(value, str) and value in NOT_FINITE and name not in ("text", "kind", "key"):
+        if table != "runs" and isinstance(value, str) and value in NOT_FINITE and name not in WORDS:
             value = NOT_FINITE[value]
         elif name in TIMES and isinstance(value, str):
             value = _seconds(value)
