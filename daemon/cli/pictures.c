@@ -63,6 +63,8 @@ const struct subcommand subcommand_report = {
 		 "\n"
 		 "  -o, --output FILE    where to; it is whole at any time\n"
 		 "  --title TEXT         at its top\n"
+		 "  --at-tokens N        means and front at so many tokens (168M), the same for "
+		 "all\n"
 		 "  --db FILE            read this database, or all in a folder; may be given\n"
 		 "                       again\n"
 		 "  --socket PATH        ask the daemon behind this socket\n"

@@ -55,6 +55,7 @@ static int check(const struct report *r) {
 static int parse(int argc, char **argv, struct report *r) {
 	static const struct option longs[] = {
 		{"title", required_argument, NULL, OPTION_TITLE},
+		{"at-tokens", required_argument, NULL, POINTS_OPTION_AT_TOKENS},
 		{"output", required_argument, NULL, READ_OPTION_OUTPUT},
 		{"db", required_argument, NULL, READ_OPTION_DB},
 		{"socket", required_argument, NULL, READ_OPTION_SOCKET},
@@ -69,8 +70,8 @@ static int parse(int argc, char **argv, struct report *r) {
 		if (option == OPTION_TITLE) {
 			r->title = optarg;
 		} else {
-			status = read_options_take(&r->plot.points.read,
-				option == 'o' ? READ_OPTION_OUTPUT : option, word);
+			status = points_options_take(
+				&r->plot.points, option == 'o' ? READ_OPTION_OUTPUT : option, word);
 		}
 	}
 	while (status == EXIT_OK && optind < argc) {
@@ -114,6 +115,7 @@ static int read_runs(struct report *r) {
 		}
 		r->documents[r->n] = document;
 		r->runs[r->n].run = run;
+		r->runs[r->n].at_tokens = (double)named->at_tokens;
 		named->runs[r->n++] = id;
 	}
 	named->n_runs = r->n;

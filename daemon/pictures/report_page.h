@@ -13,6 +13,7 @@ struct report_picture {
 struct report_run {
 	const json_t *run;   /* of the status document, in full */
 	const json_t *point; /* of the points document; NULL or null: none */
+	double at_tokens;    /* what the point is at, at most; 0: it is the newest */
 	struct report_picture density;
 };
 

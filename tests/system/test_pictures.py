@@ -412,9 +412,19 @@ class Pictures(unittest.TestCase):
         self.assertEqual([["257"]], page.rows["d_sae"])
         self.assertEqual([["0"]], page.rows["dropped by the trainer"])
         self.assertIn("density below 0.001", page.rows)
+        self.assertEqual([["too few tokens to tell"]], page.rows["density below 1e-6"])
         self.assertIn(["1,500"], [row[:1] for row in page.rows["2"]])  # the second attempt
         self.assertIn("mse_loss is NaN", text)
         self.assertLess(len(text), 600_000)
+
+    def test_a_report_at_equal_tokens(self):
+        ((at,),) = query_database(self.daemon.database, "SELECT n_tokens_folded FROM steps WHERE run = 'whole001' AND step = 700 LIMIT 1")
+        ends = []
+        for arguments in (["--at-tokens", at], []):
+            text, page = self.page("whole001", "second01", *arguments)
+            ends.append([int(row[0].replace(",", "")) for row in page.rows["tokens at its end"]])
+            self.assertEqual(bool(arguments), re.search(r"Mean over the last complete window by [0-9.]+[kM]? tokens", text) is not None)
+        self.assertTrue(0 < max(ends[0]) <= at < max(ends[1]), (at, ends))
 
     def test_a_report_of_several_runs_has_them_side_by_side(self):
         text, page = self.page("whole001", "second01", "brief001")

@@ -114,7 +114,7 @@ _sae_metricsd_options() {
 	rename) echo --undo --socket --help ;;
 	rm) echo --dry-run --force --socket --help ;;
 	sync) echo --take-over --dry-run --db --socket --config --patience --help ;;
-	report) echo -o --output --title --db --socket --help ;;
+	report) echo -o --output --title --at-tokens --db --socket --help ;;
 	plot)
 		echo --kind --metric --over --y-axis --windows --x --y --x-better --y-better --at-tokens --trajectory --project --group --user --tag --state --where --since -o --output --title --dark --width --height --scale --dpi --db --socket --help
 		;;

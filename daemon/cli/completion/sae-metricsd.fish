@@ -202,6 +202,7 @@ __sae_metricsd_command report 'write a page about runs, to send on'
 __sae_metricsd_option report -k -a '(__sae_metricsd_runs)'
 __sae_metricsd_option report -s o -l output -r -F -d 'where to'
 __sae_metricsd_option report -l title -x -d 'at its top'
+__sae_metricsd_option report -l at-tokens -x -d 'means and front at so many tokens'
 __sae_metricsd_option report -l db -r -F -d 'read database files'
 __sae_metricsd_option report -l socket -r -F -d 'ask the daemon behind this socket'
 
