@@ -45,6 +45,8 @@ static const struct point_metric known[] = {
 		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = format_general},
 	{.name = "dead_features", .brief = "dead", .label = "dead features",
 		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
+	{.name = "dead_10m_tokens", .brief = "dead_10m", .label = "features silent for 10M tokens or more",
+		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
 	{.name = "never_fired", .brief = "never_fired", .label = "features that never fired in the window",
 		.better = BETTER_LOWER, .worst = UNKNOWN_WORST, .format = figure_count},
 	{.name = "below_1e-5", .brief = "below_1e-5", .label = "features of density below 1e-5",

@@ -148,7 +148,7 @@ static void flow(struct buf *words, struct page *page) {
 	}
 }
 
-/* Two counts that are easily taken for one another: each with what it is counted over. */
+/* Counts that are easily taken for one another: each with what it is counted over. */
 static void render_dead_counts(const json_t *run, const json_t *sparsity, struct page *page) {
 	double n_tokens = document_count(sparsity, "n_tokens");
 	double n_steps = document_count(sparsity, "n_steps");
@@ -165,7 +165,16 @@ static void render_dead_counts(const json_t *run, const json_t *sparsity, struct
 		}
 		flow(&words, page);
 	}
-	if (render_dead_count("by tokens", sparsity, "never_fired", &words)) {
+	if (render_dead_count("by tokens", sparsity, "dead_10m_tokens", &words)) {
+		(void)buf_printf(&words, ": silent for 10M tokens or more");
+		flow(&words, page);
+	} else if (json_is_null(json_object_get(sparsity, "dead_10m_tokens"))) {
+		buf_clear(&words);
+		(void)buf_printf(
+			&words, "by tokens not known: until 10M tokens have been seen again");
+		flow(&words, page);
+	}
+	if (render_dead_count("by window", sparsity, "never_fired", &words)) {
 		(void)buf_printf(&words, ": silent in all %s tokens of window %.0f",
 			format_count(tokens, n_tokens, 4), document_count(sparsity, "window"));
 		flow(&words, page);

@@ -31,6 +31,7 @@ static const struct named_value {
 		{RUN_VALUE_MEMBER, "details.current_learning_rate", format_general}},
 	{"l1_coefficient", {RUN_VALUE_MEMBER, "details.l1_coefficient", format_general}},
 	{"dead_features", {RUN_VALUE_MEMBER, "sparsity.dead_features", figure_count}},
+	{"dead_10m_tokens", {RUN_VALUE_MEMBER, "sparsity.dead_10m_tokens", figure_count}},
 	{"never_fired", {RUN_VALUE_MEMBER, "sparsity.never_fired", figure_count}},
 	{"below_1e-5", {RUN_VALUE_MEMBER, "sparsity.below_1e-5", figure_count}},
 	{"below_1e-6", {RUN_VALUE_MEMBER, "sparsity.below_1e-6", figure_count}},

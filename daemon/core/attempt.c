@@ -177,7 +177,7 @@ static void window_begin_at(struct run *run, uint32_t step) {
 /* Nothing is known, and nothing was there: the first step of a history. */
 static void start_fresh(struct run *run, uint32_t step) {
 	/* Before it none has been silent, whatever its number is. */
-	run->position = (struct position){.exact_from = step};
+	run->position = (struct position){.exact_from = step, .known_from = step};
 	if (run->d_sae == 0) {
 		return;
 	}
@@ -207,6 +207,7 @@ static void start_without_state(struct run *run, uint32_t step) {
 	firing_clamp_last(&run->firing, step - 1);
 	/* A feature that fires no more is dead by then, whenever it was that it last did. */
 	p->exact_from = (uint64_t)step + run->config.dead_window;
+	p->known_from = step;
 	window_begin_at(run, step);
 	run->arrays_changed = true;
 }

@@ -80,6 +80,7 @@ struct change_window {
 	uint32_t flaws;         /* 0: complete */
 	uint32_t dead_features; /* after its last step */
 	uint32_t revived, newly_dead;
+	int64_t dead_10m_tokens; /* as dead_tokens.h; −1: not known */
 	struct density_summary density;
 };
 

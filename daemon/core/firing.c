@@ -224,6 +224,11 @@ uint32_t firing_count_dead(const struct firing *f, uint32_t step, uint32_t dead_
 	return count_below(f->last, f->d_sae, dead_threshold(step + 1, dead_window));
 }
 
+uint32_t firing_count_through(const struct firing *f, int64_t step) {
+	assert(step >= -1 && step <= STEP_MAX);
+	return count_below(f->last, f->d_sae, (int32_t)(step + 1));
+}
+
 KERNEL static uint64_t sum_since(const uint32_t *last, uint32_t n, uint32_t step) {
 	uint64_t sum = 0;
 

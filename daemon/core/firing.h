@@ -45,6 +45,9 @@ void counts_add(uint32_t *sums, uint32_t d_sae, const struct counts *counts);
 /* Features with (int32_t)(step - last) > dead_window. */
 uint32_t firing_count_dead(const struct firing *f, uint32_t step, uint32_t dead_window);
 
+/* Features that last fired at `step`, −1 at the least, or before. */
+uint32_t firing_count_through(const struct firing *f, int64_t step);
+
 /* Sum over features of (int32_t)(step - last). */
 uint64_t firing_sum_passes(const struct firing *f, uint32_t step);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dead_tokens.h"
 #include "registry_private.h"
 #include "stream.h"
 
@@ -86,6 +87,8 @@ static const struct change_window *window_emit(struct run *run, const struct fra
 	row->dead_features = dead;
 	row->revived = w->revived;
 	row->newly_dead = dead + w->revived - w->dead_before;
+	row->dead_10m_tokens = dead_by_tokens(
+		&run->firing, &run->position.schedule, run->position.known_from, DEAD_TOKENS);
 	*ret_dead = dead;
 	if ((more_flaws & FLAW_PARTIAL) == 0 && !run->stopped) {
 		rows_add_window(run, row, at);

@@ -90,7 +90,7 @@ struct run_saved {
 int registry_restore(
 	struct registry *r, struct run_saved *saved, struct instant now, struct run **ret_run);
 
-#define REGISTRY_STATE_VERSION     8u /* as `small` is packed here */
+#define REGISTRY_STATE_VERSION     9u /* as `small` is packed here */
 #define REGISTRY_STATE_VERSION_MIN 5u /* the oldest that is read */
 /* As this one was. */
 uint32_t registry_state_version(const uint8_t *small, size_t len);

@@ -17,6 +17,7 @@ static int start_without_arrays(struct run *run) {
 	if (err == 0 && p->has_step) {
 		window_forget_counts(&p->window);
 		p->exact_from = (uint64_t)p->step + 1 + run->config.dead_window;
+		p->known_from = (uint64_t)p->step + 1;
 		run->arrays_changed = run->base_changed = true;
 		run->dirty = true;
 	}

@@ -56,6 +56,8 @@ struct position {
 	bool has_step;
 	uint32_t step;
 	uint64_t exact_from; /* from this step on the dead counts are exact again after a resume */
+	uint64_t
+		known_from; /* of features that last fired before this step it is not known when; 0: of all it is */
 	struct window window;
 	struct schedule schedule; /* also the true count of tokens */
 };

@@ -6,7 +6,8 @@
 #include "state.h"
 #include "stream.h"
 
-/* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for; 8: alerts. */
+/* What came later is at the end. 6: words of its end; 7: whose they are, and what was logged for; 8: alerts;
+ * 9: how far it is known when features last fired. */
 static bool is_readable(uint32_t version) {
 	return version >= REGISTRY_STATE_VERSION_MIN && version <= REGISTRY_STATE_VERSION;
 }
@@ -135,6 +136,7 @@ void run_pack(const struct run *run, struct packer *p) {
 	pack_u32(p, run->end_words_rank);
 	pack_u64(p, (uint64_t)run->lines.logged_through);
 	run_alerts_pack(&run->alerts, p);
+	position_pack_known(&run->position, p);
 }
 
 /* ---- in ---- */
@@ -301,6 +303,11 @@ static void run_unpack_rest(struct run *run, uint32_t version, struct unpacker *
 	}
 	if (version >= 8) {
 		run_alerts_unpack(&run->alerts, u);
+	}
+	if (version >= 9) {
+		position_unpack_known(&run->position, u);
+	} else {
+		position_guess_known(&run->position);
 	}
 }
 

@@ -79,6 +79,7 @@ static void merge_least(struct schedule *s) {
 		}
 	}
 	s->segments[best + 1].first = s->segments[best].first;
+	s->segments[best + 1].joined = true;
 	memmove(&s->segments[best], &s->segments[best + 1],
 		(s->n - best - 1) * sizeof(s->segments[0]));
 	s->n--;
@@ -90,7 +91,7 @@ static bool continues(const struct schedule *s, uint32_t step, uint64_t rows) {
 	}
 	const struct schedule_segment *newest = &s->segments[s->n - 1];
 	wide steps = newest->last - newest->first + 1u;
-	return steps * rows == newest->through - rows_before(s, s->n - 1);
+	return !newest->joined && steps * rows == newest->through - rows_before(s, s->n - 1);
 }
 
 void schedule_append(struct schedule *s, uint32_t step, uint64_t rows) {
@@ -102,7 +103,7 @@ void schedule_append(struct schedule *s, uint32_t step, uint64_t rows) {
 		s->segments[s->n - 1].through = through;
 		return;
 	}
-	s->segments[s->n++] = (struct schedule_segment){step, step, through};
+	s->segments[s->n++] = (struct schedule_segment){step, step, through, false};
 	if (s->n > SCHEDULE_SEGMENTS) {
 		merge_least(s);
 	}
@@ -128,6 +129,44 @@ uint64_t schedule_total(const struct schedule *s) {
 
 uint64_t schedule_tokens_since(const struct schedule *s, uint32_t last, uint32_t now) {
 	return rows_through(s, now) - rows_through(s, last);
+}
+
+/* The first segment by whose end there were more. */
+static uint32_t find_rows(const struct schedule *s, uint64_t rows) {
+	uint32_t low = 0, high = s->n;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+		if (s->segments[middle].through <= rows) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+bool schedule_silent_for(const struct schedule *s, uint64_t rows, struct schedule_silence *ret) {
+	uint64_t total = schedule_total(s);
+
+	if (rows == 0 || total < rows) {
+		return false;
+	}
+	/* The newest step by which no more than these had been folded. */
+	uint64_t before = total - rows;
+	uint32_t k = find_rows(s, before);
+	const struct schedule_segment *segment = &s->segments[k];
+	wide steps = segment->last - segment->first + 1u;
+	uint64_t within = segment->through - rows_before(s, k);
+	int64_t certain = (int64_t)segment->first - 1;
+
+	if (segment->joined) {
+		*ret = (struct schedule_silence){certain, (int64_t)segment->last - 1};
+	} else {
+		certain += (int64_t)((before - rows_before(s, k)) * steps / within);
+		*ret = (struct schedule_silence){certain, certain};
+	}
+	return true;
 }
 
 /* Rows since the features counted by how many steps they have been silent. */

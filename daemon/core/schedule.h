@@ -11,14 +11,16 @@
  * is saved as its `n` first segments. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* 4 KiB of a run's state; a short batch every epoch for 128 epochs. */
+/* Some 4 KiB of a run's state; a short batch every epoch for 128 epochs. */
 #define SCHEDULE_SEGMENTS 256u
 
 struct schedule_segment {
 	uint32_t first, last; /* steps */
 	uint64_t through;     /* rows of all steps up to and including `last` */
+	bool joined;          /* of several: at a moment within it they are about right */
 };
 
 struct schedule {
@@ -37,6 +39,14 @@ uint64_t schedule_total(const struct schedule *s);
 
 /* Rows of the steps after `last`, up to and including `now`; UINT32_MAX is the step before 0. */
 uint64_t schedule_tokens_since(const struct schedule *s, uint32_t last, uint32_t now);
+
+/* Whoever last fired at `certain` or before has been silent for so many rows, or more, by the end of the last step; whoever did
+ * behind `possible` has not. In between that is not known: there batches were joined. Most often both are the same. False:
+ * fewer rows were folded in all. */
+struct schedule_silence {
+	int64_t certain, possible;
+};
+bool schedule_silent_for(const struct schedule *s, uint64_t rows, struct schedule_silence *ret);
 
 /* The mean over features of the rows since each last fired (firing.last), after step `now`.
  * Reads `last` once, or twice where batches differed; made for metrics rows, not for every step. */

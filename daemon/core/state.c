@@ -10,7 +10,8 @@
 
 #define MAGIC       "SAEstate"
 #define MAGIC_LEN   8u
-#define VERSION     1u
+#define VERSION     2u
+#define VERSION_MIN 1u
 #define CRC_AT      20u
 #define HEADER_SIZE 24u
 
@@ -106,6 +107,34 @@ void position_unpack(struct position *p, struct unpacker *u) {
 	}
 }
 
+void position_pack_known(const struct position *p, struct packer *out) {
+	pack_u64(out, p->known_from);
+	for (uint32_t i = 0; i < p->schedule.n; i++) {
+		pack_u8(out, p->schedule.segments[i].joined);
+	}
+}
+
+void position_unpack_known(struct position *p, struct unpacker *u) {
+	p->known_from = unpack_u64(u);
+	for (uint32_t i = 0; i < p->schedule.n; i++) {
+		p->schedule.segments[i].joined = unpack_bool(u);
+	}
+	if (p->known_from > (uint64_t)p->step + 1) {
+		u->failed = true;
+	}
+}
+
+void position_guess_known(struct position *p) {
+	const struct schedule *s = &p->schedule;
+	bool is_whole = p->exact_from == 0 && s->n < SCHEDULE_SEGMENTS;
+
+	if (!is_whole) {
+		p->known_from = (uint64_t)p->step + 1;
+	} else {
+		p->known_from = s->n > 0 ? s->segments[0].first : 0;
+	}
+}
+
 /* ---- the blob ---- */
 
 static uint32_t blob_crc(const uint8_t *state, size_t len) {
@@ -125,6 +154,7 @@ static uint8_t *put(uint8_t *at, const void *array, size_t size) {
 int state_write(const struct run *run, uint8_t **ret_state, size_t *ret_len) {
 	struct packer small = {0};
 	position_pack(&run->position, &small);
+	position_pack_known(&run->position, &small);
 	size_t d_sae = run->d_sae;
 	size_t len = HEADER_SIZE + small.buf.len + RUN_FEATURE_BYTES * d_sae;
 	uint8_t *state = small.failed ? NULL : malloc(len);
@@ -164,7 +194,8 @@ const char *state_read(const uint8_t *state, size_t len, uint32_t d_sae, struct 
 	if (len < HEADER_SIZE || memcmp(state, MAGIC, MAGIC_LEN) != 0) {
 		return "it is not a state";
 	}
-	if (le32_load(state + 8) != VERSION) {
+	uint32_t version = le32_load(state + 8);
+	if (version < VERSION_MIN || version > VERSION) {
 		return "it is of a version this daemon does not read";
 	}
 	if (le32_load(state + 12) != d_sae) {
@@ -184,6 +215,11 @@ const char *state_read(const uint8_t *state, size_t len, uint32_t d_sae, struct 
 	view.last = view.window + (size_t)d_sae * sizeof(uint32_t);
 	view.base = view.last + (size_t)d_sae * sizeof(uint32_t);
 	position_unpack(&view.position, &u);
+	if (version >= 2) {
+		position_unpack_known(&view.position, &u);
+	} else {
+		position_guess_known(&view.position);
+	}
 	if (u.failed || u.len > 0 || !view.position.has_step || !last_in_range(&view)) {
 		return "it makes no sense";
 	}

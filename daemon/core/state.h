@@ -26,3 +26,9 @@ void state_take(struct run *run, const struct state_view *view);
 
 void position_pack(const struct position *p, struct packer *out);
 void position_unpack(struct position *p, struct unpacker *u);
+
+/* What has been kept of it since version 2 of a state, and 9 of a saved run: how far it is known when features last fired. */
+void position_pack_known(const struct position *p, struct packer *out);
+void position_unpack_known(struct position *p, struct unpacker *u);
+/* Of one before that: all of it where nothing ever was joined or gone back behind, else nothing. */
+void position_guess_known(struct position *p);

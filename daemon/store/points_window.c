@@ -19,12 +19,12 @@ enum {
 	AT_TIME,
 	AT_TOKENS,
 	AT_SPARSITY,
-	AT_MEANS = AT_SPARSITY + 12 + 3 /* behind their key */
+	AT_MEANS = AT_SPARSITY + 13 + 3 /* behind their key */
 };
 
-static const char *const sparsity[] = {"dead_features", "never_fired", "below_1e-5", "below_1e-6",
-	"above_1e-2", "above_1e-1", "mean_log10_feature_sparsity", "p10", "p25", "p50", "p75",
-	"p90"};
+static const char *const sparsity[] = {"dead_features", "dead_10m_tokens", "never_fired",
+	"below_1e-5", "below_1e-6", "above_1e-2", "above_1e-1", "mean_log10_feature_sparsity",
+	"p10", "p25", "p50", "p75", "p90"};
 
 /* Rows seen by the window's end; NULL: nobody knows. Of a window that was closed by a version without means its last step says it. */
 #define WINDOW_TOKENS                                                                              \
@@ -36,8 +36,10 @@ static const char *const sparsity[] = {"dead_features", "never_fired", "below_1e
 #define WINDOWS                                                                                    \
 	"SELECT w.attempt, w.window, w.step_first, w.step_last, w.n_steps, w.n_tokens, "           \
 	"w.time, " WINDOW_TOKENS ", "                                                              \
-	"w.dead_features, w.never_fired, w.below_1e_5, w.below_1e_6, w.above_1e_2, w.above_1e_1, " \
-	"w.mean_log10_feature_sparsity, w.p10, w.p25, w.p50, w.p75, w.p90, m.* "                   \
+	"w.dead_features, w.dead_10m_tokens, w.never_fired, w.below_1e_5, w.below_1e_6, "          \
+	"w.above_1e_2, w.above_1e_1, "                                                             \
+	"w.mean_log10_feature_sparsity, w.p10, w.p25, w.p50, w.p75, w.p90, "                       \
+	"m.* "                                                                                     \
 	"FROM windows_data w LEFT JOIN window_means_data m ON m.run = w.run AND "                  \
 	"m.attempt = w.attempt AND m.window = w.window "                                           \
 	"WHERE w.run = ?1 AND w.flaws = 0 AND (?2 IS NULL OR " WINDOW_TOKENS " <= ?2) "            \

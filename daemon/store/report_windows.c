@@ -10,7 +10,7 @@
 	"w.window, w.step_first, w.step_last, w.n_tokens, w.d_sae, w.n_steps, "                    \
 	"w.n_steps_expected, w.flaws = 0 AS \"complete:bool\", "                                   \
 	"(SELECT json_group_array(b.name) FROM flaw_bits b WHERE w.flaws & b.bit) "                \
-	"AS \"flaws:json\", w.dead_features, w.below_1e_5 AS \"below_1e-5\", "                     \
+	"AS \"flaws:json\", w.dead_features, w.dead_10m_tokens, w.below_1e_5 AS \"below_1e-5\", "  \
 	"w.below_1e_6 AS \"below_1e-6\", w.never_fired, w.above_1e_2 AS \"above_1e-2\", "          \
 	"w.above_1e_1 AS \"above_1e-1\", w.revived, w.newly_dead, "                                \
 	"w.mean_log10_feature_sparsity, w.thresholds AS \"thresholds:json\""

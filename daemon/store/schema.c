@@ -14,6 +14,7 @@ static const char *const steps[] = {
 	schema_8_sql,
 	schema_9_sql,
 	schema_10_sql,
+	schema_11_sql,
 };
 
 static int read_int(sqlite3 *db, const char *sql, int *ret) {

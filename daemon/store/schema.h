@@ -5,10 +5,11 @@
 #include <sqlite3.h>
 
 #define SCHEMA_APPLICATION_ID 0x5341454d /* "SAEM" */
-#define SCHEMA_VERSION        10
+#define SCHEMA_VERSION        11
 
 extern const char schema_1_sql[], schema_2_sql[], schema_3_sql[], schema_4_sql[], schema_5_sql[],
-	schema_6_sql[], schema_7_sql[], schema_8_sql[], schema_9_sql[], schema_10_sql[];
+	schema_6_sql[], schema_7_sql[], schema_8_sql[], schema_9_sql[], schema_10_sql[],
+	schema_11_sql[];
 
 enum schema_state {
 	SCHEMA_CURRENT = 0,

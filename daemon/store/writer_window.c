@@ -109,6 +109,10 @@ static void put_density(struct row *row, const struct buf *json, const struct wi
 	put_part(row, json, parts->values, parts->density);
 }
 
+static void put_dead_tokens(struct row *row, const struct change_window *w) {
+	row_uint_if(row, w->dead_10m_tokens >= 0, (uint64_t)w->dead_10m_tokens);
+}
+
 /* The partial window of a run that had ended and goes on. */
 static int drop_partial(struct writer *r, int64_t run, const struct change_window *w) {
 	static const enum statement drops[] = {
@@ -159,6 +163,7 @@ int writer_put_window(struct writer *r, int64_t run, const struct change_window 
 	row_keep(&row, row_memory(json_put_window(&r->json, &w->density, &parts)));
 	put_window_steps(&row, run, w);
 	put_density(&row, &r->json, &parts, &w->density);
+	put_dead_tokens(&row, w);
 	rc = row_end(&row);
 	return rc == SQLITE_OK ? put_means(r, run, w) : rc;
 }

@@ -32,7 +32,7 @@ WITH RECURSIVE w(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM w WHERE n < 999)
 INSERT INTO windows_data SELECT (SELECT n FROM runs_data WHERE id = 'longrun1'), 1, n, 1000 * n, 1000 * n + 999, 1000 * n + 999, 1000.0,
     1000, 1000, 0, 4096000, 2048, 12, 3, 5, -3.5, 40, 20, 10, 30, 5, '[]', 2038, -5, -4, -3.5, -3, -2, NULL, NULL,
     (SELECT json_group_array(value) FROM (WITH RECURSIVE b(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM b WHERE value < 199)
-    SELECT value FROM b)) FROM w;
+    SELECT value FROM b)), 8 FROM w;
 """
 RUNS = f"""
 WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < {MANY_RUNS - 1})

@@ -63,7 +63,7 @@ WITH RECURSIVE w(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM w WHERE n < 9)
 INSERT INTO windows_data SELECT r.n, 1, w.n, 100 * w.n, 100 * w.n + 99, 100 * w.n + 99, 1000.0, 100, 100, 0, 6400, 2048, 12 * w.n, 3, 5,
     -2.5, 40, 20, 10, 300, 25, '[]', 2038, -3.5, -3, -2.5, -2, -1.5, NULL, NULL,
     (SELECT json_group_array(CASE WHEN b.value BETWEEN 124 AND 180 THEN (b.value * 7) % 41 ELSE 0 END) FROM (WITH RECURSIVE b(value) AS
-    (SELECT 0 UNION ALL SELECT value + 1 FROM b WHERE value < 199) SELECT value FROM b) b)
+    (SELECT 0 UNION ALL SELECT value + 1 FROM b WHERE value < 199) SELECT value FROM b) b), 0
     FROM runs_data r, w WHERE r.step >= 100 * w.n + 99;
 INSERT INTO events_data (run, attempt, step, time, kind, text) VALUES (2, 1, 490, 1, 'nan', 'mse_loss is NaN'),
     (3, 1, 50, 1, 'resample', :hostile);

@@ -41,7 +41,7 @@ _sae_metricsd_column_names() {
 	echo RUN ID STATE PROJECT USER STEP PROG TOKENS TOK/S ETA MSE L0 EV DEAD WIN LR FWD ALERTS \
 		mse_loss l1_loss ghost_grad_loss aux_reconstruction_loss overall_loss l0 explained_variance \
 		explained_variance_std fvu mean_log10_feature_sparsity current_learning_rate l1_coefficient dead_features \
-		never_fired below_1e-5 below_1e-6 above_1e-2 above_1e-1 revived newly_dead mean_passes_since_fired \
+		dead_10m_tokens never_fired below_1e-5 below_1e-6 above_1e-2 above_1e-1 revived newly_dead mean_passes_since_fired \
 		mean_tokens_since_fired p10 p25 p50 p75 p90 window n_tokens n_training_tokens n_training_images \
 		n_tokens_folded total_training_steps total_training_tokens tokens_per_s steps_per_s duration_s last_step_age_s \
 		started last_seen ended group tags notes host pid program source profile architecture d_in d_sae \

@@ -259,7 +259,7 @@ static void a_run_in_two_files_is_shown_as_seen_last(void **state) {
 static void of_a_run_in_two_files_its_points_are_those_of_the_newer_one(void **state) {
 	static const char window[] =
 		"INSERT INTO windows_data VALUES (1, 1, 0, 0, 9, 9, 100, 10, 10, 0, 40, 8, 0, 0, "
-		"0, -3, 0, 0, 0, 0, 0, '[]', 8, -5, -4, -3, -2, -1, NULL, NULL, '[]');"
+		"0, -3, 0, 0, 0, 0, 0, '[]', 8, -5, -4, -3, -2, -1, NULL, NULL, '[]', NULL);"
 		"INSERT INTO window_means_data (run, attempt, window, n_steps, n_tokens_folded, l0)"
 		" VALUES (1, 1, 0, 10, 40, 2.5);";
 	char rows[1024], copy[128];

@@ -94,10 +94,10 @@ static void put_window(struct buf *out, const struct change_window *w) {
 	const struct density_summary *d = &w->density;
 	(void)buf_printf(out,
 		"window attempt=%u window=%u first=%u last=%u close=%u time=%a n_steps=%u "
-		"expected=%u flaws=%u dead=%u revived=%u newly_dead=%u",
+		"expected=%u flaws=%u dead=%u revived=%u newly_dead=%u dead_10m_tokens=%" PRId64,
 		w->attempt, w->window, w->step_first, w->step_last, w->step_close, w->time,
 		w->n_steps, w->n_steps_expected, w->flaws, w->dead_features, w->revived,
-		w->newly_dead);
+		w->newly_dead, w->dead_10m_tokens);
 	(void)buf_printf(out, " n_rows=%" PRIu64 " mean_log10=%a below5=%u below6=%u never=%u",
 		d->n_rows, d->mean_log10, d->below_1e_5, d->below_1e_6, d->never_fired);
 	for (uint32_t i = 0; i < d->n_thresholds; i++) {

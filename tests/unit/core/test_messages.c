@@ -542,6 +542,7 @@ static void a_run_that_goes_on_has_not_ended_for_any_reason(void **state) {
 	assert_row(rig, "failed", "end=- id=");
 }
 
+#define KNOWN_LEN  9u   /* of one segment of the schedule */
 #define ALERTS_LEN 144u /* what is kept of a run's alerts */
 
 static void states_of_the_versions_before_are_read(void **state) {
@@ -549,11 +550,16 @@ static void states_of_the_versions_before_are_read(void **state) {
 	struct msg_open open = rig_msg_open(2);
 	rig_step(rig, rig_must_open(rig, &open), 0, 2, 1, 1);
 	rig_commit(rig);
-	/* Since then it ends with why the run ended (5), whose words these are and what was logged for (6), and alerts (7). */
+	/* Since then it ends with why the run ended (5), whose words these are and what was logged for (6), alerts (7), and how far
+	 * it is known when features last fired (8). */
 	uint8_t none[20];
 	memset(none, 0xff, sizeof none);
 	memset(none + 8, 0, 4);
 	size_t len = sizeof none;
+	rig->saved->small_len -= KNOWN_LEN;
+	rig->saved->small[0] = 8;
+	rig_crash(rig, false);
+	assert_non_null(registry_find(rig->registry, "r"));
 	rig->saved->small_len -= ALERTS_LEN;
 	rig->saved->small[0] = 7;
 	rig_crash(rig, false);

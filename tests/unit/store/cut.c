@@ -120,6 +120,7 @@ struct change_window *cut_window(struct run_cut *cut, uint32_t window, uint32_t 
 	w->n_steps = w->n_steps_expected = 100;
 	w->flaws = flaws;
 	w->dead_features = 7 + window;
+	w->dead_10m_tokens = 4 + window;
 	struct density_summary *d = &w->density;
 	d->d_sae = 64;
 	d->n_rows = 409600;

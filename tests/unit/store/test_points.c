@@ -102,6 +102,7 @@ static void a_point_has_what_the_view_says_of_the_window(void **state) {
 	assert_int_equal(json_integer_value(at(point, "tokens")), 1990);
 	assert_string_equal(json_string_value(at(point, "time")), "2023-11-14T22:13:20.000Z");
 	assert_int_equal(json_integer_value(at(point, "sparsity.dead_features")), 8);
+	assert_int_equal(json_integer_value(at(point, "sparsity.dead_10m_tokens")), 5);
 	assert_int_equal(json_integer_value(at(point, "sparsity.below_1e-5")), 5);
 	assert_true(json_real_value(at(point, "sparsity.p90")) == -1);
 	assert_true(json_real_value(at(point, "statistics.tv_per_row")) == 2);

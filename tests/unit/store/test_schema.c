@@ -64,7 +64,7 @@ static const struct {
 		"mean_log10_feature_sparsity,below_1e-5,below_1e-6,never_fired,above_1e-2,above_1e-"
 		"1,"
 		"thresholds,n_quantile_features,p10,p25,p50,p75,p90,wandb_bins,wandb_values,"
-		"density_counts"},
+		"density_counts,dead_10m_tokens"},
 	{"window_means",
 		"run,attempt,window,step_first,step_last,complete,n_steps,n_tokens_folded,mse_loss,"
 		"l1_loss,ghost_grad_loss,overall_loss,aux_reconstruction_loss,explained_variance,"
