@@ -5,6 +5,7 @@ usage: test_manual.py LIST_KEYS SYMBOLS PAGE…, the sources of all pages
 import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 import unittest
@@ -64,6 +65,19 @@ class Manual(unittest.TestCase):
             with self.subTest(command=name):
                 self.assertIn("--help", listed)
                 self.assertEqual(described_in(SOURCES[page_of(name)]), listed)
+
+    def test_every_view_that_can_be_asked_is_named_and_described(self):
+        store = ROOT / "daemon" / "store"
+        connection = sqlite3.connect(":memory:")
+        for number in range(1, 1 + len(list(store.glob("schema_*.sql")))):
+            connection.executescript((store / f"schema_{number}.sql").read_text())
+        views = {name for name, in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'view'")}
+        self.assertGreater(len(views), 12)
+        named = SOURCES["sae-metricsd-query.1"].replace("\\", "").split("# OPTIONS")[0]
+        self.assertEqual(set(), {view for view in views if f"_{view}_" not in named})
+        schema = (store / "SCHEMA.md").read_text()
+        described = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"^## (.*)$", schema, re.M)))) | set(re.findall(r"^\* `([a-z_]+)\(", schema, re.M))
+        self.assertEqual(set(), views - described)
 
     def test_all_that_can_be_set_is_in_the_page_of_the_file_under_its_section(self):
         sections = dict(re.findall(r"^# \[([a-z]+)[^]]*\]\n(.*?)(?=^# |\Z)", SOURCES["sae-metricsd.conf.5"], re.M | re.S))
