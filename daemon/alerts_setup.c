@@ -9,6 +9,7 @@ struct alert_rules alerts_of_settings(const struct settings *s) {
 		.l0_max = s->alerts.l0_max,
 		.explained_variance_min = s->alerts.explained_variance_min,
 		.throughput_share = s->alerts.throughput_share,
+		.front = s->alerts.front,
 		.keeps_bad_runs = s->alerts.stop == ALERTS_STOP_NONE,
 	};
 }

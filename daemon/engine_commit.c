@@ -224,6 +224,8 @@ void engine_commit(struct engine *e) {
 	}
 	if (e->in_flight) {
 		CRASH_POINT("after-cut");
+		store_watch_fronts(
+			e->store, e->registry_options.alerts.front, e->access.private_runs);
 		store_commit(e->store);
 	} else if (e->earliest_ns != UINT64_MAX) {
 		wait_until(e, e->earliest_ns, now_ns);
@@ -252,6 +254,7 @@ static void conclude_run(struct engine *e, const struct run_cut *cut) {
 	engine_notes_committed(e, cut->run_id);
 	engine_say_windows(e, cut);
 	engine_say_alerts(e, cut);
+	engine_say_front(e, cut);
 	struct feed *feed = feed_of(cut->run);
 	engine_hook_committed(e, feed, cut);
 	feed_note_stored(feed, cut);

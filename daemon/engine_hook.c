@@ -7,6 +7,7 @@
 
 #include "clock.h"
 #include "engine_private.h"
+#include "front_news.h"
 #include "report.h"
 
 #define STATES_TOLD 3u
@@ -103,6 +104,23 @@ static void tell_change(struct engine *e, const struct run_cut *cut, const struc
 	}
 }
 
+/* It is news, and has no end. */
+static void tell_front(struct engine *e, const struct run_cut *cut) {
+	for (const struct front_news *front = cut->front_news; front != NULL; front = front->next) {
+		tell(e, &(struct news){
+				.run = front->run_id,
+				.name = front->name,
+				.project = cut->row.project,
+				.user = engine_user_name(e, front->uid),
+				.uid = front->uid,
+				.kind = front->joined ? "front_joined" : "front_left",
+				.words = front->words,
+				.begins = true,
+				.time = front->time,
+			});
+	}
+}
+
 /* NULL: a state that is nobody's alert. */
 static const char *alert_of_state(const char *state) {
 	static const char *const states[STATES_TOLD] = {"stalled", "crashed", "failed"};
@@ -158,6 +176,7 @@ void engine_hook_committed(struct engine *e, struct feed *feed, const struct run
 	for (const struct change *c = cut->changes.first; c != NULL; c = c->next) {
 		tell_change(e, cut, c);
 	}
+	tell_front(e, cut);
 	if (cut->row.state != NULL) {
 		tell_state(e, feed, cut);
 	}

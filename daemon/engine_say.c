@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "front_news.h"
 #include "log.h"
 #include "log_messages.h"
 #include "text.h"
@@ -101,6 +102,20 @@ void engine_say_alerts(const struct engine *e, const struct run_cut *cut) {
 			log_about(LOG_LEVEL_INFO, &over, "run %s: alert %s is over: %s",
 				cut->run_id, c->alert.kind, c->alert.words);
 		}
+	}
+}
+
+void engine_say_front(const struct engine *e, const struct run_cut *cut) {
+	for (const struct front_news *n = cut->front_news; n != NULL; n = n->next) {
+		const struct log_about about = {
+			.kind = LOG_FRONT,
+			.run = n->run_id,
+			.project = cut->row.project,
+			.user = engine_user_name(e, n->uid),
+			.is_of_user = true,
+			.uid = n->uid,
+		};
+		log_about(LOG_LEVEL_INFO, &about, "run %s: %s", n->run_id, n->words);
 	}
 }
 

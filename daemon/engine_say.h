@@ -21,5 +21,7 @@ void engine_say_state(const struct engine *e, struct feed *feed, const struct ru
 void engine_say_windows(const struct engine *e, const struct run_cut *cut);
 /* The alerts by rule that began, or are over, likewise. */
 void engine_say_alerts(const struct engine *e, const struct run_cut *cut);
+/* Who joined and who left the front of the run's project, likewise. */
+void engine_say_front(const struct engine *e, const struct run_cut *cut);
 /* A trainer that ends without a word is worth one in the log. */
 void engine_say_lost_ranks(const struct engine *e);

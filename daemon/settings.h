@@ -71,6 +71,7 @@ struct retention_settings {
 
 struct alerts_settings { /* numbers: 0 is off */
 	double dead_share, l0_min, l0_max, explained_variance_min, throughput_share;
+	bool front;
 	unsigned stop; /* enum alerts_stop */
 	char *exec;    /* NULL: none */
 	uint32_t exec_timeout_ms;

@@ -144,6 +144,7 @@ const struct settings_key settings_keys[] = {
 		.max = 1, .is_live = true},
 	{ALERTS("throughput", throughput_share), &settings_kind_share, "50%", .min = 1, .max = 99,
 		.is_live = true},
+	{ALERTS("front", front), &settings_kind_switch, "no", .is_live = true},
 	{ALERTS("stop", stop), &settings_kind_word, "bad-run", .words = stops,
 		.words_expected = "bad-run or none", .is_live = true},
 	{ALERTS("exec", exec), &settings_kind_path, NULL, .is_live = true},

@@ -28,3 +28,4 @@
 #define LOG_ALERT_BEGINS      "beff5d60f1744e6dac4b01250e486102"
 #define LOG_ALERT_OVER        "9f66cc43071d4c30b05d3f4d0f52336d"
 #define LOG_RUN_AMENDED       "2617cbcb0a8c466ba2b22c45bd3071e1"
+#define LOG_FRONT             "35949de539ba44b5bdeccd98a8e8e029"

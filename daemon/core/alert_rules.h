@@ -26,6 +26,7 @@ struct alert_rules {
 	double l0_min, l0_max; /* the window's mean is outside */
 	double explained_variance_min; /* the window's mean is below */
 	double throughput_share; /* less of the usual rows a second than this, in two windows in a row */
+	bool front; /* who joins and leaves the front of a project is news: the store finds it */
 	bool keeps_bad_runs; /* RULE_BAD_RUN is an alert alone, and stops nothing */
 };
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "jsontext.h"
+#include "front_news.h"
 #include "registry_private.h"
 #include "rows_size.h"
 #include "run.h"
@@ -307,6 +308,7 @@ void run_cut_destroy(struct run_cut *cut) {
 	free(cut->last);
 	free(cut->base);
 	closed_window_destroy(cut->closed);
+	front_news_destroy(cut->front_news);
 	free(cut);
 }
 

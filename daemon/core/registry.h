@@ -251,6 +251,8 @@ struct run_cut {
 	uint64_t *base;             /* malloc'ed copy, NULL when not changed */
 	struct closed_window
 		*closed; /* owned; NULL: none has closed. Without totals `base` is them */
+	struct front_news *
+		front_news; /* the store's answer, too: owned; what is new on its project's front */
 	int64_t forward_lines; /* the store's answer: lines for W&B decided so far, -1: it is not forwarded */
 };
 

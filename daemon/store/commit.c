@@ -77,6 +77,13 @@ static void tell_forward(const struct known_run *run) {
 	}
 }
 
+static void forget_news(struct known_run *run) {
+	for (struct run_cut *cut = run->cuts; cut != NULL; cut = cut->next) {
+		front_news_destroy(cut->front_news);
+		cut->front_news = NULL;
+	}
+}
+
 /* What was planned becomes what is, or never was; the cuts go back where they belong. */
 static void settle(struct committer *c, struct batch *batch, bool committed) {
 	while (c->touched != NULL) {
@@ -89,6 +96,7 @@ static void settle(struct committer *c, struct batch *batch, bool committed) {
 		} else if (!run->now.rejected) {
 			free(run->why);
 			run->why = NULL;
+			forget_news(run);
 		}
 		give_back(run, run->now.rejected ? &batch->rejected : &batch->first);
 	}
@@ -289,13 +297,50 @@ static int reject(struct committer *c, struct known_run *run) {
 	return db_error(c->db->sql, rc);
 }
 
-static int put_run(struct committer *c, struct known_run *run) {
-	struct writer *writer = &c->db->writer;
-	int err = db_error(c->db->sql, writer_run(writer, STATEMENT_SAVEPOINT));
+/* The run's last cut, and the last window in all of them that closed without a flaw; NULL: none did. */
+static const struct change_window *last_window(
+	const struct known_run *run, struct run_cut **ret_last) {
+	const struct change_window *window = NULL;
+	for (struct run_cut *cut = run->cuts; cut != NULL; cut = cut->next) {
+		*ret_last = cut;
+		for (const struct change *ch = cut->changes.first; ch != NULL; ch = ch->next) {
+			bool counts = ch->kind == CHANGE_WINDOW && ch->window.flaws == 0;
+			window = counts ? &ch->window : window;
+		}
+	}
+	return window;
+}
+
+static int put_rows(struct committer *c, struct known_run *run) {
+	int err = 0;
 	for (const struct run_cut *cut = run->cuts; err == 0 && cut != NULL; cut = cut->next) {
 		err = put_cut(c, run, cut);
 	}
-	err = err == 0 ? put_features(c, run) : err;
+	return err == 0 ? put_features(c, run) : err;
+}
+
+/* The same, and what of it is new on the front of the run's project. */
+static int put_rows_and_look(struct committer *c, struct known_run *run) {
+	struct run_cut *last = NULL;
+	const struct change_window *window = c->front.is_on ? last_window(run, &last) : NULL;
+	struct front_look front = {0};
+	if (window == NULL) {
+		return put_rows(c, run);
+	}
+	int err = judge(c, front_look_begin(&front, c->db->sql, &c->front, &last->row));
+	err = err == 0 ? put_rows(c, run) : err;
+	if (err == 0) {
+		err = judge(c, front_look_end(&front, &c->db->writer, run->next.n, &last->row,
+				       window->time, &last->front_news));
+	}
+	front_look_finish(&front);
+	return err;
+}
+
+static int put_run(struct committer *c, struct known_run *run) {
+	struct writer *writer = &c->db->writer;
+	int err = db_error(c->db->sql, writer_run(writer, STATEMENT_SAVEPOINT));
+	err = err == 0 ? put_rows_and_look(c, run) : err;
 	if (err == ROW_BLAMED) {
 		err = reject(c, run);
 	}

@@ -4,12 +4,14 @@
 
 #include "batch.h"
 #include "db.h"
+#include "front_watch.h"
 #include "known.h"
 #include "slots.h"
 
 struct committer {
 	struct db *db;             /* borrowed */
 	const struct slots *slots; /* borrowed */
+	struct front_rules front;  /* of the next commit */
 	struct known known;
 	struct known_run *touched; /* those in the batch at hand */
 	char words[DB_WORDS_MAX];  /* of the last failure */

@@ -148,6 +148,10 @@ void store_put(struct store *s, struct run_cut *cut) {
 	batch_put(&s->filling, cut);
 }
 
+void store_watch_fronts(struct store *s, bool is_on, bool all_private) {
+	s->fronts = (struct front_rules){is_on, all_private};
+}
+
 void store_commit(struct store *s) {
 	s->commit_wanted = true;
 	store_next(s);

@@ -57,6 +57,9 @@ void store_try_again(struct store *s);
 
 /* Takes the cut into the filling batch. */
 void store_put(struct store *s, struct run_cut *cut);
+/* From the next commit on: whether it is told who joins and leaves the fronts of projects (front_watch.h), and whether every run counts as
+ * private. */
+void store_watch_fronts(struct store *s, bool is_on, bool all_private);
 /* Starts the commit of what is filling unless one is in flight or nothing is there. */
 void store_commit(struct store *s);
 bool store_busy(const struct store *s);

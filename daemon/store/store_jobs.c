@@ -243,6 +243,7 @@ static enum job choose_job(const struct store *s) {
 }
 
 static void prepare_commit(struct store *s) {
+	s->committer.front = s->fronts;
 	if (s->flushing.first == NULL) {
 		s->flushing = s->filling;
 		batch_init(&s->filling);

@@ -40,6 +40,7 @@ struct store {
 	char opening_words[256], log_words[384];
 	struct reader reader;
 	struct batch filling;
+	struct front_rules fronts; /* of commits to come */
 	struct requests requests;
 	struct asking asking;
 	struct requests

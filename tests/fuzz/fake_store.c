@@ -420,6 +420,12 @@ bool store_is_full(const struct store *s) {
 	return false;
 }
 
+void store_watch_fronts(struct store *s, bool is_on, bool all_private) {
+	(void)s;
+	(void)is_on;
+	(void)all_private;
+}
+
 void store_try_again(struct store *s) {
 	(void)s;
 }
