@@ -32,7 +32,9 @@ def go_on(daemon):
 
 
 def means(daemon):
-    return daemon.rows("SELECT run, window, n_steps, n_tokens_folded, mse_loss, l0, l2_per_row, extra FROM window_means ORDER BY run, window")
+    """Versions 6 to 10 kept those of partial windows, too."""
+    return daemon.rows("SELECT m.run, m.window, m.n_steps, n_tokens_folded, mse_loss, l0, l2_per_row, extra FROM window_means m JOIN windows w "
+                       "USING (run, attempt, window) WHERE flaws NOT LIKE '%partial%' ORDER BY m.run, m.window")
 
 
 def facts(daemon):
