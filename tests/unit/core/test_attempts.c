@@ -9,6 +9,10 @@
 
 #include <cmocka.h>
 
+#include "crc32.h"
+#include "le.h"
+#include "state.h"
+
 #define D_SAE 5u
 #define W     4u
 
@@ -606,6 +610,61 @@ static void a_mark_that_cannot_be_read_is_done_without(void **state) {
 	assert_false(registry_next_wanted_mark(rig->registry, &wanted));
 }
 
+/* As version 1 would have written it: without what ends the position since. Its array follows behind. */
+static size_t make_version_1(uint8_t *blob, size_t len) {
+	enum { VERSION_AT = 8, SMALL_LEN_AT = 16, CRC_AT = 20, HEADER = 24, SINCE = 8 + 1 };
+	uint32_t small_len = le32_load(blob + SMALL_LEN_AT) - SINCE;
+	uint8_t *end = blob + HEADER + small_len;
+
+	memmove(end, end + SINCE, (size_t)(blob + len - end) - SINCE);
+	len -= SINCE;
+	le32_store(blob + VERSION_AT, 1);
+	le32_store(blob + SMALL_LEN_AT, small_len);
+	uint32_t crc = crc32_add(0, blob + VERSION_AT, CRC_AT - VERSION_AT);
+	le32_store(blob + CRC_AT, crc32_add(crc, blob + HEADER, len - HEADER));
+	return len;
+}
+
+static void a_state_of_the_version_before_is_read(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = launch(rig, 0);
+	struct state_view view;
+	uint8_t *blob;
+	size_t len;
+	uint32_t step;
+	trained(rig, s, 0, 6);
+	assert_int_equal(run_export(stream_run(s), &blob, &len, &step), 0);
+	assert_null(state_read(blob, len, stream_run(s)->d_sae, &view));
+	len = make_version_1(blob, len);
+	assert_null(state_read(blob, len, stream_run(s)->d_sae, &view));
+	assert_int_equal(view.position.step, 6);
+	assert_int_equal(view.position.known_from, 0);
+	le32_store(blob + 8, 3);
+	assert_string_equal(state_read(blob, len, stream_run(s)->d_sae, &view),
+		"it is of a version this daemon does not read");
+	free(blob);
+}
+
+/* Whether batches were joined, or the run went back, it has not said. */
+static void of_an_older_state_nothing_is_known_that_may_be_wrong(void **state) {
+	(void)state;
+	static struct position whole = {.has_step = true, .step = 99},
+			       back = {.has_step = true, .step = 99, .exact_from = 80},
+			       full = {.has_step = true, .step = 99},
+			       late = {.has_step = true, .step = 99};
+	whole.schedule.n = late.schedule.n = 1;
+	late.schedule.segments[0].first = 50;
+	full.schedule.n = SCHEDULE_SEGMENTS;
+	position_guess_known(&whole);
+	position_guess_known(&back);
+	position_guess_known(&full);
+	position_guess_known(&late);
+	assert_int_equal(whole.known_from, 0);
+	assert_int_equal(back.known_from, 100);
+	assert_int_equal(full.known_from, 100);
+	assert_int_equal(late.known_from, 50);
+}
+
 static void the_last_three_marks_are_kept(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = launch(rig, 0);
@@ -798,6 +857,8 @@ int main(void) {
 		TEST(a_lap_goes_back_to_its_mark_too),
 		TEST(ranks_wait_for_a_mark_in_memory),
 		TEST(a_mark_that_cannot_be_read_is_done_without),
+		TEST(a_state_of_the_version_before_is_read),
+		TEST(of_an_older_state_nothing_is_known_that_may_be_wrong),
 		TEST(the_last_three_marks_are_kept),
 		TEST(a_mark_of_a_step_the_run_does_not_stand_at_is_only_a_word),
 		TEST(a_later_launch_does_not_wait_for_the_mark_of_the_one_before),
