@@ -191,6 +191,8 @@ static int write_run(struct exporting *x, const char *part) {
 	where.run_part = part;
 	int status = run_source_open(&source, &sql, &n);
 	if (status == EXIT_OK && read_id(x, sql, n, id)) {
+		/* All tables as of one moment, whoever writes meanwhile; where it cannot be begun the first row says why. */
+		(void)sqlite3_exec(sql, "BEGIN", NULL, NULL, NULL);
 		(void)removed_each(sql, n, say_removed, id);
 		for (size_t i = 0; i < EXPORT_TABLES && status == EXIT_OK; i++) {
 			status = x->e->wants[i] ? write_table(x, i, sql, n, id, is_first) : EXIT_OK;

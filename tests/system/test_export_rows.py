@@ -240,6 +240,27 @@ class Rows(unittest.TestCase):
             self.assertEqual(expected, reading.stdout.read())
         self.assertTrue(pipe.is_fifo())
 
+    def test_all_tables_are_of_one_moment_though_a_daemon_writes_on(self):
+        handle = trained(self.daemon, "moment01", 1000)
+        handle.flush(60)
+        folder = self.daemon.directory / "out"
+        folder.mkdir()
+        os.mkfifo(folder / "steps.csv")
+        (windows,), = self.daemon.rows("SELECT count(*) FROM windows")
+        with subprocess.Popen([DAEMON, "export", "moment01", "--csv", "--steps", "--windows", "--output", folder, "--db", self.daemon.database],
+                              env=self.daemon.environment(), stderr=subprocess.PIPE) as exporting:
+            with open(folder / "steps.csv", "rb", buffering=0) as pipe:
+                steps = pipe.read(1)  # it is in the midst of the first table, and waits for whoever reads
+                for step in range(1000, 1300):
+                    workload.log_step(handle, "moment01", 0, step)
+                handle.finish(timeout=60)
+                self.assertGreater(self.daemon.rows("SELECT count(*) FROM windows")[0][0], windows)
+                for part in iter(lambda: pipe.read(65536), b""):
+                    steps += part
+            self.assertEqual(OK, exporting.wait(60), exporting.stderr.read())
+        self.assertEqual(1 + 1000, steps.count(b"\r\n"))
+        self.assertEqual(windows, len(self.read((folder / "windows.csv").read_text(), "--csv")))
+
     def test_what_a_full_disk_refuses_is_no_success(self):
         trained(self.daemon, "full0001", 200).finish(timeout=60)
         with open("/dev/full", "wb") as full:
