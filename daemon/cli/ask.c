@@ -315,7 +315,7 @@ static enum ask_result ask_once(
 	}
 	result = result == ASK_ANSWERED ? ask_take(a, &reply) : result;
 	if (result == ASK_ANSWERED) {
-		*ret = json_loadb((const char *)reply.json, reply.json_len, 0, NULL);
+		*ret = json_loadb((const char *)reply.json, reply.json_len, JSON_ALLOW_NUL, NULL);
 		result = *ret != NULL ? ASK_ANSWERED
 				      : ask_fail(a, ASK_FAILED, "its answer cannot be understood");
 	}

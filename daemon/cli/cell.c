@@ -190,7 +190,7 @@ int cell_put_csv(struct buf *out, const struct cell *c) {
 		return is_plain(c->bytes, c->len) ? buf_append(out, c->bytes, c->len)
 						  : put_field_text(out, c->bytes, c->len);
 	case CELL_BLOB:
-		return put_hex(out, c);
+		return c->len > 0 ? put_hex(out, c) : put(out, "\"\"");
 	default:
 		return 0;
 	}

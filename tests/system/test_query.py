@@ -126,6 +126,15 @@ class Questions(unittest.TestCase):
             self.assertEqual(["step", "word", "void", "step_2", "big"], table[0].split())
             self.assertEqual(["0", 'a,"b', "-", "1", "Infinity"], table[1].split())
 
+    def test_what_is_computed_of_nothing_is_the_same_from_a_file_and_from_a_daemon(self):
+        for sql in ("SELECT 'a' || char(0) || 'b' AS a, char(0) AS b, x'' AS c, '' AS d, x'00ff' AS e", "SELECT -0.0, 5e-324, 9007199254740993, 1.0, 1e15, 0.1 + 0.2",
+                    "SELECT 1 AS \"\", 2 AS \"a\u202e\"", "SELECT NULL WHERE 0"):
+            for form in "--json", "--jsonl", "--csv":
+                with self.subTest(sql=sql, form=form):
+                    of_file, of_daemon = (query(self.daemon, sql, form, db=db) for db in (True, False))
+                    self.assertEqual((OK, b""), (of_file.returncode, of_file.stderr))
+                    self.assertEqual(of_file.stdout, of_daemon.stdout, of_daemon.stderr)
+
     def test_sql_comes_from_stdin_and_an_answer_goes_into_a_file(self):
         self.trained(steps=12)
         path = self.daemon.directory / "answer.csv"

@@ -78,6 +78,7 @@ static void a_missing_value_is_not_an_empty_text(void **state) {
 	(void)state;
 	expect_csv((struct cell){0}, "");
 	expect_csv(text(""), "\"\"");
+	expect_csv((struct cell){.kind = CELL_BLOB, .bytes = "", .len = 0}, "\"\"");
 	expect_json((struct cell){0}, "null");
 	expect_json(text(""), "\"\"");
 }
