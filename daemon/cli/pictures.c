@@ -80,7 +80,8 @@ static int run_pictures(int argc, char **argv) {
 		.folder = "pictures",
 		.missing =
 			"the part that draws is not installed: it is sae-metricsd-pictures, of the "
-			"package sae-metricsd-plot",
+			"package sae-metricsd-plot, or of a build where cairo and pango are; a "
+			"wheel has none",
 	};
 
 	if (program_wants_help(argc, argv)) {

@@ -30,7 +30,8 @@ static int run_watch(int argc, char **argv) {
 	static const struct program watch = {
 		.name = "sae-metricsd-watch",
 		.folder = "watch",
-		.missing = "the part that does this is not installed: it is sae-metricsd-watch",
+		.missing = "the part that does this is not installed: it is sae-metricsd-watch, "
+			   "which is built where ncurses is (libncurses-dev)",
 	};
 
 	if (program_wants_help(argc, argv)) {

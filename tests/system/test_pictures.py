@@ -591,7 +591,7 @@ class Pictures(unittest.TestCase):
         out = run("second01", "-o", "x.svg")
         if not any(os.path.exists(f"{prefix}/libexec/sae-metricsd/{PICTURES.name}") for prefix in ("/usr", "/usr/local")):
             self.assertEqual(FAILED, out.returncode)
-            self.assertIn("is not installed: it is sae-metricsd-pictures, of the package sae-metricsd-plot", out.stderr)
+            self.assertIn("is not installed: it is sae-metricsd-pictures, of the package sae-metricsd-plot, or of a build where cairo and pango are", out.stderr)
         # Beside it, as an installation that was moved has it.
         moved = folder.parent / "libexec" / "sae-metricsd"
         moved.mkdir(parents=True)
