@@ -18,14 +18,16 @@
 #include "points.h"
 
 #define QUERY_TOKEN 1u
-/* Of a HELLO or a QUERY: SQL, a run's name, a key and whose it is, each as long as it may be, and the rest. */
-#define MESSAGE_SIZE_MAX (QUERY_SQL_MAX + 4u * FIELD_MAX_BYTES)
+/* SQL, a run's name, a key and whose it is, each as long as it may be, and the rest. */
+#define QUERY_SIZE_MAX   (QUERY_SQL_MAX + 4u * FIELD_MAX_BYTES)
+#define HELLO_SIZE_MAX   256u
 #define READ_SIZE        65536u /* more at a time is not faster */
 #define BACKLOG_RETRY_MS 20u    /* a unix socket whose backlog is full says EAGAIN at once */
 
 /* One conversation. Words are set by whoever finds out why it cannot go on. */
 struct ask {
 	int fd;
+	bool greeted;
 	uint64_t deadline_ms;
 	struct buf in;
 	char *words;
@@ -100,16 +102,11 @@ static enum ask_result ask_connect(struct ask *a, const char *path) {
 	return ASK_ANSWERED;
 }
 
-static enum ask_result ask_send(struct ask *a, const struct message *m) {
-	uint8_t frame[MESSAGE_SIZE_MAX];
-	size_t len = encode(m, 0, frame, sizeof(frame));
+static enum ask_result ask_send(struct ask *a, const uint8_t *data, size_t len) {
 	enum ask_result result = ASK_ANSWERED;
 
-	if (len == 0) {
-		return ask_fail(a, ASK_FAILED, "the question is too long");
-	}
 	for (size_t sent = 0; sent < len && result == ASK_ANSWERED;) {
-		ssize_t n = send(a->fd, frame + sent, len - sent, MSG_NOSIGNAL);
+		ssize_t n = send(a->fd, data + sent, len - sent, MSG_NOSIGNAL);
 		if (n >= 0) {
 			sent += (size_t)n;
 		} else if (errno == EAGAIN) {
@@ -178,9 +175,12 @@ static enum ask_result ask_await(struct ask *a, enum message_type type, struct m
 	}
 }
 
-static enum ask_result ask_hello(struct ask *a) {
+_Static_assert(PROTO_VERSION_MIN == PROTO_VERSION_MAX,
+	"a QUERY that goes along with the HELLO is the same in all versions");
+
+static size_t encode_hello(uint8_t out[HELLO_SIZE_MAX]) {
 	static const char agent[] = "sae-metricsd " SAE_METRICSD_VERSION;
-	struct message m = {
+	const struct message m = {
 		.type = MSG_HELLO,
 		.hello =
 			{
@@ -191,23 +191,30 @@ static enum ask_result ask_hello(struct ask *a) {
 				.pid = (uint32_t)getpid(),
 			},
 	};
-	enum ask_result result = ask_send(a, &m);
-
-	if (result == ASK_ANSWERED) {
-		result = ask_await(a, MSG_WELCOME, &m);
-	}
-	buf_clear(&a->in); /* nothing follows a WELCOME unasked */
-	return result;
+	return encode(&m, 0, out, HELLO_SIZE_MAX);
 }
 
-/* *ret borrows from `in`. Its words are the answer's where that is not REPLY_OK, too. */
+/* The first with a HELLO before it: of a busy daemon, a WELCOME that is waited for takes as long as an answer. */
+static enum ask_result ask_send_query(struct ask *a, const struct message *query) {
+	uint8_t frames[HELLO_SIZE_MAX + QUERY_SIZE_MAX];
+	size_t hello_len = a->greeted ? 0 : encode_hello(frames);
+	size_t len = encode(query, 0, frames + hello_len, QUERY_SIZE_MAX);
+
+	if (len == 0) {
+		return ask_fail(a, ASK_FAILED, "the question is too long");
+	}
+	a->greeted = true;
+	return ask_send(a, frames, hello_len + len);
+}
+
 static enum ask_result ask_put(struct ask *a, const struct msg_query *query) {
 	struct message m = {.type = MSG_QUERY, .query = *query};
 
 	m.query.token = QUERY_TOKEN;
-	return ask_send(a, &m);
+	return ask_send_query(a, &m);
 }
 
+/* *ret borrows from `in`. Its words are the answer's where that is not REPLY_OK, too. */
 static enum ask_result ask_take(struct ask *a, struct msg_reply *ret) {
 	struct message m;
 	enum ask_result result = ask_await(a, MSG_REPLY, &m);
@@ -237,9 +244,7 @@ static enum ask_result ask_begin(struct ask *a, const char *socket_path, uint32_
 		.deadline_ms = clock_mono_ms() + timeout_ms,
 		.words = ret_words,
 	};
-	enum ask_result result = ask_connect(a, socket_path);
-
-	return result == ASK_ANSWERED ? ask_hello(a) : result;
+	return ask_connect(a, socket_path);
 }
 
 static void ask_end(struct ask *a) {

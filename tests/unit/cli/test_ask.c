@@ -14,6 +14,7 @@
 
 #include "ask.h"
 #include "encode.h"
+#include "frame.h"
 
 #define LONG_MS  20000u /* never reached */
 #define SHORT_MS 60u    /* reached on purpose */
@@ -106,12 +107,30 @@ static void send_message(int fd, const struct message *m, const char *payload) {
 	send_all(fd, payload, strlen(payload));
 }
 
-/* The reader speaks first each time: waiting for it keeps the two in step. */
-static void await_reader(int fd) {
-	char bytes[1024];
+/* How many whole messages these are. */
+static unsigned count_frames(const uint8_t *bytes, size_t len) {
+	struct frame_view frame;
+	unsigned n = 0;
 
-	if (read(fd, bytes, sizeof(bytes)) <= 0) {
-		_exit(1);
+	while (frame_next(bytes, len, REPLY_PAYLOAD_MAX, &frame) == FRAME_READY) {
+		bytes += frame.total_len;
+		len -= frame.total_len;
+		n++;
+	}
+	return n;
+}
+
+/* The reader speaks first: a HELLO and the question behind it, without waiting for the answer to the one. */
+static void await_reader(int fd) {
+	static uint8_t bytes[QUERY_SQL_MAX + 4 * FIELD_MAX_BYTES];
+	size_t len = 0;
+
+	while (count_frames(bytes, len) < 2) {
+		ssize_t n = read(fd, bytes + len, sizeof(bytes) - len);
+		if (n <= 0) {
+			_exit(1);
+		}
+		len += (size_t)n;
 	}
 }
 
@@ -126,7 +145,6 @@ static void welcome(int fd) {
 
 	await_reader(fd);
 	send_message(fd, &m, "");
-	await_reader(fd);
 }
 
 static void reply(int fd, uint32_t code, const char *why, const char *json) {
