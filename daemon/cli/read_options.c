@@ -66,6 +66,20 @@ int read_options_take_word(struct read_options *o, const char *word, bool *ret_i
 	return *ret_is_database ? take_database(o, word) : EXIT_OK;
 }
 
+int read_options_take_run(struct read_options *o, const char *word) {
+	bool is_database;
+	int status = read_options_take_word(o, word, &is_database);
+
+	if (status != EXIT_OK || is_database) {
+		return status;
+	}
+	if (o->source.run_part) {
+		return read_options_wrong(o, "one RUN at most; what is ", word);
+	}
+	o->source.run_part = word;
+	return EXIT_OK;
+}
+
 void read_options_finish(struct read_options *o) {
 	database_list_finish(&o->source.files);
 }

@@ -39,6 +39,8 @@ int read_options_take(struct read_options *o, int option, const char *word);
 
 /* A word that is no option. Behind --db what is there is a database: a shell turns one pattern into many words. */
 int read_options_take_word(struct read_options *o, const char *word, bool *ret_is_database);
+/* The same for a command of one run: what is no database is that RUN, and a second one is wrong. */
+int read_options_take_run(struct read_options *o, const char *word);
 
 /* Says it, and where to read more. Returns EXIT_USAGE. */
 int read_options_wrong(const struct read_options *o, const char *what, const char *which);

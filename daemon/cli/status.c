@@ -113,20 +113,6 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
-static int parse_word(const char *word, struct options *o) {
-	bool is_database;
-	int status = read_options_take_word(&o->read, word, &is_database);
-
-	if (status != EXIT_OK || is_database) {
-		return status;
-	}
-	if (o->read.source.run_part) {
-		return read_options_wrong(&o->read, "one RUN at most; what is ", word);
-	}
-	o->read.source.run_part = word;
-	return EXIT_OK;
-}
-
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"jsonl", no_argument, NULL, OPTION_JSONL},
@@ -148,7 +134,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		status = parse_option(option, argv[optind - 1], o);
 	}
 	while (status == EXIT_OK && optind < argc) {
-		status = parse_word(argv[optind++], o);
+		status = read_options_take_run(&o->read, argv[optind++]);
 	}
 	if (status == EXIT_OK && o->all && o->output != OUTPUT_OPENMETRICS && !o->read.help) {
 		return read_options_wrong(&o->read, "--all goes with --openmetrics", "");

@@ -21,20 +21,6 @@ static int parse_option(int option, const char *word, struct watch_options *o) {
 		       : read_options_wrong(&o->read, words, "");
 }
 
-static int parse_word(const char *word, struct watch_options *o) {
-	bool is_database;
-	int status = read_options_take_word(&o->read, word, &is_database);
-
-	if (status != EXIT_OK || is_database) {
-		return status;
-	}
-	if (o->read.source.run_part) {
-		return read_options_wrong(&o->read, "one RUN at most; what is ", word);
-	}
-	o->read.source.run_part = word;
-	return EXIT_OK;
-}
-
 int watch_options_parse(int argc, char **argv, struct watch_options *ret) {
 	static const struct option longs[] = {RUN_FILTER_OPTIONS, READ_OPTIONS, {NULL, 0, NULL, 0}};
 	int option, status = EXIT_OK;
@@ -46,7 +32,7 @@ int watch_options_parse(int argc, char **argv, struct watch_options *ret) {
 		status = parse_option(option, argv[optind - 1], ret);
 	}
 	while (status == EXIT_OK && optind < argc) {
-		status = parse_word(argv[optind++], ret);
+		status = read_options_take_run(&ret->read, argv[optind++]);
 	}
 	if (status == EXIT_OK && !ret->read.help && (ret->read.json || ret->read.file)) {
 		return read_options_wrong(&ret->read, "a screen is no document: `status` has ",

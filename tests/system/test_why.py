@@ -138,7 +138,7 @@ class Why(unittest.TestCase):
     def test_wrong_usage_says_what_was_wrong(self):
         for arguments, words in ((("--at", "-1", "x"), "--at is a step, not -1"), (("--at", "soon", "x"), "not soon"),
                                  (("--steps", "0", "x"), "--steps is 1 to 10000 steps, not 0"), (("--steps", "9x", "x"), "not 9x"),
-                                 ((), "which RUN?"), (("one", "two"), "one RUN; what is two"), (("--why",), "--why")):
+                                 ((), "which RUN?"), (("one", "two"), "one RUN at most; what is two"), (("--why",), "--why")):
             out = why(*arguments)
             self.assertEqual((USAGE, ""), (out.returncode, out.stdout), arguments)
             self.assertIn(words, out.stderr)
