@@ -1,14 +1,10 @@
 #include "render_dominated.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "buf.h"
+#include "axes_table.h"
 #include "format.h"
-#include "table.h"
 
 /* ---- the table ---- */
 
@@ -27,64 +23,32 @@ enum column_of {
 	COLUMN_COUNT
 };
 
-enum { ON_ANY = 0, ON_SCREENS, ON_PIPES };
-
-/* X's and Y's titles are the metrics' names. */
-static const struct {
-	struct table_column table;
-	unsigned on;
-} columns[COLUMN_COUNT] = {
-	[COLUMN_STATE_GLYPH] = {{"", true, 0, 0}, ON_SCREENS},
-	[COLUMN_RUN] = {{"RUN", true, 0, 20}, ON_ANY},
-	[COLUMN_ID] = {{"ID", true, 4, 0}, ON_ANY},
-	[COLUMN_USER] = {{"USER", true, 0, 0}, ON_PIPES},
-	[COLUMN_STATE] = {{"STATE", true, 0, 0}, ON_PIPES},
-	[COLUMN_X] = {{"X", false, 0, 0}, ON_ANY},
-	[COLUMN_Y] = {{"Y", false, 0, 0}, ON_ANY},
-	[COLUMN_TOKENS] = {{"TOKENS", false, 3, 0}, ON_ANY},
-	[COLUMN_GPU_HOURS] = {{"GPU-H", false, 0, 0}, ON_ANY},
-	[COLUMN_ASKED] = {{"ASKED", true, 0, 0}, ON_ANY},
-	[COLUMN_WORSE] = {{"WORSE THAN", true, 0, 24}, ON_ANY},
+static const struct axes_column columns[COLUMN_COUNT] = {
+	[COLUMN_STATE_GLYPH] = {.table = {"", true, 0, 0}, ON_SCREENS},
+	[COLUMN_RUN] = {.table = {"RUN", true, 0, 20}},
+	[COLUMN_ID] = {.table = {"ID", true, 4, 0}},
+	[COLUMN_USER] = {.table = {"USER", true, 0, 0}, ON_PIPES},
+	[COLUMN_STATE] = {.table = {"STATE", true, 0, 0}, ON_PIPES},
+	[COLUMN_X] = {.table = {"X", false, 0, 0}, .title = TITLE_X},
+	[COLUMN_Y] = {.table = {"Y", false, 0, 0}, .title = TITLE_Y},
+	[COLUMN_TOKENS] = {.table = {"TOKENS", false, 3, 0}},
+	[COLUMN_GPU_HOURS] = {.table = {"GPU-H", false, 0, 0}},
+	[COLUMN_ASKED] = {.table = {"ASKED", true, 0, 0}},
+	[COLUMN_WORSE] = {.table = {"WORSE THAN", true, 0, 24}},
 };
 
+/* What the columns are filled from. */
 struct shown {
 	const struct dominated *d;
 	const enum dominated_outcome *outcomes;
 	const struct look *look;
-	struct table_column heads[COLUMN_COUNT];
-	enum column_of columns[COLUMN_COUNT];
-	char x[FORMAT_MAX], y[FORMAT_MAX];
-	size_t n;
 };
 
-static void heading_of(const struct pareto_axis *axis, char out[FORMAT_MAX]) {
-	snprintf(out, FORMAT_MAX, "%s", axis->metric.brief);
-	for (char *c = out; *c; c++) {
-		*c = (char)toupper((unsigned char)*c);
-	}
-}
-
-static void choose_columns(struct shown *s) {
-	heading_of(&s->d->query.x, s->x);
-	heading_of(&s->d->query.y, s->y);
-	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
-		if (columns[i].on == (s->look->screen ? ON_PIPES : ON_SCREENS) ||
-			(i == COLUMN_ASKED && !s->outcomes)) {
-			continue;
-		}
-		s->columns[s->n] = i;
-		s->heads[s->n] = columns[i].table;
-		s->heads[s->n].title = i == COLUMN_X   ? s->x
-				       : i == COLUMN_Y ? s->y
-						       : columns[i].table.title;
-		s->n++;
-	}
-}
-
-static const char *text_or_none(const json_t *run, const char *name) {
+static enum style write_text(const json_t *run, const char *name, struct buf *out) {
 	const char *text = document_text(run, name);
 
-	return text ? text : "-";
+	(void)buf_printf(out, "%s", text ? text : "");
+	return STYLE_PLAIN;
 }
 
 static enum style write_hours(const struct dominated_run *run, struct buf *out) {
@@ -108,8 +72,8 @@ static enum style write_worse(
 	return STYLE_PLAIN;
 }
 
-static enum style write_cell(
-	const struct shown *s, size_t i, enum column_of column, struct buf *out) {
+static enum style write_cell(const void *user, size_t i, size_t column, struct buf *out) {
+	const struct shown *s = user;
 	const struct dominated_run *run = &s->d->runs[i];
 	const struct dominated_place *place = &run->place;
 	const struct state_look *state = state_look_of(place->run);
@@ -123,14 +87,11 @@ static enum style write_cell(
 		(void)buf_printf(out, "%s", place->label);
 		return STYLE_NAME;
 	case COLUMN_ID:
-		(void)buf_printf(out, "%s", text_or_none(place->run, "id"));
-		return STYLE_PLAIN;
+		return write_text(place->run, "id", out);
 	case COLUMN_USER:
-		(void)buf_printf(out, "%s", text_or_none(place->run, "user"));
-		return STYLE_PLAIN;
+		return write_text(place->run, "user", out);
 	case COLUMN_STATE:
-		(void)buf_printf(out, "%s", text_or_none(place->run, "state"));
-		return STYLE_PLAIN;
+		return write_text(place->run, "state", out);
 	case COLUMN_X:
 		(void)buf_printf(out, "%s", s->d->query.x.metric.format(figure, place->at.x));
 		return STYLE_PLAIN;
@@ -149,36 +110,24 @@ static enum style write_cell(
 	}
 }
 
-static int add_row(const struct shown *s, size_t i, struct table *t) {
-	struct buf text = {0};
-	int err = table_add_row(t);
-
-	for (size_t k = 0; k < s->n && err == 0; k++) {
-		buf_clear(&text);
-		enum style style = write_cell(s, i, s->columns[k], &text);
-		const char *cell = buf_text(&text);
-		err = cell ? table_set(t, k, style, cell) : -ENOMEM;
-	}
-	buf_finish(&text);
-	return err;
+/* Nobody is asked in a dry run. */
+static bool is_left_out(const void *user, size_t column) {
+	return column == COLUMN_ASKED && !((const struct shown *)user)->outcomes;
 }
 
 static void draw_table(
 	const struct dominated *d, const enum dominated_outcome *outcomes, struct page *page) {
-	struct shown shown = {.d = d, .outcomes = outcomes, .look = &page->look};
+	const struct shown shown = {.d = d, .outcomes = outcomes, .look = &page->look};
 
-	choose_columns(&shown);
-	struct table *t = table_create(shown.heads, shown.n);
-	int err = t ? 0 : -ENOMEM;
-	for (size_t i = 0; i < d->n && err == 0; i++) {
-		err = add_row(&shown, i, t);
-	}
-	if (err < 0) {
-		page->status = err;
-	} else {
-		table_draw(t, true, page);
-	}
-	table_destroy(t);
+	axes_table_draw(&(struct axes_table){.columns = columns,
+				.n_columns = COLUMN_COUNT,
+				.n_rows = d->n,
+				.x = &d->query.x,
+				.y = &d->query.y,
+				.is_left_out = is_left_out,
+				.write = write_cell,
+				.user = &shown},
+		page);
 }
 
 /* ---- what is said above and below ---- */
@@ -219,28 +168,14 @@ static void render_saved(const struct dominated *d, struct page *page) {
 	page_end_line(page);
 }
 
-void render_dominated_left(const struct dominated *d, struct page *page) {
-	unsigned width = 0;
+static struct axes_apart get_left(const void *user, size_t i) {
+	const struct dominated *d = user;
 
-	for (size_t i = 0; i < d->n_left; i++) {
-		unsigned own = glyph_columns(d->left[i].label, page->look.utf8);
-		width = own > width ? own : width;
-	}
-	width = width > 32 && page->look.width > 0 ? 32 : width;
-	if (d->n_left > 0) {
-		page_put(page, STYLE_PLAIN, "left alone:");
-		page_end_line(page);
-	}
-	for (size_t i = 0; i < d->n_left; i++) {
-		const struct state_look *state = state_look_of(d->left[i].run);
-		page_put(page, STYLE_PLAIN, "  ");
-		page_put(page, state->style, state_glyph(state, &page->look));
-		page_put(page, STYLE_PLAIN, " ");
-		page_put_left(page, STYLE_NAME, d->left[i].label, width);
-		page_put(page, STYLE_PLAIN, "  ");
-		page_put_cut(page, STYLE_PLAIN, d->left[i].why, page_room(page));
-		page_end_line(page);
-	}
+	return (struct axes_apart){d->left[i].run, d->left[i].label, d->left[i].why};
+}
+
+void render_dominated_left(const struct dominated *d, struct page *page) {
+	axes_apart_draw("left alone:", d->n_left, get_left, d, page);
 }
 
 void render_dominated(

@@ -1,28 +1,16 @@
 #include "render_pareto.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
+#include "axes_table.h"
 #include "flow.h"
 #include "format.h"
 #include "render_pareto_change.h"
 #include "scatter.h"
-#include "table.h"
-
-/* ---- how an axis is called ---- */
-
-/* As a heading: `L0`, `FVU`, `EV`. */
-static void heading_of(const struct pareto_axis *axis, char *out, size_t size) {
-	snprintf(out, size, "%s", axis->metric.brief);
-	for (char *c = out; *c; c++) {
-		*c = (char)toupper((unsigned char)*c);
-	}
-}
 
 static const char *better_of(const struct pareto_axis *axis) {
 	return axis->higher ? "higher is better" : "lower is better";
@@ -47,26 +35,26 @@ enum column_of {
 	COLUMN_COUNT
 };
 
-enum { ON_ANY = 0, ON_SCREENS, ON_PIPES };
+static const struct axes_column columns[COLUMN_COUNT] = {
+	[COLUMN_MARK] = {.table = {"", true, 0, 0}, ON_SCREENS},
+	[COLUMN_STATE_GLYPH] = {.table = {"", true, 0, 0}, ON_SCREENS},
+	[COLUMN_RUN] = {.table = {"RUN", true, 0, 20}},
+	[COLUMN_ID] = {.table = {"ID", true, 4, 0}},
+	[COLUMN_PROJECT] = {.table = {"PROJECT", true, 0, 0}, ON_PIPES},
+	[COLUMN_STATE] = {.table = {"STATE", true, 0, 0}, ON_PIPES},
+	[COLUMN_FRONT] = {.table = {"FRONT", true, 0, 0}, ON_PIPES},
+	[COLUMN_X] = {.table = {"X", false, 0, 0}, .title = TITLE_X},
+	[COLUMN_Y] = {.table = {"Y", false, 0, 0}, .title = TITLE_Y},
+	[COLUMN_DEAD] = {.table = {"DEAD", false, 3, 0}},
+	[COLUMN_TOKENS] = {.table = {"TOKENS", false, 2, 0}},
+	[COLUMN_NOTE] = {.table = {"NOTE", true, 0, 0}, ON_PIPES},
+	[COLUMN_WORSE] = {.table = {"WORSE THAN", true, 0, 40}, .may_be_empty = true},
+};
 
-/* X's and Y's titles are the metrics' names. */
-static const struct {
-	struct table_column table;
-	unsigned on;
-} columns[COLUMN_COUNT] = {
-	[COLUMN_MARK] = {{"", true, 0, 0}, ON_SCREENS},
-	[COLUMN_STATE_GLYPH] = {{"", true, 0, 0}, ON_SCREENS},
-	[COLUMN_RUN] = {{"RUN", true, 0, 20}, ON_ANY},
-	[COLUMN_ID] = {{"ID", true, 4, 0}, ON_ANY},
-	[COLUMN_PROJECT] = {{"PROJECT", true, 0, 0}, ON_PIPES},
-	[COLUMN_STATE] = {{"STATE", true, 0, 0}, ON_PIPES},
-	[COLUMN_FRONT] = {{"FRONT", true, 0, 0}, ON_PIPES},
-	[COLUMN_X] = {{"X", false, 0, 0}, ON_ANY},
-	[COLUMN_Y] = {{"Y", false, 0, 0}, ON_ANY},
-	[COLUMN_DEAD] = {{"DEAD", false, 3, 0}, ON_ANY},
-	[COLUMN_TOKENS] = {{"TOKENS", false, 2, 0}, ON_ANY},
-	[COLUMN_NOTE] = {{"NOTE", true, 0, 0}, ON_PIPES},
-	[COLUMN_WORSE] = {{"WORSE THAN", true, 0, 40}, ON_ANY},
+/* What the columns are filled from. */
+struct shown {
+	const struct pareto *pareto;
+	const struct look *look;
 };
 
 /* `C: l0 +12 %, fvu +0.031`, in a pipe with the run's name for the letter. */
@@ -102,8 +90,11 @@ static enum style write_text(const json_t *run, const char *path, struct buf *ou
 	return STYLE_PLAIN;
 }
 
-static enum style write_cell(const struct pareto *p, const struct pareto_run *run,
-	enum column_of column, const struct look *look, struct buf *out) {
+static enum style write_cell(const void *user, size_t row, size_t column, struct buf *out) {
+	const struct shown *shown = user;
+	const struct pareto *p = shown->pareto;
+	const struct look *look = shown->look;
+	const struct pareto_run *run = &p->runs[row];
 	const struct state_look *state = state_look_of(run->run);
 
 	switch (column) {
@@ -145,15 +136,9 @@ static enum style write_cell(const struct pareto *p, const struct pareto_run *ru
 	}
 }
 
-struct shown {
-	struct table_column heads[COLUMN_COUNT];
-	enum column_of columns[COLUMN_COUNT];
-	char x[FORMAT_MAX], y[FORMAT_MAX];
-	size_t n;
-};
-
 /* A figure that is an axis already has no column of its own. */
-static bool is_an_axis(const struct pareto *p, enum column_of column) {
+static bool is_an_axis(const void *user, size_t column) {
+	const struct pareto *p = ((const struct shown *)user)->pareto;
 	const char *name = column == COLUMN_DEAD     ? "dead_features"
 			   : column == COLUMN_TOKENS ? "tokens"
 						     : "";
@@ -162,55 +147,20 @@ static bool is_an_axis(const struct pareto *p, enum column_of column) {
 	       strcmp(p->query.y.metric.name, name) == 0;
 }
 
-static void choose_columns(const struct pareto *p, bool screen, struct shown *s) {
-	heading_of(&p->query.x, s->x, sizeof(s->x));
-	heading_of(&p->query.y, s->y, sizeof(s->y));
-	s->n = 0;
-	for (unsigned i = 0; i < COLUMN_COUNT; i++) {
-		if (columns[i].on == (screen ? ON_PIPES : ON_SCREENS) || is_an_axis(p, i)) {
-			continue;
-		}
-		s->columns[s->n] = i;
-		s->heads[s->n] = columns[i].table;
-		s->heads[s->n].title = i == COLUMN_X   ? s->x
-				       : i == COLUMN_Y ? s->y
-						       : columns[i].table.title;
-		s->n++;
-	}
-}
-
-static int add_row(const struct pareto *p, const struct pareto_run *run, const struct shown *s,
-	const struct look *look, struct table *t) {
-	struct buf text = {0};
-	int err = table_add_row(t);
-
-	for (size_t i = 0; i < s->n && err == 0; i++) {
-		buf_clear(&text);
-		enum style style = write_cell(p, run, s->columns[i], look, &text);
-		bool may_be_empty = s->columns[i] == COLUMN_WORSE && look->screen;
-		const char *cell = text.len > 0 || may_be_empty ? buf_text(&text) : "-";
-		err = cell ? table_set(t, i, style, cell) : -ENOMEM;
-	}
-	buf_finish(&text);
-	return err;
-}
-
 static void draw_table(
 	const struct pareto *p, const struct render_pareto_options *options, struct page *page) {
-	struct shown shown;
+	const struct shown shown = {p, &page->look};
 
-	choose_columns(p, page->look.screen, &shown);
-	struct table *t = table_create(shown.heads, shown.n);
-	int err = t ? 0 : -ENOMEM;
-	for (size_t i = 0; i < p->n && err == 0; i++) {
-		err = add_row(p, &p->runs[i], &shown, &page->look, t);
-	}
-	if (err < 0) {
-		page->status = err;
-	} else {
-		table_draw(t, !options->no_headings, page);
-	}
-	table_destroy(t);
+	axes_table_draw(&(struct axes_table){.columns = columns,
+				.n_columns = COLUMN_COUNT,
+				.n_rows = p->n,
+				.x = &p->query.x,
+				.y = &p->query.y,
+				.is_left_out = is_an_axis,
+				.write = write_cell,
+				.user = &shown,
+				.no_headings = options->no_headings},
+		page);
 }
 
 /* ---- the plot ---- */
@@ -328,28 +278,10 @@ static void render_title(const struct pareto *p, struct page *page) {
 	page_end_line(page);
 }
 
-static void render_apart(const struct pareto *p, struct page *page) {
-	unsigned width = 0;
+static struct axes_apart get_apart(const void *user, size_t i) {
+	const struct pareto *p = user;
 
-	for (size_t i = 0; i < p->n_apart; i++) {
-		unsigned own = glyph_columns(p->apart[i].label, page->look.utf8);
-		width = own > width ? own : width;
-	}
-	width = width > 32 ? 32 : width;
-	if (p->n_apart > 0) {
-		page_put(page, STYLE_PLAIN, "not compared:");
-		page_end_line(page);
-	}
-	for (size_t i = 0; i < p->n_apart; i++) {
-		const struct state_look *state = state_look_of(p->apart[i].run);
-		page_put(page, STYLE_PLAIN, "  ");
-		page_put(page, state->style, state_glyph(state, &page->look));
-		page_put(page, STYLE_PLAIN, " ");
-		page_put_left(page, STYLE_NAME, p->apart[i].label, width);
-		page_put(page, STYLE_PLAIN, "  ");
-		page_put_cut(page, STYLE_PLAIN, p->apart[i].why, page_room(page));
-		page_end_line(page);
-	}
+	return (struct axes_apart){p->apart[i].run, p->apart[i].label, p->apart[i].why};
 }
 
 void render_pareto_warnings(const struct pareto *p, struct page *page) {
@@ -377,6 +309,6 @@ void render_pareto(
 		page_end_line(page);
 	}
 	render_pareto_change(p, page);
-	render_apart(p, page);
+	axes_apart_draw("not compared:", p->n_apart, get_apart, p, page);
 	render_pareto_warnings(p, page);
 }
