@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #define FEATURES_PART 4096u /* features of a row: 64 KiB of it */
+/* That died or came alive and are told of with a window: 4 MiB of it. Where the dead window is shorter than the sparsity window rare
+ * features do both all the time. */
+#define DEATHS_MAX 262144u
 
 struct feature_counts {
 	int64_t attempt, window, step_last;

@@ -46,15 +46,16 @@ int writer_put_window(struct writer *r, int64_t run, const struct change_window 
 struct deaths {
 	int64_t since; /* the step behind which it was */
 	size_t died_len, revived_len;
-	bool knows_revived, any;
+	bool knows_revived;
+	uint32_t n; /* of both */
 };
 
 /* A feature has died when it is dead by the window's end and was not by the end of the one before, whose counts are still there; or,
  * where there is none that the run has not gone back behind, by `since`. It is revived when it was dead by then and has fired since:
  * without a window before, that is not known. Most often these are the features that the window's row counts as newly dead
  * and revived. What died and fired again in between is counted there, and not told of here; and where windows closed in between
- * whose counts were not kept, these are those of all of them. */
+ * whose counts were not kept, these are those of all of them. No more than n_max are told of. */
 int writer_find_deaths(struct writer *r, int64_t run, const struct closed_window *c, int64_t since,
-	uint32_t part, struct deaths *ret);
+	uint32_t part, uint32_t n_max, struct deaths *ret);
 int writer_put_deaths(struct writer *r, int64_t run, const struct closed_window *c, uint32_t part,
 	const struct deaths *d);

@@ -13,6 +13,7 @@ struct span {
 		before; /* 32 bits a feature: the step it had last fired at by `since`; NULL: not known */
 	const uint32_t *after; /* the same by `until` */
 	uint32_t first, n;
+	uint32_t n_left; /* that may be told of still */
 };
 
 static bool is_dead(const struct span *s, int64_t last, int64_t step) {
@@ -38,31 +39,33 @@ static bool is_revived(const struct span *s, uint32_t i) {
 	return is_dead(s, last_before(s, i), s->since) && last_after(s, i) > s->since;
 }
 
-static int put_feature(struct buf *json, const struct span *s, uint32_t i, int64_t last) {
+static int put_feature(struct buf *json, struct span *s, uint32_t i, int64_t last) {
+	s->n_left--;
 	return buf_printf(json, "%s[%" PRIu32 ",%" PRId64 "]",
 		json->data[json->len - 1] == '[' ? "" : ",", s->first + i, last);
 }
 
-static int put_died(struct buf *json, const struct span *s) {
+static int put_died(struct buf *json, struct span *s) {
 	int err = buf_append(json, "[", 1);
 
-	for (uint32_t i = 0; err == 0 && i < s->n; i++) {
+	for (uint32_t i = 0; err == 0 && i < s->n && s->n_left > 0; i++) {
 		err = has_died(s, i) ? put_feature(json, s, i, last_after(s, i)) : 0;
 	}
 	return err < 0 ? err : buf_append(json, "]", 1);
 }
 
-static int put_revived(struct buf *json, const struct span *s) {
+static int put_revived(struct buf *json, struct span *s) {
 	int err = buf_append(json, "[", 1);
 
-	for (uint32_t i = 0; err == 0 && i < s->n; i++) {
+	for (uint32_t i = 0; err == 0 && i < s->n && s->n_left > 0; i++) {
 		err = is_revived(s, i) ? put_feature(json, s, i, last_before(s, i)) : 0;
 	}
 	return err < 0 ? err : buf_append(json, "]", 1);
 }
 
-static int put_lists(struct buf *json, const struct span *s, struct deaths *ret) {
+static int put_lists(struct buf *json, struct span *s, struct deaths *ret) {
 	struct deaths d = {.since = s->since, .knows_revived = s->before != NULL};
+	uint32_t n_before = s->n_left;
 
 	buf_clear(json);
 	int err = put_died(json, s);
@@ -71,13 +74,13 @@ static int put_lists(struct buf *json, const struct span *s, struct deaths *ret)
 		err = put_revived(json, s);
 	}
 	d.revived_len = json->len - d.died_len;
-	d.any = d.died_len > 2 || d.revived_len > 2;
+	d.n = n_before - s->n_left;
 	*ret = d;
 	return row_memory(err);
 }
 
 int writer_find_deaths(struct writer *r, int64_t run, const struct closed_window *c, int64_t since,
-	uint32_t part, struct deaths *ret) {
+	uint32_t part, uint32_t n_max, struct deaths *ret) {
 	uint32_t first = part * FEATURES_PART, left = c->d_sae - first;
 	struct span s = {
 		.since = since,
@@ -86,6 +89,7 @@ int writer_find_deaths(struct writer *r, int64_t run, const struct closed_window
 		.after = c->last + first,
 		.first = first,
 		.n = left < FEATURES_PART ? left : FEATURES_PART,
+		.n_left = n_max,
 	};
 	struct row row = row_begin(r, STATEMENT_FEATURES_BEFORE);
 	row_int(&row, run);

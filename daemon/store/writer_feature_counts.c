@@ -46,14 +46,16 @@ int writer_put_feature_counts(struct writer *r, int64_t run, const struct closed
 	int64_t since, const uint64_t *base) {
 	uint32_t n_parts = c->d_sae / FEATURES_PART + (c->d_sae % FEATURES_PART != 0);
 	const uint64_t *totals = c->totals != NULL ? c->totals : base;
+	uint32_t n_left = DEATHS_MAX;
 	int rc = SQLITE_OK;
 
 	for (uint32_t part = 0; rc == SQLITE_OK && part < n_parts; part++) {
 		struct deaths deaths = {0};
-		rc = writer_find_deaths(r, run, c, since, part, &deaths);
+		rc = writer_find_deaths(r, run, c, since, part, n_left, &deaths);
 		rc = rc == SQLITE_OK ? put_part(r, run, c, totals, part) : rc;
 		bool is_kept = rc == SQLITE_OK && sqlite3_changes(r->sql) > 0;
-		rc = is_kept && deaths.any ? writer_put_deaths(r, run, c, part, &deaths) : rc;
+		n_left -= deaths.n;
+		rc = is_kept && deaths.n > 0 ? writer_put_deaths(r, run, c, part, &deaths) : rc;
 	}
 	return rc;
 }

@@ -176,6 +176,37 @@ static void every_part_has_its_own_and_one_without_has_no_row(void **state) {
 		"5464 33591303 13 13");
 }
 
+static void of_very_many_the_first_are_told_of(void **state) {
+	(void)state;
+	uint32_t d_sae = DEATHS_MAX + FEATURES_PART + 7;
+	struct closed_window *c = closed_at(d_sae, 0, 0, 99);
+	c->dead_window = 20;
+	for (uint32_t i = 0; i < d_sae; i++) {
+		c->last[i] = i % 2 == 0 ? 99 : 10;
+	}
+	cut_commit(cut_of(c));
+	assert_string_equal(
+		sql_text(path, "SELECT count(*) FROM deaths"), "133123"); /* all of them */
+
+	c = closed_at(d_sae, 1, 100, 199);
+	c->dead_window = 20;
+	for (uint32_t i = 0; i < d_sae; i++) {
+		c->last[i] = i % 2 == 0 ? 150 : 199;
+	}
+	cut_commit(cut_of(c));
+	assert_string_equal(
+		sql_text(path,
+			"SELECT count(*) || ' ' || max(feature) FROM deaths WHERE window = 1"),
+		"262144 262143");
+	c = closed_at(d_sae, 2, 200, 299);
+	c->dead_window = 20;
+	for (uint32_t i = 0; i < d_sae; i++) {
+		c->last[i] = i % 2 == 0 ? 150 : i == d_sae - 2 ? 210 : 299;
+	}
+	cut_commit(cut_of(c)); /* each window has its own */
+	assert_string_equal(sql_text(path, OF_VIEW "window = 2"), "266245 210");
+}
+
 static void of_a_window_that_was_gone_back_behind_nothing_is_told(void **state) {
 	(void)state;
 	static const uint32_t before[] = {2, 99, 99}, after[] = {70, 52, 79};
@@ -236,6 +267,7 @@ int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 		T(they_are_what_every_step_says),
 		T(every_part_has_its_own_and_one_without_has_no_row),
+		T(of_very_many_the_first_are_told_of),
 		T(of_a_window_that_was_gone_back_behind_nothing_is_told),
 		T(an_attempt_that_goes_on_has_the_window_before_it),
 	};
