@@ -4,41 +4,15 @@
 
 #include "document.h"
 #include "format.h"
-#include "chart_frame.h"
-#include "label_place.h"
+#include "front_picture.h"
 #include "picture.h"
 
-#define RADIUS       4.0
-#define LABEL_MOST   150.0 /* wide; what is longer loses its middle */
-#define X_LABELS     20.0
-#define X_TICK_ROOM  56.0
-#define Y_TICK_ROOM  40.0
-#define SHADE_ALPHA  0.06
-#define TRAIL_ALPHA  0.35
-#define GROUND_ALPHA 0.75 /* of what is behind a name */
-#define FRONT_LINE   1.6
-#define REACH        4 /* rings around a point of the front that its name may be in */
-
-struct point {
-	const json_t *run;
-	struct place place;
-	double x, y;
-	bool on_front;
-};
-
-struct front_picture {
-	struct chart_frame frame;
-	const json_t *figures, *runs;
-	struct box box;
-	struct axis x, y;
-	bool x_higher, y_higher;
-	struct point *points;
-	size_t n, n_front; /* those on the front come first, from left to right */
-	struct label *labels;
-	struct place *places, *stair;
-	size_t n_stair;
-	double note_y;
-};
+#define X_LABELS    20.0
+#define X_TICK_ROOM 56.0
+#define Y_TICK_ROOM 40.0
+#define SHADE_ALPHA 0.06
+#define TRAIL_ALPHA 0.35
+#define FRONT_LINE  1.6
 
 /* ---- values ---- */
 
@@ -85,7 +59,7 @@ static void make_axes(struct front_picture *f, double width, double height) {
 
 /* Those on the front first, from left to right; the others as they were. */
 static int compare(const void *a, const void *b) {
-	const struct point *one = a, *other = b;
+	const struct front_point *one = a, *other = b;
 
 	if (one->on_front != other->on_front) {
 		return one->on_front ? -1 : 1;
@@ -98,7 +72,7 @@ static int compare(const void *a, const void *b) {
 
 static void make_points(struct front_picture *f) {
 	for (size_t i = 0; i < f->n; i++) {
-		struct point *p = &f->points[i];
+		struct front_point *p = &f->points[i];
 		p->run = json_array_get(f->runs, i);
 		p->x = document_count(p->run, "x");
 		p->y = document_count(p->run, "y");
@@ -153,7 +127,7 @@ static void draw_stair(const struct front_picture *f) {
 	}
 }
 
-static void draw_trail(const struct front_picture *f, const struct point *p) {
+static void draw_trail(const struct front_picture *f, const struct front_point *p) {
 	const json_t *steps = json_object_get(p->run, "trajectory");
 	size_t n = json_array_size(steps);
 	struct place *places = n > 1 ? calloc(n, sizeof *places) : NULL;
@@ -172,89 +146,12 @@ static void draw_trail(const struct front_picture *f, const struct point *p) {
 	free(places);
 }
 
-static void draw_point(const struct front_picture *f, const struct point *p) {
+static void draw_point(const struct front_picture *f, const struct front_point *p) {
 	const struct theme *t = f->frame.theme;
 	const struct pen rim = {p->on_front ? t->ground : t->dim, 1.2, 0};
 
-	canvas_disc(f->frame.canvas, p->place, p->on_front ? RADIUS : RADIUS - 0.6,
+	canvas_disc(f->frame.canvas, p->place, p->on_front ? FRONT_RADIUS : FRONT_RADIUS - 0.6,
 		p->on_front ? t->front : t->ground, &rim);
-}
-
-/* ---- names ---- */
-
-static const char *label_of(const struct point *p) {
-	const char *label = document_text(p->run, "label");
-
-	return label != NULL ? label : "";
-}
-
-static struct lettering label_lettering(const struct front_picture *f, const struct point *p) {
-	struct lettering l = p->on_front ? frame_lettering(&f->frame, SIZE_TICKS, ANCHOR_START)
-					 : frame_faint(&f->frame, SIZE_SMALL, ANCHOR_START);
-	return l;
-}
-
-static void draw_label(const struct front_picture *f, size_t i) {
-	const struct label *label = &f->labels[i];
-	const struct point *p = &f->points[i];
-	struct lettering l = label_lettering(f, p);
-	const struct pen leader = {f->frame.theme->dim, 0.7, 0};
-
-	if (label->far) {
-		canvas_segment(f->frame.canvas, label->from.x, label->from.y, label->to.x,
-			label->to.y, &leader);
-	}
-	/* Trajectories go where they go, but not through names. */
-	canvas_box(f->frame.canvas, &label->box, theme_faded(f->frame.theme->ground, GROUND_ALPHA));
-	(void)canvas_words_within(f->frame.canvas, label->box.left,
-		label->box.bottom - l.size * 0.28, label_of(p), LABEL_MOST, &l);
-}
-
-static void make_label(const struct front_picture *f, size_t i) {
-	const struct point *p = &f->points[i];
-	struct lettering l = label_lettering(f, p);
-	double width = canvas_width_of(f->frame.canvas, label_of(p), &l);
-	/* Names of the front on its good side, the others on theirs. */
-	int good_x = f->x_higher ? 1 : -1, good_y = f->y_higher ? -1 : 1;
-
-	f->labels[i] = (struct label){.point = p->place,
-		.width = fmin(width, LABEL_MOST) + 1,
-		.height = l.size * 1.15,
-		.toward_x = p->on_front ? good_x : -good_x,
-		.toward_y = p->on_front ? good_y : -good_y,
-		.reach = p->on_front ? REACH : 1};
-}
-
-static struct box box_around(struct place a, struct place b, double room) {
-	return (struct box){fmin(a.x, b.x) - room, fmin(a.y, b.y) - room, fmax(a.x, b.x) + room,
-		fmax(a.y, b.y) + room};
-}
-
-/* Returns how many there was no room for. */
-static size_t draw_labels(const struct front_picture *f) {
-	size_t n_taken = f->n + (f->n_stair > 0 ? f->n_stair - 1 : 0), left_out = 0;
-	struct box *taken = calloc(n_taken + 1, sizeof *taken);
-
-	if (taken == NULL) {
-		return f->n;
-	}
-	for (size_t i = 0; i < f->n; i++) {
-		taken[i] = box_around(f->places[i], f->places[i], RADIUS);
-		make_label(f, i);
-	}
-	for (size_t i = f->n; i < n_taken; i++) {
-		taken[i] = box_around(f->stair[i - f->n], f->stair[i - f->n + 1], 1);
-	}
-	label_place(f->labels, f->n, taken, n_taken, RADIUS, &f->box);
-	for (size_t i = 0; i < f->n; i++) {
-		if (f->labels[i].placed) {
-			draw_label(f, i);
-		} else {
-			left_out++;
-		}
-	}
-	free(taken);
-	return left_out;
 }
 
 /* ---- around it ---- */
@@ -299,13 +196,13 @@ static void draw_legend(struct front_picture *f) {
 	const char *prefix = document_text(f->figures, "label_prefix");
 
 	canvas_segment(f->frame.canvas, x, y, x + 18, y, &front);
-	canvas_disc(f->frame.canvas, (struct place){x + 9, y}, RADIUS, t->front,
+	canvas_disc(f->frame.canvas, (struct place){x + 9, y}, FRONT_RADIUS, t->front,
 		&(struct pen){t->ground, 1.2, 0});
 	x += 24;
 	say(f, &x, "on the front");
 	if (has_dominated(f->runs)) {
-		canvas_disc(
-			f->frame.canvas, (struct place){x + 4, y}, RADIUS - 0.6, t->ground, &rim);
+		canvas_disc(f->frame.canvas, (struct place){x + 4, y}, FRONT_RADIUS - 0.6,
+			t->ground, &rim);
 		x += 13;
 		say(f, &x, "dominated");
 	}
@@ -352,7 +249,7 @@ static void draw_all(struct front_picture *f) {
 	for (size_t i = f->n; i-- > 0;) {
 		draw_point(f, &f->points[i]);
 	}
-	say_left_out(f, draw_labels(f));
+	say_left_out(f, front_names_draw(f));
 }
 
 void draw_front(struct canvas *canvas, const struct picture *p, const json_t *figures) {

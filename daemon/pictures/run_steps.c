@@ -7,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
+#include "step_metrics.h"
 
 #define FIRST_CAPACITY 1024u
 #define SECONDS_HOUR   3600.0
-
-/* Columns of the view `steps` that are no figure of a step. */
-#define NO_METRICS                                                                                 \
-	"'run', 'attempt', 'step', 'lap', 'time', 'elapsed_s', 'computed', 'extra', 'non_finite'"
 
 static const char *const over_columns[] = {
 	[OVER_STEP] = "step", [OVER_TOKENS] = "n_training_tokens", [OVER_TIME] = "elapsed_s"};
@@ -98,75 +94,15 @@ static int read_attempts(struct reading *r) {
 
 /* ---- which metrics ---- */
 
-static bool has_row(struct reading *r, const char *text, const char *metric) {
-	sqlite3_stmt *st = NULL;
-	bool found = false;
-
-	if (prepare(r, text, &st) == 0) {
-		(void)sqlite3_bind_text(st, 2, metric, -1, SQLITE_STATIC);
-		found = sqlite3_step(st) == SQLITE_ROW;
-	}
-	(void)sqlite3_finalize(st);
-	return found;
-}
-
-#define HAS_COLUMN                                                                                 \
-	"SELECT 1 FROM pragma_table_info('steps') WHERE ?1 IS NOT NULL AND name = ?2 AND name "    \
-	"NOT IN (" NO_METRICS ")"
-/* Of the trainer's own numbers: in the newest step, or in any. */
-#define HAS_EXTRA                                                                                  \
-	"SELECT 1 FROM steps s, json_each(s.extra) j WHERE s.run = ?1 AND j.key = ?2 LIMIT 1"
-
-/* The columns with a value in the newest step, and its extra numbers. */
-static void name_all(struct reading *r, struct buf *out) {
-	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(r->sql,
-		"SELECT * FROM steps WHERE run = ? ORDER BY step DESC, attempt DESC LIMIT 1", -1,
-		&st, NULL);
-
-	(void)sqlite3_bind_text(st, 1, r->steps->id, -1, SQLITE_STATIC);
-	if (rc == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW) {
-		for (int i = 0; i < sqlite3_column_count(st); i++) {
-			const char *name = sqlite3_column_name(st, i);
-			int type = sqlite3_column_type(st, i);
-			if ((type == SQLITE_FLOAT || type == SQLITE_INTEGER) &&
-				has_row(r, HAS_COLUMN, name)) {
-				(void)buf_printf(out, " %s", name);
-			}
-			json_t *extra =
-				strcmp(name, "extra") == 0 && type == SQLITE_TEXT
-					? json_loads(
-						  (const char *)sqlite3_column_text(st, i), 0, NULL)
-					: NULL;
-			const char *key;
-			json_t *value;
-			json_object_foreach(extra, key, value) {
-				(void)buf_printf(out, " %s", key);
-			}
-			json_decref(extra);
-		}
-	}
-	(void)sqlite3_finalize(st);
-}
-
-static int no_metric(struct reading *r, const char *metric) {
-	struct buf all = {0};
-
-	name_all(r, &all);
-	const char *names = all.len > 0 ? buf_text(&all) : NULL;
-	snprintf(r->words, STEPS_WORDS_SIZE,
-		names != NULL ? "%s has no metric %s; there are:%s"
-			      : "%s has no metric %s, and no steps%s",
-		r->steps->id, metric, names != NULL ? names : "");
-	buf_finish(&all);
-	return -ENOENT;
-}
-
 static int find_metrics(struct reading *r, bool lenient) {
 	for (size_t i = 0; i < r->steps->n_metrics; i++) {
-		r->is_column[i] = has_row(r, HAS_COLUMN, r->metrics[i]);
-		if (!r->is_column[i] && !lenient && !has_row(r, HAS_EXTRA, r->metrics[i])) {
-			return no_metric(r, r->metrics[i]);
+		const char *metric = r->metrics[i];
+		r->is_column[i] = step_metrics_have_column(r->sql, metric);
+		if (!r->is_column[i] && !lenient &&
+			!step_metrics_have_extra(r->sql, r->steps->id, metric)) {
+			step_metrics_say_none(
+				r->sql, r->steps->id, metric, r->words, STEPS_WORDS_SIZE);
+			return -ENOENT;
 		}
 	}
 	return 0;
