@@ -6,7 +6,8 @@
 
 /* Not finite: it had no place on both axes. */
 static struct front_point place_then(const struct pareto *p, const json_t *run) {
-	const json_t *point = document_at(run, "earlier");
+	const json_t *earlier = document_at(run, "earlier");
+	const json_t *point = json_is_true(earlier) ? document_at(run, "point") : earlier;
 	struct front_point at = {NAN, NAN};
 
 	if (!point_number(point, p->query.x.metric.name, &at.x) ||

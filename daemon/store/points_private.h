@@ -9,6 +9,7 @@ struct points {
 	const struct points_query *query;
 	/* Prepared once: there may be a thousand runs. */
 	sqlite3_stmt *windows, *earlier, *steps;
+	int64_t attempt, window; /* of the point that was made last */
 	char words
 		[256]; /* what SQLite said of the first error, which it forgets with the next statement */
 };
@@ -21,5 +22,5 @@ void points_note_error(struct points *p);
 typedef bool (*point_fn)(void *user, struct points *p, json_t *point);
 /* Where the run stands; where its trajectory is asked for, all that come before, too, oldest first. */
 void points_each(struct points *p, int64_t run, point_fn each, void *user);
-/* Where it stood at query.at_time; null: nowhere. */
+/* Where it stood at query.at_time; null: nowhere; true: where it stands, which `points_each` has said just now. */
 json_t *points_earlier(struct points *p, int64_t run);

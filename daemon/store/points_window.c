@@ -186,6 +186,8 @@ static json_t *take_point(struct points *p, int64_t run, sqlite3_stmt *st) {
 	json_t *point = json_object(), *densities = json_object();
 	struct window_means means = {0};
 
+	p->attempt = sqlite3_column_int64(st, AT_ATTEMPT);
+	p->window = sqlite3_column_int64(st, AT_WINDOW);
 	read_means(p, run, st, &means);
 	set(p, point, "window", column_number(st, AT_WINDOW));
 	set(p, point, "step_first", column_number(st, AT_STEP_FIRST));
@@ -220,7 +222,9 @@ json_t *points_earlier(struct points *p, int64_t run) {
 		(void)sqlite3_bind_int64(p->earlier, 1, run);
 	}
 	if (step(p, p->earlier)) {
-		point = take_point(p, run, p->earlier);
+		bool is_last = sqlite3_column_int64(p->earlier, AT_ATTEMPT) == p->attempt &&
+			       sqlite3_column_int64(p->earlier, AT_WINDOW) == p->window;
+		point = is_last ? json_true() : take_point(p, run, p->earlier);
 	}
 	(void)sqlite3_reset(p->earlier);
 	return point != NULL ? point : json_null();

@@ -72,6 +72,7 @@ def main():
         print(f"{runs} runs of {windows} windows each")
         of_daemon = {"env": daemon.environment()}
         measure("the table, from a daemon", "pareto", **of_daemon)
+        measure("none has moved, from a daemon", "pareto", "--change-since", "1s", **of_daemon)
         measure("--json, from a daemon", "pareto", "--json", **of_daemon)
         measure("--json, from the file", "pareto", "--json", "--db", str(daemon.database))
         measure("--as saelens, from the file", "pareto", "--json", "--as", "saelens", "--db", str(daemon.database))

@@ -73,9 +73,11 @@ class Points(unittest.TestCase):
             self.assertEqual(sorted(set(times)), times)
             for at, window in ((times[0] - 0.001, None), (times[0], 0), (times[2] - 0.0001, 1), (times[2] + 1000, 2)):
                 run, = ask(daemon, at_time=at)["runs"]
-                self.assertEqual((2, window), (run["point"]["window"], run["earlier"] and run["earlier"]["window"]))
+                earlier = run["point"] if run["earlier"] is True else run["earlier"]
+                self.assertEqual((2, window), (run["point"]["window"], earlier and earlier["window"]))
+                self.assertEqual(window == 2, run["earlier"] is True)
                 if window is not None:
-                    self.check_against_views(daemon, "run1", run["earlier"])
+                    self.check_against_views(daemon, "run1", earlier)
             self.assertNotIn("earlier", ask(daemon)["runs"][0])
 
 

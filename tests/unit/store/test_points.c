@@ -257,7 +257,8 @@ static json_int_t window_then(double when, bool has_tokens, uint64_t tokens) {
 		.at_tokens = tokens});
 	json_t *earlier = at(json_array_get(runs, 0), "earlier");
 	assert_non_null(earlier);
-	json_int_t window = json_is_null(earlier) ? -1 : json_integer_value(at(earlier, "window"));
+	json_t *point = json_is_true(earlier) ? at(json_array_get(runs, 0), "point") : earlier;
+	json_int_t window = json_is_null(earlier) ? -1 : json_integer_value(at(point, "window"));
 	json_decref(runs);
 	return window;
 }
@@ -280,6 +281,20 @@ static void earlier_is_the_last_window_that_had_ended_by_then(void **state) {
 	json_t *runs = ask_all();
 	assert_null(at(json_array_get(runs, 0), "earlier"));
 	json_decref(runs);
+}
+
+static void where_a_run_stood_all_the_time_is_not_said_twice(void **state) {
+	(void)state;
+	cut_commit(cut_run("r", 2));
+	put_times();
+	for (int before = 0; before < 2; before++) {
+		json_t *runs = ask(&(struct points_query){.viewer = {.sees_all = true},
+			.has_at_time = true,
+			.at_time = FIRST_ENDED + 3600 - before});
+		json_t *earlier = at(json_array_get(runs, 0), "earlier");
+		assert_true(before ? json_is_object(earlier) : json_is_true(earlier));
+		json_decref(runs);
+	}
 }
 
 static void what_was_gone_back_behind_or_has_a_flaw_was_never_stood_at(void **state) {
@@ -413,6 +428,7 @@ int main(void) {
 		T(of_windows_without_means_the_same_is_added_up_while_the_steps_are_there),
 		T(where_steps_are_gone_nothing_is_made_up),
 		T(earlier_is_the_last_window_that_had_ended_by_then),
+		T(where_a_run_stood_all_the_time_is_not_said_twice),
 		T(what_was_gone_back_behind_or_has_a_flaw_was_never_stood_at),
 		T(what_was_earlier_is_a_point_of_the_trajectory),
 		T(a_private_run_is_in_it_for_its_own_user_alone),
