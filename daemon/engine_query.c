@@ -90,7 +90,8 @@ void query_reply_text(struct peer *peer, uint64_t token, struct buf *text) {
 
 	*text = (struct buf){0};
 	reply_json(peer, reply, json, len,
-		"the answer is larger than 64 MiB: ask without trajectories, or of the database itself (--db)");
+		"the answer is larger than 64 MiB: ask without trajectories, or of the database "
+		"itself (--db)");
 }
 
 void query_abandon(struct query *query) {
