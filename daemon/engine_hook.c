@@ -195,7 +195,7 @@ static void look_at(struct engine *e, struct feed *feed) {
 			.user = engine_user_name(e, run_uid(feed->run)),
 			.uid = run_uid(feed->run),
 			.kind = "forward_refused",
-			.words = is_refused ? view.words : "W&B takes it again",
+			.words = is_refused ? view.words : "it is not refused any longer",
 			.begins = is_refused,
 			.time = clock_wall(),
 		};
@@ -213,7 +213,7 @@ static void look_at_key(struct engine *e) {
 	if (is_refused != e->told_key_refused) {
 		const struct news n = {
 			.kind = "forward_refused",
-			.words = is_refused ? sum.worst.words : "W&B takes the key again",
+			.words = is_refused ? sum.worst.words : "it is not refused any longer",
 			.begins = is_refused,
 			.time = clock_wall(),
 		};
