@@ -15,9 +15,9 @@ struct request *request_trim(struct trim *trim, const struct slots *slots, struc
 	store_trim_fn on_trimmed, void *user);
 struct points_query;
 struct request *request_points(
-	const struct points_query *query, store_points_fn on_points, void *user);
+	const struct points_query *query, store_text_fn on_points, void *user);
 struct request *request_amend(struct amendment *amendment, const struct slots *slots,
 	struct known *known, store_amend_fn on_amended, void *user);
 struct extract_query;
 struct request *request_extract(
-	const struct extract_query *query, store_report_fn on_page, void *user);
+	const struct extract_query *query, store_text_fn on_page, void *user);

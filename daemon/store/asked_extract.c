@@ -1,4 +1,4 @@
-/* A page of what is kept of a run, asked of the worker. */
+/* A page of what is kept of a run, asked beside the worker and written there as a text. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +10,9 @@ struct extract_request {
 	struct request request; /* first */
 	struct extract_query query;
 	char *run_part, *table, *after; /* the query's, owned */
-	store_report_fn on_page;
+	store_text_fn on_page;
 	void *user;
-	json_t *page;
+	struct buf page;
 	int result;
 	char words[256];
 };
@@ -26,7 +26,7 @@ static int serve(struct request *request, struct db *db) {
 }
 
 static void finish(struct extract_request *r) {
-	json_decref(r->page);
+	buf_finish(&r->page);
 	free(r->run_part);
 	free(r->table);
 	free(r->after);
@@ -41,12 +41,12 @@ static void answer(struct request *request, int status) {
 		snprintf(r->words, sizeof r->words, "the database cannot be read: %s",
 			strerror(-status));
 	}
-	r->on_page(r->user, r->page, r->result, r->words);
+	r->on_page(r->user, &r->page, r->result, r->words);
 	finish(r);
 }
 
 struct request *request_extract(
-	const struct extract_query *query, store_report_fn on_page, void *user) {
+	const struct extract_query *query, store_text_fn on_page, void *user) {
 	struct extract_request *r = calloc(1, sizeof *r);
 
 	if (r == NULL) {

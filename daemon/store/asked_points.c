@@ -10,7 +10,7 @@
 struct points_request {
 	struct request request; /* first */
 	struct points_query query;
-	store_points_fn on_points;
+	store_text_fn on_points;
 	void *user;
 	struct buf text;
 	int result;
@@ -38,7 +38,7 @@ static void answer(struct request *request, int status) {
 }
 
 struct request *request_points(
-	const struct points_query *query, store_points_fn on_points, void *user) {
+	const struct points_query *query, store_text_fn on_points, void *user) {
 	struct points_request *r = calloc(1, sizeof *r);
 
 	if (r == NULL) {

@@ -2,14 +2,17 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "db.h"
+#include "json_text.h"
 #include "run_match.h"
 #include "schema.h"
+#include "text.h"
 
 struct table {
 	const char *name, *run;             /* the column that has the run's number */
@@ -40,8 +43,9 @@ static const struct table tables[] = {
 struct page {
 	sqlite3 *sql;
 	const struct table *table;
-	json_t *rows, *names;
-	size_t bytes;
+	struct buf *out;
+	json_t *names;     /* number -> name */
+	size_t rows_begin; /* in `out` */
 	int key_columns[EXTRACT_KEYS_MAX], name_column;
 	int64_t last[EXTRACT_KEYS_MAX];
 	int err; /* the first stays */
@@ -69,45 +73,56 @@ static void keep(struct page *p, int err) {
 	p->err = p->err < 0 ? p->err : err;
 }
 
+static void put(struct page *p, const char *text) {
+	keep(p, buf_append(p->out, text, strlen(text)));
+}
+
 /* ---- values ---- */
 
-static json_t *blob_json(const uint8_t *bytes, size_t len) {
+static void put_blob(struct page *p, const uint8_t *bytes, size_t len) {
 	static const char digits[] = "0123456789abcdef";
-	char *hex = malloc(2 * len + 1);
-	json_t *value = NULL;
 
-	if (hex != NULL) {
-		for (size_t i = 0; i < len; i++) {
-			hex[2 * i] = digits[bytes[i] >> 4];
-			hex[2 * i + 1] = digits[bytes[i] & 15];
-		}
-		value = json_pack("{s:s#}", "blob", hex, (int)(2 * len));
+	put(p, "{\"blob\":\"");
+	keep(p, buf_reserve(p->out, 2 * len));
+	for (size_t i = 0; p->err == 0 && i < len; i++) {
+		const char pair[] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
+		keep(p, buf_append(p->out, pair, sizeof pair));
 	}
-	free(hex);
-	return value;
+	put(p, "\"}");
 }
 
-static json_t *real_json(double value) {
+static void put_real(struct page *p, double value) {
 	if (isfinite(value)) {
-		return json_real(value);
+		keep(p, json_put_number(p->out, value));
+	} else {
+		put(p, value > 0 ? "{\"real\":\"Infinity\"}" : "{\"real\":\"-Infinity\"}");
 	}
-	return json_pack("{s:s}", "real", value > 0 ? "Infinity" : "-Infinity");
 }
 
-/* NULL when memory is short, or a text is none. */
-static json_t *value_json(sqlite3_stmt *st, int at) {
+static void put_text(struct page *p, const char *text, size_t len) {
+	bool is_text = text != NULL && text_flaw(text_of(text, len), false) == NULL;
+
+	keep(p, is_text ? json_put_text(p->out, text, len) : -EBADMSG);
+}
+
+static void put_value(struct page *p, sqlite3_stmt *st, int at) {
 	switch (sqlite3_column_type(st, at)) {
 	case SQLITE_INTEGER:
-		return json_integer(sqlite3_column_int64(st, at));
+		keep(p, buf_printf(p->out, "%" PRId64, (int64_t)sqlite3_column_int64(st, at)));
+		break;
 	case SQLITE_FLOAT:
-		return real_json(sqlite3_column_double(st, at));
+		put_real(p, sqlite3_column_double(st, at));
+		break;
 	case SQLITE_TEXT:
-		return json_stringn((const char *)sqlite3_column_text(st, at),
+		put_text(p, (const char *)sqlite3_column_text(st, at),
 			(size_t)sqlite3_column_bytes(st, at));
+		break;
 	case SQLITE_BLOB:
-		return blob_json(sqlite3_column_blob(st, at), (size_t)sqlite3_column_bytes(st, at));
+		put_blob(p, sqlite3_column_blob(st, at), (size_t)sqlite3_column_bytes(st, at));
+		break;
 	default:
-		return json_null();
+		put(p, "null");
+		break;
 	}
 }
 
@@ -125,57 +140,56 @@ static void take_name(struct page *p, int64_t key) {
 	int rc = sqlite3_prepare_v2(p->sql, "SELECT key FROM keys_data WHERE n = ?", -1, &st, NULL);
 	if (rc == SQLITE_OK && (rc = sqlite3_bind_int64(st, 1, key)) == SQLITE_OK &&
 		(rc = sqlite3_step(st)) == SQLITE_ROW &&
-		json_object_set_new(p->names, number, value_json(st, 0)) < 0) {
+		json_object_set_new(p->names, number,
+			json_stringn((const char *)sqlite3_column_text(st, 0),
+				(size_t)sqlite3_column_bytes(st, 0))) < 0) {
 		keep(p, -EBADMSG);
 	}
 	(void)sqlite3_finalize(st);
 	keep(p, db_error(p->sql, rc));
 }
 
-/* About. Of a number its bytes are not asked for: SQLite would write it out as a text. */
-static size_t value_size(sqlite3_stmt *st, int at) {
-	int type = sqlite3_column_type(st, at);
-
-	return 16 + (type == SQLITE_TEXT || type == SQLITE_BLOB
-				    ? (size_t)sqlite3_column_bytes(st, at)
-				    : 0);
-}
-
-static void take_row(struct page *p, sqlite3_stmt *st) {
-	json_t *row = json_array();
-
-	for (int i = 0; i < sqlite3_column_count(st); i++) {
-		if (json_array_append_new(row, value_json(st, i)) < 0) {
-			keep(p, -EBADMSG);
-		}
-		p->bytes += value_size(st, i);
+static void put_row(struct page *p, sqlite3_stmt *st) {
+	put(p, p->out->len > p->rows_begin ? ",[" : "[");
+	for (int i = 0; p->err == 0 && i < sqlite3_column_count(st); i++) {
+		put(p, i > 0 ? "," : "");
+		put_value(p, st, i);
 	}
+	put(p, "]");
 	for (size_t i = 0; i < n_keys(p->table); i++) {
 		p->last[i] = sqlite3_column_int64(st, p->key_columns[i]);
 	}
 	if (p->table->has_names) {
 		take_name(p, sqlite3_column_int64(st, p->name_column));
 	}
-	if (json_array_append_new(p->rows, row) < 0) {
-		keep(p, -ENOMEM);
-	}
 }
 
-static json_t *take_columns(struct page *p, sqlite3_stmt *st) {
-	json_t *columns = json_array();
-
+static void put_columns(struct page *p, sqlite3_stmt *st) {
 	for (int i = 0; i < sqlite3_column_count(st); i++) {
 		const char *name = sqlite3_column_name(st, i);
-		if (json_array_append_new(columns, json_string(name)) < 0) {
+		if (name == NULL) {
 			keep(p, -ENOMEM);
+			return;
 		}
+		put(p, i > 0 ? "," : "");
+		put_text(p, name, strlen(name));
 		for (size_t k = 0; k < n_keys(p->table); k++) {
 			p->key_columns[k] =
 				strcmp(name, p->table->keys[k]) == 0 ? i : p->key_columns[k];
 		}
 		p->name_column = strcmp(name, "key") == 0 ? i : p->name_column;
 	}
-	return columns;
+}
+
+static void put_names(struct page *p) {
+	char *text = json_dumps(p->names, JSON_COMPACT);
+
+	if (text != NULL) {
+		put(p, text);
+	} else {
+		keep(p, -ENOMEM);
+	}
+	free(text);
 }
 
 /* ---- where a page begins ---- */
@@ -195,15 +209,11 @@ static int read_after(const char *after, size_t n, int64_t ret[EXTRACT_KEYS_MAX]
 	return n > 0 ? 0 : -EINVAL;
 }
 
-static json_t *write_after(const struct page *p) {
-	char text[EXTRACT_AFTER_MAX + 1] = "";
-	size_t len = 0;
-
+static void put_after(struct page *p) {
 	for (size_t i = 0; i < n_keys(p->table); i++) {
-		len += (size_t)snprintf(
-			text + len, sizeof text - len, "%s%" PRId64, i > 0 ? "," : "", p->last[i]);
+		keep(p, buf_printf(p->out, "%s%" PRId64, i > 0 ? "," : "\"", p->last[i]));
 	}
-	return json_string(text);
+	put(p, "\"");
 }
 
 /* "(step, attempt) > (?2, ?3)": the order of the table's key. */
@@ -249,72 +259,82 @@ static int begin(
 
 /* ---- a page ---- */
 
-static json_t *fill(struct page *p, sqlite3_stmt *st, size_t bytes_max) {
-	json_t *columns = take_columns(p, st), *next = NULL;
+/* Whether more rows follow. */
+static bool put_rows(struct page *p, sqlite3_stmt *st, size_t bytes_max) {
 	int rc;
 
+	p->rows_begin = p->out->len;
 	while (p->err == 0 && (rc = sqlite3_step(st)) != SQLITE_DONE) {
 		if (rc != SQLITE_ROW) {
 			keep(p, db_error(p->sql, rc));
 			break;
 		}
-		take_row(p, st);
-		if (p->bytes >= bytes_max && n_keys(p->table) > 0) {
-			next = write_after(p);
-			break;
+		put_row(p, st);
+		if (p->out->len - p->rows_begin >= bytes_max && n_keys(p->table) > 0) {
+			return true;
 		}
 	}
-	return json_pack("{s:i, s:s, s:o, s:O, s:O, s:o}", "schema", SCHEMA_VERSION, "table",
-		p->table->name, "columns", columns, "rows", p->rows, "keys", p->names, "next",
-		next != NULL ? next : json_null());
+	return false;
 }
 
-static int read_id(sqlite3 *sql, int64_t run, json_t *page) {
+static void put_id(struct page *p, int64_t run) {
 	sqlite3_stmt *st = NULL;
-	int rc = sqlite3_prepare_v2(sql, "SELECT id FROM runs_data WHERE n = ?", -1, &st, NULL);
+	int rc = sqlite3_prepare_v2(p->sql, "SELECT id FROM runs_data WHERE n = ?", -1, &st, NULL);
 
 	if (rc == SQLITE_OK && (rc = sqlite3_bind_int64(st, 1, run)) == SQLITE_OK &&
 		(rc = sqlite3_step(st)) == SQLITE_ROW) {
-		json_object_set_new(page, "id", value_json(st, 0));
-		json_object_set_new(page, "n", json_integer(run));
+		put(p, ",\"id\":");
+		put_value(p, st, 0);
+		keep(p, buf_printf(p->out, ",\"n\":%" PRId64, run));
 	}
 	(void)sqlite3_finalize(st);
-	return db_error(sql, rc);
+	keep(p, db_error(p->sql, rc));
 }
 
-static int build(struct page *p, const struct extract_query *query, int64_t run, json_t **ret) {
+static void put_page(struct page *p, sqlite3_stmt *st, int64_t run, size_t bytes_max) {
+	keep(p, buf_printf(p->out, "{\"schema\":%d,\"table\":\"%s\",\"columns\":[", SCHEMA_VERSION,
+			p->table->name));
+	put_columns(p, st);
+	put(p, "],\"rows\":[");
+	bool has_more = put_rows(p, st, bytes_max);
+	put(p, "],\"keys\":");
+	put_names(p);
+	put(p, ",\"next\":");
+	if (has_more) {
+		put_after(p);
+	} else {
+		put(p, "null");
+	}
+	put_id(p, run);
+	put(p, "}");
+}
+
+static int build(struct page *p, const struct extract_query *query, int64_t run) {
 	sqlite3_stmt *st = NULL;
-	json_t *page = NULL;
 	int err = begin(p, query, run, &st);
 
 	if (err == 0) {
-		page = fill(p, st, query->page_bytes > 0 ? query->page_bytes : EXTRACT_PAGE_BYTES);
-		keep(p, page == NULL ? -ENOMEM : read_id(p->sql, run, page));
+		put_page(
+			p, st, run, query->page_bytes > 0 ? query->page_bytes : EXTRACT_PAGE_BYTES);
 		err = p->err;
 	}
 	(void)sqlite3_finalize(st);
-	if (err < 0) {
-		json_decref(page);
-		return err;
-	}
-	*ret = page;
-	return 0;
+	return err;
 }
 
-static int extract(
-	struct page *p, const struct extract_query *query, json_t **ret, char ret_words[256]) {
+static int extract(struct page *p, const struct extract_query *query, char ret_words[256]) {
 	int64_t run = 0;
 	int result = run_match(p->sql, query->run_part, &query->viewer, &run, ret_words);
 
 	if (result == RUN_MATCH_NOT_ONE) {
 		return EXTRACT_NO_SUCH_RUN;
 	}
-	return result < 0 ? result : build(p, query, run, ret);
+	return result < 0 ? result : build(p, query, run);
 }
 
 int extract_page(
-	sqlite3 *sql, const struct extract_query *query, json_t **ret, char ret_words[256]) {
-	struct page p = {.sql = sql, .table = find_table(query->table)};
+	sqlite3 *sql, const struct extract_query *query, struct buf *ret, char ret_words[256]) {
+	struct page p = {.sql = sql, .table = find_table(query->table), .out = ret};
 
 	ret_words[0] = '\0';
 	if (p.table == NULL) {
@@ -322,15 +342,16 @@ int extract_page(
 			query->table);
 		return -EINVAL;
 	}
-	p.rows = json_array();
 	p.names = json_object();
 	int result = db_error(sql, sqlite3_exec(sql, "BEGIN", NULL, NULL, NULL));
 	if (result == 0) {
-		result = extract(&p, query, ret, ret_words);
+		result = extract(&p, query, ret_words);
 		(void)sqlite3_exec(sql, "COMMIT", NULL, NULL, NULL);
 	}
-	json_decref(p.rows);
 	json_decref(p.names);
+	if (result != 0) {
+		buf_finish(ret);
+	}
 	if (result < 0 && ret_words[0] == '\0') {
 		snprintf(ret_words, 256, "%s",
 			result == -EINVAL ? "there is no such place in the table"

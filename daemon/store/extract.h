@@ -6,14 +6,13 @@
  * but for the run's own, which should come first. */
 #pragma once
 
-#include <jansson.h>
 #include <sqlite3.h>
 
+#include "buf.h"
 #include "viewer.h"
 
-/* Rows until there are so many bytes of them, and at least one: a millisecond or two of the disk's worker, which commits wait
- * for. With 256 KiB acks took twice as long while somebody exported, and the export no less. */
-#define EXTRACT_PAGE_BYTES (96u << 10)
+/* Rows until their text has so many bytes, and at least one: some milliseconds of the thread that answers questions. */
+#define EXTRACT_PAGE_BYTES (256u << 10)
 #define EXTRACT_KEYS_MAX   4u
 /* "12,0,7,3": the key of the last row of the page before. */
 #define EXTRACT_AFTER_MAX (21u * EXTRACT_KEYS_MAX)
@@ -31,9 +30,9 @@ enum extract_result {
 	EXTRACT_NO_SUCH_RUN = 4, /* as REPORT_NO_SUCH_RUN */
 };
 
-/* {"schema", "id", "n", "table", "columns": [names], "rows": [[values]], "keys": {number: name}, "next"}: `keys` are those of
+/* As a text {"schema", "id", "n", "table", "columns": [names], "rows": [[values]], "keys": {number: name}, "next"}: `keys` are those of
  * W&B's that "key" columns mean, `next` is the `after` of the page that follows, null where none does. A value is null, a
  * number, a text, {"real": "Infinity"} or {"blob": hex}. Negative as in db.h, -EINVAL: there is no such table, or no such
- * place in it. */
+ * place in it; *ret, which was empty, is so then. */
 int extract_page(
-	sqlite3 *sql, const struct extract_query *query, json_t **ret, char ret_words[256]);
+	sqlite3 *sql, const struct extract_query *query, struct buf *ret, char ret_words[256]);

@@ -256,7 +256,7 @@ int store_find_run(struct store *s, const char *run_part, const struct viewer *v
 }
 
 int store_points(
-	struct store *s, const struct points_query *query, store_points_fn on_points, void *user) {
+	struct store *s, const struct points_query *query, store_text_fn on_points, void *user) {
 	struct request *request = request_points(query, on_points, user);
 	if (request == NULL) {
 		return -ENOMEM;
@@ -266,7 +266,7 @@ int store_points(
 }
 
 int store_extract(
-	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user) {
+	struct store *s, const struct extract_query *query, store_text_fn on_page, void *user) {
 	struct request *request = request_extract(query, on_page, user);
 	if (request == NULL) {
 		return -ENOMEM;

@@ -130,14 +130,14 @@ int store_find_run(struct store *s, const char *run_part, const struct viewer *v
  * where it is not. */
 struct buf;
 struct points_query;
-typedef void (*store_points_fn)(void *user, struct buf *text, int status, const char *words);
+typedef void (*store_text_fn)(void *user, struct buf *text, int status, const char *words);
 int store_points(
-	struct store *s, const struct points_query *query, store_points_fn on_points, void *user);
+	struct store *s, const struct points_query *query, store_text_fn on_points, void *user);
 
-/* A page of what is kept of a run (extract.h), beside the worker; `on_page` gets it as a report. */
+/* A page of what is kept of a run (extract.h), as a text as well. */
 struct extract_query;
 int store_extract(
-	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user);
+	struct store *s, const struct extract_query *query, store_text_fn on_page, void *user);
 
 /* A visit of the forwarder's (forwarding.h), on the worker, between commits. `on_visit` gets it back on the loop, with
  * what spool_visit says or, when the store is closed first, -ECANCELED. 0 or -ENOMEM (not taken). */

@@ -135,7 +135,7 @@ struct question {
 	struct list link; /* store.questions */
 	char *run_part;
 	store_report_fn on_report;
-	store_points_fn on_points; /* instead */
+	store_text_fn on_points; /* instead */
 	void *user;
 };
 
@@ -582,13 +582,8 @@ int store_list_runs(struct store *s, const char *run_part, const struct viewer *
 	return store_report(s, NULL, viewer, on_report, user);
 }
 
-int store_extract(
-	struct store *s, const struct extract_query *query, store_report_fn on_page, void *user) {
-	return store_report(s, query->run_part, &query->viewer, on_page, user);
-}
-
 int store_points(
-	struct store *s, const struct points_query *query, store_points_fn on_points, void *user) {
+	struct store *s, const struct points_query *query, store_text_fn on_points, void *user) {
 	struct question *question = zeroed(sizeof *question);
 
 	(void)query;
@@ -596,6 +591,12 @@ int store_points(
 	question->user = user;
 	list_append(&s->questions, &question->link);
 	return 0;
+}
+
+int store_extract(
+	struct store *s, const struct extract_query *query, store_text_fn on_page, void *user) {
+	(void)query;
+	return store_points(s, NULL, on_page, user);
 }
 
 /* As much of the real one as the engine lays something over, or asks of a run. */

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
+
 #include "extract.h"
 #include "rig.h"
 
@@ -33,8 +35,13 @@ static int page_of(
 		.table = table,
 		.after = after,
 		.page_bytes = bytes};
-	*ret = NULL;
-	return extract_page(db.sql, &query, ret, words);
+	struct buf text = {0};
+	int result = extract_page(db.sql, &query, &text, words);
+	*ret = result == 0 ? json_loadb((const char *)text.data, text.len, 0, NULL) : NULL;
+	assert_true((result == 0) == (*ret != NULL));
+	assert_true((result == 0) == (text.len > 0));
+	buf_finish(&text);
+	return result;
 }
 
 static void pages_have_every_row_once_and_in_order_however_small_they_are(void **state) {
@@ -86,10 +93,11 @@ static void a_run_that_may_not_be_seen_is_none(void **state) {
 	commit_run("secret", "loss", 2, true);
 	const struct extract_query joes = {
 		.run_part = "secret", .viewer = {.uid = 1001}, .table = "runs_data"};
-	json_t *page = NULL;
-	assert_int_equal(extract_page(db.sql, &joes, &page, words), EXTRACT_NO_SUCH_RUN);
+	struct buf text = {0};
+	json_t *page;
+	assert_int_equal(extract_page(db.sql, &joes, &text, words), EXTRACT_NO_SUCH_RUN);
 	assert_string_equal(words, "no run fits 'secret'");
-	assert_null(page);
+	assert_int_equal(text.len, 0);
 	assert_int_equal(page_of("secret", "runs_data", NULL, 0, &page), 0);
 	json_decref(page);
 }
@@ -131,6 +139,17 @@ static void a_place_that_is_none_is_said(void **state) {
 	assert_int_equal(page_of("run1", "runs_data", "1", 0, &page), -EINVAL);
 }
 
+static void what_is_no_text_is_damage(void **state) {
+	(void)state;
+	commit_run("run1", "loss", 1, false);
+	assert_int_equal(sqlite3_exec(db.sql, "UPDATE runs_data SET name = CAST(x'ff' AS TEXT)",
+				 NULL, NULL, NULL),
+		SQLITE_OK);
+	json_t *page;
+	assert_int_equal(page_of("run1", "runs_data", NULL, 0, &page), -EBADMSG);
+	assert_string_equal(words, "the database cannot be read");
+}
+
 static void values_that_json_has_not_come_as_objects(void **state) {
 	(void)state;
 	commit_run("run1", "loss", 1, false);
@@ -157,6 +176,7 @@ int main(void) {
 		T(only_what_is_the_runs_is_handed_out),
 		T(a_place_that_is_none_is_said),
 		T(values_that_json_has_not_come_as_objects),
+		T(what_is_no_text_is_damage),
 #undef T
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
