@@ -305,7 +305,7 @@ class Export(unittest.TestCase):
                 with peer:
                     peer.recv(4096)
                     peer.sendall(frame([WELCOME, 1, {"daemon": "0.1.0", "db_id": bytes(16), "header_len_max": 262144, "d_sae_max": 1 << 24}]))
-                    peer.recv(4096)
+                    # The question has come along.
                     peer.sendall(frame([REPLY, 1, 2, 'no query "export"; this daemon knows status, ping, stop and sync']))
                     peer.recv(4096)
 
