@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +23,8 @@ enum { AT_STEP, AT_ATTEMPT, AT_BROKEN_ACTS, AT_NON_FINITE, AT_VALUES };
 struct scan {
 	struct why_findings *findings;
 	uint32_t attempt;
-	struct anomaly_series series[N_SERIES], activations;
+	struct anomaly_series series[N_SERIES];
+	bool were_broken; /* activations of the step before */
 	struct anomaly_steps steps;
 };
 
@@ -101,9 +101,12 @@ static void say_activations(const struct scan *scan, int64_t step, double n_brok
 
 /* Of a step with NaN among its activations: how many. */
 static void look_at_activations(struct scan *scan, int64_t step, double n_broken) {
-	if (anomaly_series_add(&scan->activations, n_broken > 0 ? NAN : 0) == ANOMALY_NOT_FINITE) {
+	bool are_broken = n_broken > 0;
+
+	if (are_broken && !scan->were_broken) {
 		say_activations(scan, step, n_broken);
 	}
+	scan->were_broken = are_broken;
 }
 
 static void say_gap(const struct scan *scan, int64_t step, int64_t last) {
