@@ -19,27 +19,37 @@ static size_t place_of(const struct running_median *m, double value) {
 	return low;
 }
 
-static void take_out(struct running_median *m, double value) {
-	size_t at = place_of(m, value);
+/* In the place of an older one: what lies between the two places moves by one. */
+static void replace(struct running_median *m, double old, double value) {
+	size_t from = place_of(m, old), to = place_of(m, value);
 
-	memmove(m->sorted + at, m->sorted + at + 1, (m->n - at - 1) * sizeof(double));
-	m->n--;
+	if (to > from) {
+		to--; /* the old one is not there any more */
+		memmove(m->sorted + from, m->sorted + from + 1, (to - from) * sizeof(double));
+	} else {
+		memmove(m->sorted + to + 1, m->sorted + to, (from - to) * sizeof(double));
+	}
+	m->sorted[to] = value;
 }
 
-void running_median_add(struct running_median *m, double value) {
-	assert(isfinite(value));
-	if (m->n == RUNNING_MEDIAN_MAX && m->latest[m->next] == value) {
-		m->next = (m->next + 1) % RUNNING_MEDIAN_MAX; /* a series that stands still */
-		return;
-	}
-	if (m->n == RUNNING_MEDIAN_MAX) {
-		take_out(m, m->latest[m->next]);
-	}
+static void insert(struct running_median *m, double value) {
 	size_t at = place_of(m, value);
+
 	memmove(m->sorted + at + 1, m->sorted + at, (m->n - at) * sizeof(double));
 	m->sorted[at] = value;
 	m->n++;
-	m->latest[m->next] = value;
+}
+
+void running_median_add(struct running_median *m, double value) {
+	double *oldest = &m->latest[m->next];
+
+	assert(isfinite(value));
+	if (m->n < RUNNING_MEDIAN_MAX) {
+		insert(m, value);
+	} else if (*oldest != value) { /* else the series stands still */
+		replace(m, *oldest, value);
+	}
+	*oldest = value;
 	m->next = (m->next + 1) % RUNNING_MEDIAN_MAX;
 }
 
