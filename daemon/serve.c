@@ -1,7 +1,6 @@
 #include "serve.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -154,17 +153,8 @@ static int find_socket_group(const struct settings *s, struct daemon_options *re
 	return 0;
 }
 
-/* libc gives each thread a heap of its own, and commits and reports are made by whichever thread of libuv's pool is free: what the
- * largest of them leaves would be held once for each thread. Threads that find two heaps share them. */
-static void share_heaps(void) {
-#ifdef M_ARENA_MAX
-	(void)mallopt(M_ARENA_MAX, 2);
-#endif
-}
-
 /* With the options read: completes them, reads what is set, and serves. */
 static int serve(struct daemon_options options, const struct settings_options *flags) {
-	share_heaps();
 	journal_open();
 	struct activation passed;
 	struct home home;

@@ -5,15 +5,20 @@
 
 #include "reader.h"
 
+static void on_served(uv_async_t *served);
+
 void asking_init(struct asking *a, uv_loop_t *loop, const char *path,
 	const struct asking_callbacks *callbacks, void *user) {
 	*a = (struct asking){.loop = loop, .path = path, .callbacks = *callbacks, .user = user};
-	a->work.data = a;
 	requests_init(&a->requests);
+	(void)uv_sem_init(&a->wanted, 0);
+	(void)uv_async_init(loop, &a->served, on_served);
+	a->served.data = a;
 }
 
-static void on_work(uv_work_t *work) {
-	struct asking *a = work->data;
+/* ---- on the thread ---- */
+
+static void serve(struct asking *a) {
 	struct reader reader;
 
 	a->status = reader_open(&reader, a->path, NULL);
@@ -24,14 +29,36 @@ static void on_work(uv_work_t *work) {
 	}
 }
 
-static void serve_next(struct asking *a);
+static void run(void *user) {
+	struct asking *a = user;
 
-static void on_work_done(uv_work_t *work, int uv_status) {
-	struct asking *a = work->data;
+	for (uv_sem_wait(&a->wanted); !a->ending; uv_sem_wait(&a->wanted)) {
+		serve(a);
+		(void)uv_async_send(&a->served);
+	}
+}
+
+/* ---- on the loop ---- */
+
+static void serve_next(struct asking *a) {
+	while (a->serving == NULL && a->requests.first != NULL) {
+		struct request *request = requests_take_other(&a->requests, a->last_uid);
+		int err = a->has_thread ? 0 : uv_thread_create(&a->thread, run, a);
+		a->last_uid = request->uid;
+		if (err == 0) {
+			a->has_thread = true;
+			a->serving = request;
+			uv_sem_post(&a->wanted);
+		} else {
+			request->answer(request, err);
+		}
+	}
+}
+
+static void on_served(uv_async_t *served) {
+	struct asking *a = served->data;
 	struct request *request = a->serving;
 	int status = a->status;
-	assert(uv_status == 0); /* nobody cancels */
-	(void)uv_status;
 
 	a->serving = NULL;
 	if (status == 0 && request->found_nothing && request->may_be_early) {
@@ -49,17 +76,6 @@ static void on_work_done(uv_work_t *work, int uv_status) {
 	}
 }
 
-static void serve_next(struct asking *a) {
-	if (a->serving != NULL || a->requests.first == NULL) {
-		return;
-	}
-	a->serving = requests_take_other(&a->requests, a->last_uid);
-	a->last_uid = a->serving->uid;
-	int err = uv_queue_work(a->loop, &a->work, on_work, on_work_done);
-	assert(err == 0);
-	(void)err;
-}
-
 void asking_add(struct asking *a, struct request *request) {
 	requests_add(&a->requests, request);
 	serve_next(a);
@@ -67,4 +83,21 @@ void asking_add(struct asking *a, struct request *request) {
 
 bool asking_busy(const struct asking *a) {
 	return a->serving != NULL;
+}
+
+static void on_async_closed(uv_handle_t *handle) {
+	struct asking *a = handle->data;
+	a->on_closed(a->user);
+}
+
+void asking_close(struct asking *a, void (*on_closed)(void *user)) {
+	assert(a->serving == NULL && a->requests.first == NULL);
+	a->on_closed = on_closed;
+	if (a->has_thread) {
+		a->ending = true;
+		uv_sem_post(&a->wanted);
+		(void)uv_thread_join(&a->thread);
+	}
+	uv_sem_destroy(&a->wanted);
+	uv_close((uv_handle_t *)&a->served, on_async_closed);
 }

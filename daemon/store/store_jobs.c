@@ -163,12 +163,17 @@ static void on_request_done(struct store *s) {
 	request->answer(request, status);
 }
 
+static void on_asking_closed(void *user) {
+	struct store *s = user;
+	void (*on_closed)(void *user) = s->on_closed;
+	void *close_user = s->close_user;
+	free(s);
+	on_closed(close_user);
+}
+
 static void on_retry_closed(uv_handle_t *handle) {
 	struct store *s = handle->data;
-	void (*on_closed)(void *user) = s->on_closed;
-	void *user = s->close_user;
-	free(s);
-	on_closed(user);
+	asking_close(&s->asking, on_asking_closed);
 }
 
 static struct request *take_request(struct store *s) {

@@ -15,7 +15,7 @@ import tap
 IDLE_OWN_MIB = 4  # its heap, stacks and SQLite's
 IDLE_CODE_MIB = 1.5  # of its program, as far as it is mapped; that of libraries is shared, and as much as the kernel happens to map
 FOR_READERS = ("curses", "tinfo", "cairo", "pango", "fontconfig", "X11")  # libraries of programs that are run by it
-QUESTIONS_LEFT_KIB = 1024
+QUESTIONS_LEFT_KIB = 512
 SLACK_MIB = 12  # heap, SQLite's cache, the worker's stack, the rows of cuts in flight
 
 
