@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "document.h"
 #include "format.h"
@@ -13,6 +14,7 @@
 #define SHADE_ALPHA 0.06
 #define TRAIL_ALPHA 0.35
 #define FRONT_LINE  1.6
+#define LEGEND_ROW  14.0
 
 /* ---- values ---- */
 
@@ -156,22 +158,47 @@ static void draw_point(const struct front_picture *f, const struct front_point *
 
 /* ---- around it ---- */
 
-static void draw_y_title(struct front_picture *f) {
-	struct lettering l = frame_lettering(&f->frame, SIZE_WORDS, ANCHOR_MIDDLE);
-	const char *label = document_text(f->figures, "y.label"),
-		   *text = label != NULL ? label : "";
-	double room = f->frame.box.bottom - f->frame.box.top - X_LABELS;
+/* One line of it, upward; the next is to its right. */
+static void draw_upward(struct front_picture *f, const char *text, double room, double size) {
+	struct lettering l = frame_lettering(&f->frame, size, ANCHOR_MIDDLE);
 
 	l.upward = true;
-	l.size = canvas_width_of(f->frame.canvas, text, &l) > room ? SIZE_SMALL : l.size;
 	(void)canvas_words_within(f->frame.canvas, f->frame.box.left + SIZE_WORDS,
 		f->frame.box.top + room / 2, text, room, &l);
-	f->frame.box.left += SIZE_WORDS + 8;
+	f->frame.box.left += SIZE_WORDS + 3;
 }
 
+/* Where a low picture has no room for all of it, which way is better is a line of its own. */
+static void draw_y_title(struct front_picture *f) {
+	struct lettering small = frame_lettering(&f->frame, SIZE_SMALL, ANCHOR_MIDDLE),
+			 full = small;
+	const char *label = document_text(f->figures, "y.label");
+	const char *text = label != NULL ? label : "", *better = strstr(text, FRONT_DASH);
+	double room = f->frame.box.bottom - f->frame.box.top - X_LABELS;
+	char what[160];
+
+	full.size = SIZE_WORDS;
+	if (better == NULL || canvas_width_of(f->frame.canvas, text, &small) <= room) {
+		bool fits = canvas_width_of(f->frame.canvas, text, &full) <= room;
+		draw_upward(f, text, room, fits ? SIZE_WORDS : SIZE_SMALL);
+	} else {
+		snprintf(what, sizeof what, "%.*s", (int)(better - text), text);
+		draw_upward(f, what, room, SIZE_SMALL);
+		draw_upward(f, better + strlen(FRONT_DASH), room, SIZE_SMALL);
+	}
+	f->frame.box.left += 5;
+}
+
+/* Behind what was said before, or below it where there is no room; `right` says where the next may begin. */
 static void say(struct front_picture *f, double *right, const char *words) {
 	struct lettering l = frame_faint(&f->frame, SIZE_SMALL, ANCHOR_START);
+	double left = f->frame.box.left;
 
+	if (*right > left &&
+		*right + canvas_width_of(f->frame.canvas, words, &l) > f->frame.box.right) {
+		*right = left;
+		f->frame.box.top += LEGEND_ROW;
+	}
 	*right += canvas_words_within(f->frame.canvas, *right, f->frame.box.top + SIZE_SMALL, words,
 			  f->frame.box.right - *right, &l) +
 		  16;
@@ -214,6 +241,10 @@ static void draw_legend(struct front_picture *f) {
 		snprintf(words, sizeof words, "all names begin with %.120s", prefix);
 		say(f, &x, words);
 	}
+	/* How many names have no room is known when they are placed; its own place is kept. */
+	struct lettering l = frame_faint(&f->frame, SIZE_SMALL, ANCHOR_END);
+	double note = canvas_width_of(f->frame.canvas, "999 names left out: no room", &l);
+	f->frame.box.top += x + note > f->frame.box.right ? LEGEND_ROW : 0;
 	f->note_y = f->frame.box.top + SIZE_SMALL;
 	f->frame.box.top += SIZE_SMALL + 12;
 }

@@ -5,6 +5,7 @@
 
 #include "document.h"
 #include "figures.h"
+#include "picture.h"
 
 #define PREFIX_LEAST 6u /* a shorter one is not worth a note */
 
@@ -124,7 +125,7 @@ static json_t *make_axis(
 
 	widen(runs, is_x, &low, &high);
 	bool is_log = axis_is_log(choice, low, high);
-	snprintf(label, sizeof label, "%.120s%s \u2013 %s is better", axis->metric.label,
+	snprintf(label, sizeof label, "%.120s%s" FRONT_DASH "%s is better", axis->metric.label,
 		is_log ? ", log scale" : "", axis->higher ? "more" : "less");
 	return json_pack("{s:s, s:s, s:b, s:s}", "metric", axis->metric.name, "label", label,
 		"higher", axis->higher, "axis", is_log ? "log" : "linear");

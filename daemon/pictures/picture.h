@@ -27,6 +27,9 @@ struct picture {
 
 void draw_curves(struct canvas *c, const struct picture *p, const json_t *figures);
 void draw_ridges(struct canvas *c, const struct picture *p, const json_t *figures);
+/* Between what an axis of a front has and which way is better. */
+#define FRONT_DASH " \u2013 "
+
 void draw_front(struct canvas *c, const struct picture *p, const json_t *figures);
 
 /* By the figures' kind. */

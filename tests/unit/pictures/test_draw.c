@@ -14,16 +14,20 @@
 
 #define WIDTH 600.0
 
-static struct sketch *draw(const char *text, double *ret_height) {
+static struct sketch *draw_at(double width, const char *text, double *ret_height) {
 	json_t *figures = json_loads(text, 0, NULL);
 	struct sketch *s = sketch_create();
 
 	assert_non_null(figures);
-	*ret_height = picture_height(WIDTH, figures);
-	const struct picture picture = {WIDTH, *ret_height, &theme_light};
+	*ret_height = picture_height(width, figures);
+	const struct picture picture = {width, *ret_height, &theme_light};
 	draw_figures(&s->canvas, &picture, figures);
 	json_decref(figures);
 	return s;
+}
+
+static struct sketch *draw(const char *text, double *ret_height) {
+	return draw_at(WIDTH, text, ret_height);
 }
 
 /* Nothing that is written leaves the picture. */
@@ -253,6 +257,36 @@ static void the_front_is_a_stair_through_its_runs(void **state) {
 	free(s);
 }
 
+#define WORSE(id) ", " POINT(id, 20, 6, "false")
+
+static void a_front_of_one_column_has_all_its_words_apart(void **state) {
+	(void)state;
+	double height;
+	struct sketch *s = draw_at(320,
+		"{\"kind\": \"front\", \"unequal_tokens\": true, \"label_prefix\": \"a-sweep-\", "
+		"\"x\": " AXIS("l0",
+			"false") ", \"y\": {\"metric\": \"fvu\", \"label\": "
+				 "\"fraction of variance unexplained, log scale "
+				 "\u2013 less variance is better\", \"higher\": false, "
+				 "\"axis\": \"linear\"}, \"runs\": [" POINT("A", 10, 5, "true")
+					 WORSE("b") WORSE("c") WORSE("d") WORSE("e") WORSE("f")
+						 WORSE("g") WORSE("h") WORSE("i") WORSE("j")
+							 WORSE("k") "]}",
+		&height);
+	bool left_out = false;
+
+	for (size_t i = 0; i < s->n; i++) {
+		left_out = left_out || strstr(s->marks[i].text, " left out: no room") != NULL;
+	}
+	assert_true(left_out);
+	assert_non_null(sketch_words(s, "compared at unequal tokens"));
+	assert_non_null(sketch_words(s, "all names begin with a-sweep-"));
+	assert_non_null(sketch_words(s, "fraction of variance unexplained, log scale"));
+	assert_non_null(sketch_words(s, "less variance is better"));
+	check_apart(s);
+	free(s);
+}
+
 static void where_more_is_better_the_stair_turns(void **state) {
 	(void)state;
 	double height;
@@ -329,6 +363,7 @@ int main(void) {
 		cmocka_unit_test(of_several_runs_a_cross_says_whose_it_is),
 		cmocka_unit_test(the_last_step_but_one_of_a_round_number_is_that_numbers_tick),
 		cmocka_unit_test(the_front_is_a_stair_through_its_runs),
+		cmocka_unit_test(a_front_of_one_column_has_all_its_words_apart),
 		cmocka_unit_test(where_more_is_better_the_stair_turns),
 	};
 
