@@ -58,7 +58,7 @@ static char *extra_of(const char *name) {
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./: ";
 
 	return name[strspn(name, plain)] == '\0'
-		       ? sqlite3_mprintf("extra ->> '$.\"%q\"'", name)
+		       ? sqlite3_mprintf("json_extract(extra, '$.\"%q\"')", name)
 		       : sqlite3_mprintf(
 				 "(SELECT value FROM json_each(extra) WHERE key = %Q)", name);
 }

@@ -13,12 +13,12 @@ SELECT
 	r.id AS run, d.attempt, d.window,
 	d.since, -- the step behind which it was: the last one of the window before whose counts were kept
 	'died' AS what, -- dead by the end of this window, and not by then
-	j.value ->> 0 AS feature,
-	j.value ->> 1 AS last_fired -- the step it last fired at before it was dead; the one before the run's first: it never had
+	json_extract(j.value, '$[0]') AS feature,
+	json_extract(j.value, '$[1]') AS last_fired -- the step it last fired at before it was dead; the one before the run's first: it never had
 FROM deaths_data d JOIN runs_data r ON r.n = d.run, json_each(d.died) j
 UNION ALL
 SELECT
 	r.id, d.attempt, d.window, d.since,
 	'revived', -- dead by then, and has fired since
-	j.value ->> 0, j.value ->> 1
+	json_extract(j.value, '$[0]'), json_extract(j.value, '$[1]')
 FROM deaths_data d JOIN runs_data r ON r.n = d.run, json_each(d.revived) j;

@@ -105,6 +105,18 @@ static void every_view_says_what_it_is(void **state) {
 		"0");
 }
 
+/* STRICT came with SQLite 3.37, which distributions in use have. One word in a view that it does not know, as 3.38's ->>, and
+ * it takes the whole file for damaged. */
+static void no_view_asks_for_more_than_strict_tables_do(void **state) {
+	(void)state;
+	assert_string_equal(
+		sql_text(path, "SELECT coalesce(group_concat(name), '') FROM sqlite_schema WHERE "
+			       "instr(sql, '->') > 0 OR instr(lower(sql), 'unixepoch(') > 0 OR "
+			       "instr(lower(sql), 'format(') > 0 OR instr(lower(sql), 'distinct "
+			       "from') > 0"),
+		"");
+}
+
 static void every_table_is_strict(void **state) {
 	(void)state;
 	assert_string_equal(
@@ -225,6 +237,7 @@ int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 		T(every_view_has_the_columns_it_is_documented_with),
 		T(every_view_says_what_it_is),
+		T(no_view_asks_for_more_than_strict_tables_do),
 		T(every_table_is_strict),
 		T(every_number_of_a_step_is_in_the_column_of_its_name),
 		T(the_newest_step_of_a_run_is_found_by_key),
