@@ -170,8 +170,7 @@ static void render_dead_counts(const json_t *run, const json_t *sparsity, struct
 		flow(&words, page);
 	} else if (json_is_null(json_object_get(sparsity, "dead_10m_tokens"))) {
 		buf_clear(&words);
-		(void)buf_printf(
-			&words, "by tokens not known: until 10M tokens have been seen again");
+		(void)buf_printf(&words, "by tokens not known: silent for 10M tokens or more");
 		flow(&words, page);
 	}
 	if (render_dead_count("by window", sparsity, "never_fired", &words)) {
