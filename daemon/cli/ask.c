@@ -216,7 +216,7 @@ static enum ask_result ask_put(struct ask *a, const struct msg_query *query) {
 
 /* *ret borrows from `in`. Its words are the answer's where that is not REPLY_OK, too. */
 static enum ask_result ask_take(struct ask *a, struct msg_reply *ret) {
-	struct message m;
+	struct message m = {0};
 	enum ask_result result = ask_await(a, MSG_REPLY, &m);
 
 	if (result != ASK_ANSWERED) {
