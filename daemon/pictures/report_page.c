@@ -154,8 +154,8 @@ int report_page_write(struct html *h, const struct report_page *p) {
 		"mean");
 	if (p->n > 1) {
 		report_put_picture(h, &p->front, 1,
-			"Where the runs stand: the Pareto front of L0 against the variance that is "
-			"left");
+			"Where the runs stand: the Pareto front of L0 against what is "
+			"reconstructed");
 		put_comparison(h, p, labels);
 	}
 	for (size_t i = 0; i < p->n; i++) {
