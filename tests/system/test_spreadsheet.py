@@ -110,6 +110,7 @@ class Spreadsheet(unittest.TestCase):
         self.check("gnumeric")
 
     @unittest.skipUnless(shutil.which("soffice"), "no LibreOffice here (apt-get install --no-install-recommends libreoffice-calc)")
+    @unittest.skipUnless(tap.LONG, "half a minute of starting it again and again: with --long")
     def test_libreoffice_executes_nothing_whatever_separates_cells(self):
         self.check("libreoffice")
 
