@@ -200,6 +200,7 @@ static void start_without_state(struct run *run, uint32_t step) {
 
 	schedule_truncate(&p->schedule, step - 1);
 	p->step = step - 1;
+	p->known_from = step;
 	if (run->d_sae == 0) {
 		return;
 	}
@@ -207,7 +208,6 @@ static void start_without_state(struct run *run, uint32_t step) {
 	firing_clamp_last(&run->firing, step - 1);
 	/* A feature that fires no more is dead by then, whenever it was that it last did. */
 	p->exact_from = (uint64_t)step + run->config.dead_window;
-	p->known_from = step;
 	window_begin_at(run, step);
 	run->arrays_changed = true;
 }

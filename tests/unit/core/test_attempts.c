@@ -831,6 +831,23 @@ static void a_log_ahead_of_the_other_ranks_lap_makes_nobody_late(void **state) {
 	assert_int_equal(rig_count(rig, "step attempt=1 "), 10);
 }
 
+/* Whose first step was a later one than it goes back to. */
+static void a_run_without_features_that_goes_back_behind_its_beginning_is_read_again(void **state) {
+	struct rig *rig = *state;
+	for (uint8_t n = 0; n < 2; n++) {
+		struct msg_open open = open_of(n, 0, 1);
+		open.d_sae = 0;
+		struct stream *s = rig_must_open(rig, &open);
+		struct message m = rig_msg_step(1, n == 0 ? 500 : 100, 2, NULL, 0);
+		assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+		finish(rig, s);
+		leave(rig, s);
+	}
+	rig_commit(rig);
+	rig_crash(rig, false);
+	assert_non_null(registry_find(rig->registry, "r"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 int main(void) {
@@ -866,6 +883,7 @@ int main(void) {
 		TEST(a_run_that_ends_before_its_lap_began_keeps_its_last_window),
 		TEST(a_log_ahead_of_the_other_ranks_lap_makes_nobody_late),
 		TEST(a_run_that_only_logs_goes_on_behind_its_newest_step),
+		TEST(a_run_without_features_that_goes_back_behind_its_beginning_is_read_again),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
