@@ -2,8 +2,9 @@
  * the field calls dead (dictionary_learning, sparsify), and with the same number. Rows that were folded count: of steps that
  * are missing nobody knows who fired in them.
  *
- * It is exact, or not known: where the run went on without the state of what was before, until as many rows were folded again; and
- * where batches differed so often that the schedule has joined those in question, and a feature last fired among them. */
+ * It is exact, or not known: where the run went on without the state of what was before, or a step came without counts, until as many
+ * rows were folded again; and where batches differed so often that the schedule has joined those in question, and a feature last
+ * fired among them. */
 #pragma once
 
 #include "firing.h"

@@ -184,6 +184,7 @@ static void window_fold(struct run *run, const struct folding *in) {
 	}
 	if (in->nonzero == NULL || in->counts_missing) {
 		w->flaws |= FLAW_COUNTS_MISSING;
+		run->position.known_from = (uint64_t)in->place.step + 1;
 	}
 	if (in->nonzero != NULL) {
 		w->n_rows += run->config.profile->window_rows_configured ? run->config.batch : rows;

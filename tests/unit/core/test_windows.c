@@ -401,6 +401,24 @@ static void the_longest_window_overflows_nothing(void **state) {
 	assert_true(window_begin(&w) <= STEP_MAX);
 }
 
+/* Nobody knows who fired in it: whoever fired at none of the steps since may have fired there. */
+static void who_is_dead_by_tokens_is_not_known_behind_a_step_without_counts(void **state) {
+	struct rig *rig = *state;
+	struct msg_open open = rig_msg_open(2); /* W 3 */
+	open.profile = rig_lit("native");
+	open.train_batch_size = 0;
+	struct stream *s = rig_must_open(rig, &open);
+	for (uint32_t n = 0; n < 9; n++) {
+		uint32_t counts[2] = {1, n == 0};
+		struct message m = rig_msg_step(n + 1, n, 2000000, n == 1 ? NULL : counts, 2);
+		assert_int_equal(rig_apply(rig, s, &m), APPLY_TAKEN);
+	}
+	rig_commit(rig);
+	assert_int_equal(number(rig, 0, "dead_10m_tokens"), 0); /* there were no more */
+	assert_int_equal(number(rig, 1, "dead_10m_tokens"), -1);
+	assert_int_equal(number(rig, 2, "dead_10m_tokens"), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_setup, rig_teardown)
 
 /* ---- the counts of the last one that closed ---- */
@@ -540,6 +558,7 @@ int main(void) {
 		TEST(a_restore_before_the_cut_leaves_the_closed_windows_totals),
 		TEST(a_run_that_ends_inside_its_first_window_has_none),
 		TEST(arrays_that_are_lost_mark_the_run_resumed_until_exact),
+		TEST(who_is_dead_by_tokens_is_not_known_behind_a_step_without_counts),
 		cmocka_unit_test(every_step_is_in_one_window_that_ends_behind_it),
 		cmocka_unit_test(the_longest_window_overflows_nothing),
 	};
