@@ -114,6 +114,7 @@ def main():
         while not any(run["step"] for run in daemon.status()["runs"]):
             pass
         before, begun = daemon.status()["daemon"]["messages"], time.perf_counter()
+        looks("a process at all while steps come", "--version", environment=environment)
         looks("status --json while steps come", "status", "--json", environment=environment)
         looks("status RUN --json while steps come", "status", "--json", "flooded1", environment=environment)
         questions("a question, all runs, while steps come", daemon.socket, None)
