@@ -8,7 +8,7 @@ import xml.etree.ElementTree
 import zipfile
 from pathlib import Path
 
-from harness import DAEMON, Daemon
+from harness import DAEMON, Daemon, own_environment
 import workload
 
 import tap
@@ -26,7 +26,8 @@ def by_gnumeric(csv, folder, separator):
     if separator != ",":
         return None
     out = folder / "gnumeric.xlsx"
-    subprocess.run(["ssconvert", "--import-type=Gnumeric_stf:stf_csvtab", csv, out], check=True, capture_output=True, timeout=120)
+    subprocess.run(["ssconvert", "--import-type=Gnumeric_stf:stf_csvtab", csv, out], check=True, capture_output=True, timeout=120,
+                   env=own_environment())
     return out
 
 
@@ -34,7 +35,7 @@ def by_libreoffice(csv, folder, separator):
     # Separator, quote, UTF-8, from the first line on; then formulas are evaluated, which the dialogue leaves to the user.
     options = f"{dict(SEPARATORS)[separator]},34,76,1,,0,false,true,false,false,false,0,true"
     subprocess.run(["soffice", f"-env:UserInstallation=file://{folder}/profile", "--headless", f"--infilter=CSV:{options}", "--convert-to", "xlsx",
-                    "--outdir", folder, csv], check=True, capture_output=True, timeout=300)
+                    "--outdir", folder, csv], check=True, capture_output=True, timeout=300, env=own_environment())
     return folder / csv.with_suffix(".xlsx").name
 
 
