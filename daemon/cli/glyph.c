@@ -1,48 +1,13 @@
 #include "glyph.h"
 
-#include <stddef.h>
 #include <string.h>
+
+#include "glyph_tables.h"
 
 #define REPLACEMENT 0xfffdu
 
-struct range {
-	uint32_t first, last;
-};
-
-/* Two columns wide in every terminal: East Asian scripts and their forms, emoji. */
-static const struct range wide[] = {
-	{0x1100, 0x115f},
-	{0x2e80, 0x303e},
-	{0x3041, 0x33ff},
-	{0x3400, 0x4dbf},
-	{0x4e00, 0x9fff},
-	{0xa000, 0xa4cf},
-	{0xac00, 0xd7a3},
-	{0xf900, 0xfaff},
-	{0xfe30, 0xfe4f},
-	{0xff00, 0xff60},
-	{0xffe0, 0xffe6},
-	{0x1f300, 0x1f64f},
-	{0x1f680, 0x1f6ff},
-	{0x1f900, 0x1f9ff},
-	{0x20000, 0x3fffd},
-};
-
-/* Marks that sit on the character before them. */
-static const struct range combining[] = {
-	{0x0300, 0x036f},
-	{0x0483, 0x0489},
-	{0x0591, 0x05bd},
-	{0x064b, 0x065f},
-	{0x1ab0, 0x1aff},
-	{0x1dc0, 0x1dff},
-	{0x20d0, 0x20ff},
-	{0xfe00, 0xfe0f},
-	{0xfe20, 0xfe2f},
-};
-
 /* Controls, and marks that show nothing or turn the text around them. */
-static const struct range hidden[] = {
+static const struct glyph_range hidden[] = {
 	{0x0000, 0x001f},
 	{0x007f, 0x009f},
 	{0x00ad, 0x00ad},
@@ -57,16 +22,28 @@ static const struct range hidden[] = {
 	{0x110000, UINT32_MAX},
 };
 
-static bool within(uint32_t c, const struct range *ranges, size_t n) {
-	for (size_t i = 0; i < n; i++) {
-		if (c >= ranges[i].first && c <= ranges[i].last) {
+static bool within(uint32_t c, const struct glyph_range *ranges, size_t n) {
+	size_t first = 0;
+
+	while (first < n) {
+		size_t middle = first + (n - first) / 2;
+		if (c > ranges[middle].last) {
+			first = middle + 1;
+		} else if (c < ranges[middle].first) {
+			n = middle;
+		} else {
 			return true;
 		}
 	}
 	return false;
 }
 
-#define WITHIN(c, ranges) within(c, ranges, sizeof(ranges) / sizeof((ranges)[0]))
+static unsigned width_of(uint32_t c) {
+	return c < 0x300                                       ? 1
+	       : within(c, glyph_combining, glyph_n_combining) ? 0
+	       : within(c, glyph_wide, glyph_n_wide)           ? 2
+							       : 1;
+}
 
 /* Decodes one code point and advances; an illegal byte alone is U+FFFD. */
 static uint32_t decode_utf8(const char **text) {
@@ -107,12 +84,12 @@ bool glyph_next(const char **text, bool utf8, struct glyph *ret) {
 	size_t len = (size_t)(*text - start);
 
 	*ret = (struct glyph){.bytes = "?", .width = 1};
-	if (WITHIN(c, hidden) || (!utf8 && c >= 0x80)) {
+	if (within(c, hidden, sizeof(hidden) / sizeof(hidden[0])) || (!utf8 && c >= 0x80)) {
 		return true;
 	}
 	memcpy(ret->bytes, start, len);
 	ret->bytes[len] = '\0';
-	ret->width = WITHIN(c, combining) ? 0 : WITHIN(c, wide) ? 2 : 1;
+	ret->width = width_of(c);
 	return true;
 }
 

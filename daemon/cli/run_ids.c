@@ -7,6 +7,7 @@
 #include "ask.h"
 #include "database_file.h"
 #include "document.h"
+#include "glyph.h"
 #include "paths.h"
 #include "places.h"
 #include "source.h"
@@ -14,12 +15,25 @@
 
 #define TIMEOUT_MS 500u /* longer than that nobody waits for a completion */
 
-static void print_run(const json_t *run) {
-	const char *id = document_text(run, "id"), *state = document_text(run, "state"),
-		   *name = document_text(run, "name"), *project = document_text(run, "project");
+/* A shell shows it beside the id, on a terminal: names are a trainer's. */
+static void print_shown(const char *before, const char *text, const char *behind) {
+	struct glyph glyph;
 
-	printf("%s\t%s%s%s", id ? id : "", state ? state : "", name ? " " : "", name ? name : "");
-	printf(project ? " (%s)\n" : "\n", project);
+	if (text) {
+		fputs(before, stdout);
+		while (glyph_next(&text, true, &glyph)) {
+			fputs(glyph.bytes, stdout);
+		}
+		fputs(behind, stdout);
+	}
+}
+
+static void print_run(const json_t *run) {
+	print_shown("", document_text(run, "id"), "\t");
+	print_shown("", document_text(run, "state"), "");
+	print_shown(" ", document_text(run, "name"), "");
+	print_shown(" (", document_text(run, "project"), ")");
+	putchar('\n');
 }
 
 static void print_runs(const json_t *document) {

@@ -29,7 +29,7 @@ SIZES = ((80, 24), (120, 40))
 LOCALES = {"utf8": "C.UTF-8", "ascii": "C"}
 AGO_S = 7230.5  # `2h0m` for the half minute to come
 
-HOSTILE = ("\x1b[2J\x1b]0;owned\x07 \x9b31m \u202eright-to-left\u202c e\u0301\u0323 日本語テスト 👩\u200d🔬🇩🇪 "
+HOSTILE = ("\x1b[2J\x1b]0;owned\x07 \x9b31m \u202eright-to-left\u202c e\u0301\u0323 日本語テスト 👩\u200d🔬🇩🇪 ✅⭐ \u0e1b\u0e38\u0e4b \u0915\u093c "
            "tab\there\r\nline\x00\x7f" + "long " * 800)
 
 ROWS = """
@@ -199,6 +199,9 @@ class Screens(unittest.TestCase):
     def test_nothing_in_a_name_is_obeyed_or_breaks_a_line(self):
         self.check("hostile", "status", golden=False)
         self.check("hostile", "status", "hostile1", golden=False)
+        ids = subprocess.run([DAEMON, "status", "--ids", "--db", self.daemon.database], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertNotRegex(ids, r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]")
+        self.assertEqual(["hostile1", "sweep8e5"], [line.split("\t")[0] for line in ids.splitlines() if "right-to-left" in line])
         self.check("hostile", "why", "hostile1", golden=False)
         self.check("hostile", "pareto", "--project", "sweep", golden=False)
         self.check("hostile", "compare", "sweep8e5", "sweep5b2", "--all", golden=False)

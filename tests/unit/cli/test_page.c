@@ -31,6 +31,14 @@ static void wide_and_combining_characters_are_measured(void **state) {
 	assert_int_equal(glyph_columns("日本", true), 4);
 	assert_int_equal(glyph_columns("e\u0301", true), 1);
 	assert_int_equal(glyph_columns("●", true), 1);
+	assert_int_equal(glyph_columns("✅⭐👩🔬", true), 8);
+	assert_int_equal(glyph_columns("한", true), 2);
+	assert_int_equal(glyph_columns("\u1112\u1161\u11ab", true), 2); /* the same, in its parts */
+	assert_int_equal(glyph_columns("\u0e1b\u0e31", true), 1); /* Thai, with a vowel above */
+	assert_int_equal(glyph_columns("\u0928\u093f\u0941", true),
+		2); /* Devanagari, with vowels beside and below */
+	assert_int_equal(glyph_columns("\U0002b820\U0003134a", true),
+		4); /* rare characters, and what joins them */
 	assert_int_equal(glyph_columns("日本", false), 2);
 }
 
