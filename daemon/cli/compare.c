@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "compare_json.h"
 #include "comparison.h"
 #include "density_read.h"
@@ -52,7 +53,9 @@ struct options {
 enum { OPTION_ALL = 256, OPTION_NO_PLOT };
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case OPTION_ALL:
 		o->render.all = true;
@@ -65,6 +68,12 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
+
+	return points_options_take_word(&o->points, word);
+}
+
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		POINTS_AXES_OPTIONS,
@@ -73,17 +82,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		POINTS_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
-
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = points_options_take_word(&o->points, argv[optind++]);
-	}
-	return status;
+	return arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 }
 
 static int make_query(const struct options *o, struct comparison_query *ret) {

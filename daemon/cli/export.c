@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "backup_copy.h"
 #include "bounds.h"
 #include "clock.h"
@@ -143,7 +144,9 @@ static int parse_wandb_option(int option, const char *word, struct options *o) {
 }
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	if (option >= OPTION_TABLE && option < OPTION_TABLE + EXPORT_TABLES) {
 		o->rows.wants[option - OPTION_TABLE] = true;
 		return EXIT_OK;
@@ -174,7 +177,8 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
-static int parse_word(const char *word, struct options *o) {
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
 	bool is_database;
 	int status = read_options_take_word(&o->read, word, &is_database);
 
@@ -307,16 +311,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		RUN_FILTER_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = parse_word(argv[optind++], o);
-	}
 	return status == EXIT_OK ? check_options(o) : status;
 }
 

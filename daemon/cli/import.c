@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "database_file.h"
 #include "interrupt.h"
 #include "merge.h"
@@ -48,7 +49,9 @@ static int usage_error(const char *what, const char *which) {
 }
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case OPTION_INTO:
 		o->into = optarg;
@@ -68,7 +71,8 @@ static int fail(const char *path, const char *words) {
 	return EXIT_FAILED;
 }
 
-static int take_file(struct options *o, const char *path) {
+static int take_file(const char *path, void *user) {
+	struct options *o = user;
 	int err = database_list_add(&o->files, path);
 
 	return err == 0 ? EXIT_OK
@@ -81,16 +85,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_file, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = take_file(o, argv[optind++]);
-	}
 	if (status == EXIT_OK && !o->help && o->files.n == 0) {
 		return usage_error("which FILEs?", "");
 	}

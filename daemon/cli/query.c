@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "bounds.h"
 #include "duration.h"
 #include "interrupt.h"
@@ -74,7 +75,9 @@ static int parse_timeout(const char *word, struct options *o) {
 }
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case READ_OPTION_JSON:
 		return take_format(o, QUERY_JSON);
@@ -89,7 +92,9 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
-static int parse_word(const char *word, struct options *o) {
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
+
 	if (o->ask.sql != NULL) {
 		return read_options_wrong(&o->read, "one SQL, in quotes; what is ", word);
 	}
@@ -121,16 +126,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = parse_word(argv[optind++], o);
-	}
 	return status == EXIT_OK ? check_options(o) : status;
 }
 

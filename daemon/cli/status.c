@@ -1,6 +1,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "arguments.h"
 #include "attention.h"
 #include "clock.h"
 #include "document.h"
@@ -86,7 +87,9 @@ static int parse_profile(const char *word, struct options *o) {
 }
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case OPTION_JSONL:
 		o->output = OUTPUT_JSONL;
@@ -113,6 +116,12 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
+
+	return read_options_take_run(&o->read, word);
+}
+
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"jsonl", no_argument, NULL, OPTION_JSONL},
@@ -126,16 +135,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":o:h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = read_options_take_run(&o->read, argv[optind++]);
-	}
 	if (status == EXIT_OK && o->all && o->output != OUTPUT_OPENMETRICS && !o->read.help) {
 		return read_options_wrong(&o->read, "--all goes with --openmetrics", "");
 	}

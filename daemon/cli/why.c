@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "interrupt.h"
 #include "read_options.h"
 #include "render_why.h"
@@ -58,7 +59,8 @@ static bool read_count(const char *word, unsigned long max, unsigned long *ret) 
 	return word[0] >= '0' && word[0] <= '9' && *end == '\0' && errno == 0 && *ret <= max;
 }
 
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
 	unsigned long count = 0;
 
 	switch (option) {
@@ -81,6 +83,12 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
+
+	return read_options_take_run(&o->read, word);
+}
+
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"at", required_argument, NULL, OPTION_AT},
@@ -88,16 +96,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		READ_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = read_options_take_run(&o->read, argv[optind++]);
-	}
 	if (status == EXIT_OK && !o->read.help && !o->read.source.run_part) {
 		return read_options_wrong(&o->read, "which RUN?", "");
 	}

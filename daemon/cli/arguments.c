@@ -1,0 +1,22 @@
+#include "arguments.h"
+
+#include <stddef.h>
+
+#include "subcommand.h"
+
+int arguments_take(int argc, char **argv, const char *letters, const struct option *longs,
+	int (*take_option)(int option, const char *word, void *user),
+	int (*take_word)(const char *word, void *user), void *user) {
+	int option, status = EXIT_OK;
+
+	optind = 0; /* main may have used getopt before */
+	opterr = 0;
+	while (status == EXIT_OK &&
+		(option = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		status = take_option(option, argv[optind - 1], user);
+	}
+	while (status == EXIT_OK && optind < argc) {
+		status = take_word(argv[optind++], user);
+	}
+	return status;
+}
