@@ -285,6 +285,7 @@ static int reject(struct committer *c, struct known_run *run) {
 	run->why = why;
 	run->next = run->now;
 	run->next.rejected = true;
+	forget_news(run);
 
 	struct writer *writer = &c->db->writer;
 	int rc = writer_run(writer, STATEMENT_ROLLBACK_TO);
