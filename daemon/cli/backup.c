@@ -1,6 +1,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "arguments.h"
 #include "backup_copy.h"
 #include "subcommand.h"
 
@@ -44,7 +45,9 @@ static int usage_error(const char *what, const char *which) {
 enum { OPTION_DB = 256, OPTION_FORCE };
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case OPTION_DB:
 		o->copy.database = optarg;
@@ -62,6 +65,16 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
+
+	if (o->copy.to != NULL) {
+		return usage_error("one FILE or DIR; what is ", word);
+	}
+	o->copy.to = word;
+	return EXIT_OK;
+}
+
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"db", required_argument, NULL, OPTION_DB},
@@ -69,19 +82,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		if (o->copy.to != NULL) {
-			return usage_error("one FILE or DIR; what is ", argv[optind]);
-		}
-		o->copy.to = argv[optind++];
-	}
 	if (status == EXIT_OK && !o->help && (o->copy.to == NULL || o->copy.to[0] == '\0')) {
 		return usage_error("where to? FILE or DIR", "");
 	}

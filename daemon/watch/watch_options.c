@@ -6,10 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "clock.h"
 #include "subcommand.h"
 
-static int parse_option(int option, const char *word, struct watch_options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct watch_options *o = user;
 	char words[RUN_FILTER_WORDS_SIZE];
 
 	if (option < RUN_FILTER_PROJECT || option >= RUN_FILTER_END) {
@@ -21,19 +23,17 @@ static int parse_option(int option, const char *word, struct watch_options *o) {
 		       : read_options_wrong(&o->read, words, "");
 }
 
+static int take_word(const char *word, void *user) {
+	struct watch_options *o = user;
+
+	return read_options_take_run(&o->read, word);
+}
+
 int watch_options_parse(int argc, char **argv, struct watch_options *ret) {
 	static const struct option longs[] = {RUN_FILTER_OPTIONS, READ_OPTIONS, {NULL, 0, NULL, 0}};
-	int option, status = EXIT_OK;
 
 	*ret = (struct watch_options){.read = {.command = "watch"}};
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], ret);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = read_options_take_run(&ret->read, argv[optind++]);
-	}
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, ret);
 	if (status == EXIT_OK && !ret->read.help && (ret->read.json || ret->read.file)) {
 		return read_options_wrong(&ret->read, "a screen is no document: `status` has ",
 			"--json and --output");
