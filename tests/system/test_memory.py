@@ -14,6 +14,7 @@ import tap
 
 IDLE_OWN_MIB = 4  # its heap, stacks and SQLite's
 IDLE_CODE_MIB = 1.5  # of its program, as far as it is mapped; that of libraries is shared, and as much as the kernel happens to map
+OFF_MIB = 10  # with the code of its libraries, of a daemon that forwards nothing
 FOR_READERS = ("curses", "tinfo", "cairo", "pango", "fontconfig", "X11")  # libraries of programs that are run by it
 QUESTIONS_LEFT_KIB = 512
 SLACK_MIB = 12  # heap, SQLite's cache, the worker's stack, the rows of cuts in flight
@@ -58,6 +59,13 @@ class Memory(unittest.TestCase):
             self.assertLessEqual(own, IDLE_OWN_MIB * 1024)
             self.assertLessEqual(program, IDLE_CODE_MIB * 1024)
             self.assertEqual([], [file for file in files if any(name in file.rsplit("/", 1)[-1] for name in FOR_READERS)])
+
+    def test_a_daemon_that_forwards_nothing_has_no_library_for_it(self):
+        with Daemon(variables={"SAE_METRICSD_WANDB_MODE": "off"}) as daemon:
+            rss, files = resident_kib(daemon), resident_files_kib(daemon)
+            print(f"# forwarding off: {rss / 1024:.1f} MiB resident, with libraries")
+            self.assertEqual([], [file for file in files if any(name in file for name in ("libcurl", "libssl", "libcrypto"))])
+            self.assertLessEqual(rss, OFF_MIB * 1024)
 
     def test_questions_leave_nothing_behind(self):
         """Whichever thread they were answered by."""
