@@ -18,22 +18,23 @@ void asking_init(struct asking *a, uv_loop_t *loop, const char *path,
 
 /* ---- on the thread ---- */
 
-static void serve(struct asking *a) {
+static int serve(const char *path, struct request *request) {
 	struct reader reader;
 
-	a->status = reader_open(&reader, a->path, NULL);
-	if (a->status == 0) {
+	int err = reader_open(&reader, path, NULL);
+	if (err == 0) {
 		struct db db = {.sql = reader.sql};
-		a->status = a->serving->serve(a->serving, &db);
+		err = request->serve(request, &db);
 		reader_close(&reader);
 	}
+	return err;
 }
 
 static void run(void *user) {
 	struct asking *a = user;
 
 	for (uv_sem_wait(&a->wanted); !a->ending; uv_sem_wait(&a->wanted)) {
-		serve(a);
+		atomic_store(&a->status, serve(a->path, a->serving));
 		(void)uv_async_send(&a->served);
 	}
 }
@@ -57,8 +58,8 @@ static void serve_next(struct asking *a) {
 
 static void on_served(uv_async_t *served) {
 	struct asking *a = served->data;
+	int status = atomic_load(&a->status);
 	struct request *request = a->serving;
-	int status = a->status;
 
 	a->serving = NULL;
 	if (status == 0 && request->found_nothing && request->may_be_early) {

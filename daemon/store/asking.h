@@ -8,6 +8,7 @@
  * no old state that keeps the log from shrinking, and no file that was replaced meanwhile. */
 #pragma once
 
+#include <stdatomic.h>
 #include <uv.h>
 
 #include "requests.h"
@@ -26,8 +27,8 @@ struct asking {
 	struct asking_callbacks callbacks;
 	void *user;
 	struct requests requests;
-	struct request *serving; /* the thread's, as is status, from `wanted` to `served` */
-	int status;
+	struct request *serving; /* the thread's from `wanted` to `served` */
+	atomic_int status; /* of its serving. What the thread wrote before it, who reads it sees */
 	bool has_thread, ending;
 	uv_thread_t thread;
 	uv_sem_t wanted;
