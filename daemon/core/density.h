@@ -1,7 +1,7 @@
 /* What a closed sparsity window says about its features' densities: the share
  * of rows on which each fired, count / rows.
  *
- * Computed from the histogram of the integer counts (count → how many features have it), then one
+ * Computed from the tally of the integer counts (count → how many features have it), then one
  * double log10 a distinct count, kept for the next window of as many rows: exact, and several times
  * faster at a million features than a log10 a feature. The numeric policy is the reference
  * trainers': density = f32(count) / f32(rows); v = f32(log10(f32(density + f32(1e-10)))). */
@@ -11,8 +11,8 @@
 #include <stdint.h>
 
 #include "bounds.h"
+#include "wandb_histogram.h"
 
-#define WANDB_BINS        64u /* wandb.Histogram's default */
 #define FIXED_BINS_DECADE 20u
 #define FIXED_BINS        200u /* [-10, 0), the last one closed at 0 */
 #define DENSITY_QUANTILES 5u   /* 0.1, 0.25, 0.5, 0.75, 0.9 */
@@ -53,9 +53,3 @@ void density_scratch_destroy(struct density_scratch *s);
 int density_summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows,
 	const double *thresholds, uint32_t n_thresholds, struct density_scratch *scratch,
 	struct density_summary *ret);
-
-/* wandb.Histogram of n floats, which ascend: np.histogram(values, bins=64) as numpy < 2 rounds its edges.
- * below[n + 1]: values[i] counts below[i + 1] - below[i] times, and below[0] is 0; NULL: once each.
- * lo == hi widens by 0.5 on both sides. false when a value is not finite or n is 0. */
-bool wandb_histogram(const float *values, const uint32_t *below, uint32_t n,
-	uint32_t counts[WANDB_BINS], float edges[WANDB_BINS + 1]);

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "density_golden.h"
 #include "near.h"
 
 static struct density_summary summarise(const uint32_t *counts, uint32_t d_sae, uint64_t n_rows) {
@@ -133,65 +134,6 @@ static void features_all_alike_are_in_the_middle_bin_whatever_their_density(void
 	}
 }
 
-static void a_value_that_is_not_finite_means_no_histogram(void **state) {
-	(void)state;
-	uint32_t counts[WANDB_BINS];
-	float edges[WANDB_BINS + 1];
-
-	assert_false(wandb_histogram((float[]){1, NAN}, NULL, 2, counts, edges));
-	assert_false(wandb_histogram((float[]){INFINITY, 1}, NULL, 2, counts, edges));
-	assert_false(wandb_histogram((float[]){1, -INFINITY}, NULL, 2, counts, edges));
-	assert_false(wandb_histogram(NULL, NULL, 0, counts, edges));
-	assert_true(wandb_histogram((float[]){1, 2}, NULL, 2, counts, edges));
-}
-
-static json_t *golden(void) {
-	json_error_t error;
-	json_t *data = json_load_file(DENSITY_JSON, 0, &error);
-
-	if (!data) {
-		fail_msg("%s:%d: %s", DENSITY_JSON, error.line, error.text);
-	}
-	return data;
-}
-
-static void check_histogram(const uint32_t *counts, const float *edges, const json_t *want_counts,
-	const json_t *want_edges) {
-	for (size_t i = 0; i < WANDB_BINS; i++) {
-		assert_int_equal(counts[i], json_integer_value(json_array_get(want_counts, i)));
-	}
-	for (size_t i = 0; i <= WANDB_BINS; i++) {
-		assert_true((double)edges[i] == json_real_value(json_array_get(want_edges, i)));
-	}
-}
-
-static int ascending(const void *a, const void *b) {
-	float x = *(const float *)a, y = *(const float *)b;
-
-	return (x > y) - (x < y);
-}
-
-static void the_histogram_is_numpys(void **state) {
-	(void)state;
-	json_t *data = golden(), *item, *value;
-	size_t k, i;
-
-	json_array_foreach(json_object_get(data, "histograms"), k, item) {
-		const json_t *values = json_object_get(item, "values");
-		uint32_t n = (uint32_t)json_array_size(values), counts[WANDB_BINS];
-		float edges[WANDB_BINS + 1], *floats = calloc(n, sizeof(*floats));
-		json_array_foreach(values, i, value) {
-			floats[i] = (float)json_number_value(value);
-		}
-		qsort(floats, n, sizeof *floats, ascending);
-		assert_true(wandb_histogram(floats, NULL, n, counts, edges));
-		check_histogram(counts, edges, json_object_get(item, "counts"),
-			json_object_get(item, "edges"));
-		free(floats);
-	}
-	json_decref(data);
-}
-
 static uint32_t uint_of(const json_t *object, const char *key) {
 	return (uint32_t)json_integer_value(json_object_get(object, key));
 }
@@ -225,7 +167,7 @@ static void check_summary(const struct density_summary *d, const json_t *want) {
 /* One scratch for all: what one window leaves in it must not be seen by the next. */
 static void windows_of_any_size_are_summarised_as_numpy_does(void **state) {
 	(void)state;
-	json_t *data = golden(), *item, *value;
+	json_t *data = density_golden(), *item, *value;
 	double thresholds[THRESHOLDS_MAX];
 	struct density_scratch *scratch = density_scratch_create();
 	uint32_t n_thresholds = 0;
@@ -262,8 +204,6 @@ int main(void) {
 		cmocka_unit_test(counts_above_2_to_the_24th_stay_apart),
 		cmocka_unit_test(what_lies_outside_the_fixed_bins_is_in_the_outermost),
 		cmocka_unit_test(features_all_alike_are_in_the_middle_bin_whatever_their_density),
-		cmocka_unit_test(a_value_that_is_not_finite_means_no_histogram),
-		cmocka_unit_test(the_histogram_is_numpys),
 		cmocka_unit_test(windows_of_any_size_are_summarised_as_numpy_does),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
