@@ -8,8 +8,8 @@
 
 #include "attempt.h"
 #include "ending.h"
-#include "fold.h"
 #include "registry_private.h"
+#include "run_windows.h"
 #include "settle.h"
 #include "text.h"
 

@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "attempt.h"
-#include "fold.h"
 #include "presence.h"
 #include "registry_private.h"
+#include "run_windows.h"
 #include "stream.h"
 
 static const char *stream_end_state(const struct run *run, const struct stream *s) {
@@ -117,7 +117,7 @@ static void run_end(struct run *run, double time, struct instant now) {
 		forget_words(run); /* the worst of them said nothing */
 	}
 	if (run->settled) {
-		fold_partial_window(run, &(struct frame_time){time, run->pace.last_elapsed_s});
+		run_window_emit_partial(run, &(struct frame_time){time, run->pace.last_elapsed_s});
 	}
 	lines_close_all(run, time);
 	run_alerts_end(run, run->ended_at);

@@ -16,9 +16,3 @@ struct folding {
 
 /* The attempt has begun and its state is settled. Short of memory it breaks the run. */
 void run_fold(struct run *run, const struct folding *given, struct instant now);
-
-/* The open window as it stands, for a run that ends inside it: a row of its own, nothing is reset. */
-void fold_partial_window(struct run *run, const struct frame_time *at);
-
-/* A step of this launch will not be folded as it should: the window it belongs to says so. */
-void run_blame(struct run *run, struct place place, uint32_t flaw);
