@@ -8,7 +8,7 @@
 #include "attempt.h"
 #include "effects.h"
 #include "fold.h"
-#include "jsontext.h"
+#include "json_members.h"
 #include "presence.h"
 #include "registry_private.h"
 #include "settle.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "attempt.h"
-#include "jsontext.h"
+#include "json_members.h"
 #include "run.h"
 #include "stream.h"
 #include "text.h"

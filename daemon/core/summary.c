@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "json_members.h"
 #include "jsontext.h"
 #include "wandb_line.h"
 

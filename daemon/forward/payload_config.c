@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "jsontext.h"
+#include "json_members.h"
 #include "payload.h"
 #include "payload_writer.h"
 

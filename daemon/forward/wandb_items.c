@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "json_members.h"
 #include "jsontext.h"
 
 void wandb_items_finish(struct wandb_items *l) {
