@@ -1,33 +1,15 @@
 #include "run_filter.h"
 
 #include <errno.h>
-#include <fnmatch.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
 #include "document.h"
 #include "glyph.h"
-#include "json_write.h"
 #include "text.h"
 #include "when.h"
-
-/* Longest first: `<=` begins with `<`. */
-static const struct {
-	const char *sign;
-	enum run_filter_relation relation;
-} relations[] = {
-	{"!=", RUN_FILTER_NOT_EQUAL},
-	{"<=", RUN_FILTER_AT_MOST},
-	{">=", RUN_FILTER_AT_LEAST},
-	{"==", RUN_FILTER_EQUAL},
-	{"=", RUN_FILTER_EQUAL},
-	{"<", RUN_FILTER_LESS},
-	{">", RUN_FILTER_MORE},
-};
-#define N_RELATIONS (sizeof relations / sizeof relations[0])
 
 /* ---- what is asked for ---- */
 
@@ -41,22 +23,6 @@ static bool refuse(char ret_words[RUN_FILTER_WORDS_SIZE], const char *format, ..
 	vsnprintf(ret_words, RUN_FILTER_WORDS_SIZE, format, args);
 	va_end(args);
 	return false;
-}
-
-static bool read_where(
-	struct run_filter_term *term, const char *text, char ret_words[RUN_FILTER_WORDS_SIZE]) {
-	term->key = text;
-	term->key_len = strcspn(text, "!=<>");
-	for (size_t i = 0; i < N_RELATIONS && term->key_len > 0; i++) {
-		const char *sign = text + term->key_len;
-		size_t len = strlen(relations[i].sign);
-		if (strncmp(sign, relations[i].sign, len) == 0) {
-			term->relation = relations[i].relation;
-			term->value = sign + len;
-			return true;
-		}
-	}
-	return refuse(ret_words, "--where: expected KEY=VALUE (or != < <= > >=), not '%s'", text);
 }
 
 static bool read_since(
@@ -106,105 +72,11 @@ bool run_filter_add(struct run_filter *f, enum run_filter_option option, const c
 	if (option == RUN_FILTER_STATE && !check_states(value, ret_words)) {
 		return false;
 	}
-	if (option == RUN_FILTER_WHERE && !read_where(&term, value, ret_words)) {
-		return false;
+	if (option == RUN_FILTER_WHERE && !where_read(&term.where, value)) {
+		return refuse(ret_words, "--where: expected " WHERE_EXPECTED ", not '%s'", value);
 	}
 	f->terms[f->n_terms++] = term;
 	return true;
-}
-
-/* ---- the config ---- */
-
-/* A number all of it; "4e-4" is 0.0004. */
-static bool read_number(const char *text, double *ret) {
-	char *end;
-
-	*ret = strtod(text, &end);
-	return end != text && *end == '\0';
-}
-
-static bool holds(enum run_filter_relation relation, int order) {
-	switch (relation) {
-	case RUN_FILTER_EQUAL:
-		return order == 0;
-	case RUN_FILTER_NOT_EQUAL:
-		return order != 0;
-	case RUN_FILTER_LESS:
-		return order < 0;
-	case RUN_FILTER_AT_MOST:
-		return order <= 0;
-	case RUN_FILTER_MORE:
-		return order > 0;
-	default:
-		return order >= 0;
-	}
-}
-
-static bool number_fits(const struct run_filter_term *term, double number) {
-	double wanted;
-
-	if (!read_number(term->value, &wanted) || isnan(number) || isnan(wanted)) {
-		return term->relation == RUN_FILTER_NOT_EQUAL;
-	}
-	return holds(term->relation, number < wanted ? -1 : number > wanted);
-}
-
-/* Letter by letter, or as a pattern. */
-static bool matches(const char *pattern, const char *text) {
-	return strcmp(pattern, text) == 0 || fnmatch(pattern, text, 0) == 0;
-}
-
-static bool text_fits(const struct run_filter_term *term, const char *text) {
-	switch (term->relation) {
-	case RUN_FILTER_EQUAL:
-		return matches(term->value, text);
-	case RUN_FILTER_NOT_EQUAL:
-		return !matches(term->value, text);
-	default:
-		return holds(term->relation, strcmp(text, term->value));
-	}
-}
-
-/* As JSON has it, or as Python prints it. */
-static bool word_fits(const struct run_filter_term *term, const char *json, const char *python) {
-	bool is_it = strcmp(term->value, json) == 0 || strcmp(term->value, python) == 0;
-
-	return (term->relation == RUN_FILTER_EQUAL && is_it) ||
-	       (term->relation == RUN_FILTER_NOT_EQUAL && !is_it);
-}
-
-/* A list or an object is what its JSON says. */
-static bool json_fits(const struct run_filter_term *term, const json_t *value) {
-	struct buf json = {0};
-	const char *text = json_write(&json, value, JSON_ONE_LINE) == 0 ? buf_text(&json) : NULL;
-	bool fits = text != NULL && text_fits(term, text);
-
-	buf_finish(&json);
-	return fits;
-}
-
-static bool value_fits(const struct run_filter_term *term, const json_t *value) {
-	switch (json_typeof(value)) {
-	case JSON_INTEGER:
-	case JSON_REAL:
-		return number_fits(term, json_number_value(value));
-	case JSON_STRING:
-		return text_fits(term, json_string_value(value));
-	case JSON_TRUE:
-		return word_fits(term, "true", "True");
-	case JSON_FALSE:
-		return word_fits(term, "false", "False");
-	case JSON_NULL:
-		return word_fits(term, "null", "None");
-	default:
-		return json_fits(term, value);
-	}
-}
-
-static bool where_fits(const struct run_filter_term *term, const json_t *run) {
-	const json_t *value = document_member(document_at(run, "config"), term->key, term->key_len);
-
-	return value != NULL && value_fits(term, value);
 }
 
 /* ---- a run ---- */
@@ -214,7 +86,7 @@ static bool tag_fits(const char *pattern, const json_t *run) {
 
 	for (size_t i = 0; i < json_array_size(tags); i++) {
 		const char *tag = json_string_value(json_array_get(tags, i));
-		if (tag != NULL && matches(pattern, tag)) {
+		if (tag != NULL && where_matches(pattern, tag)) {
 			return true;
 		}
 	}
@@ -248,7 +120,7 @@ static const char *place_of(enum run_filter_option option) {
 
 static bool term_fits(const struct run_filter_term *term, const json_t *run) {
 	if (term->option == RUN_FILTER_WHERE) {
-		return where_fits(term, run);
+		return where_fits(&term->where, document_at(run, "config"));
 	}
 	if (term->option == RUN_FILTER_TAG) {
 		return tag_fits(term->value, run);
@@ -258,7 +130,7 @@ static bool term_fits(const struct run_filter_term *term, const json_t *run) {
 		return false;
 	}
 	return term->option == RUN_FILTER_STATE ? state_fits(term->value, text)
-						: matches(term->value, text);
+						: where_matches(term->value, text);
 }
 
 bool run_filter_fits(const struct run_filter *f, const json_t *run) {
@@ -298,10 +170,9 @@ bool run_filter_asks_config(const struct run_filter *f) {
 
 /* ---- all of them ---- */
 
-static bool any_has(const json_t *runs, const struct run_filter_term *term) {
+static bool any_has(const json_t *runs, const struct where *where) {
 	for (size_t i = 0; i < json_array_size(runs); i++) {
-		const json_t *config = document_at(json_array_get(runs, i), "config");
-		if (document_member(config, term->key, term->key_len) != NULL) {
+		if (where_has_key(where, document_at(json_array_get(runs, i), "config"))) {
 			return true;
 		}
 	}
@@ -318,14 +189,14 @@ static void put_key(struct buf *words, const char *key) {
 }
 
 /* The keys of the first config that has any: of runs of one project it is like the others. */
-static void say_keys(const json_t *runs, const struct run_filter_term *term,
-	char ret_words[RUN_FILTER_WORDS_SIZE]) {
+static void say_keys(
+	const json_t *runs, const struct where *where, char ret_words[RUN_FILTER_WORDS_SIZE]) {
 	const char *between = "; there are ", *key;
 	struct buf words = {0};
 	const json_t *config = NULL, *value;
 
 	(void)buf_printf(&words, "--where: no run's config has '%.*s'",
-		(int)(term->key_len < 64 ? term->key_len : 64), term->key);
+		(int)(where->key_len < 64 ? where->key_len : 64), where->key);
 	for (size_t i = 0; json_object_size(config) == 0 && i < json_array_size(runs); i++) {
 		config = document_at(json_array_get(runs, i), "config");
 	}
@@ -348,9 +219,9 @@ bool run_filter_apply(
 
 	for (size_t i = 0; i < f->n_terms && known && json_array_size(runs) > 0; i++) {
 		const struct run_filter_term *term = &f->terms[i];
-		known = term->option != RUN_FILTER_WHERE || any_has(runs, term);
+		known = term->option != RUN_FILTER_WHERE || any_has(runs, &term->where);
 		if (!known) {
-			say_keys(runs, term, ret_words);
+			say_keys(runs, &term->where, ret_words);
 		}
 	}
 	for (size_t i = json_array_size(runs); i-- > 0;) {

@@ -6,6 +6,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "where.h"
+
 #define RUN_FILTER_TERMS_MAX  32u
 #define RUN_FILTER_WORDS_SIZE 256u
 
@@ -43,21 +45,10 @@ enum run_filter_option {
 	"  --where KEY=VALUE only where the config says so; also != < <= > >=\n"                   \
 	"  --since WHEN      only seen since: 2h, 3d, 2026-11-23, '2026-11-23 16:02'\n"
 
-enum run_filter_relation {
-	RUN_FILTER_EQUAL = 0,
-	RUN_FILTER_NOT_EQUAL,
-	RUN_FILTER_LESS,
-	RUN_FILTER_AT_MOST,
-	RUN_FILTER_MORE,
-	RUN_FILTER_AT_LEAST
-};
-
 struct run_filter_term {
 	enum run_filter_option option;
-	const char *key; /* of RUN_FILTER_WHERE, not terminated */
-	size_t key_len;
-	enum run_filter_relation relation;
-	const char *value; /* borrowed */
+	struct where where; /* of RUN_FILTER_WHERE */
+	const char *value;  /* borrowed */
 };
 
 /* Zeroed it lets every run through. */
