@@ -62,6 +62,9 @@ int read_options_take(struct read_options *o, int option, const char *word) {
 }
 
 int read_options_take_word(struct read_options *o, const char *word, bool *ret_is_database) {
+	if (word[0] == '\0') { /* a variable of a script's that is not set: part of every name */
+		return read_options_wrong(o, "RUN is empty", "");
+	}
 	*ret_is_database = o->source.files.n > 0 && access(word, F_OK) == 0;
 	return *ret_is_database ? take_database(o, word) : EXIT_OK;
 }

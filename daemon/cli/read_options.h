@@ -37,7 +37,8 @@ enum {
  * it says so. Returns an exit_status. */
 int read_options_take(struct read_options *o, int option, const char *word);
 
-/* A word that is no option. Behind --db what is there is a database: a shell turns one pattern into many words. */
+/* A word that is no option. Behind --db what is there is a database: a shell turns one pattern into many words. An
+ * empty one is wrong. */
 int read_options_take_word(struct read_options *o, const char *word, bool *ret_is_database);
 /* The same for a command of one run: what is no database is that RUN, and a second one is wrong. */
 int read_options_take_run(struct read_options *o, const char *word);

@@ -223,6 +223,19 @@ static int print_document(const struct options *o, json_t *document, size_t n_al
 	}
 }
 
+/* One that was named is all there is to show: where the options rule it out, that is no empty table. */
+static int choose(const struct options *o, json_t *document) {
+	const char *part = o->read.source.run_part;
+	int status = run_choice_apply(&o->choice, &o->read, document);
+
+	if (status != EXIT_OK || !part || json_array_size(document_at(document, "runs")) > 0) {
+		return status;
+	}
+	fprintf(stderr, "sae-metricsd status: '%s' is a run, but none that the options ask for\n",
+		part);
+	return EXIT_NO_SUCH_RUN;
+}
+
 static int status_show(struct options *o) {
 	bool of_files = o->read.source.files.n > 0;
 	json_t *document = NULL;
@@ -232,7 +245,7 @@ static int status_show(struct options *o) {
 	/* Some files could not be read (EXIT_FAILED): the others are shown all the same. */
 	if (document && (status == EXIT_OK || status == EXIT_FAILED)) {
 		size_t n_all = json_array_size(json_object_get(document, "runs"));
-		printed = run_choice_apply(&o->choice, &o->read, document);
+		printed = choose(o, document);
 		printed =
 			printed == EXIT_OK ? print_document(o, document, n_all, of_files) : printed;
 	} else if (status == EXIT_NO_ANSWER && o->output == OUTPUT_OPENMETRICS && !of_files) {

@@ -14,7 +14,7 @@ import workload
 
 import tap
 
-OK, NO_ANSWER, NO_SUCH_RUN, NEEDS_ATTENTION = 0, 3, 4, 10
+OK, WRONG_USAGE, NO_ANSWER, NO_SUCH_RUN, NEEDS_ATTENTION = 0, 2, 3, 4, 10
 STEPS = 230  # with windows of 50: four closed, and one that the run's end cuts short
 
 
@@ -142,6 +142,26 @@ class Status(unittest.TestCase):
             self.assertIn("partly01", both.stderr)
             self.assertIn("partly02", both.stderr)
             self.assertEqual(NO_SUCH_RUN, status(daemon, "elsewhere").returncode)
+
+    def test_a_run_that_the_options_rule_out_is_none_that_was_asked_for(self):
+        with Daemon() as daemon:
+            trained(daemon, "filter01", 5)
+            self.assertEqual(OK, status(daemon, "filter01", "--state", "finished").returncode)
+            for output in ((), ("--json",), ("-o", "RUN"), ("--check",)):
+                other = status(daemon, "filter01", "--state", "crashed", *output)
+                self.assertEqual((NO_SUCH_RUN, ""), (other.returncode, other.stdout))
+                self.assertIn("'filter01' is a run, but none that the options ask for", other.stderr)
+
+    def test_an_empty_run_is_none_and_not_whichever_was_seen_last(self):
+        with Daemon() as daemon:
+            trained(daemon, "newest01", 5)
+            for command in (("status",), ("status", "--json"), ("status", "--as", "saelens"), ("why",), ("pareto",), ("compare", "newest01"),
+                            ("plot", "-o", daemon.directory / "newest.svg"), ("report", "-o", daemon.directory / "newest.html"), ("watch",)):
+                for where in ((), ("--db", daemon.database)):
+                    result = subprocess.run([DAEMON, *command, *where, ""], env=daemon.environment(), capture_output=True, text=True)
+                    self.assertEqual((WRONG_USAGE, ""), (result.returncode, result.stdout), command)
+                    self.assertIn("RUN is empty", result.stderr)
+            self.assertEqual([], [*daemon.directory.glob("newest.*")])
 
     def test_a_crashed_run_needs_attention(self):
         with Daemon() as daemon:
