@@ -99,6 +99,19 @@ char *format_general(char out[FORMAT_MAX], double value) {
 	return out;
 }
 
+char *format_general_within(char out[FORMAT_MAX], double value, unsigned width) {
+	format_general(out, value);
+	for (int digits = 4; strlen(out) > width && digits > 0; digits--) {
+		snprintf(out, FORMAT_MAX, "%.*g", digits, value);
+		shorten_exponent(out);
+		if (strlen(out) > width) {
+			snprintf(out, FORMAT_MAX, "%.*e", digits - 1, value);
+			shorten_exponent(out);
+		}
+	}
+	return out;
+}
+
 char *format_bytes(char out[FORMAT_MAX], double bytes) {
 	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
 	size_t i = 0;

@@ -19,6 +19,9 @@ char *format_significant(char out[FORMAT_MAX], double value);
 /* %.4g, its exponent without leading zeros: 0.0213, 1.021, 2.5e-7. */
 char *format_general(char out[FORMAT_MAX], double value);
 
+/* The same in at most `width` columns, 7 or more: 0.0002041 in 8 is 2.041e-4, and -1.234e-10 is -1.2e-10. */
+char *format_general_within(char out[FORMAT_MAX], double value, unsigned width);
+
 /* 812 B, 4.2 MiB, 512 GiB: binary units. */
 char *format_bytes(char out[FORMAT_MAX], double bytes);
 

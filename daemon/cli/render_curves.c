@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "format.h"
 #include "plot.h"
@@ -43,7 +44,7 @@ static void render_series(
 	bool logarithmic = plot_spark(page, s->values, s->n, spark_width(page));
 	page_tab(page, SPARK_COLUMN + spark_width(page));
 	page_put_right(page, s->now_style, s->now, NUMBER_WIDTH - 1);
-	page_put(page, STYLE_PLAIN, " "); /* also between numbers wider than their column */
+	page_put(page, STYLE_PLAIN, " ");
 	page_put_right(page, STYLE_PLAIN, s->min, NUMBER_WIDTH - 1);
 	page_put(page, STYLE_PLAIN, " ");
 	page_put_right(page, STYLE_PLAIN, s->max, NUMBER_WIDTH - 1);
@@ -78,6 +79,18 @@ static const struct curve {
 	{"fvu", "fvu", figure_ratio, "ratio of sums"},
 };
 
+/* As wide as its column and no wider: of a number that is cut nobody knows how large it is. */
+static enum style curve_figure(
+	const json_t *one, const char *path, number_format format, char text[FORMAT_MAX]) {
+	enum style style = figure_text(one, path, format, text, FORMAT_MAX);
+	double value;
+
+	if (strlen(text) >= NUMBER_WIDTH && document_number(one, path, &value)) {
+		format_general_within(text, value, NUMBER_WIDTH - 1);
+	}
+	return style;
+}
+
 static void render_curve(const json_t *all, const struct curve *curve, struct page *page) {
 	const json_t *one = document_at(all, curve->name);
 	const json_t *values = document_at(one, "values");
@@ -89,9 +102,9 @@ static void render_curve(const json_t *all, const struct curve *curve, struct pa
 	for (size_t i = 0; i < json_array_size(values) && i < POINTS_MAX; i++) {
 		s.values[s.n++] = point_of(json_array_get(values, i), "");
 	}
-	s.now_style = figure_text(one, "now", curve->format, s.now, sizeof(s.now));
-	figure_text(one, "min", curve->format, s.min, sizeof(s.min));
-	figure_text(one, "max", curve->format, s.max, sizeof(s.max));
+	s.now_style = curve_figure(one, "now", curve->format, s.now);
+	curve_figure(one, "min", curve->format, s.min);
+	curve_figure(one, "max", curve->format, s.max);
 	render_series(curve->label, &s, curve->note, page);
 }
 

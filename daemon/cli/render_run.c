@@ -301,7 +301,8 @@ static void render_events(const json_t *run, struct page *page) {
 static void render_legend(const json_t *run, struct page *page) {
 	static const char *const lines[][2] = {
 		{"by passes", "the trainer's own count, as of the last row; 0 until so many steps"},
-		{"by tokens", "never fired in that window; what is too rare for it looks the same"},
+		{"by tokens", "as others count them, whatever the batches; exact, or not known"},
+		{"by window", "never fired in it; what is too rare for that window looks the same"},
 		{"left hump", "near the resolution: the ultra-low cluster, rarely interpretable"},
 		{"right tail", "above 0.1: dense features; many of them mean too low a penalty"},
 	};

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
@@ -85,6 +86,27 @@ static void a_loss_has_four_significant_digits(void **state) {
 	assert_string_equal(format_general(out, -1.5e-8), "-1.5e-8");
 }
 
+static void a_number_that_is_too_wide_loses_digits_and_never_its_size(void **state) {
+	static const double sizes[] = {1, -1, 0.99996, -12345.6, 9.9996e-5, -2.0408e-4};
+	(void)state;
+
+	assert_string_equal(format_general_within(out, 0.02131, 8), "0.02131");
+	assert_string_equal(format_general_within(out, 0.0002041, 8), "2.041e-4");
+	assert_string_equal(format_general_within(out, 0.0002, 8), "0.0002");
+	assert_string_equal(format_general_within(out, -0.0002041, 8), "-2.04e-4");
+	assert_string_equal(format_general_within(out, -1.234e-10, 8), "-1.2e-10");
+	assert_string_equal(format_general_within(out, -1.234e-300, 8), "-1e-300");
+	assert_string_equal(format_general_within(out, -INFINITY, 8), "-inf");
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		for (double power = 1e-300; power < 1e300; power *= 10) {
+			double value = sizes[i] * power;
+			format_general_within(out, value, 8);
+			assert_true(strlen(out) <= 8);
+			assert_true(fabs(strtod(out, NULL) - value) <= 0.5 * fabs(value));
+		}
+	}
+}
+
 static void bytes_are_counted_in_binary_units(void **state) {
 	(void)state;
 
@@ -140,6 +162,7 @@ int main(void) {
 		cmocka_unit_test(digits_are_grouped_by_three),
 		cmocka_unit_test(three_significant_digits_need_no_exponent),
 		cmocka_unit_test(a_loss_has_four_significant_digits),
+		cmocka_unit_test(a_number_that_is_too_wide_loses_digits_and_never_its_size),
 		cmocka_unit_test(bytes_are_counted_in_binary_units),
 		cmocka_unit_test(a_duration_has_at_most_two_units),
 		cmocka_unit_test(an_age_has_one_unit),

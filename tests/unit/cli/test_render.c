@@ -76,6 +76,27 @@ static void a_last_window_that_is_whole_did_not_end_early(void **state) {
 	json_decref(json);
 }
 
+static void a_small_loss_is_shown_whole(void **state) {
+	const struct look *const looks[] = {&narrow, &wide, &pipe_look, &ascii};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+		json_t *json = screen_document("one_run");
+		const json_t *run = json_array_get(document_at(json, "runs"), 0);
+		json_t *loss = json_object_get(document_at(run, "curves.series"), "mse_loss");
+		struct page page;
+
+		json_object_set_new(loss, "now", json_real(-1.2345e-10));
+		json_object_set_new(loss, "min", json_real(-0.00020412));
+		json_object_set_new(loss, "max", json_real(0.00020412));
+		page_init(&page, looks[i]);
+		render_run(json, run, &page);
+		assert_non_null(strstr(page_text(&page), " -1.2e-10 -2.04e-4 2.041e-4"));
+		page_finish(&page);
+		json_decref(json);
+	}
+}
+
 static void colour_marks_states_and_nan(void **state) {
 	(void)state;
 	check_runs("five_runs", &coloured, "five_runs.colour");
@@ -428,6 +449,7 @@ int main(void) {
 		cmocka_unit_test(a_pipe_gets_plain_columns_with_words_for_glyphs),
 		cmocka_unit_test(without_utf8_everything_is_ascii),
 		cmocka_unit_test(a_last_window_that_is_whole_did_not_end_early),
+		cmocka_unit_test(a_small_loss_is_shown_whole),
 		cmocka_unit_test(colour_marks_states_and_nan),
 		cmocka_unit_test(the_table_shows_how_each_run_is_forwarded),
 		cmocka_unit_test(what_keeps_all_runs_from_wandb_is_said_once_above_them),
