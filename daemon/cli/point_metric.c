@@ -64,7 +64,17 @@ static const struct point_metric known[] = {
 	{.name = "tokens", .brief = "tokens", .label = "tokens",
 		.better = BETTER_LOWER, .decades = true, .worst = UNKNOWN_WORST, .format = figure_count},
 	{.name = "mean_log10_feature_sparsity", .brief = "mean_log10_feature_sparsity", .label = "mean log10 of feature density",
-		.linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+		.absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "p10", .brief = "p10", .label = "10th percentile of log10 feature density",
+		.absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "p25", .brief = "p25", .label = "25th percentile of log10 feature density",
+		.absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "p50", .brief = "p50", .label = "median of log10 feature density",
+		.absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "p75", .brief = "p75", .label = "75th percentile of log10 feature density",
+		.absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_general},
+	{.name = "p90", .brief = "p90", .label = "90th percentile of log10 feature density",
+		.absolute = true, .linear = true, .worst = UNKNOWN_WORST, .format = format_general},
 	{.name = "current_learning_rate", .brief = "current_learning_rate", .label = "learning rate",
 		.worst = UNKNOWN_WORST, .format = format_general},
 	{.name = "l1_coefficient", .brief = "l1_coefficient", .label = "L1 coefficient",
@@ -121,9 +131,14 @@ void point_metric_difference(const struct point_metric *metric, double value, do
 	char ret[POINT_DIFFERENCE_SIZE]) {
 	if (value == other) {
 		snprintf(ret, POINT_DIFFERENCE_SIZE, "the same");
-	} else if (metric->absolute || other == 0) {
+	} else if (metric->absolute) {
 		write_difference(value - other, ret);
-	} else if (fabs(value / other) >= 10) {
+	} else if (other == 0 || signbit(value) != signbit(other)) {
+		/* No factor and no percentage leads from nothing to something, nor across it. */
+		char text[FORMAT_MAX];
+		snprintf(ret, POINT_DIFFERENCE_SIZE, "%c%s", value < other ? '-' : '+',
+			metric->format(text, fabs(value - other)));
+	} else if (fabs(value / other) >= 10 || (value != 0 && fabs(value / other) <= 0.005)) {
 		char factor[FORMAT_MAX];
 		snprintf(ret, POINT_DIFFERENCE_SIZE, "x%s",
 			format_significant(factor, value / other));

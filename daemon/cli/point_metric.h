@@ -13,7 +13,7 @@ struct point_metric {
 	enum point_better better;
 	bool decades;  /* what counts is by which factor it grows */
 	bool linear;   /* never on a logarithmic axis, unless asked for */
-	bool absolute; /* a share of 1: differences are read as they are, not in percent */
+	bool absolute; /* a share of 1, or a logarithm: not read in percent */
 	double worst;  /* of a model that has learnt nothing; NaN where that is not one number */
 	number_format format;
 };
@@ -24,7 +24,8 @@ struct point_metric point_metric_of(const char *name);
 /* False when this point does not have it. Finite, or of steps none of which was. */
 bool point_number(const json_t *point, const char *name, double *ret);
 
-/* By how much a value differs from another: `+12 %`, `-0.031` where it is a share of 1, `x12` from a factor of ten on, `the same`. */
+/* By how much a value differs from another: `+12 %`, `-0.031` where it is a share of 1 or a logarithm, `x12` from a factor of ten
+ * on, `x0.004` where it would be -100 %, `+12` from nothing, or across it, `the same`. */
 #define POINT_DIFFERENCE_SIZE 48u
 void point_metric_difference(const struct point_metric *metric, double value, double other,
 	char ret[POINT_DIFFERENCE_SIZE]);

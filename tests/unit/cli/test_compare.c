@@ -285,6 +285,34 @@ static void the_best_is_said_where_there_is_one(void **state) {
 	json_decref(json);
 }
 
+static const char *difference(const char *metric, double value, double other) {
+	static char text[POINT_DIFFERENCE_SIZE];
+	struct point_metric known = point_metric_of(metric);
+
+	point_metric_difference(&known, value, other, text);
+	return text;
+}
+
+/* A percentage of a logarithm means nothing, and neither does one across zero. */
+static void a_difference_is_what_one_reads_of_that_figure(void **state) {
+	(void)state;
+
+	assert_string_equal(difference("l0", 58.3, 34.1), "+71 %");
+	assert_string_equal(difference("l0", 341, 34.1), "x10.0");
+	assert_string_equal(difference("l0", 0.341, 34.1), "-99 %");
+	assert_string_equal(difference("l0", 0.0341, 34.1), "x0.001");
+	assert_string_equal(difference("l0", 0, 34.1), "-100 %");
+	assert_string_equal(difference("fvu", 0.116, 0.085), "+0.031");
+	assert_string_equal(difference("p50", -3.505, -3.806), "+0.301");
+	assert_string_equal(difference("mean_log10_feature_sparsity", -3.4, -0.3), "-3.100");
+	assert_string_equal(difference("dead_features", 11, 0), "+11");
+	assert_string_equal(difference("mse_loss", 0.00012, 0), "+0.00012");
+	assert_string_equal(difference("grad_norm", -12345.6, 0.5), "-1.235e4");
+	assert_string_equal(difference("grad_norm", 0.5, -0.04), "+0.54");
+	assert_string_equal(difference("grad_norm", -0.5, -0.4), "-25 %");
+	assert_string_equal(difference("l0", 12, 12), "the same");
+}
+
 static void no_line_is_wider_than_its_screen(void **state) {
 	json_t *json = choose("points", (size_t[]){0, 2, 3, 7, 8, 11}, 6);
 	const struct comparison_query query = ask_at_common(json);
@@ -344,6 +372,7 @@ int main(void) {
 		cmocka_unit_test(configs_are_compared_key_by_key),
 		cmocka_unit_test(no_configs_are_no_rows),
 		cmocka_unit_test(the_best_is_said_where_there_is_one),
+		cmocka_unit_test(a_difference_is_what_one_reads_of_that_figure),
 		cmocka_unit_test(no_line_is_wider_than_its_screen),
 		cmocka_unit_test(the_document_has_it_all),
 	};
