@@ -27,12 +27,12 @@ json_t *comparison_warnings(const struct comparison *c) {
 	}
 	warn_of_absent(c, warnings);
 	point_warn_of_stand_in(&c->query.y, warnings);
-	point_warn_of_tokens(runs, n, warnings);
+	point_warn_of_tokens(runs, n, ADVICE_OPTION, warnings);
 	point_warn_of_profiles(runs, n, warnings);
 	for (size_t i = 0; i < c->n_of_steps; i++) {
 		const char *metric = c->figures[i].name;
 		if (!c->query.as) {
-			point_warn_of_definitions(runs, n, metric, warnings);
+			point_warn_of_definitions(runs, n, metric, ADVICE_OPTION, warnings);
 		}
 		point_warn_of_remarks(runs, n, metric, warnings);
 		point_warn_of_broken(runs, n, metric, warnings);

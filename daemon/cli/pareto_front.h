@@ -15,6 +15,10 @@ struct pareto_axis {
 		stands_in_for; /* the figure that was to be here, and that no run has; NULL: it is the one that was meant */
 };
 
+/* What to do about runs that are hard to compare is an option: of the command that warns, or of pareto where that has none. Who reads a
+ * page has no command. */
+enum point_advice { ADVICE_OPTION = 0, ADVICE_PARETO, ADVICE_NONE };
+
 struct pareto_query {
 	struct pareto_axis x, y;
 	bool has_reference;
@@ -23,6 +27,7 @@ struct pareto_query {
 	double since; /* likewise, as at_time: the front is compared with that of then; 0: it is not */
 	const char
 		*as; /* whose definitions its figures were restated under; NULL: each run's own */
+	enum point_advice tokens_advice, as_advice; /* on what makes runs hard to compare */
 };
 
 /* Against the front of `since`. */

@@ -17,7 +17,7 @@ static struct point_warned *collect(const struct pareto *p) {
 static void warn_of_axis(const struct pareto *p, const struct point_warned *runs,
 	const char *metric, json_t *warnings) {
 	if (!p->query.as) {
-		point_warn_of_definitions(runs, p->n, metric, warnings);
+		point_warn_of_definitions(runs, p->n, metric, p->query.as_advice, warnings);
 	}
 	point_warn_of_remarks(runs, p->n, metric, warnings);
 	point_warn_of_broken(runs, p->n, metric, warnings);
@@ -31,7 +31,7 @@ int pareto_warn(struct pareto *p) {
 		free(runs);
 		return -ENOMEM;
 	}
-	p->unequal_tokens = point_warn_of_tokens(runs, p->n, warnings);
+	p->unequal_tokens = point_warn_of_tokens(runs, p->n, p->query.tokens_advice, warnings);
 	point_warn_of_profiles(runs, p->n, warnings);
 	point_warn_of_stand_in(&p->query.y, warnings);
 	warn_of_axis(p, runs, p->query.x.metric.name, warnings);

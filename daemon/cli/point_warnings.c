@@ -38,6 +38,14 @@ void point_warn_of_stand_in(const struct pareto_axis *axis, json_t *warnings) {
 	}
 }
 
+/* Before an option; NULL: there is no use in naming one. */
+static const char *option_of(enum point_advice advice) {
+	static const char *const commands[] = {
+		[ADVICE_OPTION] = "", [ADVICE_PARETO] = "pareto ", [ADVICE_NONE] = NULL};
+
+	return commands[advice];
+}
+
 /* ---- how far the runs are ---- */
 
 static double tokens_of(const struct point_warned *run) {
@@ -53,9 +61,11 @@ static bool are_unequal(const struct point_warned *least, const struct point_war
 	       tokens_of(most) - tokens_of(least) > window;
 }
 
-bool point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *warnings) {
+bool point_warn_of_tokens(
+	const struct point_warned *runs, size_t n, enum point_advice advice, json_t *warnings) {
 	const struct point_warned *least = runs, *most = runs;
-	char from[FORMAT_MAX], to[FORMAT_MAX], fair[FORMAT_MAX];
+	const char *option = option_of(advice);
+	char from[FORMAT_MAX], to[FORMAT_MAX], fair[FORMAT_MAX], words[96] = "";
 
 	for (size_t i = 1; i < n; i++) {
 		least = tokens_of(&runs[i]) < tokens_of(least) ? &runs[i] : least;
@@ -64,11 +74,14 @@ bool point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *war
 	if (n < 2 || tokens_of(least) <= 0 || !are_unequal(least, most)) {
 		return false;
 	}
-	point_warn(warnings,
-		"runs are compared at unequal tokens (%s to %s): --at-tokens %s compares them "
-		"where all have been",
+	if (option) {
+		snprintf(words, sizeof(words),
+			": %s--at-tokens %s compares them where all have been", option,
+			count_write_above(fair, (uint64_t)tokens_of(least)));
+	}
+	point_warn(warnings, "runs are compared at unequal tokens (%s to %s)%s",
 		format_count(from, tokens_of(least), 4), format_count(to, tokens_of(most), 4),
-		count_write_above(fair, (uint64_t)tokens_of(least)));
+		words);
 	return true;
 }
 
@@ -84,21 +97,30 @@ static const char *definition_of(const struct point_warned *run, const char *nam
 	return profile && metric >= 0 ? metric_definition(profile, (enum metric)metric) : NULL;
 }
 
-/* The first run whose definition differs from the first one's says it for all. */
-void point_warn_of_definitions(
-	const struct point_warned *runs, size_t n, const char *metric, json_t *warnings) {
-	const char *first = n > 0 ? definition_of(&runs[0], metric) : NULL;
+static void warn_of_two(const char *metric, const struct point_warned *one,
+	const struct point_warned *other, enum point_advice advice, json_t *warnings) {
+	const char *profile = document_text(one->run, "profile"), *option = option_of(advice);
 	bool is_variance = strncmp(metric, "explained_variance", strlen("explained_variance")) == 0;
+	char words[96] = "";
+
+	if (option) {
+		snprintf(words, sizeof(words), "; %s--as %s restates it", option, profile);
+	}
+	point_warn(warnings, "%s is not one thing here: %s (%s), %s (%s)%s%s", metric,
+		definition_of(one, metric), profile, definition_of(other, metric),
+		document_text(other->run, "profile"), words,
+		is_variance ? ", and fvu is the same for all" : "");
+}
+
+/* The first run whose definition differs from the first one's says it for all. */
+void point_warn_of_definitions(const struct point_warned *runs, size_t n, const char *metric,
+	enum point_advice advice, json_t *warnings) {
+	const char *first = n > 0 ? definition_of(&runs[0], metric) : NULL;
 
 	for (size_t i = 1; first && i < n; i++) {
 		const char *other = definition_of(&runs[i], metric);
 		if (other && strcmp(other, first) != 0) {
-			const char *profile = document_text(runs[0].run, "profile");
-			point_warn(warnings,
-				"%s is not one thing here: %s (%s), %s (%s); --as %s restates it%s",
-				metric, first, profile, other,
-				document_text(runs[i].run, "profile"), profile,
-				is_variance ? ", and fvu is the same for all" : "");
+			warn_of_two(metric, &runs[0], &runs[i], advice, warnings);
 			return;
 		}
 	}

@@ -11,11 +11,12 @@ struct point_warned {
 };
 
 /* They are not equally far; says with which --at-tokens they would be. Whether it is so. */
-bool point_warn_of_tokens(const struct point_warned *runs, size_t n, json_t *warnings);
+bool point_warn_of_tokens(
+	const struct point_warned *runs, size_t n, enum point_advice advice, json_t *warnings);
 
-/* The figure is not the same thing to all their trainers. */
-void point_warn_of_definitions(
-	const struct point_warned *runs, size_t n, const char *metric, json_t *warnings);
+/* The figure is not the same thing to all their trainers; says with which --as it would be. */
+void point_warn_of_definitions(const struct point_warned *runs, size_t n, const char *metric,
+	enum point_advice advice, json_t *warnings);
 
 /* In some steps it was not finite. */
 void point_warn_of_broken(

@@ -200,6 +200,7 @@ static void say_remarks(const struct plot_options *o, const json_t *figures) {
 static int make_front(struct plot_options *o, json_t **ret) {
 	struct front_wanted wanted = {
 		.query.at_tokens = (double)o->points.at_tokens,
+		.query.as_advice = ADVICE_PARETO,
 		.axis = o->axis,
 		.trajectory = o->points.trajectory,
 	};

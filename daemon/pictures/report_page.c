@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "document.h"
-#include "point_metric.h"
+#include "point_warnings.h"
 #include "report_config.h"
 #include "report_parts.h"
 #include "report_run.h"
@@ -80,11 +80,68 @@ static void put_compared_metric(struct html *h, const struct report_page *p, con
 	html_tags(h, "</tr>\n");
 }
 
+/* Counts of the window that the means are of. */
+static void put_compared_count(struct html *h, const struct report_page *p, const char *count) {
+	char number[FORMAT_MAX];
+
+	html_tags(h, "<tr><th scope=\"row\">");
+	html_text(h, point_metric_of(count).label);
+	html_tags(h, "</th>");
+	for (size_t i = 0; i < p->n; i++) {
+		const json_t *sparsity = json_object_get(p->runs[i].point, "sparsity");
+		report_put_cell(h, report_count(sparsity, count, number));
+	}
+	html_tags(h, "</tr>\n");
+}
+
+static void put_warnings(struct html *h, const json_t *warnings) {
+	size_t i;
+	json_t *warning;
+
+	json_array_foreach(warnings, i, warning) {
+		html_element(h, "p class=\"bad\"", json_string_value(warning));
+	}
+}
+
+/* What makes the columns hard to compare. */
+static void put_compared_warnings(
+	struct html *h, const struct report_page *p, char *const *labels) {
+	struct point_warned *runs = calloc(p->n, sizeof(*runs));
+	json_t *warnings = json_array();
+	size_t n = 0;
+
+	for (size_t i = 0; runs != NULL && i < p->n; i++) {
+		if (json_is_object(p->runs[i].point)) {
+			runs[n++] =
+				(struct point_warned){p->runs[i].run, p->runs[i].point, labels[i]};
+		}
+	}
+	(void)point_warn_of_tokens(runs, n, ADVICE_NONE, warnings);
+	for (size_t i = 0; i < report_n_metrics; i++) {
+		point_warn_of_definitions(runs, n, report_metrics[i], ADVICE_NONE, warnings);
+		point_warn_of_broken(runs, n, report_metrics[i], warnings);
+	}
+	put_warnings(h, warnings);
+	json_decref(warnings);
+	free(runs);
+}
+
+static void put_what_is_compared(struct html *h, double at_tokens) {
+	char tokens[FORMAT_MAX];
+
+	html_tags(h, "<p class=\"faint\">");
+	html_printf(h,
+		"Metrics are means over each run's last complete window%s%s%s, and features are "
+		"counted by its end. Of the configs, what differs.",
+		at_tokens > 0 ? " by " : "",
+		at_tokens > 0 ? format_count(tokens, at_tokens, 4) : "",
+		at_tokens > 0 ? " tokens" : "");
+	html_tags(h, "</p>\n");
+}
+
 static void put_comparison(struct html *h, const struct report_page *p, char *const *labels) {
 	static const char *const facts[][2] = {{"state", "state"}, {"n_tokens_folded", "rows seen"},
-		{"profile", "profile"}, {"architecture", "architecture"}, {"d_sae", "d_sae"},
-		{"sparsity.dead_features", "dead features"},
-		{"sparsity.never_fired", "never fired in the last window"}};
+		{"profile", "profile"}, {"architecture", "architecture"}, {"d_sae", "d_sae"}};
 	const json_t **configs = calloc(p->n, sizeof(json_t *));
 
 	html_element(h, "h2", "Side by side");
@@ -98,6 +155,8 @@ static void put_comparison(struct html *h, const struct report_page *p, char *co
 	for (size_t i = 0; i < report_n_metrics; i++) {
 		put_compared_metric(h, p, report_metrics[i]);
 	}
+	put_compared_count(h, p, "dead_features");
+	put_compared_count(h, p, "never_fired");
 	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
 		put_compared(h, p, facts[i][1], facts[i][0]);
 	}
@@ -108,9 +167,8 @@ static void put_comparison(struct html *h, const struct report_page *p, char *co
 		report_config_write_differences(h, configs, p->n);
 	}
 	html_tags(h, "</tbody>\n</table></div>\n");
-	html_element(h, "p class=\"faint\"",
-		"Metrics are means over each run's last complete window. Of the configs, what "
-		"differs.");
+	put_what_is_compared(h, p->runs[0].at_tokens);
+	put_compared_warnings(h, p, labels);
 	free(configs);
 }
 

@@ -87,7 +87,7 @@ static void put_below(struct html *h, const json_t *sparsity, double density, co
 }
 
 static void put_sparsity(struct html *h, const json_t *run) {
-	static const char *const counts[][2] = {{"dead_features", "dead"},
+	static const char *const counts[][2] = {{"dead_features", "dead, as of the last row"},
 		{"never_fired", "never fired in the window"}, {"above_1e-2", "density above 0.01"},
 		{"above_1e-1", "density above 0.1"}, {"revived", "revived in the window"},
 		{"newly_dead", "newly dead in the window"}};

@@ -24,6 +24,8 @@ static int draw_front(const struct model *m, struct page *page) {
 	struct pareto_query query = {
 		.x = {.metric = point_metric_of("l0")},
 		.y = {.metric = point_metric_of("fvu")},
+		.tokens_advice = ADVICE_PARETO,
+		.as_advice = ADVICE_PARETO,
 	};
 	struct pareto front;
 

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import tempfile
@@ -443,6 +444,11 @@ class As(unittest.TestCase):
         self.assertTrue(any("explained_variance is not one thing here" in words for words in document["warnings"]))
         out = command(self.daemon, "pareto", "--y", "explained_variance")
         self.assertIn("restates it, and fvu is the same for all", out.stderr)
+        advice = re.search("; (--as [a-z-]+) restates it", out.stderr).group(1).split()
+        self.assertEqual(0, command(self.daemon, "pareto", "--y", "explained_variance", *advice).returncode)
+        drawn = command(self.daemon, "plot", "--kind", "front", "--y", "explained_variance", "-o", self.daemon.directory / "front.csv")
+        self.assertEqual(0, drawn.returncode)
+        self.assertIn("; pareto --as ", drawn.stderr)  # it has no such option itself
         self.assertNotIn("not one thing", command(self.daemon, "pareto", "--y", "explained_variance", "--as", "saelens").stderr)
 
     def test_status_of_a_run_has_both_definitions(self):

@@ -154,8 +154,15 @@ static void a_figure_that_trainers_define_differently_is_warned_of(void **state)
 	assert_string_equal(warning(&p, 1),
 		"explained_variance is not one thing here: mean of ratios (prisma), ratio of means "
 		"(saelens); --as prisma restates it, and fvu is the same for all");
+	assert_non_null(strstr(warning(&p, 0), "): --at-tokens "));
 	assert_string_equal(warning(&p, 2), "explained_variance was not finite in 3 steps of "
 					    "prisma-a: the mean is over the others");
+	pareto_finish(&p);
+
+	query.tokens_advice = query.as_advice = ADVICE_PARETO; /* of a full screen, say */
+	make(json, &query, &p);
+	assert_non_null(strstr(warning(&p, 0), "): pareto --at-tokens "));
+	assert_non_null(strstr(warning(&p, 1), "(saelens); pareto --as prisma restates it"));
 	pareto_finish(&p);
 
 	query.y = axis_of("fvu");

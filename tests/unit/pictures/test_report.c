@@ -122,7 +122,7 @@ static void without_a_picture_the_page_says_why(void **state) {
 	assert_non_null(strstr(text, ": there are no steps yet</p>"));
 	assert_non_null(strstr(text, ": no window is complete</p>"));
 	assert_non_null(strstr(text, "<p class=\"bad\">mse_loss is NaN</p>"));
-	assert_non_null(strstr(text, "<th scope=\"row\">dead</th><td>-</td>"));
+	assert_non_null(strstr(text, "<th scope=\"row\">dead, as of the last row</th><td>-</td>"));
 	assert_null(strstr(text, "Side by side"));
 	json_decref(run);
 	buf_finish(&h.out);
@@ -146,6 +146,45 @@ static void runs_of_one_name_are_told_apart_by_their_ids(void **state) {
 	buf_finish(&h.out);
 }
 
+/* A reader has the page alone: it says itself what keeps its columns from being compared. */
+static void what_makes_runs_hard_to_compare_is_said_below_them(void **state) {
+	(void)state;
+	json_t *a = json_loads("{\"id\": \"8f3a\", \"profile\": \"prisma\", "
+			       "\"sparsity\": {\"dead_features\": 444}}",
+		0, NULL);
+	json_t *b = json_loads("{\"id\": \"77a0\", \"profile\": \"native\"}", 0, NULL);
+	json_t *at_a = json_loads("{\"tokens\": 1000, \"n_tokens\": 100, \"metrics\": "
+				  "{\"mse_loss\": 0.5, \"fvu\": 0.1}, "
+				  "\"sparsity\": {\"dead_features\": 123, \"never_fired\": 45}}",
+		0, NULL);
+	json_t *at_b = json_loads("{\"tokens\": 9000, \"n_tokens\": 100, \"metrics\": "
+				  "{\"mse_loss\": 40, \"fvu\": 0.2}, "
+				  "\"not_finite\": {\"fvu\": 3}}",
+		0, NULL);
+	const struct report_run two[] = {{.run = a, .point = at_a, .at_tokens = 1e6},
+		{.run = b, .point = at_b, .at_tokens = 1e6}};
+	struct report_page page = {.title = "t", .runs = two, .n = 2};
+	struct html h = {0};
+
+	assert_int_equal(report_page_write(&h, &page), 0);
+	const char *text = text_of(&h);
+	assert_non_null(strstr(text,
+		"<p class=\"bad\">mse_loss is not one thing here: by the norm of a row (prisma), "
+		"summed over a row (native)</p>"));
+	assert_non_null(strstr(
+		text, "<p class=\"bad\">runs are compared at unequal tokens (1000 to 9000)</p>"));
+	assert_non_null(strstr(text, "fvu was not finite in 3 steps of 77a0"));
+	assert_null(strstr(text, "--as"));
+	assert_null(strstr(text, "--at-tokens"));
+	assert_non_null(strstr(text, "last complete window by 1.00M tokens"));
+	assert_non_null(strstr(text, "<th scope=\"row\">dead features</th><td>123</td><td>-</td>"));
+	json_decref(a);
+	json_decref(b);
+	json_decref(at_a);
+	json_decref(at_b);
+	buf_finish(&h.out);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_is_never_markup),
@@ -156,6 +195,7 @@ int main(void) {
 		cmocka_unit_test(of_several_configs_only_what_differs_is_shown),
 		cmocka_unit_test(without_a_picture_the_page_says_why),
 		cmocka_unit_test(runs_of_one_name_are_told_apart_by_their_ids),
+		cmocka_unit_test(what_makes_runs_hard_to_compare_is_said_below_them),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
