@@ -47,7 +47,7 @@ json_t *density_read(
 		.socket = where->socket,
 		.files = {&database, database != NULL}};
 	const struct run_source source = {
-		.command = command, .where = &of_run, .tables = tables, .stop = &never};
+		.command = command, .where = &of_run, .tables = {.names = tables}, .stop = &never};
 	sqlite3 *sql = NULL;
 	int64_t n = 0;
 

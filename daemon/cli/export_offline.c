@@ -28,7 +28,7 @@ static int open_run(const struct offline *o, sqlite3 **ret_sql, struct kept_run 
 	const struct run_source source = {
 		.command = o->read->command,
 		.where = &o->read->source,
-		.tables = wandb_tables,
+		.tables = {.names = wandb_tables},
 		.stop = o->wandb->stop,
 	};
 	int64_t n = 0;

@@ -181,8 +181,10 @@ static int write_table(
 
 static int write_run(struct exporting *x, const char *part) {
 	struct source where = x->e->read->source;
-	const struct run_source source = {
-		.command = "export", .where = &where, .tables = x->needs, .stop = x->e->stop};
+	const struct run_source source = {.command = "export",
+		.where = &where,
+		.tables = {.names = x->needs},
+		.stop = x->e->stop};
 	bool is_first = json_object_size(x->done) == 0;
 	char id[RUN_ID_MAX + 1];
 	sqlite3 *sql = NULL;

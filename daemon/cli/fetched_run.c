@@ -19,11 +19,13 @@
 
 struct fetching {
 	sqlite3 *sql;
-	const char *const *tables; /* the first is being fetched */
+	const struct run_tables *tables;
+	const char *const *name; /* of the one that is being fetched */
 	const char *run_part;
 	const atomic_bool *stop;
 	json_t *page; /* that has come and is not kept yet; NULL: there is none */
 	bool begun;
+	int64_t n; /* the run's number */
 	char id[RUN_ID_MAX + 1], after[EXTRACT_AFTER_MAX + 1];
 	const char *failed; /* why; NULL: it goes well */
 };
@@ -179,9 +181,10 @@ static const char *take_page(struct fetching *f, json_t *page) {
 	}
 	f->page = json_incref(page);
 	f->begun = true;
+	f->n = json_integer_value(json_object_get(page, "n"));
 	snprintf(f->id, sizeof f->id, "%s", id);
 	snprintf(f->after, sizeof f->after, "%s", next != NULL ? next : "");
-	f->tables += next == NULL;
+	f->name += next == NULL;
 	return NULL;
 }
 
@@ -198,22 +201,36 @@ static void keep_page(void *user) {
 	f->page = NULL;
 }
 
+/* To the next table that is needed. */
+static void pass_over_needless(struct fetching *f) {
+	bool begins = f->begun && f->after[0] == '\0';
+
+	while (begins && f->tables->is_needed != NULL && f->failed == NULL && *f->name != NULL) {
+		keep_page(f);
+		if (f->tables->is_needed(f->sql, f->n, *f->name)) {
+			return;
+		}
+		f->name++;
+	}
+}
+
 static bool on_page(void *user, json_t *page, struct msg_query *ret) {
 	struct fetching *f = user;
 
 	if (f->failed == NULL && page != NULL) {
 		f->failed = take_page(f, page);
 	}
+	pass_over_needless(f);
 	if (f->failed == NULL && atomic_load(f->stop)) {
 		f->failed = "stopped";
 	}
-	if (f->failed != NULL || *f->tables == NULL) {
+	if (f->failed != NULL || *f->name == NULL) {
 		return false;
 	}
 	*ret = (struct msg_query){
 		.what = text_from("export"),
 		.run = text_from(f->begun ? f->id : f->run_part),
-		.table = text_from(*f->tables),
+		.table = text_from(*f->name),
 		.after = text_from(f->after),
 	};
 	return true;
@@ -227,9 +244,10 @@ static int open_own(sqlite3 **ret) {
 }
 
 enum ask_result fetched_run_open(const char *socket_path, const char *run_part,
-	const char *const *tables, const atomic_bool *stop, sqlite3 **ret,
+	const struct run_tables *tables, const atomic_bool *stop, sqlite3 **ret,
 	char ret_words[ASK_WORDS_MAX]) {
-	struct fetching f = {.tables = tables, .run_part = run_part, .stop = stop};
+	struct fetching f = {
+		.tables = tables, .name = tables->names, .run_part = run_part, .stop = stop};
 	const struct ask_talk talk = {
 		.next = on_page, .meanwhile = keep_page, .user = &f, .timeout_ms = PAGE_TIMEOUT_MS};
 	enum ask_result result = ASK_FAILED;

@@ -6,7 +6,6 @@
 
 #include "ask.h"
 #include "bounds.h"
-#include "fetched_run.h"
 #include "paths.h"
 #include "places.h"
 #include "run_match.h"
@@ -172,7 +171,7 @@ static int read_number(struct find *f) {
 static enum ask_result fetch(const struct run_source *s, const char *socket, struct find *ret,
 	char ret_words[ASK_WORDS_MAX]) {
 	enum ask_result result = fetched_run_open(
-		socket, s->where->run_part, s->tables, s->stop, &ret->sql, ret_words);
+		socket, s->where->run_part, &s->tables, s->stop, &ret->sql, ret_words);
 
 	if (result == ASK_ANSWERED && read_number(ret) < 0) {
 		snprintf(ret_words, ASK_WORDS_MAX, "what it handed out has no run in it");

@@ -5,12 +5,13 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "fetched_run.h"
 #include "source.h"
 
 struct run_source {
 	const char *command;        /* who speaks on stderr */
 	const struct source *where; /* with a run_part */
-	const char *const *tables;  /* that are needed; NULL ends them */
+	struct run_tables tables;   /* that are fetched from a daemon */
 	const atomic_bool *stop;    /* looked at now and then: interrupt.h */
 };
 

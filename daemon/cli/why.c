@@ -12,6 +12,7 @@
 #include "run_source.h"
 #include "subcommand.h"
 #include "why_document.h"
+#include "why_find.h"
 
 static int why_run(int argc, char **argv);
 
@@ -118,14 +119,19 @@ static int print_document(const struct options *o, const json_t *document) {
 	return status;
 }
 
+/* A long run's history is as long again as its steps: it is asked for the gradient's norm alone, where that is not with these. */
+static bool is_needed(sqlite3 *sql, int64_t run, const char *table) {
+	return strcmp(table, "gradient_norms") != 0 || !why_has_gradient(sql, run);
+}
+
 static int why_show(struct options *o) {
 	static const char *const tables[] = {"runs_data", "runs_about", "attempts_data",
 		"steps_data", "windows_data", "deaths_data", "events_data", "marks_data",
-		"removed_data", NULL};
+		"removed_data", "gradient_norms", NULL};
 	const struct run_source source = {
 		.command = o->read.command,
 		.where = &o->read.source,
-		.tables = tables,
+		.tables = {.names = tables, .is_needed = is_needed},
 		.stop = interrupt_watch(),
 	};
 	sqlite3 *sql = NULL;

@@ -47,6 +47,9 @@ struct why_findings {
 int why_find(sqlite3 *sql, int64_t run, struct why_findings *ret);
 void why_findings_finish(struct why_findings *f);
 
+/* Whether the norm of its gradient is with the steps: it is not looked for in the history then. */
+bool why_has_gradient(sqlite3 *sql, int64_t run);
+
 /* The observation that the run is looked at around: of those that came shortly before the gravest one the first. NULL: there is
  * none. */
 const struct why_observation *why_first(const struct why_findings *f);

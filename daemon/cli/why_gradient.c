@@ -4,14 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-/* So many of the first and of the newest steps, and rows of the history, are looked at for what the gradient's norm is called. */
+#include "gradient_norm.h"
+
+/* So many of the first and of the newest steps are looked at for what the gradient's norm is called. */
 #define GRADIENT_STEPS "1024"
-#define GRADIENT_ROWS  "16384"
 
 /* ---- which it is ---- */
 
-/* Trainers call it grad_norm, gradient_norm, train/grad_norm …; of several the shortest. */
-#define IS_GRADIENT " key LIKE '%grad%norm%' ORDER BY length(key), key LIMIT 1"
+/* Of several the shortest. */
+#define IS_GRADIENT " key" LIKE_GRADIENT_NORM " ORDER BY length(key), key LIMIT 1"
 
 static void find_kept(struct report *r, int64_t run, struct why_findings *f) {
 	sqlite3_stmt *st = report_query(r,
@@ -27,13 +28,13 @@ static void find_kept(struct report *r, int64_t run, struct why_findings *f) {
 	}
 }
 
-/* A number that the trainer did not announce is in the history alone. */
+/* A number that the trainer did not announce is in the history alone. Of all its rows: of a run that is fetched from a daemon
+ * no others come, and both ways find the same. */
 static void find_logged(struct report *r, int64_t run, struct why_findings *f) {
 	sqlite3_stmt *st = report_query(r,
-		"SELECT k.key, k.n FROM keys_data k WHERE k.n IN (SELECT key FROM (SELECT key FROM "
-		"history_data WHERE run = ?1 AND kind < 4 ORDER BY step LIMIT " GRADIENT_ROWS
-		") UNION SELECT key FROM (SELECT key FROM history_data WHERE run = ?1 AND kind < 4 "
-		"ORDER BY step DESC LIMIT " GRADIENT_ROWS ")) AND" IS_GRADIENT,
+		"SELECT key, n FROM keys_data WHERE n IN (SELECT key FROM history_data WHERE run = "
+		"?1 AND kind < 4 AND key IN (SELECT n FROM keys_data WHERE key" LIKE_GRADIENT_NORM
+		")) AND" IS_GRADIENT,
 		1, run);
 
 	while (report_next(r, &st)) {
@@ -41,6 +42,14 @@ static void find_logged(struct report *r, int64_t run, struct why_findings *f) {
 			(const char *)sqlite3_column_text(st, 0));
 		f->gradient_key = sqlite3_column_int64(st, 1);
 	}
+}
+
+bool why_has_gradient(sqlite3 *sql, int64_t run) {
+	struct report r = {.sql = sql};
+	struct why_findings f = {0};
+
+	find_kept(&r, run, &f);
+	return f.gradient[0] != '\0';
 }
 
 void why_find_gradient(struct report *r, int64_t run, struct why_findings *f) {

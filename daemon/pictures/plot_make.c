@@ -47,7 +47,7 @@ static int open_run(struct plot_options *o, size_t i, const atomic_bool *stop, s
 	const struct run_source source = {
 		.command = o->points.read.command,
 		.where = &o->points.read.source,
-		.tables = tables,
+		.tables = {.names = tables},
 		.stop = stop,
 	};
 	return run_source_open(&source, ret_sql, ret_n);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "db.h"
+#include "gradient_norm.h"
 #include "json_text.h"
 #include "run_match.h"
 #include "schema.h"
@@ -40,9 +41,18 @@ static const struct table tables[] = {
 	{"alerts_data", "run", {"n"}, false},
 };
 
+/* Of a table's rows those of which a condition is true. */
+static const struct part {
+	const char *name, *table, *condition;
+} parts[] = {
+	{"gradient_norms", "history_data",
+		"key IN (SELECT n FROM keys_data WHERE key" LIKE_GRADIENT_NORM ")"},
+};
+
 struct page {
 	sqlite3 *sql;
 	const struct table *table;
+	const struct part *part; /* NULL: all of it */
 	struct buf *out;
 	json_t *names;     /* number -> name */
 	size_t rows_begin; /* in `out` */
@@ -50,6 +60,15 @@ struct page {
 	int64_t last[EXTRACT_KEYS_MAX];
 	int err; /* the first stays */
 };
+
+static const struct part *find_part(const char *name) {
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		if (strcmp(parts[i].name, name) == 0) {
+			return &parts[i];
+		}
+	}
+	return NULL;
+}
 
 static const struct table *find_table(const char *name) {
 	for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
@@ -149,23 +168,29 @@ static void take_name(struct page *p, int64_t key) {
 	keep(p, db_error(p->sql, rc));
 }
 
+/* Of a part its condition comes behind them. */
+static int n_columns(const struct page *p, sqlite3_stmt *st) {
+	return sqlite3_column_count(st) - (p->part != NULL);
+}
+
+static bool is_wanted(const struct page *p, sqlite3_stmt *st) {
+	return p->part == NULL || sqlite3_column_int(st, n_columns(p, st)) != 0;
+}
+
 static void put_row(struct page *p, sqlite3_stmt *st) {
 	put(p, p->out->len > p->rows_begin ? ",[" : "[");
-	for (int i = 0; p->err == 0 && i < sqlite3_column_count(st); i++) {
+	for (int i = 0; p->err == 0 && i < n_columns(p, st); i++) {
 		put(p, i > 0 ? "," : "");
 		put_value(p, st, i);
 	}
 	put(p, "]");
-	for (size_t i = 0; i < n_keys(p->table); i++) {
-		p->last[i] = sqlite3_column_int64(st, p->key_columns[i]);
-	}
 	if (p->table->has_names) {
 		take_name(p, sqlite3_column_int64(st, p->name_column));
 	}
 }
 
 static void put_columns(struct page *p, sqlite3_stmt *st) {
-	for (int i = 0; i < sqlite3_column_count(st); i++) {
+	for (int i = 0; i < n_columns(p, st); i++) {
 		const char *name = sqlite3_column_name(st, i);
 		if (name == NULL) {
 			keep(p, -ENOMEM);
@@ -217,7 +242,9 @@ static void put_after(struct page *p) {
 }
 
 /* "(step, attempt) > (?2, ?3)": the order of the table's key. */
-static void write_select(const struct table *t, bool has_after, char *out, size_t size) {
+static void write_select(const struct page *p, bool has_after, char *out, size_t size) {
+	const struct table *t = p->table;
+	const struct part *part = p->part;
 	char keys[128] = "", places[64] = "";
 	size_t key_len = 0, place_len = 0, n = n_keys(t);
 
@@ -228,7 +255,8 @@ static void write_select(const struct table *t, bool has_after, char *out, size_
 		place_len += (size_t)snprintf(
 			places + place_len, sizeof places - place_len, "%s?%zu", comma, i + 2);
 	}
-	int len = snprintf(out, size, "SELECT * FROM %s WHERE %s = ?1", t->name, t->run);
+	int len = snprintf(out, size, "SELECT *%s%s FROM %s WHERE %s = ?1",
+		part != NULL ? ", " : "", part != NULL ? part->condition : "", t->name, t->run);
 	if (has_after) {
 		len += snprintf(out + len, size - (size_t)len, " AND (%s) > (%s)", keys, places);
 	}
@@ -246,7 +274,7 @@ static int begin(
 	if (has_after && read_after(query->after, n_keys(p->table), after) < 0) {
 		return -EINVAL;
 	}
-	write_select(p->table, has_after, sql, sizeof sql);
+	write_select(p, has_after, sql, sizeof sql);
 	int rc = sqlite3_prepare_v2(p->sql, sql, -1, ret_st, NULL);
 	if (rc == SQLITE_OK) {
 		rc = sqlite3_bind_int64(*ret_st, 1, run);
@@ -259,8 +287,16 @@ static int begin(
 
 /* ---- a page ---- */
 
+static void take_place(struct page *p, sqlite3_stmt *st) {
+	for (size_t i = 0; i < n_keys(p->table); i++) {
+		p->last[i] = sqlite3_column_int64(st, p->key_columns[i]);
+	}
+}
+
 /* Whether more rows follow. */
-static bool put_rows(struct page *p, sqlite3_stmt *st, size_t bytes_max) {
+static bool put_rows(struct page *p, sqlite3_stmt *st, const struct extract_query *query) {
+	size_t bytes_max = query->page_bytes > 0 ? query->page_bytes : EXTRACT_PAGE_BYTES;
+	size_t rows_left = query->page_rows > 0 ? query->page_rows : EXTRACT_PAGE_ROWS;
 	int rc;
 
 	p->rows_begin = p->out->len;
@@ -269,8 +305,12 @@ static bool put_rows(struct page *p, sqlite3_stmt *st, size_t bytes_max) {
 			keep(p, db_error(p->sql, rc));
 			break;
 		}
-		put_row(p, st);
-		if (p->out->len - p->rows_begin >= bytes_max && n_keys(p->table) > 0) {
+		if (is_wanted(p, st)) {
+			put_row(p, st);
+		}
+		bool is_full = --rows_left == 0 || p->out->len - p->rows_begin >= bytes_max;
+		if (is_full && n_keys(p->table) > 0) {
+			take_place(p, st);
 			return true;
 		}
 	}
@@ -291,12 +331,13 @@ static void put_id(struct page *p, int64_t run) {
 	keep(p, db_error(p->sql, rc));
 }
 
-static void put_page(struct page *p, sqlite3_stmt *st, int64_t run, size_t bytes_max) {
+static void put_page(
+	struct page *p, sqlite3_stmt *st, int64_t run, const struct extract_query *query) {
 	keep(p, buf_printf(p->out, "{\"schema\":%d,\"table\":\"%s\",\"columns\":[", SCHEMA_VERSION,
 			p->table->name));
 	put_columns(p, st);
 	put(p, "],\"rows\":[");
-	bool has_more = put_rows(p, st, bytes_max);
+	bool has_more = put_rows(p, st, query);
 	put(p, "],\"keys\":");
 	put_names(p);
 	put(p, ",\"next\":");
@@ -314,8 +355,7 @@ static int build(struct page *p, const struct extract_query *query, int64_t run)
 	int err = begin(p, query, run, &st);
 
 	if (err == 0) {
-		put_page(
-			p, st, run, query->page_bytes > 0 ? query->page_bytes : EXTRACT_PAGE_BYTES);
+		put_page(p, st, run, query);
 		err = p->err;
 	}
 	(void)sqlite3_finalize(st);
@@ -334,7 +374,11 @@ static int extract(struct page *p, const struct extract_query *query, char ret_w
 
 int extract_page(
 	sqlite3 *sql, const struct extract_query *query, struct buf *ret, char ret_words[256]) {
-	struct page p = {.sql = sql, .table = find_table(query->table), .out = ret};
+	const struct part *part = find_part(query->table);
+	struct page p = {.sql = sql,
+		.table = find_table(part != NULL ? part->table : query->table),
+		.part = part,
+		.out = ret};
 
 	ret_words[0] = '\0';
 	if (p.table == NULL) {

@@ -11,8 +11,10 @@
 #include "buf.h"
 #include "viewer.h"
 
-/* Rows until their text has so many bytes, and at least one: some milliseconds of the thread that answers questions. */
+/* Rows until their text has so many bytes, and at least one: some milliseconds of the thread that answers questions. So are
+ * the rows that are looked at for a part of a table. */
 #define EXTRACT_PAGE_BYTES (256u << 10)
+#define EXTRACT_PAGE_ROWS  (32u << 10)
 #define EXTRACT_KEYS_MAX   4u
 /* "12,0,7,3": the key of the last row of the page before. */
 #define EXTRACT_AFTER_MAX (21u * EXTRACT_KEYS_MAX)
@@ -20,9 +22,10 @@
 struct extract_query {
 	const char *run_part; /* a whole id is taken for that */
 	struct viewer viewer;
-	const char *table; /* of those that a run has rows in */
-	const char *after; /* NULL or "": from the first */
-	size_t page_bytes; /* 0: as above */
+	const char *
+		table; /* of those that a run has rows in, or "gradient_norms": rows of history_data whose key is one's name */
+	const char *after;            /* NULL or "": from the first */
+	size_t page_bytes, page_rows; /* 0: as above */
 };
 
 enum extract_result {
@@ -30,7 +33,7 @@ enum extract_result {
 	EXTRACT_NO_SUCH_RUN = 4, /* as REPORT_NO_SUCH_RUN */
 };
 
-/* As a text {"schema", "id", "n", "table", "columns": [names], "rows": [[values]], "keys": {number: name}, "next"}: `keys` are those of
+/* As a text {"schema", "id", "n", "table": whose rows they are, "columns": [names], "rows": [[values]], "keys": {number: name}, "next"}: `keys` are those of
  * W&B's that "key" columns mean, `next` is the `after` of the page that follows, null where none does. A value is null, a
  * number, a text, {"real": "Infinity"} or {"blob": hex}. Negative as in db.h, -EINVAL: there is no such table, or no such
  * place in it; *ret, which was empty, is so then. */

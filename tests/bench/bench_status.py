@@ -1,5 +1,6 @@
 """What a look costs: `status --json` of a run while its daemon takes steps as fast as they come, `status RUN` of a run of a million
-steps, a thousand runs in a table, and `why` of a million steps. Times are of whole processes, from fork to exit.
+steps, a thousand runs in a table, and `why` of a million steps, also where the gradient's norm is one of 25 keys in a history of
+2.5 million rows. Times are of whole processes, from fork to exit.
 
     bench_status.py [looks of each kind]
 """
@@ -33,6 +34,13 @@ INSERT INTO windows_data SELECT (SELECT n FROM runs_data WHERE id = 'longrun1'),
     1000, 1000, 0, 4096000, 2048, 12, 3, 5, -3.5, 40, 20, 10, 30, 5, '[]', 2038, -5, -4, -3.5, -3, -2, NULL, NULL,
     (SELECT json_group_array(value) FROM (WITH RECURSIVE b(value) AS (SELECT 0 UNION ALL SELECT value + 1 FROM b WHERE value < 199)
     SELECT value FROM b)), 8 FROM w;
+"""
+LONG_HISTORY = f"""
+UPDATE steps_data SET extra = NULL;
+WITH RECURSIVE k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < 25)
+INSERT INTO keys_data SELECT 1000 + n, iif(n = 25, 'grad_norm', 'metric/' || n) FROM k;
+WITH RECURSIVE l(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM l WHERE n < {LONG_STEPS // 10 - 1}), k(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM k WHERE n < 25)
+INSERT INTO history_data SELECT (SELECT n FROM runs_data WHERE id = 'longrun1'), 10 * l.n, 1, l.n, 1000 + k.n, 1, 0, 0.75, NULL FROM l, k;
 """
 RUNS = f"""
 WITH RECURSIVE r(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM r WHERE n < {MANY_RUNS - 1})
@@ -128,7 +136,13 @@ def main():
         daemon.start()
         looks("status RUN, a million steps, of the daemon", "status", "longrun1", environment=environment)
         looks("status RUN, a million steps, of the file", "status", "--db", str(daemon.database), "longrun1", environment=environment)
-        looks("why RUN, a million steps", "why", "--db", str(daemon.database), "longrun1", environment=environment, n=3)
+        looks("why RUN, a million steps, of the daemon", "why", "--socket", str(daemon.socket), "longrun1", environment=environment, n=3)
+        looks("why RUN, a million steps, of the file", "why", "--db", str(daemon.database), "longrun1", environment=environment, n=3)
+        daemon.stop()
+        fill(daemon.database, LONG_HISTORY)
+        daemon.start()
+        looks("why RUN, a norm in the history, of the daemon", "why", "--socket", str(daemon.socket), "longrun1", environment=environment, n=3)
+        looks("why RUN, a norm in the history, of the file", "why", "--db", str(daemon.database), "longrun1", environment=environment, n=3)
         daemon.stop()
         fill(daemon.database, RUNS)
         daemon.start()

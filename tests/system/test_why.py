@@ -1,7 +1,10 @@
 """`sae-metricsd why`: runs that go wrong, as trainers push them, and what is said of them."""
 import json
 import math
+import select
+import socket
 import subprocess
+import threading
 import unittest
 
 import numpy
@@ -41,6 +44,45 @@ def train(daemon, run, steps, at=None, fires=None, scalars=("grad_norm",), **mor
                       grad_norm=0.8 + 0.01 * (step % 5))
         handle.log_step(step, fired=fired, n_rows=64, **{**values, **((at or {}).get(step, {}))})
     handle.finish(timeout=60, **more)
+
+
+class Relay:
+    """A socket before a daemon's, for one who asks; `asked` is what was, once it is over."""
+
+    def __init__(self, path, socket_path):
+        self.path, self.asked = path, b""
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen()
+        self._behind = socket.socket(socket.AF_UNIX)
+        self._behind.connect(str(socket_path))
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)  # where nobody came
+        self._thread.join()
+        self._listener.close()
+        self._behind.close()
+
+    def _serve(self):
+        """Until the one who asks goes."""
+        try:
+            asker, _ = self._listener.accept()
+        except OSError:
+            return
+        with asker:
+            while True:
+                for ready in select.select([asker, self._behind], [], [])[0]:
+                    data = ready.recv(1 << 16)
+                    if not data:
+                        return
+                    if ready is asker:
+                        self.asked += data
+                    (self._behind if ready is asker else asker).sendall(data)
 
 
 class Why(unittest.TestCase):
@@ -87,8 +129,34 @@ class Why(unittest.TestCase):
         values = document["curves"]["series"]["dead_features"]["values"]
         self.assertNotIn(None, values[1:39])
         self.assertEqual({None}, set(values[39:]))
-        # What a daemon hands out has no history in it.
-        self.assertIsNone(found("--socket", self.daemon.socket, "unknown1")["looked_at"]["gradient"])
+        self.assertEqual(document, found("--socket", self.daemon.socket, "unknown1"))
+
+    def test_a_gradient_norm_in_the_midst_of_a_long_history_is_found_on_both_ways(self):
+        """Of many keys, and neither the first rows of the history nor the newest have it."""
+        many = {f"metric/{i}": float(i) for i in range(200)}
+        handle = workload.begin(self.daemon.socket, "midst001", d_sae=D_SAE, feature_sampling_window=WINDOW, dead_feature_window=DEAD_WINDOW,
+                                train_batch_size=64)
+        for step in range(300):
+            norms = {"train/grad_norm": 250.0 if step == 160 else 0.5, "z/gradient_l2_norm": 3.0} if 130 <= step < 170 else {}
+            handle.log_step(step, n_rows=64, mse_loss=0.5)
+            handle.log({**many, **norms}, step=step)
+        handle.finish(timeout=60)
+        document = found("--db", self.daemon.database, "midst001")
+        self.assertEqual("train/grad_norm", document["looked_at"]["gradient"])
+        self.assertEqual([(160, "spike", "train/grad_norm", 250.0)],
+                         [(o["step"], o["kind"], o["name"], o["value"]) for o in document["observations"]])
+        self.assertEqual(document, found("--socket", self.daemon.socket, "midst001"))
+
+    def test_a_norm_that_is_with_the_steps_is_not_asked_for_in_the_history(self):
+        """Nor are keys that other runs have."""
+        train(self.daemon, "kept0001", 100)
+        train(self.daemon, "logged01", 100, scalars=())
+        for run, n_asked in (("kept0001", 0), ("logged01", 1)):
+            with Relay(self.daemon.directory / f"relay-{run}", self.daemon.socket) as relay:
+                self.assertEqual("grad_norm", found("--socket", relay.path, run)["looked_at"]["gradient"])
+            self.assertEqual(n_asked, relay.asked.count(b"gradient_norms"))
+            self.assertEqual(1, relay.asked.count(b"steps_data"))
+            self.assertEqual(0, relay.asked.count(b"history_data"))
 
     def test_features_that_die_together_are_told(self):
         half = numpy.arange(D_SAE) % 2 == 0

@@ -114,6 +114,62 @@ static void an_id_is_that_run_whatever_others_are_called(void **state) {
 	json_decref(page);
 }
 
+/* Lines of run1, each with all three names. */
+static void commit_norms(uint32_t n_lines) {
+	static const char *const keys[] = {"loss", "train/grad_norm", "GradientNorm"};
+	struct run_cut *cut = cut_create("run1", n_lines);
+
+	for (uint32_t i = 0; i < n_lines; i++) {
+		struct change_line *line = cut_line(cut, i, i, 3);
+		for (size_t k = 0; k < 3; k++) {
+			line->entries[k] = (struct line_entry){keys[k], LINE_LOG, value_int(i)};
+		}
+	}
+	cut_commit(cut);
+}
+
+static void of_the_history_the_norms_of_gradients_are_a_part(void **state) {
+	(void)state;
+	commit_norms(50);
+	commit_run("run2", "another/grad_norm", 2, false);
+	static const size_t page_rows[] = {1, 7, 150, 0};
+	static const size_t n_pages[] = {151, 22, 2, 1};
+	for (size_t i = 0; i < sizeof page_rows / sizeof page_rows[0]; i++) {
+		struct extract_query query = {.run_part = "run1",
+			.viewer = {.uid = 1000},
+			.table = "gradient_norms",
+			.page_rows = page_rows[i]};
+		char after[EXTRACT_AFTER_MAX + 1] = "";
+		size_t n = 0, pages = 0, k;
+		for (bool more = true; more; pages++) {
+			struct buf text = {0};
+			query.after = after;
+			assert_int_equal(extract_page(db.sql, &query, &text, words), 0);
+			const char *number;
+			json_t *row, *name;
+			json_t *page = json_loadb((const char *)text.data, text.len, 0, NULL);
+			assert_string_equal(
+				json_string_value(json_object_get(page, "table")), "history_data");
+			assert_int_equal(json_array_size(json_object_get(page, "columns")), 9);
+			json_object_foreach(json_object_get(page, "keys"), number, name) {
+				assert_true(strstr(json_string_value(name), "rad") != NULL);
+			}
+			json_array_foreach(json_object_get(page, "rows"), k, row) {
+				assert_int_equal(json_array_size(row), 9);
+				assert_int_equal(json_integer_value(json_array_get(row, 1)), n / 2);
+				n++;
+			}
+			const char *next = json_string_value(json_object_get(page, "next"));
+			more = next != NULL;
+			snprintf(after, sizeof after, "%s", more ? next : "");
+			json_decref(page);
+			buf_finish(&text);
+		}
+		assert_int_equal(n, 100);
+		assert_int_equal(pages, n_pages[i]);
+	}
+}
+
 static void only_what_is_the_runs_is_handed_out(void **state) {
 	(void)state;
 	commit_run("run1", "loss", 1, false);
@@ -171,6 +227,7 @@ int main(void) {
 #define T(test) cmocka_unit_test_setup_teardown(test, rig_setup, rig_teardown)
 		T(pages_have_every_row_once_and_in_order_however_small_they_are),
 		T(a_page_names_the_keys_of_its_own_rows_alone),
+		T(of_the_history_the_norms_of_gradients_are_a_part),
 		T(a_run_that_may_not_be_seen_is_none),
 		T(an_id_is_that_run_whatever_others_are_called),
 		T(only_what_is_the_runs_is_handed_out),
