@@ -17,7 +17,7 @@ struct child {
 	uv_timer_t deadline;
 	uv_write_t write;
 	char *text, piece[65536];
-	bool has_exited, has_said_all;
+	bool has_exited, has_said_all, is_killed;
 	struct child_result result;
 	struct closing closing, *of; /* of: whoever waits until it is gone; NULL: nobody */
 	bool is_silent;
@@ -59,6 +59,7 @@ static void on_exit_(uv_process_t *process, int64_t status, int signum) {
 	struct child *c = process->data;
 
 	c->has_exited = true;
+	c->has_said_all |= c->is_killed; /* here, too */
 	c->result.exit_status = (int)status;
 	c->result.signal = signum;
 	check_end(c);
@@ -66,6 +67,7 @@ static void on_exit_(uv_process_t *process, int64_t status, int signum) {
 
 void child_kill(struct child *c) {
 	if (!c->has_exited) {
+		c->is_killed = true;
 		(void)uv_process_kill(&c->process, SIGKILL);
 	} else if (!c->has_said_all) {
 		c->has_said_all = true; /* what it has started may hold its stdout for ever */

@@ -80,24 +80,36 @@ static void one_that_says_too_much_or_takes_too_long_is_killed(void **state) {
 	assert_int_equal(ended.signal, SIGKILL);
 }
 
-/* It has its stdout, and is there until somebody opens the pipe. */
-static void what_it_leaves_behind_is_waited_for_no_longer_than_itself(void **state) {
-	(void)state;
-	char folder[] = "/tmp/child.XXXXXX", pipe[64], script[128];
+/* What the script leaves behind has its stdout, and is there until somebody opens the pipe. */
+static void run_one_that_leaves_another(const char *script, uint32_t timeout_ms) {
+	char folder[] = "/tmp/child.XXXXXX", pipe[64], whole[128];
 	assert_non_null(mkdtemp(folder));
 	snprintf(pipe, sizeof pipe, "%s/pipe", folder);
 	assert_int_equal(mkfifo(pipe, 0600), 0);
-	snprintf(script, sizeof script, "cat < %s & echo said", pipe);
-	begin(script, 200);
+	snprintf(whole, sizeof whole, "cat < %s & %s", pipe, script);
+	begin(whole, timeout_ms);
 	run();
-	assert_true(has_ended);
-	assert_string_equal(said, "said\n");
-	assert_true(ended.is_late);
 	int fd = open(pipe, O_RDWR | O_CLOEXEC); /* and ends with it */
 	assert_true(fd >= 0);
 	(void)close(fd);
 	assert_int_equal(unlink(pipe), 0);
 	assert_int_equal(rmdir(folder), 0);
+}
+
+static void what_it_leaves_behind_is_waited_for_no_longer_than_itself(void **state) {
+	(void)state;
+	run_one_that_leaves_another("echo said", 2000); /* by then it has ended */
+	assert_true(has_ended);
+	assert_string_equal(said, "said\n");
+	assert_true(ended.is_late);
+}
+
+static void once_it_is_killed_what_it_leaves_behind_is_not_waited_for(void **state) {
+	(void)state;
+	run_one_that_leaves_another("exec yes", 60000);
+	assert_true(has_ended);
+	assert_true(ended.is_too_long);
+	assert_false(ended.is_late);
 }
 
 static void on_closed(void *user) {
@@ -123,6 +135,7 @@ int main(void) {
 		T(it_is_given_a_text_and_what_it_says_is_told),
 		T(one_that_says_too_much_or_takes_too_long_is_killed),
 		T(what_it_leaves_behind_is_waited_for_no_longer_than_itself),
+		T(once_it_is_killed_what_it_leaves_behind_is_not_waited_for),
 		T(one_that_is_closed_is_killed_and_tells_nobody),
 	};
 	cmocka_set_message_output(CM_OUTPUT_TAP);
