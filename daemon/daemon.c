@@ -59,6 +59,7 @@ static void on_notify_closed(void *user) {
 
 static void on_engine_closed(void *user) {
 	struct daemon *d = user;
+	directory_detach(d->directory);
 	daemon_notify_close(d->notify, on_notify_closed, d);
 }
 

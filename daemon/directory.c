@@ -106,6 +106,12 @@ void directory_attach(struct directory *d, struct engine *engine) {
 	d->engine = engine;
 }
 
+void directory_detach(struct directory *d) {
+	if (d != NULL) {
+		d->engine = NULL;
+	}
+}
+
 struct access_rules directory_rules(const struct directory *d) {
 	return d->rules;
 }

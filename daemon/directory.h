@@ -15,6 +15,8 @@ struct engine;
 int directory_open(uv_loop_t *loop, const struct settings *settings, struct directory **ret);
 /* To be told what is found later. */
 void directory_attach(struct directory *d, struct engine *engine);
+/* The engine is gone: what is found now is told nobody. NULL: nothing to detach. */
+void directory_detach(struct directory *d);
 struct access_rules directory_rules(const struct directory *d);
 /* What is set has changed: the engine is told, once more when the group is found. */
 void directory_reload(struct directory *d, const struct settings *settings);
