@@ -247,7 +247,7 @@ void hook_tell(struct hook *h, struct hook_call *call) {
 
 void hook_close(struct hook *h, struct closing *closing) {
 	unsigned untold = h->n_waiting + (h->running != NULL);
-	if (untold > 0) {
+	if (untold > 0 && h->path != NULL) {
 		log_warning("exec of [alerts]: %s is not told of %u alert%s: the daemon ends",
 			h->path, untold, untold == 1 ? "" : "s");
 	}

@@ -218,6 +218,19 @@ static void whom_the_end_leaves_untold_is_said(void **state) {
 	assert_non_null(strstr(logged, "program is not told of 2 alerts: the daemon ends"));
 }
 
+static void nothing_is_said_of_one_that_is_no_longer_set(void **state) {
+	(void)state;
+	write_program("sleep 1000");
+	assert_int_equal(hook_set(&hook, program, 600000), 0);
+	hook_tell(&hook, call("N=1", ""));
+	assert_int_equal(hook_set(&hook, NULL, 600000), 0);
+	logged[0] = '\0';
+	log_set_sink(on_logged);
+	close_hook();
+	log_set_sink(NULL);
+	assert_string_equal(logged, "");
+}
+
 /* teardown waits for it. */
 static void the_end_waits_for_nobody(void **state) {
 	(void)state;
@@ -239,6 +252,7 @@ int main(void) {
 		T(without_a_program_nothing_is_told),
 		T(what_memory_was_too_short_for_is_dropped),
 		T(whom_the_end_leaves_untold_is_said),
+		T(nothing_is_said_of_one_that_is_no_longer_set),
 		T(the_end_waits_for_nobody),
 	};
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
