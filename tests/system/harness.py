@@ -55,6 +55,9 @@ class Serving:
             self.process.send_signal(number)
         status = self.process.wait(PATIENCE_S)
         self.process = None
+        if status == -signal.SIGABRT:  # an assertion, or a sanitizer: why stands in its log, which is soon gone
+            for line in self.words().splitlines()[-100:]:
+                print(f"# {line}", flush=True)
         return status
 
     def words(self):

@@ -80,11 +80,15 @@ class Service(unittest.TestCase):
                          r"^the disk of \S+ has only \S+ \S+ free: nothing more is taken until there are more than 1.0 PiB \(keep_free\); "
                          r"trainers go on and keep what they log; 0 runs, 0 running; ")
 
+    def stands_still(self, pid):
+        states = [task.read_text().rpartition(")")[2].split()[0] for task in Path(f"/proc/{pid}/task").glob("*/stat")]
+        return set(states) == {"T"}
+
     def test_a_loop_that_stands_still_gives_no_sign_of_life(self):
         manager = self.manager(watchdog_ms=100).start()
         manager.wait_for("WATCHDOG")
         os.kill(manager.process.pid, signal.SIGSTOP)
-        time.sleep(0.1)
+        wait_until(lambda: self.stands_still(manager.process.pid), "all of its threads to stand still")
         manager.hear()
         n = len(manager.said)
         time.sleep(0.5)
