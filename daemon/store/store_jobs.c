@@ -31,7 +31,7 @@ static int do_job(struct store *s) {
 	case JOB_REQUEST:
 		return s->serving->serve(s->serving, &s->files.db);
 	case JOB_REOPEN:
-		return files_reopen(&s->files, s->doubt, s->words);
+		return files_reopen(&s->files, s->looked_for, s->words);
 	case JOB_CLOSE:
 		files_close(&s->files);
 		return 0;
@@ -99,6 +99,8 @@ static void give_up_memory(struct store *s) {
 static void go_on_in_new_file(struct store *s) {
 	s->files.replaced = false;
 	s->commit_doubts = s->read_doubts = 0;
+	s->doubt = DOUBT_NONE; /* whatever was met meanwhile, it was the other file's */
+	s->reopen_wanted = false;
 	known_renumber(&s->committer.known);
 	s->trouble = -EBADMSG; /* said although that was: now it has an end */
 	s->callbacks.on_trouble(s->user, s->files.news);
@@ -111,12 +113,12 @@ void store_look_at_database(struct store *s) {
 
 static void on_reopen_done(struct store *s) {
 	if (s->status < 0) {
+		s->reopen_wanted = true;
+		store_doubt(s, s->looked_for);
 		store_doubt_writing(s);
 		store_retry_later(s, s->status, s->words);
 		return;
 	}
-	s->reopen_wanted = false;
-	s->doubt = DOUBT_NONE;
 	s->checkpoint_at = store_checkpoint_bytes();
 	store_look_at_database(s);
 	reader_close(&s->reader);
@@ -273,8 +275,12 @@ void store_next(struct store *s) {
 	case JOB_CLOSE:
 		reader_close(&s->reader); /* the last connection to close empties the log */
 		break;
-	case JOB_CHECKPOINT:
 	case JOB_REOPEN:
+		s->looked_for = s->doubt;
+		s->doubt = DOUBT_NONE;
+		s->reopen_wanted = false;
+		break;
+	case JOB_CHECKPOINT:
 		break;
 	}
 	s->job_began_ns = clock_mono_ns();

@@ -29,8 +29,8 @@ struct store {
 	struct committer committer;
 	struct batch flushing;
 	struct request *serving;
-	enum doubt doubt; /* that the file is whole */
-	bool pinned;      /* the last checkpoint had to leave something */
+	enum doubt looked_for; /* how closely the file that is opened anew is looked at */
+	bool pinned;           /* the last checkpoint had to leave something */
 	int status;
 	double job_s;
 	char words[256];
@@ -56,6 +56,7 @@ struct store {
 	unsigned commit_doubts; /* commits lately that SQLite called damage */
 	uint64_t doubted_ns;    /* the newest of them */
 	unsigned read_doubts;   /* the same of readings, since the file was opened first */
+	enum doubt doubt;       /* that the file is whole, since it was looked at last */
 	bool closing;
 	void (*on_closed)(void *user);
 	void *close_user;
@@ -74,7 +75,9 @@ void store_retry_later(struct store *s, int err, const char *words);
 void store_all_is_well(struct store *s);
 /* What the worker left in status may mean that the file is damaged. */
 void store_doubt_writing(struct store *s);
-/* A reading met damage: the file is looked at. */
+/* A reading met damage: the file is looked at. At any time, also while the worker looks. */
 void store_doubt_reading(struct store *s);
+/* The file is as much in doubt as that at least. */
+void store_doubt(struct store *s, enum doubt doubt);
 /* What opening the database, or opening it anew, found. */
 void store_look_at_database(struct store *s);

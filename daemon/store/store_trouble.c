@@ -41,6 +41,10 @@ void store_all_is_well(struct store *s) {
 	}
 }
 
+void store_doubt(struct store *s, enum doubt doubt) {
+	s->doubt = doubt > s->doubt ? doubt : s->doubt;
+}
+
 /* Each time it is looked at more closely; in the end SQLite's own word counts. Small commits may work in between. */
 void store_doubt_writing(struct store *s) {
 	if (s->status != -EBADMSG) {
@@ -50,15 +54,15 @@ void store_doubt_writing(struct store *s) {
 	bool is_new = s->commit_doubts == 0 || now_ns - s->doubted_ns > DOUBT_FOR_NS;
 	s->doubted_ns = now_ns;
 	s->commit_doubts = is_new ? 1 : s->commit_doubts + 1;
-	s->doubt = s->commit_doubts < DOUBT_CERTAIN ? (enum doubt)s->commit_doubts : DOUBT_CERTAIN;
+	store_doubt(
+		s, s->commit_doubts < DOUBT_CERTAIN ? (enum doubt)s->commit_doubts : DOUBT_CERTAIN);
 }
 
 /* What cannot be read keeps nobody from writing: a file that passes both checks stays. */
 void store_doubt_reading(struct store *s) {
 	if (s->read_doubts < DOUBT_WHOLE) {
 		s->read_doubts++;
-		s->doubt = (enum doubt)s->read_doubts > s->doubt ? (enum doubt)s->read_doubts
-								 : s->doubt;
+		store_doubt(s, (enum doubt)s->read_doubts);
 		s->reopen_wanted = true;
 		store_next(s);
 	}

@@ -407,6 +407,26 @@ static void damage_that_any_reading_meets_is_looked_at(void **state) {
 	}
 }
 
+/* The second time the worker is at it. */
+static void damage_that_is_met_while_the_file_is_looked_at_is_that_files(void **state) {
+	(void)state;
+	put_step(0);
+	store_commit(store);
+	WAIT_UNTIL(seen.commits == 1);
+	close_store();
+	spoil_table("runs_data");
+	assert_int_equal(open_store(), 0);
+	look();
+	look();
+	WAIT_UNTIL(seen.troubles == 1);
+	assert_int_equal(count_aside(), 1);
+	put_step(1);
+	store_commit(store);
+	WAIT_UNTIL(seen.commits == 2);
+	assert_int_equal(seen.status, 0);
+	assert_int_equal(count_aside(), 1);
+}
+
 static void write_file(const char *name, const char *text) {
 	FILE *f = fopen(path_of(name), "w");
 	fputs(text, f);
@@ -778,6 +798,7 @@ int main(void) {
 		T(a_file_damaged_while_it_stood_is_set_aside_and_never_deleted),
 		T(a_file_damaged_under_way_is_replaced_and_runs_go_on_from_memory),
 		T(damage_that_any_reading_meets_is_looked_at),
+		T(damage_that_is_met_while_the_file_is_looked_at_is_that_files),
 		T(somebody_elses_file_is_refused_and_left_alone),
 		T(a_newer_schema_is_refused_in_words),
 		T(a_directory_that_is_not_there_is_named),
