@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dead_words.h"
 #include "density_chart.h"
 #include "fact_line.h"
 #include "format.h"
@@ -120,65 +121,23 @@ static void render_count(
 	}
 }
 
-/* `by passes 312 (1.3 %)`; false where it is not known. */
-static bool render_dead_count(
-	const char *label, const json_t *sparsity, const char *path, struct buf *words) {
-	double d_sae = document_count(sparsity, "d_sae"), value;
-	char text[FORMAT_MAX];
+/* Each on a line of its own. */
+static void render_dead_counts(const json_t *run, struct page *page) {
+	struct buf words = {0}, line = {0};
 
-	if (!document_number(sparsity, path, &value)) {
-		return false;
-	}
-	buf_clear(words);
-	(void)buf_printf(words, "%s %s", label, figure_grouped(text, value));
-	if (d_sae > 0) {
-		(void)buf_printf(words, " (%.1f %%)", 100 * value / d_sae);
-	}
-	return true;
-}
-
-static void flow(struct buf *words, struct page *page) {
-	const char *text = buf_text(words);
-
-	if (page->column > LABEL_WIDTH) {
-		facts_next_line(page);
-	}
-	if (text) {
-		fact_flow(page, STYLE_PLAIN, text);
-	}
-}
-
-/* Counts that are easily taken for one another: each with what it is counted over. */
-static void render_dead_counts(const json_t *run, const json_t *sparsity, struct page *page) {
-	double n_tokens = document_count(sparsity, "n_tokens");
-	double n_steps = document_count(sparsity, "n_steps");
-	double dead_window = document_count(run, "dead_feature_window");
-	char steps[FORMAT_MAX], tokens[FORMAT_MAX];
-	struct buf words = {0};
-
-	if (render_dead_count("by passes", sparsity, "dead_features", &words)) {
-		(void)buf_printf(
-			&words, ": silent for over %s steps", figure_grouped(steps, dead_window));
-		if (n_steps > 0) {
-			(void)buf_printf(&words, " (%s tokens)",
-				format_count(tokens, dead_window * n_tokens / n_steps, 4));
+	for (enum dead_by by = 0; by < DEAD_BYS; by++) {
+		buf_clear(&line);
+		if (dead_words(run, by, &words) && buf_text(&words) &&
+			buf_printf(&line, "%s %s", dead_by_name(by), buf_text(&words)) == 0 &&
+			buf_text(&line)) {
+			if (page->column > LABEL_WIDTH) {
+				facts_next_line(page);
+			}
+			fact_flow(page, STYLE_PLAIN, buf_text(&line));
 		}
-		flow(&words, page);
-	}
-	if (render_dead_count("by tokens", sparsity, "dead_10m_tokens", &words)) {
-		(void)buf_printf(&words, ": silent for 10M tokens or more");
-		flow(&words, page);
-	} else if (json_is_null(json_object_get(sparsity, "dead_10m_tokens"))) {
-		buf_clear(&words);
-		(void)buf_printf(&words, "by tokens not known: silent for 10M tokens or more");
-		flow(&words, page);
-	}
-	if (render_dead_count("by window", sparsity, "never_fired", &words)) {
-		(void)buf_printf(&words, ": silent in all %s tokens of window %.0f",
-			format_count(tokens, n_tokens, 4), document_count(sparsity, "window"));
-		flow(&words, page);
 	}
 	buf_finish(&words);
+	buf_finish(&line);
 }
 
 static double sum_of(const json_t *windows, const char *path) {
@@ -219,7 +178,7 @@ static void render_dead(const json_t *run, const json_t *sparsity, struct page *
 		return;
 	}
 	facts_label("dead", page);
-	render_dead_counts(run, sparsity, page);
+	render_dead_counts(run, page);
 	facts_next_line(page);
 	if (document_number(sparsity, "mean_passes_since_fired", &value)) {
 		fact_put(page, STYLE_PLAIN, "mean passes since fired %s",

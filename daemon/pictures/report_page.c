@@ -156,6 +156,7 @@ static void put_comparison(struct html *h, const struct report_page *p, char *co
 		put_compared_metric(h, p, report_metrics[i]);
 	}
 	put_compared_count(h, p, "dead_features");
+	put_compared_count(h, p, "dead_10m_tokens");
 	put_compared_count(h, p, "never_fired");
 	for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
 		put_compared(h, p, facts[i][1], facts[i][0]);

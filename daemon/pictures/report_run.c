@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "dead_words.h"
 #include "document.h"
 #include "point_metric.h"
 #include "report_config.h"
@@ -86,9 +87,22 @@ static void put_below(struct html *h, const json_t *sparsity, double density, co
 	html_fact(h, name, told ? report_count(of, path, number) : "too few tokens to tell");
 }
 
+/* In the words of `status RUN`. */
+static void put_dead(struct html *h, const json_t *run) {
+	struct buf words = {0};
+	char name[64];
+
+	for (enum dead_by by = 0; by < DEAD_BYS; by++) {
+		bool told = dead_words(run, by, &words) && buf_text(&words) != NULL;
+		snprintf(name, sizeof name, "dead %s%s", dead_by_name(by),
+			by == DEAD_BY_PASSES ? ", as of the last row" : "");
+		html_fact(h, name, told ? buf_text(&words) : "-");
+	}
+	buf_finish(&words);
+}
+
 static void put_sparsity(struct html *h, const json_t *run) {
-	static const char *const counts[][2] = {{"dead_features", "dead, as of the last row"},
-		{"never_fired", "never fired in the window"}, {"above_1e-2", "density above 0.01"},
+	static const char *const counts[][2] = {{"above_1e-2", "density above 0.01"},
 		{"above_1e-1", "density above 0.1"}, {"revived", "revived in the window"},
 		{"newly_dead", "newly dead in the window"}};
 	static const char *const quantiles[] = {"p10", "p25", "p50", "p75", "p90"};
@@ -98,6 +112,7 @@ static void put_sparsity(struct html *h, const json_t *run) {
 	json_t *threshold;
 
 	report_begin_table(h, "Features, by the last window");
+	put_dead(h, run);
 	for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++) {
 		html_fact(h, counts[k][1], report_count(sparsity, counts[k][0], number));
 	}

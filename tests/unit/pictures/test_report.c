@@ -122,7 +122,9 @@ static void without_a_picture_the_page_says_why(void **state) {
 	assert_non_null(strstr(text, ": there are no steps yet</p>"));
 	assert_non_null(strstr(text, ": no window is complete</p>"));
 	assert_non_null(strstr(text, "<p class=\"bad\">mse_loss is NaN</p>"));
-	assert_non_null(strstr(text, "<th scope=\"row\">dead, as of the last row</th><td>-</td>"));
+	assert_non_null(strstr(
+		text, "<th scope=\"row\">dead by passes, as of the last row</th><td>-</td>"));
+	assert_non_null(strstr(text, "<th scope=\"row\">dead by tokens</th><td>-</td>"));
 	assert_null(strstr(text, "Side by side"));
 	json_decref(run);
 	buf_finish(&h.out);
@@ -153,13 +155,16 @@ static void what_makes_runs_hard_to_compare_is_said_below_them(void **state) {
 			       "\"sparsity\": {\"dead_features\": 444}}",
 		0, NULL);
 	json_t *b = json_loads("{\"id\": \"77a0\", \"profile\": \"native\"}", 0, NULL);
-	json_t *at_a = json_loads("{\"tokens\": 1000, \"n_tokens\": 100, \"metrics\": "
-				  "{\"mse_loss\": 0.5, \"fvu\": 0.1}, "
-				  "\"sparsity\": {\"dead_features\": 123, \"never_fired\": 45}}",
-		0, NULL);
+	json_t *at_a =
+		json_loads("{\"tokens\": 1000, \"n_tokens\": 100, \"metrics\": "
+			   "{\"mse_loss\": 0.5, \"fvu\": 0.1}, "
+			   "\"sparsity\": {\"dead_features\": 123, \"dead_10m_tokens\": null, "
+			   "\"never_fired\": 45}}",
+			0, NULL);
 	json_t *at_b = json_loads("{\"tokens\": 9000, \"n_tokens\": 100, \"metrics\": "
 				  "{\"mse_loss\": 40, \"fvu\": 0.2}, "
-				  "\"not_finite\": {\"fvu\": 3}}",
+				  "\"not_finite\": {\"fvu\": 3}, "
+				  "\"sparsity\": {\"dead_10m_tokens\": 67}}",
 		0, NULL);
 	const struct report_run two[] = {{.run = a, .point = at_a, .at_tokens = 1e6},
 		{.run = b, .point = at_b, .at_tokens = 1e6}};
@@ -178,10 +183,44 @@ static void what_makes_runs_hard_to_compare_is_said_below_them(void **state) {
 	assert_null(strstr(text, "--at-tokens"));
 	assert_non_null(strstr(text, "last complete window by 1.00M tokens"));
 	assert_non_null(strstr(text, "<th scope=\"row\">dead features</th><td>123</td><td>-</td>"));
+	assert_non_null(strstr(text,
+		"<th scope=\"row\">features silent for 10M tokens or more</th><td>-</td><td>67<"));
 	json_decref(a);
 	json_decref(b);
 	json_decref(at_a);
 	json_decref(at_b);
+	buf_finish(&h.out);
+}
+
+/* As `status RUN` has it; where a count is not known that is said, and where it is not told of it is missing. */
+static void dead_features_are_told_of_by_each_count(void **state) {
+	(void)state;
+	json_t *a = json_loads("{\"id\": \"8f3a\", \"dead_feature_window\": 5000, \"sparsity\": "
+			       "{\"window\": 41, \"d_sae\": 24576, \"n_steps\": 1000, "
+			       "\"n_tokens\": 4096000, \"dead_features\": 312, "
+			       "\"dead_10m_tokens\": 290, \"never_fired\": 1204}}",
+		0, NULL);
+	json_t *b = json_loads("{\"id\": \"77a0\", \"sparsity\": {\"dead_features\": 7, "
+			       "\"dead_10m_tokens\": null}}",
+		0, NULL);
+	const struct report_run two[] = {{.run = a}, {.run = b}};
+	struct report_page page = {.title = "t", .runs = two, .n = 2};
+	struct html h = {0};
+
+	assert_int_equal(report_page_write(&h, &page), 0);
+	const char *text = text_of(&h);
+	static const char *const rows[] = {
+		"dead by passes, as of the last row</th><td>312 (1.3 %): silent for over",
+		": silent for over 5,000 steps (20.5M tokens)<",
+		"dead by tokens</th><td>290 (1.2 %): silent for 10M tokens or more<",
+		"dead by window</th><td>1,204 (4.9 %): silent in all 4.10M tokens of window 41<",
+		"dead by tokens</th><td>not known: silent for 10M tokens or more<",
+		"dead by window</th><td>-<"};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		assert_non_null(strstr(text, rows[i]));
+	}
+	json_decref(a);
+	json_decref(b);
 	buf_finish(&h.out);
 }
 
@@ -194,6 +233,7 @@ int main(void) {
 		cmocka_unit_test(a_huge_config_is_shown_in_part_and_counted),
 		cmocka_unit_test(of_several_configs_only_what_differs_is_shown),
 		cmocka_unit_test(without_a_picture_the_page_says_why),
+		cmocka_unit_test(dead_features_are_told_of_by_each_count),
 		cmocka_unit_test(runs_of_one_name_are_told_apart_by_their_ids),
 		cmocka_unit_test(what_makes_runs_hard_to_compare_is_said_below_them),
 	};
