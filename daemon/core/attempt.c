@@ -204,12 +204,14 @@ static void start_without_state(struct run *run, uint32_t step) {
 	if (run->d_sae == 0) {
 		return;
 	}
-	memset(run->firing.window, 0, run->d_sae * sizeof *run->firing.window);
+	/* What it leaves behind did fire: else one whose total is 0 might have. */
+	run_keep_closed_totals(run);
+	firing_close_window(&run->firing);
 	firing_clamp_last(&run->firing, step - 1);
 	/* A feature that fires no more is dead by then, whenever it was that it last did. */
 	p->exact_from = (uint64_t)step + run->config.dead_window;
 	window_begin_at(run, step);
-	run->arrays_changed = true;
+	run->arrays_changed = run->base_changed = true;
 }
 
 /* The position is that before `step`, or before some steps that are missing. Its window may have been

@@ -522,6 +522,26 @@ static void a_restore_before_the_cut_leaves_the_closed_windows_totals(void **sta
 	free(blob);
 }
 
+/* Feature 1 fires in a window that is open when the run goes back without its state. */
+static void what_fired_before_a_run_went_back_is_in_its_totals(void **state) {
+	struct rig *rig = *state;
+	struct stream *s = open_profile(rig, "native");
+	for (uint32_t n = 0; n < 3; n++) {
+		rig_step(rig, s, n, 2, 1, 0);
+	}
+	rig_step(rig, s, 3, 2, 1, 1);
+	rig_step(rig, s, 3, 2, 1, 0);
+	struct run_cut *cut = cut_of(rig, s);
+	check_closed(cut, 0, 3, 0, 3, 0); /* as it was by the window's end */
+	end_cut(rig, cut);
+	for (uint32_t n = 4; n < 6; n++) {
+		rig_step(rig, s, n, 2, 1, 0);
+	}
+	cut = cut_of(rig, s);
+	check_closed(cut, 1, 3, 0, 7, 1);
+	end_cut(rig, cut);
+}
+
 static void a_run_that_ends_inside_its_first_window_has_none(void **state) {
 	struct rig *rig = *state;
 	struct stream *s = open_profile(rig, "native");
@@ -556,6 +576,7 @@ int main(void) {
 		TEST(of_several_windows_in_one_cut_the_newest_is_kept),
 		TEST(a_window_with_a_flaw_does_not_take_the_place_of_a_complete_one),
 		TEST(a_restore_before_the_cut_leaves_the_closed_windows_totals),
+		TEST(what_fired_before_a_run_went_back_is_in_its_totals),
 		TEST(a_run_that_ends_inside_its_first_window_has_none),
 		TEST(arrays_that_are_lost_mark_the_run_resumed_until_exact),
 		TEST(who_is_dead_by_tokens_is_not_known_behind_a_step_without_counts),
