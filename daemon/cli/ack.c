@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "bounds.h"
 #include "subcommand.h"
 #include "tell.h"
@@ -38,7 +39,7 @@ static int acknowledge(int argc, char **argv) {
 		return status;
 	}
 	if (line.n_words > 2) {
-		return tell_usage_error(&subcommand_ack, "one RUN and one KIND at most", "");
+		return arguments_wrong("ack", "one RUN and one KIND at most", "");
 	}
 	if (line.n_words > 0 && !tell_check_run(&subcommand_ack, line.words[0])) {
 		return EXIT_USAGE;

@@ -1,6 +1,7 @@
 #include "arguments.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "subcommand.h"
 
@@ -19,4 +20,15 @@ int arguments_take(int argc, char **argv, const char *letters, const struct opti
 		status = take_word(argv[optind++], user);
 	}
 	return status;
+}
+
+int arguments_wrong(const char *command, const char *what, const char *which) {
+	fprintf(stderr, "sae-metricsd %s: %s%s; `sae-metricsd %s --help` lists all\n", command,
+		what, which, command);
+	return EXIT_USAGE;
+}
+
+int arguments_unknown(const char *command, int option, const char *word) {
+	return arguments_wrong(command,
+		option == ':' ? "a value is missing behind " : "there is no option ", word);
 }

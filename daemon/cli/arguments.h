@@ -9,3 +9,8 @@
 int arguments_take(int argc, char **argv, const char *letters, const struct option *longs,
 	int (*take_option)(int option, const char *word, void *user),
 	int (*take_word)(const char *word, void *user), void *user);
+
+/* "sae-metricsd COMMAND: what", with `which` behind it, and what lists all; EXIT_USAGE. */
+int arguments_wrong(const char *command, const char *what, const char *which);
+/* The same of an option that getopt_long does not know, or that is without its value (':'). */
+int arguments_unknown(const char *command, int option, const char *word);

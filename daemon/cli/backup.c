@@ -36,12 +36,6 @@ struct options {
 
 /* ---- what was asked for ---- */
 
-static int usage_error(const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd backup: %s%s; `sae-metricsd backup --help` lists all\n", what,
-		which);
-	return EXIT_USAGE;
-}
-
 enum { OPTION_DB = 256, OPTION_FORCE };
 
 /* `word` is what getopt looked at. */
@@ -58,10 +52,8 @@ static int take_option(int option, const char *word, void *user) {
 	case 'h':
 		o->help = true;
 		return EXIT_OK;
-	case ':':
-		return usage_error("a value is missing behind ", word);
 	default:
-		return usage_error("there is no option ", word);
+		return arguments_unknown("backup", option, word);
 	}
 }
 
@@ -69,7 +61,7 @@ static int take_word(const char *word, void *user) {
 	struct options *o = user;
 
 	if (o->copy.to != NULL) {
-		return usage_error("one FILE or DIR; what is ", word);
+		return arguments_wrong("backup", "one FILE or DIR; what is ", word);
 	}
 	o->copy.to = word;
 	return EXIT_OK;
@@ -85,7 +77,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
 	if (status == EXIT_OK && !o->help && (o->copy.to == NULL || o->copy.to[0] == '\0')) {
-		return usage_error("where to? FILE or DIR", "");
+		return arguments_wrong("backup", "where to? FILE or DIR", "");
 	}
 	return status;
 }

@@ -42,12 +42,6 @@ struct options {
 
 enum { OPTION_INTO = 256 };
 
-static int usage_error(const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd import: %s%s; `sae-metricsd import --help` lists all\n", what,
-		which);
-	return EXIT_USAGE;
-}
-
 /* `word` is what getopt looked at. */
 static int take_option(int option, const char *word, void *user) {
 	struct options *o = user;
@@ -59,10 +53,8 @@ static int take_option(int option, const char *word, void *user) {
 	case 'h':
 		o->help = true;
 		return EXIT_OK;
-	case ':':
-		return usage_error("a value is missing behind ", word);
 	default:
-		return usage_error("there is no option ", word);
+		return arguments_unknown("import", option, word);
 	}
 }
 
@@ -88,10 +80,10 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	int status = arguments_take(argc, argv, ":h", longs, take_option, take_file, o);
 
 	if (status == EXIT_OK && !o->help && o->files.n == 0) {
-		return usage_error("which FILEs?", "");
+		return arguments_wrong("import", "which FILEs?", "");
 	}
 	if (status == EXIT_OK && !o->help && (o->into == NULL || o->into[0] == '\0')) {
-		return usage_error("into which? --into FILE", "");
+		return arguments_wrong("import", "into which? --into FILE", "");
 	}
 	return status;
 }

@@ -5,14 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "json_write.h"
 #include "output_file.h"
 #include "subcommand.h"
 
 int read_options_wrong(const struct read_options *o, const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd %s: %s%s; `sae-metricsd %s --help` lists all\n", o->command,
-		what, which, o->command);
-	return EXIT_USAGE;
+	return arguments_wrong(o->command, what, which);
 }
 
 static int take_database(struct read_options *o, const char *path) {
@@ -54,10 +53,8 @@ int read_options_take(struct read_options *o, int option, const char *word) {
 	case 'h':
 		o->help = true;
 		return EXIT_OK;
-	case ':':
-		return read_options_wrong(o, "a value is missing behind ", word);
 	default:
-		return read_options_wrong(o, "there is no option ", word);
+		return arguments_unknown(o->command, option, word);
 	}
 }
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "bounds.h"
 #include "subcommand.h"
 #include "tell.h"
@@ -38,11 +39,10 @@ static int rename_run(int argc, char **argv) {
 		return status;
 	}
 	if (query.undo && line.n_words != 1) {
-		return tell_usage_error(
-			&subcommand_rename, "--undo goes with one RUN, and no NAME", "");
+		return arguments_wrong("rename", "--undo goes with one RUN, and no NAME", "");
 	}
 	if (!query.undo && line.n_words != 2) {
-		return tell_usage_error(&subcommand_rename, "one RUN and one NAME are needed", "");
+		return arguments_wrong("rename", "one RUN and one NAME are needed", "");
 	}
 	if (!tell_check_run(&subcommand_rename, line.words[0])) {
 		return EXIT_USAGE;

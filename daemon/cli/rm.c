@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "subcommand.h"
 #include "tell.h"
 #include "tell_options.h"
@@ -40,7 +41,7 @@ static int remove_runs(int argc, char **argv) {
 		return status;
 	}
 	if (line.n_words == 0) {
-		return tell_usage_error(&subcommand_rm, "which RUN?", "");
+		return arguments_wrong("rm", "which RUN?", "");
 	}
 	for (int i = 0; i < line.n_words; i++) {
 		if (!tell_check_run(&subcommand_rm, line.words[i])) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "bounds.h"
 #include "message.h"
 #include "stop.h"
@@ -51,16 +52,10 @@ const struct subcommand subcommand_stop = {
 
 struct options {
 	const char *run, *reason, *socket;
-	int help;
+	bool help;
 };
 
 /* ---- what was asked for ---- */
-
-int stop_wrong(const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd stop: %s%s; `sae-metricsd stop --help` lists all\n", what,
-		which);
-	return EXIT_USAGE;
-}
 
 enum { OPTION_REASON = 256, OPTION_SOCKET };
 
@@ -68,17 +63,19 @@ int stop_take_reason(const char *word, const char **ret) {
 	const char *flaw = text_flaw(text_of(word, strlen(word)), true);
 
 	if (flaw != NULL) {
-		return stop_wrong("--reason ", flaw);
+		return arguments_wrong("stop", "--reason ", flaw);
 	}
 	if (strlen(word) > QUERY_REASON_MAX) {
-		return stop_wrong("--reason is longer than 256 bytes", "");
+		return arguments_wrong("stop", "--reason is longer than 256 bytes", "");
 	}
 	*ret = word;
 	return EXIT_OK;
 }
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case OPTION_REASON:
 		return stop_take_reason(optarg, &o->reason);
@@ -86,13 +83,21 @@ static int parse_option(int option, const char *word, struct options *o) {
 		o->socket = optarg;
 		return EXIT_OK;
 	case 'h':
-		o->help = 1;
+		o->help = true;
 		return EXIT_OK;
-	case ':':
-		return stop_wrong("a value is missing behind ", word);
 	default:
-		return stop_wrong("there is no option ", word);
+		return arguments_unknown("stop", option, word);
 	}
+}
+
+static int take_word(const char *word, void *user) {
+	struct options *o = user;
+
+	if (o->run != NULL) {
+		return arguments_wrong("stop", "one RUN is needed", "");
+	}
+	o->run = word;
+	return EXIT_OK;
 }
 
 static int parse_options(int argc, char **argv, struct options *o) {
@@ -102,24 +107,15 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
 	if (status != EXIT_OK || o->help) {
 		return status;
 	}
-	if (argc - optind != 1) {
-		return stop_wrong("one RUN is needed", "");
+	if (o->run == NULL) {
+		return arguments_wrong("stop", "one RUN is needed", "");
 	}
-	if (!tell_check_run(&subcommand_stop, argv[optind])) {
-		return EXIT_USAGE;
-	}
-	o->run = argv[optind];
-	return EXIT_OK;
+	return tell_check_run(&subcommand_stop, o->run) ? EXIT_OK : EXIT_USAGE;
 }
 
 /* It has options of its own. */

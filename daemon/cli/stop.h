@@ -6,6 +6,3 @@ int stop_dominated(int argc, char **argv);
 
 /* --reason's word, borrowed; else says what is wrong with it. Returns an exit_status. */
 int stop_take_reason(const char *word, const char **ret);
-
-/* Says it, and where to read more. Returns EXIT_USAGE. */
-int stop_wrong(const char *what, const char *which);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "ask.h"
 #include "dominated_json.h"
 #include "message.h"
@@ -25,7 +26,9 @@ struct options {
 enum { OPTION_DOMINATED = 256, OPTION_DRY_RUN, OPTION_ALL_USERS, OPTION_REASON };
 
 /* `word` is what getopt looked at. */
-static int parse_option(int option, const char *word, struct options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
 	switch (option) {
 	case OPTION_DOMINATED:
 		return EXIT_OK;
@@ -38,7 +41,7 @@ static int parse_option(int option, const char *word, struct options *o) {
 	case OPTION_REASON:
 		return stop_take_reason(optarg, &o->reason);
 	case RUN_FILTER_STATE:
-		return stop_wrong(
+		return arguments_wrong("stop",
 			"--dominated stops runs that are running or stalled, and compares "
 			"them with finished ones: --state is not for it",
 			"");
@@ -47,12 +50,18 @@ static int parse_option(int option, const char *word, struct options *o) {
 	}
 }
 
+static int take_word(const char *word, void *user) {
+	(void)user;
+	return arguments_wrong(
+		"stop", "--dominated chooses the runs itself: it goes without ", word);
+}
+
 static int check(const struct options *o) {
 	if (o->points.read.help) {
 		return EXIT_OK;
 	}
 	if (o->points.at_tokens == 0) {
-		return stop_wrong(
+		return arguments_wrong("stop",
 			"--dominated needs --at-tokens N, like 168M: a run that is "
 			"compared before it has seen as much as others is stopped for nothing",
 			"");
@@ -75,17 +84,8 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		RUN_FILTER_OPTIONS,
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = parse_option(option, argv[optind - 1], o);
-	}
-	if (status == EXIT_OK && optind < argc) {
-		return stop_wrong(
-			"--dominated chooses the runs itself: it goes without ", argv[optind]);
-	}
 	return status == EXIT_OK ? check(o) : status;
 }
 

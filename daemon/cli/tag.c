@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "bounds.h"
 #include "subcommand.h"
 #include "tell.h"
@@ -35,7 +36,7 @@ static int add_tags(struct text_list *list, char **words, int n) {
 			return EXIT_USAGE;
 		}
 		if (list->count == LIST_MAX) {
-			return tell_usage_error(&subcommand_tag, "too many tags", "");
+			return arguments_wrong("tag", "too many tags", "");
 		}
 		list->items[list->count++] = text_of(words[i], strlen(words[i]));
 	}
@@ -53,7 +54,7 @@ static int tag_run(int argc, char **argv) {
 		return status;
 	}
 	if (line.n_words == 0) {
-		return tell_usage_error(&subcommand_tag, "which RUN?", "");
+		return arguments_wrong("tag", "which RUN?", "");
 	}
 	if (!tell_check_run(&subcommand_tag, line.words[0])) {
 		return EXIT_USAGE;
@@ -65,8 +66,8 @@ static int tag_run(int argc, char **argv) {
 	}
 	bool names_tags = query.add.count + query.take.count > 0;
 	if (names_tags == query.undo) {
-		return tell_usage_error(&subcommand_tag,
-			query.undo ? "--undo goes without a TAG" : "which TAG?", "");
+		return arguments_wrong(
+			"tag", query.undo ? "--undo goes without a TAG" : "which TAG?", "");
 	}
 	return tell_daemon("tag", line.socket, &query);
 }

@@ -4,16 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "subcommand.h"
 #include "text.h"
 
 enum { OPTION_SOCKET = 256, OPTION_OWN };
-
-int tell_usage_error(const struct subcommand *command, const char *what, const char *which) {
-	fprintf(stderr, "sae-metricsd %s: %s%s; `sae-metricsd %s --help` lists all\n",
-		command->name, what, which, command->name);
-	return EXIT_USAGE;
-}
 
 bool tell_check_text(
 	const struct subcommand *command, const char *what, const char *text, size_t max_bytes) {
@@ -45,29 +40,43 @@ static int take_own(const struct subcommand *command, const struct tell_option *
 		return EXIT_USAGE;
 	}
 	if (o->list->count == LIST_MAX) {
-		return tell_usage_error(command, "too many of --", o->name);
+		return arguments_wrong(command->name, "too many of --", o->name);
 	}
 	o->list->items[o->list->count++] = text_of(optarg, strlen(optarg));
 	return EXIT_OK;
 }
 
+struct parse {
+	const struct subcommand *command;
+	const struct tell_option *options;
+	struct tell_line *line;
+};
+
 /* `word` is what getopt looked at. */
-static int take_option(const struct subcommand *command, int option, const char *word,
-	const struct tell_option *options, struct tell_line *ret) {
+static int take_option(int option, const char *word, void *user) {
+	struct parse *p = user;
+
 	switch (option) {
 	case OPTION_SOCKET:
-		ret->socket = optarg;
+		p->line->socket = optarg;
 		return EXIT_OK;
 	case 'h':
-		ret->is_over = true;
+		p->line->is_over = true;
 		return EXIT_OK;
 	case ':':
-		return tell_usage_error(command, "a value is missing behind ", word);
 	case '?':
-		return tell_usage_error(command, "there is no option ", word);
+		return arguments_unknown(p->command->name, option, word);
 	default:
-		return take_own(command, &options[option - OPTION_OWN]);
+		return take_own(p->command, &p->options[option - OPTION_OWN]);
 	}
+}
+
+static int take_word(const char *word, void *user) {
+	struct parse *p = user;
+	(void)word;
+
+	p->line->n_words++;
+	return EXIT_OK;
 }
 
 static void list_longs(
@@ -91,19 +100,14 @@ static int print_usage(const struct subcommand *command) {
 int tell_parse(const struct subcommand *command, int argc, char **argv,
 	const struct tell_option *options, struct tell_line *ret) {
 	struct option longs[TELL_OPTIONS_MAX + 3];
-	int option, status = EXIT_OK;
+	struct parse p = {command, options, ret};
 
 	list_longs(options, longs);
 	*ret = (struct tell_line){0};
-	optind = 0; /* main may have used getopt before */
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		status = take_option(command, option, argv[optind - 1], options, ret);
-	}
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, &p);
 	if (status == EXIT_OK && ret->is_over) {
 		return print_usage(command);
 	}
-	ret->words = argv + optind;
-	ret->n_words = argc - optind;
+	ret->words = argv + argc - ret->n_words; /* getopt has put them behind the options */
 	return status;
 }

@@ -28,8 +28,6 @@ struct tell_line {
 int tell_parse(const struct subcommand *command, int argc, char **argv,
 	const struct tell_option *options, struct tell_line *ret);
 
-/* "sae-metricsd rm: what", which `--help` is told of; EXIT_USAGE. */
-int tell_usage_error(const struct subcommand *command, const char *what, const char *which);
 /* Whether a RUN that was given may be one's id or name, or a part of it. Says so if not. */
 bool tell_check_run(const struct subcommand *command, const char *word);
 /* Whether a text that is to be kept may be: of so many bytes, UTF-8, without control characters. Says so if not. */
