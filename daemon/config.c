@@ -1,11 +1,11 @@
 #include "config.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "config_show.h"
 #include "credential.h"
 #include "settings.h"
@@ -43,19 +43,14 @@ const struct subcommand subcommand_config = {
 struct config {
 	struct settings_flag flags[FLAGS_MAX];
 	struct settings_options where;
-	bool check, json, help;
+	bool check, json, help, has_word;
 	const char *name; /* NULL: all */
 	unsigned n_files, n_remarks;
 };
 
-static int usage_error(const char *what) {
-	fprintf(stderr, "sae-metricsd config: %s; `sae-metricsd config --help` lists all\n", what);
-	return EXIT_USAGE;
-}
-
 static void on_usage_problem(void *user, const char *words) {
 	(void)user;
-	(void)usage_error(words);
+	(void)arguments_wrong("config", words, "");
 }
 
 static void on_problem(void *user, const char *words) {
@@ -148,7 +143,7 @@ static int show(struct config *c) {
 	credential_finish(&key.credential);
 	settings_finish(&settings);
 	if (err == -ENOENT) {
-		return usage_error("there is no such SECTION.KEY, as wandb.mode");
+		return arguments_wrong("config", "there is no such SECTION.KEY, as wandb.mode", "");
 	}
 	return err < 0 ? EXIT_FAILED : EXIT_OK;
 }
@@ -159,13 +154,16 @@ enum { CHECK = 256, JSON, SYSTEM, USER, CONFIG, SET };
 
 static int add_flag(struct config *c) {
 	if (c->where.n_flags == FLAGS_MAX) {
-		return usage_error("too many options");
+		return arguments_wrong("config", "too many options", "");
 	}
 	c->flags[c->where.n_flags++] = (struct settings_flag){.flag = "--set", .text = optarg};
 	return EXIT_OK;
 }
 
-static int read_option(int option, struct config *c) {
+/* `word` is what getopt looked at. */
+static int take_option(int option, const char *word, void *user) {
+	struct config *c = user;
+
 	switch (option) {
 	case CHECK:
 		c->check = true;
@@ -186,17 +184,23 @@ static int read_option(int option, struct config *c) {
 		c->help = true;
 		return EXIT_OK;
 	default:
-		return usage_error("unknown option, or one without its value");
+		return arguments_unknown("config", option, word);
 	}
 }
 
-static int read_argument(const char *word, struct config *c) {
+static int take_word(const char *word, void *user) {
+	struct config *c = user;
+
+	if (c->has_word) {
+		return arguments_wrong("config", "takes one argument, or none", "");
+	}
+	c->has_word = true;
 	if (!c->check) {
 		c->name = word;
 		return EXIT_OK;
 	}
 	if (c->where.file != NULL) {
-		return usage_error("--config FILE and FILE are one too many");
+		return arguments_wrong("config", "--config FILE and FILE are one too many", "");
 	}
 	c->where.file = word;
 	return EXIT_OK;
@@ -211,31 +215,18 @@ static int read_options(int argc, char **argv, struct config *c) {
 		{"config", required_argument, NULL, CONFIG},
 		{"set", required_argument, NULL, SET},
 		{"help", no_argument, NULL, 'h'},
-		{0},
+		{NULL, 0, NULL, 0},
 	};
-	int status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":h", known, take_option, take_word, c);
 
-	opterr = 0;
-	for (int o; status == EXIT_OK && (o = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
-		status = read_option(o, c);
-	}
 	if (status != EXIT_OK || c->help) {
 		return status;
 	}
-	if (argc - optind > 1) {
-		return usage_error("takes one argument, or none");
-	}
-	if (optind < argc) {
-		status = read_argument(argv[optind], c);
-	}
-	if (status == EXIT_OK && c->json && (c->check || c->name != NULL)) {
-		return usage_error("--json is for all that is set");
+	if (c->json && (c->check || c->name != NULL)) {
+		return arguments_wrong("config", "--json is for all that is set", "");
 	}
 	c->where.flags = c->flags;
-	if (status == EXIT_OK && settings_check_flags(&c->where, on_usage_problem, NULL) < 0) {
-		return EXIT_USAGE;
-	}
-	return status;
+	return settings_check_flags(&c->where, on_usage_problem, NULL) < 0 ? EXIT_USAGE : EXIT_OK;
 }
 
 static int config_run(int argc, char **argv) {

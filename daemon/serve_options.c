@@ -1,19 +1,14 @@
 #include "serve_options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "subcommand.h"
-
-static int usage_error(const char *what) {
-	fprintf(stderr, "sae-metricsd serve: %s; `sae-metricsd serve --help` lists all\n", what);
-	return EXIT_USAGE;
-}
 
 static int add_flag(struct serve_options *o, const char *flag, const char *key) {
 	if (o->where.n_flags == SERVE_FLAGS_MAX) {
-		return usage_error("too many options");
+		return arguments_wrong("serve", "too many options", "");
 	}
 	o->flags[o->where.n_flags++] =
 		(struct settings_flag){.flag = flag, .key = key, .text = optarg};
@@ -28,7 +23,7 @@ static int add_path(struct serve_options *o, const char *flag, const char *key) 
 		if (getcwd(here, sizeof here) == NULL ||
 			snprintf(o->folder, sizeof o->folder, "%s/%s", here, optarg) >=
 				(int)sizeof o->folder) {
-			return usage_error("a path is too long");
+			return arguments_wrong("serve", "a path is too long", "");
 		}
 		optarg = o->folder;
 	}
@@ -52,7 +47,10 @@ static const struct {
 
 enum { FIRST_SETTER = 256, SOCKET = FIRST_SETTER + (int)N_SETTERS, DB, CONFIG, SYSTEM };
 
-static int read_option(int option, struct serve_options *o) {
+/* `word` is what getopt looked at. */
+static int take_option(int option, const char *word, void *user) {
+	struct serve_options *o = user;
+
 	switch (option) {
 	case SOCKET:
 		o->daemon.socket = optarg;
@@ -71,7 +69,7 @@ static int read_option(int option, struct serve_options *o) {
 		return EXIT_OK;
 	default:
 		if (option < FIRST_SETTER || option >= FIRST_SETTER + (int)N_SETTERS) {
-			return usage_error("unknown option, or one without its value");
+			return arguments_unknown("serve", option, word);
 		}
 		return setters[option - FIRST_SETTER].add(
 			o, setters[option - FIRST_SETTER].flag, setters[option - FIRST_SETTER].key);
@@ -80,7 +78,12 @@ static int read_option(int option, struct serve_options *o) {
 
 static void on_usage_problem(void *user, const char *words) {
 	(void)user;
-	(void)usage_error(words);
+	(void)arguments_wrong("serve", words, "");
+}
+
+static int take_word(const char *word, void *user) {
+	(void)user;
+	return arguments_wrong("serve", "takes no arguments but options; what is ", word);
 }
 
 int serve_read_options(int argc, char **argv, struct serve_options *o) {
@@ -91,21 +94,13 @@ int serve_read_options(int argc, char **argv, struct serve_options *o) {
 		{"config", required_argument, NULL, CONFIG},
 		{"help", no_argument, NULL, 'h'},
 	};
-	int status = EXIT_OK;
-
 	for (size_t i = 0; i < N_SETTERS; i++) {
 		known[5 + i] = (struct option){
 			setters[i].flag + 2, required_argument, NULL, FIRST_SETTER + (int)i};
 	}
-	opterr = 0;
-	for (int c; status == EXIT_OK && (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
-		status = read_option(c, o);
-	}
+	int status = arguments_take(argc, argv, ":h", known, take_option, take_word, o);
 	if (status != EXIT_OK || o->help) {
 		return status;
-	}
-	if (optind < argc) {
-		return usage_error("takes no arguments but options");
 	}
 	o->where.flags = o->flags;
 	return settings_check_flags(&o->where, on_usage_problem, NULL) < 0 ? EXIT_USAGE : EXIT_OK;

@@ -1,11 +1,11 @@
 #include "start.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "background.h"
 #include "duration.h"
 #include "idle.h"
@@ -39,45 +39,52 @@ struct options {
 
 /* ---- what was asked for ---- */
 
-static int usage_error(const char *what) {
-	fprintf(stderr, "sae-metricsd start: %s; `sae-metricsd start --help` lists all\n", what);
-	return EXIT_USAGE;
-}
-
 static int read_idle(const char *text, struct options *o) {
 	bool never = strcmp(text, "never") == 0;
 
 	if (!never && duration_read(text) < IDLE_MIN_MS) {
-		return usage_error("--exit-when-idle: expected a time from 1s to 400d, as 10m, or "
-				   "never");
+		return arguments_wrong("start",
+			"--exit-when-idle: expected a time from 1s to 400d, as 10m, or never, not ",
+			text);
 	}
 	o->idle = never ? NULL : text;
 	return EXIT_OK;
 }
 
-static int read_options(int argc, char **argv, struct options *o) {
-	enum { IDLE = 256, JSON };
-	static const struct option known[] = {
-		{"exit-when-idle", required_argument, NULL, IDLE},
-		{"json", no_argument, NULL, JSON},
-		{"help", no_argument, NULL, 'h'},
-		{0},
-	};
-	int status = EXIT_OK;
+enum { OPTION_IDLE = 256, OPTION_JSON };
 
-	opterr = 0;
-	for (int c; status == EXIT_OK && (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
-		if (c == IDLE) {
-			status = read_idle(optarg, o);
-		} else if (c == JSON || c == 'h') {
-			o->json = o->json || c == JSON;
-			o->help = o->help || c == 'h';
-		} else {
-			status = usage_error("unknown option, or one without its value");
-		}
+/* `word` is what getopt looked at. */
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
+	switch (option) {
+	case OPTION_IDLE:
+		return read_idle(optarg, o);
+	case OPTION_JSON:
+		o->json = true;
+		return EXIT_OK;
+	case 'h':
+		o->help = true;
+		return EXIT_OK;
+	default:
+		return arguments_unknown("start", option, word);
 	}
-	return status == EXIT_OK && optind < argc ? usage_error("takes no arguments but options")
-						  : status;
+}
+
+static int take_word(const char *word, void *user) {
+	(void)user;
+	return arguments_wrong("start", "takes no arguments but options; what is ", word);
+}
+
+static int read_options(int argc, char **argv, struct options *o) {
+	static const struct option longs[] = {
+		{"exit-when-idle", required_argument, NULL, OPTION_IDLE},
+		{"json", no_argument, NULL, OPTION_JSON},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+
+	return arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 }
 
 /* ---- doing it ---- */

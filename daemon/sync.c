@@ -1,12 +1,12 @@
 #include "sync.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "credential.h"
 #include "database_file.h"
 #include "document.h"
@@ -68,11 +68,6 @@ struct sync {
 
 static void say(const char *about, const char *words) {
 	fprintf(stderr, "sae-metricsd sync: %s%s%s\n", about, about[0] != '\0' ? ": " : "", words);
-}
-
-static int usage_error(const char *what) {
-	fprintf(stderr, "sae-metricsd sync: %s; `sae-metricsd sync --help` lists all\n", what);
-	return EXIT_USAGE;
 }
 
 /* ---- one database ---- */
@@ -234,7 +229,7 @@ static int parse_patience(const char *text, unsigned *ret) {
 	char *end;
 	unsigned long value = strtoul(text, &end, 10);
 	if (*text < '0' || *text > '9' || *end != '\0' || value == 0 || value > 86400) {
-		return usage_error("--patience: expected seconds from 1 to 86400");
+		return arguments_wrong("sync", "--patience: expected seconds from 1 to 86400", "");
 	}
 	*ret = (unsigned)value;
 	return EXIT_OK;
@@ -249,7 +244,10 @@ enum {
 	OPTION_PATIENCE
 };
 
-static int parse_option(int option, struct sync *s) {
+/* `word` is what getopt looked at. */
+static int take_option(int option, const char *word, void *user) {
+	struct sync *s = user;
+
 	switch (option) {
 	case OPTION_TAKE_OVER:
 		s->take_over = true;
@@ -272,8 +270,16 @@ static int parse_option(int option, struct sync *s) {
 		s->help = true;
 		return EXIT_OK;
 	default:
-		return usage_error("unknown option, or one without its value");
+		return arguments_unknown("sync", option, word);
 	}
+}
+
+static int take_word(const char *word, void *user) {
+	struct sync *s = user;
+	(void)word;
+
+	s->n_words++;
+	return EXIT_OK;
 }
 
 static int parse_options(int argc, char **argv, struct sync *s) {
@@ -287,16 +293,10 @@ static int parse_options(int argc, char **argv, struct sync *s) {
 		{"help", no_argument, NULL, 'h'},
 		{0},
 	};
-	int option, status = EXIT_OK;
-	optind = 0;
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		status = parse_option(option, s);
-	}
-	s->words = argv + optind;
-	s->n_words = argc - optind;
+	int status = arguments_take(argc, argv, ":h", longs, take_option, take_word, s);
+	s->words = argv + argc - s->n_words; /* getopt has put them behind the options */
 	if (status == EXIT_OK && s->take_over && s->n_words == 0 && !s->help) {
-		return usage_error("--take-over: of which RUN or FILE?");
+		return arguments_wrong("sync", "--take-over: of which RUN or FILE?", "");
 	}
 	return status;
 }

@@ -1,6 +1,5 @@
 #include "doctor.h"
 
-#include <getopt.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "arguments.h"
 #include "clock.h"
 #include "document.h"
 #include "doctor_command.h"
@@ -157,46 +157,49 @@ struct options {
 	bool json, help;
 };
 
-static int usage_error(const char *what) {
-	fprintf(stderr, "sae-metricsd doctor: %s; `sae-metricsd doctor --help` lists all\n", what);
-	return EXIT_USAGE;
+enum { OPTION_SOCKET = 256, OPTION_DB, OPTION_CONFIG, OPTION_JSON };
+
+/* `word` is what getopt looked at. */
+static int take_option(int option, const char *word, void *user) {
+	struct options *o = user;
+
+	switch (option) {
+	case OPTION_SOCKET:
+		o->subject.socket = optarg;
+		return EXIT_OK;
+	case OPTION_DB:
+		o->subject.database = optarg;
+		return EXIT_OK;
+	case OPTION_CONFIG:
+		o->config = optarg;
+		return EXIT_OK;
+	case OPTION_JSON:
+		o->json = true;
+		return EXIT_OK;
+	case 'h':
+		o->help = true;
+		return EXIT_OK;
+	default:
+		return arguments_unknown("doctor", option, word);
+	}
+}
+
+static int take_word(const char *word, void *user) {
+	(void)user;
+	return arguments_wrong("doctor", "takes no arguments but options; what is ", word);
 }
 
 static int read_options(int argc, char **argv, struct options *o) {
-	enum { SOCKET = 256, DB, CONFIG, JSON };
-	static const struct option known[] = {
-		{"socket", required_argument, NULL, SOCKET},
-		{"db", required_argument, NULL, DB},
-		{"config", required_argument, NULL, CONFIG},
-		{"json", no_argument, NULL, JSON},
+	static const struct option longs[] = {
+		{"socket", required_argument, NULL, OPTION_SOCKET},
+		{"db", required_argument, NULL, OPTION_DB},
+		{"config", required_argument, NULL, OPTION_CONFIG},
+		{"json", no_argument, NULL, OPTION_JSON},
 		{"help", no_argument, NULL, 'h'},
-		{0},
+		{NULL, 0, NULL, 0},
 	};
 
-	optind = 0;
-	opterr = 0;
-	for (int c; (c = getopt_long(argc, argv, "h", known, NULL)) != -1;) {
-		switch (c) {
-		case SOCKET:
-			o->subject.socket = optarg;
-			break;
-		case DB:
-			o->subject.database = optarg;
-			break;
-		case CONFIG:
-			o->config = optarg;
-			break;
-		case JSON:
-			o->json = true;
-			break;
-		case 'h':
-			o->help = true;
-			break;
-		default:
-			return usage_error("unknown option, or one without its value");
-		}
-	}
-	return optind < argc ? usage_error("takes no arguments but options") : EXIT_OK;
+	return arguments_take(argc, argv, ":h", longs, take_option, take_word, o);
 }
 
 static int doctor_run(int argc, char **argv) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "subcommand.h"
 
 #define WIDTH_DEFAULT   720.0
@@ -135,7 +136,9 @@ static int take_choice(int option, struct plot_options *o) {
 	}
 }
 
-static int take_option(int option, const char *word, struct plot_options *o) {
+static int take_option(int option, const char *word, void *user) {
+	struct plot_options *o = user;
+
 	switch (option) {
 	case OPTION_KIND:
 	case OPTION_OVER:
@@ -163,11 +166,14 @@ static int take_option(int option, const char *word, struct plot_options *o) {
 	case OPTION_DPI:
 		return take_number(o, "--dpi", DPI_LEAST, DPI_MOST, &o->size.dpi);
 	default:
-		return points_options_take(&o->points, option, word);
+		return points_options_take(
+			&o->points, option == 'o' ? READ_OPTION_OUTPUT : option, word);
 	}
 }
 
-static int take_run(struct plot_options *o, const char *word) {
+static int take_run(const char *word, void *user) {
+	struct plot_options *o = user;
+
 	return o->points.n_runs < PLOT_RUNS_MAX
 		       ? points_options_take_word(&o->points, word)
 		       : read_options_wrong(&o->points.read,
@@ -282,17 +288,9 @@ int plot_options_parse(int argc, char **argv, struct plot_options *ret) {
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
 
 	plot_options_init(ret, "plot");
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":ho:", longs, NULL)) != -1) {
-		status = take_option(
-			option == 'o' ? READ_OPTION_OUTPUT : option, argv[optind - 1], ret);
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = take_run(ret, argv[optind++]);
-	}
+	int status = arguments_take(argc, argv, ":ho:", longs, take_option, take_run, ret);
 	status = status == EXIT_OK ? check(ret) : status;
 	return status == EXIT_OK ? plot_options_check_pixels(ret, ret->size.height) : status;
 }

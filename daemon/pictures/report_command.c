@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "arguments.h"
 #include "clock.h"
 #include "document.h"
 #include "interrupt.h"
@@ -35,7 +36,21 @@ static int say(const struct report *r, const char *words) {
 
 /* ---- what was asked for ---- */
 
-static int take_word(struct report *r, const char *word) {
+/* `word` is what getopt looked at. */
+static int take_option(int option, const char *word, void *user) {
+	struct report *r = user;
+
+	if (option == OPTION_TITLE) {
+		r->title = optarg;
+		return EXIT_OK;
+	}
+	return points_options_take(
+		&r->plot.points, option == 'o' ? READ_OPTION_OUTPUT : option, word);
+}
+
+static int take_word(const char *word, void *user) {
+	struct report *r = user;
+
 	return r->plot.points.n_runs < RUNS_MAX
 		       ? points_options_take_word(&r->plot.points, word)
 		       : read_options_wrong(&r->plot.points.read,
@@ -62,21 +77,8 @@ static int parse(int argc, char **argv, struct report *r) {
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int option, status = EXIT_OK;
+	int status = arguments_take(argc, argv, ":ho:", longs, take_option, take_word, r);
 
-	opterr = 0;
-	while (status == EXIT_OK && (option = getopt_long(argc, argv, ":ho:", longs, NULL)) != -1) {
-		const char *word = argv[optind - 1];
-		if (option == OPTION_TITLE) {
-			r->title = optarg;
-		} else {
-			status = points_options_take(
-				&r->plot.points, option == 'o' ? READ_OPTION_OUTPUT : option, word);
-		}
-	}
-	while (status == EXIT_OK && optind < argc) {
-		status = take_word(r, argv[optind++]);
-	}
 	return status == EXIT_OK ? check(r) : status;
 }
 

@@ -216,7 +216,8 @@ class Config(unittest.TestCase):
             other.join()
 
     def test_wrong_usage(self):
-        for arguments, words in ((["--loud"], "unknown option"), (["a.b", "c.d"], "takes one argument, or none"),
+        for arguments, words in ((["--loud"], "there is no option --loud"), (["--set"], "a value is missing behind --set"),
+                                 (["a.b", "c.d"], "takes one argument, or none"),
                                  (["--json", "wandb.mode"], "--json is for all"), (["--set", "wandb.mode"], "expected SECTION.KEY=VALUE"),
                                  (["--set", "wandb.mode=x"], "--set wandb.mode: expected online, offline or off"),
                                  (["--check", "--config", "a", "b"], "one too many")):

@@ -118,8 +118,11 @@ class Doctor(unittest.TestCase):
         self.assertEqual(before, sorted(self.folder.rglob("*")))
 
     def test_wrong_usage(self):
-        for arguments in (["--nothing"], ["word"], ["--db"]):
-            self.assertEqual(USAGE, self.run_it(*arguments).returncode)
+        for arguments, words in ((["--nothing"], "there is no option --nothing"), (["word"], "what is word"),
+                                 (["--db"], "a value is missing behind --db")):
+            out = self.run_it(*arguments)
+            self.assertEqual(USAGE, out.returncode)
+            self.assertIn(words, out.stderr)
         self.assertIn("exit status", self.run_it("--help").stdout)
 
     # ---- config ----

@@ -247,7 +247,9 @@ os.execv({str(user.program)!r}, ["sae-metricsd", "start"])
     def test_wrong_usage_is_said(self):
         user = self.user()
         for arguments in (["--exit-when-idle", "soon"], ["--exit-when-idle", "10ms"], ["--fast"], ["now"], ["--exit-when-idle"]):
-            self.assertEqual(2, user.sae_metricsd("start", *arguments).returncode, arguments)
+            out = user.sae_metricsd("start", *arguments)
+            self.assertEqual(2, out.returncode, arguments)
+            self.assertIn(arguments[0], out.stderr)
         for time_said in ("soon", "0s", "500ms"):
             out = user.sae_metricsd("serve", "--exit-when-idle", time_said)
             self.assertEqual(2, out.returncode)
