@@ -160,21 +160,18 @@ static void read_densities(struct options *o, struct comparison *c) {
 
 static int print_json(const struct options *o, const struct comparison *c) {
 	json_t *document = compare_json(c, o->render.all);
-	int status = document ? read_options_print_json(&o->points.read, document) : EXIT_FAILED;
+	int status = read_options_print_json(&o->points.read, document);
 
 	json_decref(document);
 	return status;
 }
 
 static int print_page(const struct options *o, const struct comparison *c) {
-	struct look look = read_options_look(&o->points.read);
 	struct page page;
 
-	page_init(&page, &look);
+	read_options_begin_page(&o->points.read, &page);
 	render_compare(c, &o->render, &page);
-	int status = read_options_print_page(&o->points.read, &page);
-	page_finish(&page);
-	return status;
+	return read_options_end_page(&o->points.read, &page);
 }
 
 static void say_warnings(const struct options *o, const struct comparison *c) {

@@ -1,17 +1,6 @@
 #include "compare_json.h"
 
-#include <math.h>
-
-static json_t *number(double value) {
-	return isfinite(value) ? json_real(value)
-			       : json_string(isnan(value) ? "NaN"
-					     : value > 0  ? "Infinity"
-							  : "-Infinity");
-}
-
-static json_t *copy_of(const json_t *value) {
-	return value ? json_incref((json_t *)value) : json_null();
-}
+#include "json_part.h"
 
 static const char *id_of(const struct comparison *c, size_t run) {
 	const char *id = document_text(c->runs[run].run, "id");
@@ -32,18 +21,15 @@ static json_t *dominated_by(const struct comparison *c, size_t run) {
 
 static json_t *run_json(const struct comparison *c, size_t i) {
 	static const char *const names[] = {
-		"id", "name", "project", "group", "user", "state", "profile", "d_sae"};
+		"id", "name", "project", "group", "user", "state", "profile", "d_sae", NULL};
 	const struct compared_run *run = &c->runs[i];
-	json_t *out = json_object();
+	json_t *out = json_part_members(run->run, names);
 
-	for (size_t j = 0; j < sizeof(names) / sizeof(names[0]); j++) {
-		(void)json_object_set_new(out, names[j], copy_of(document_at(run->run, names[j])));
-	}
-	(void)json_object_set_new(out, "tokens", copy_of(document_at(run->point, "tokens")));
-	(void)json_object_set_new(out, "window", copy_of(document_at(run->point, "window")));
-	(void)json_object_set_new(out, "step_last", copy_of(document_at(run->point, "step_last")));
+	(void)json_object_set_new(out, "tokens", json_part_member(run->point, "tokens"));
+	(void)json_object_set_new(out, "window", json_part_member(run->point, "window"));
+	(void)json_object_set_new(out, "step_last", json_part_member(run->point, "step_last"));
 	(void)json_object_set_new(out, "dominated_by", dominated_by(c, i));
-	(void)json_object_set_new(out, "density", copy_of(run->density));
+	(void)json_object_set_new(out, "density", json_part_value(run->density));
 	return out;
 }
 
@@ -64,7 +50,7 @@ static json_t *config_json(const struct comparison *c, bool all) {
 		const struct config_row *row = &c->config.rows[i];
 		json_t *values = json_array();
 		for (size_t j = 0; j < c->n; j++) {
-			(void)json_array_append_new(values, copy_of(row->values[j]));
+			(void)json_array_append_new(values, json_part_value(row->values[j]));
 		}
 		if (all || !row->same) {
 			(void)json_object_set(out, row->key, values);
@@ -82,7 +68,7 @@ static json_t *figures_json(const struct comparison *c, size_t from, size_t to) 
 		json_t *values = json_array();
 		for (size_t j = 0; j < c->n; j++) {
 			(void)json_array_append_new(
-				values, f->known[j] ? number(f->values[j]) : json_null());
+				values, f->known[j] ? json_part_number(f->values[j]) : json_null());
 		}
 		(void)json_object_set_new(out, f->name,
 			json_pack("{s:o, s:s?}", "values", values, "best",
@@ -93,8 +79,9 @@ static json_t *figures_json(const struct comparison *c, size_t from, size_t to) 
 
 json_t *compare_json(const struct comparison *c, bool all) {
 	return json_pack("{s:i, s:o, s:s?, s:[s,s], s:o, s:o, s:I, s:o, s:o, s:O}", "schema", 1,
-		"at_tokens", c->query.at_tokens > 0 ? number(c->query.at_tokens) : json_null(),
-		"as", c->query.as, "axes", c->query.x.metric.name, c->query.y.metric.name, "runs",
+		"at_tokens",
+		c->query.at_tokens > 0 ? json_part_number(c->query.at_tokens) : json_null(), "as",
+		c->query.as, "axes", c->query.x.metric.name, c->query.y.metric.name, "runs",
 		runs_json(c), "config", config_json(c, all), "n_same_config_keys",
 		(json_int_t)c->config.n_same, "metrics", figures_json(c, 0, c->n_of_steps),
 		"sparsity", figures_json(c, c->n_of_steps, c->n_figures), "warnings", c->warnings);

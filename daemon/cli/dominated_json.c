@@ -2,26 +2,18 @@
 
 #include <math.h>
 
-/* A NULL value is one that could not be made: whoever puts it notices. */
+#include "json_part.h"
+
+/* null: it is not known. */
 static json_t *number(double value) {
 	return isfinite(value) ? json_real(value) : json_null();
 }
 
-static json_t *copy_of(const json_t *object, const char *name) {
-	json_t *value = json_object_get(object, name);
-
-	return value ? json_incref(value) : json_null();
-}
-
 static json_t *run_json(const json_t *run) {
 	static const char *const names[] = {
-		"id", "name", "project", "group", "user", "own", "state"};
-	json_t *out = json_object();
+		"id", "name", "project", "group", "user", "own", "state", NULL};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)json_object_set_new(out, names[i], copy_of(run, names[i]));
-	}
-	return out;
+	return json_part_members(run, names);
 }
 
 static json_t *place_json(const struct dominated *d, const struct dominated_place *place) {
@@ -29,8 +21,8 @@ static json_t *place_json(const struct dominated *d, const struct dominated_plac
 
 	(void)json_object_set_new(out, d->query.x.metric.name, number(place->at.x));
 	(void)json_object_set_new(out, d->query.y.metric.name, number(place->at.y));
-	(void)json_object_set_new(out, "tokens", copy_of(place->point, "tokens"));
-	(void)json_object_set_new(out, "window", copy_of(place->point, "window"));
+	(void)json_object_set_new(out, "tokens", json_part_member(place->point, "tokens"));
+	(void)json_object_set_new(out, "window", json_part_member(place->point, "window"));
 	return out;
 }
 
@@ -53,8 +45,8 @@ static json_t *dominated_one(
 	(void)json_object_set_new(out, "world_size",
 		isfinite(run->n_ranks) ? json_integer((json_int_t)run->n_ranks) : json_null());
 	(void)json_object_set_new(out, "gpu_hours", number(dominated_gpu_hours(run)));
-	(void)json_object_set_new(out, "asked", copy_of(answer, "asked"));
-	(void)json_object_set_new(out, "answer", copy_of(answer, "words"));
+	(void)json_object_set_new(out, "asked", json_part_member(answer, "asked"));
+	(void)json_object_set_new(out, "answer", json_part_member(answer, "words"));
 	return out;
 }
 

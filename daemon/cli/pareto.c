@@ -226,21 +226,18 @@ static int make_query(const struct options *o, struct pareto_query *ret) {
 
 static int print_json(const struct options *o, const struct pareto *p) {
 	json_t *document = pareto_json(p, o->render.trajectories);
-	int status = document ? read_options_print_json(&o->points.read, document) : EXIT_FAILED;
+	int status = read_options_print_json(&o->points.read, document);
 
 	json_decref(document);
 	return status;
 }
 
 static int print_page(const struct options *o, const struct pareto *p) {
-	struct look look = read_options_look(&o->points.read);
 	struct page page;
 
-	page_init(&page, &look);
+	read_options_begin_page(&o->points.read, &page);
 	render_pareto(p, &o->render, &page);
-	int status = read_options_print_page(&o->points.read, &page);
-	page_finish(&page);
-	return status;
+	return read_options_end_page(&o->points.read, &page);
 }
 
 static void say_warnings(const struct options *o, const struct pareto *p) {

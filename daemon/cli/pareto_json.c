@@ -3,21 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "json_part.h"
 #include "report_row.h"
-
-/* A NULL value is one that could not be made: whoever puts it notices. */
-static json_t *number(double value) {
-	return isfinite(value) ? json_real(value)
-			       : json_string(isnan(value) ? "NaN"
-					     : value > 0  ? "Infinity"
-							  : "-Infinity");
-}
-
-static json_t *copy_of(const json_t *object, const char *name) {
-	json_t *value = json_object_get(object, name);
-
-	return value ? json_incref(value) : json_null();
-}
 
 static json_t *axis_json(const struct pareto_axis *axis) {
 	return json_pack("{s:s, s:s, s:b}", "metric", axis->metric.name, "better",
@@ -27,13 +14,9 @@ static json_t *axis_json(const struct pareto_axis *axis) {
 /* What names a run, and says how far it is. */
 static json_t *run_json(const json_t *run) {
 	static const char *const names[] = {
-		"id", "name", "project", "group", "user", "state", "profile", "d_sae"};
-	json_t *out = json_object();
+		"id", "name", "project", "group", "user", "state", "profile", "d_sae", NULL};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)json_object_set_new(out, names[i], copy_of(run, names[i]));
-	}
-	return out;
+	return json_part_members(run, names);
 }
 
 static void put_place(const struct pareto *p, const json_t *point, json_t *out) {
@@ -42,11 +25,12 @@ static void put_place(const struct pareto *p, const json_t *point, json_t *out) 
 	for (size_t i = 0; i < 2; i++) {
 		double value;
 		(void)json_object_set_new(out, names[i],
-			point_number(point, names[i], &value) ? number(value) : json_null());
+			point_number(point, names[i], &value) ? json_part_number(value)
+							      : json_null());
 	}
-	(void)json_object_set_new(out, "tokens", copy_of(point, "tokens"));
-	(void)json_object_set_new(out, "window", copy_of(point, "window"));
-	(void)json_object_set_new(out, "step_last", copy_of(point, "step_last"));
+	(void)json_object_set_new(out, "tokens", json_part_member(point, "tokens"));
+	(void)json_object_set_new(out, "window", json_part_member(point, "window"));
+	(void)json_object_set_new(out, "step_last", json_part_member(point, "step_last"));
 }
 
 static json_t *path_json(const struct pareto *p, const json_t *run) {
@@ -64,8 +48,8 @@ static json_t *path_json(const struct pareto *p, const json_t *run) {
 
 /* By how much it is worse on an axis: the difference, and as a share of what it is compared with. */
 static json_t *worse_json(double value, double other) {
-	return json_pack("{s:o, s:o}", "difference", number(value - other), "relative",
-		other != 0 ? number((value - other) / fabs(other)) : json_null());
+	return json_pack("{s:o, s:o}", "difference", json_part_number(value - other), "relative",
+		other != 0 ? json_part_number((value - other) / fabs(other)) : json_null());
 }
 
 static json_t *placed_json(
@@ -75,11 +59,12 @@ static json_t *placed_json(
 
 	put_place(p, run->point, out);
 	if (point_number(run->point, "dead_features", &dead)) {
-		(void)json_object_set_new(out, "dead_features", number(dead));
+		(void)json_object_set_new(out, "dead_features", json_part_number(dead));
 	}
 	(void)json_object_set_new(out, "mark", run->mark[0] ? json_string(run->mark) : json_null());
 	if (run->dominator) {
-		(void)json_object_set_new(out, "dominated_by", copy_of(run->dominator->run, "id"));
+		(void)json_object_set_new(
+			out, "dominated_by", json_part_member(run->dominator->run, "id"));
 		(void)json_object_set_new(
 			out, "n_dominators", json_integer((json_int_t)run->n_dominators));
 		(void)json_object_set_new(out, "worse",
@@ -117,15 +102,16 @@ static json_t *volume_json(const struct pareto *p) {
 	if (isnan(p->volume.volume)) {
 		return json_null();
 	}
-	return json_pack("{s:o, s:{s:o, s:o}, s:I}", "value", number(p->volume.volume), "reference",
-		p->query.x.metric.name, number(p->query.reference.x), p->query.y.metric.name,
-		number(p->query.reference.y), "n_outside", (json_int_t)p->volume.n_outside);
+	return json_pack("{s:o, s:{s:o, s:o}, s:I}", "value", json_part_number(p->volume.volume),
+		"reference", p->query.x.metric.name, json_part_number(p->query.reference.x),
+		p->query.y.metric.name, json_part_number(p->query.reference.y), "n_outside",
+		(json_int_t)p->volume.n_outside);
 }
 
 static void put_left(const json_t *run, const struct pareto_run *dominator, json_t *left) {
 	(void)json_array_append_new(
-		left, json_pack("{s:o, s:o}", "id", copy_of(run, "id"), "dominated_by",
-			      dominator ? copy_of(dominator->run, "id") : json_null()));
+		left, json_pack("{s:o, s:o}", "id", json_part_member(run, "id"), "dominated_by",
+			      dominator ? json_part_member(dominator->run, "id") : json_null()));
 }
 
 static json_t *change_json(const struct pareto *p) {
@@ -140,7 +126,7 @@ static json_t *change_json(const struct pareto *p) {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct pareto_run *run = &p->runs[i];
 		if (run->news == PARETO_JOINED) {
-			(void)json_array_append_new(joined, copy_of(run->run, "id"));
+			(void)json_array_append_new(joined, json_part_member(run->run, "id"));
 		} else if (run->news == PARETO_LEFT) {
 			put_left(run->run, run->dominator, left);
 		}
@@ -152,15 +138,15 @@ static json_t *change_json(const struct pareto *p) {
 	}
 	return json_pack("{s:o, s:I, s:o, s:o, s:o, s:o}", "since", report_time(p->query.since),
 		"n_then", (json_int_t)p->change.n_then, "hypervolume_then",
-		isnan(then) ? json_null() : number(then), "hypervolume_change",
-		isnan(then) ? json_null() : number(p->volume.volume - then), "joined", joined,
-		"left", left);
+		isnan(then) ? json_null() : json_part_number(then), "hypervolume_change",
+		isnan(then) ? json_null() : json_part_number(p->volume.volume - then), "joined",
+		joined, "left", left);
 }
 
 json_t *pareto_json(const struct pareto *p, bool trajectories) {
 	return json_pack("{s:i, s:o, s:o, s:o, s:s?, s:o, s:o, s:o, s:o, s:o, s:O}", "schema", 1,
 		"x", axis_json(&p->query.x), "y", axis_json(&p->query.y), "at_tokens",
-		p->query.at_tokens > 0 ? number(p->query.at_tokens) : json_null(), "as",
+		p->query.at_tokens > 0 ? json_part_number(p->query.at_tokens) : json_null(), "as",
 		p->query.as, "front", runs_json(p, 0, p->n_front, trajectories), "dominated",
 		runs_json(p, p->n_front, p->n, trajectories), "apart", apart_json(p), "hypervolume",
 		volume_json(p), "change", change_json(p), "warnings", p->warnings);

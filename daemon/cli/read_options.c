@@ -104,15 +104,9 @@ static int no_memory(const struct read_options *o) {
 	return EXIT_FAILED;
 }
 
-int read_options_print_page(const struct read_options *o, struct page *page) {
-	const char *text = page_text(page);
-
-	return text != NULL ? read_options_print(o, text, page->out.len) : no_memory(o);
-}
-
 int read_options_print_json(const struct read_options *o, const json_t *document) {
 	struct buf out = {0};
-	int err = json_write(&out, document, JSON_FOR_PEOPLE);
+	int err = document != NULL ? json_write(&out, document, JSON_FOR_PEOPLE) : -ENOMEM;
 
 	err = err == 0 ? buf_append(&out, "\n", 1) : err;
 	int status =
@@ -124,6 +118,20 @@ int read_options_print_json(const struct read_options *o, const json_t *document
 struct look read_options_look(const struct read_options *o) {
 	/* What goes into a file is for no terminal. */
 	return terminal_look(o->file != NULL ? -1 : STDOUT_FILENO, o->colour);
+}
+
+void read_options_begin_page(const struct read_options *o, struct page *ret) {
+	const struct look look = read_options_look(o);
+
+	page_init(ret, &look);
+}
+
+int read_options_end_page(const struct read_options *o, struct page *page) {
+	const char *text = page_text(page);
+	int status = text != NULL ? read_options_print(o, text, page->out.len) : no_memory(o);
+
+	page_finish(page);
+	return status;
 }
 
 bool read_options_begin_remarks(const struct read_options *o, struct page *ret) {

@@ -51,14 +51,16 @@ void read_options_finish(struct read_options *o);
 /* All of a command's output, to stdout or to --output's file, which is whole at any time. Returns an exit_status, and has
  * said what went wrong. */
 int read_options_print(const struct read_options *o, const char *text, size_t len);
-/* The same of a page, and of a JSON document, indented. */
-int read_options_print_page(const struct read_options *o, struct page *page);
+/* The same of a JSON document, indented; NULL: it could not be made. */
 int read_options_print_json(const struct read_options *o, const json_t *document);
+/* The same of a page, of which begin_page makes an empty one that looks as it is to; end_page is its end, too. */
+void read_options_begin_page(const struct read_options *o, struct page *ret);
+int read_options_end_page(const struct read_options *o, struct page *page);
 
 /* Remarks that a screen shows among what it prints go to stderr where there is no screen. False: there is one; else *ret is a page
  * for them, which read_options_end_remarks prints. */
 bool read_options_begin_remarks(const struct read_options *o, struct page *ret);
 void read_options_end_remarks(struct page *page);
 
-/* How the page is to look that read_options_print_page gets. */
+/* How a page is to look. */
 struct look read_options_look(const struct read_options *o);

@@ -176,6 +176,21 @@ void render_alerts(const json_t *run, const char *label, unsigned label_width, s
 	}
 }
 
+void render_event(const json_t *event, struct page *page) {
+	const char *kind = document_text(event, "kind");
+	const char *text = document_text(event, "text");
+	char step[FORMAT_MAX];
+	double at;
+
+	if (document_number(event, "step", &at)) {
+		page_printf(page, STYLE_PLAIN, "step %s  ", figure_grouped(step, at));
+	}
+	page_printf(page, STYLE_NAME, "%s", kind ? kind : "");
+	page_put(page, STYLE_PLAIN, "  ");
+	page_put_cut(page, STYLE_PLAIN, text ? text : "", page_room(page));
+	page_end_line(page);
+}
+
 static void render_note(enum style style, const char *words, struct page *page) {
 	if (words) {
 		page_put(page, style, "! ");

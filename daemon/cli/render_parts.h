@@ -39,6 +39,9 @@ enum style alert_style(const char *kind);
 /* One line an alert, all of one run's, behind its label in `label_width` columns; NULL: without. One that was acknowledged is dim. */
 void render_alerts(const json_t *run, const char *label, unsigned label_width, struct page *page);
 
+/* `step 41,200  nan  mse_loss is NaN`, and the line's end. */
+void render_event(const json_t *event, struct page *page);
+
 /* What is the matter with the daemon itself: commits that fail or wait for the disk's budget, W&B that has not
  * answered for long. */
 void render_daemon_notes(const json_t *daemon, struct page *page);

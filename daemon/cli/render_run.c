@@ -275,25 +275,17 @@ static void render_removed(const json_t *run, struct page *page) {
 static void render_events(const json_t *run, struct page *page) {
 	const json_t *events = document_at(run, "events");
 	size_t n = json_array_size(events);
-	char age[FORMAT_MAX], step[FORMAT_MAX];
-	double time, at;
+	char age[FORMAT_MAX];
+	double time;
 
 	for (size_t i = 0; i < n && i < EVENTS_SHOWN; i++) {
 		const json_t *event = json_array_get(events, i);
-		const char *kind = document_text(event, "kind");
-		const char *text = document_text(event, "text");
 		facts_label(i == 0 ? "events" : "", page);
 		if (document_time(event, "time", &time)) {
 			page_put_right(page, STYLE_DIM, format_age(age, page->look.now - time), 4);
 			page_put(page, STYLE_DIM, " ago  ");
 		}
-		if (document_number(event, "step", &at)) {
-			page_printf(page, STYLE_PLAIN, "step %s  ", figure_grouped(step, at));
-		}
-		page_printf(page, STYLE_NAME, "%s", kind ? kind : "");
-		page_put(page, STYLE_PLAIN, "  ");
-		page_put_cut(page, STYLE_PLAIN, text ? text : "", page_room(page));
-		page_end_line(page);
+		render_event(event, page);
 	}
 }
 

@@ -247,24 +247,14 @@ static void render_windows(const json_t *document, struct page *page) {
 
 static void render_events(const json_t *document, struct page *page) {
 	const json_t *events = document_at(document, "events");
-	char step[FORMAT_MAX];
-	double at;
 
 	for (size_t i = 0; i < json_array_size(events); i++) {
 		const json_t *event = json_array_get(events, i);
-		const char *kind = document_text(event, "kind");
-		const char *text = document_text(event, "text");
 		if (i == 0) {
 			page_end_line(page);
 		}
 		facts_label(i == 0 ? "events" : "", page);
-		if (document_number(event, "step", &at)) {
-			page_printf(page, STYLE_PLAIN, "step %s  ", figure_grouped(step, at));
-		}
-		page_printf(page, STYLE_NAME, "%s", kind ? kind : "");
-		page_put(page, STYLE_PLAIN, "  ");
-		page_put_cut(page, STYLE_PLAIN, text ? text : "", page_room(page));
-		page_end_line(page);
+		render_event(event, page);
 	}
 }
 

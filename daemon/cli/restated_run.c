@@ -17,14 +17,11 @@ static int fail(const struct read_options *o, const char *words) {
 
 static int print_page(
 	const struct read_options *o, const json_t *own, const json_t *other, const char *profile) {
-	struct look look = read_options_look(o);
 	struct page page;
 
-	page_init(&page, &look);
+	read_options_begin_page(o, &page);
 	render_restated(own, other, profile, &page);
-	int status = read_options_print_page(o, &page);
-	page_finish(&page);
-	return status;
+	return read_options_end_page(o, &page);
 }
 
 static int print_run(const struct read_options *o, const struct profile *as, const json_t *own) {

@@ -195,18 +195,15 @@ static int print_screen(const struct options *o, const json_t *document, size_t 
 		.n_columns = o->choice.n_columns,
 		.columns = o->choice.columns,
 	};
-	struct look look = read_options_look(&o->read);
 	struct page page;
 
-	page_init(&page, &look);
+	read_options_begin_page(&o->read, &page);
 	if (o->read.source.run_part && o->choice.n_columns == 0) {
 		render_run(document, json_array_get(shown, 0), &page);
 	} else {
 		render_runs(document, &runs, &page);
 	}
-	int status = read_options_print_page(&o->read, &page);
-	page_finish(&page);
-	return status;
+	return read_options_end_page(&o->read, &page);
 }
 
 static int print_document(const struct options *o, json_t *document, size_t n_all, bool of_files) {

@@ -159,20 +159,18 @@ static void say_left(const struct options *o, const struct dominated *d) {
 }
 
 static int print_page(const struct options *o, const struct dominated *d, const struct answers *a) {
-	struct look look = read_options_look(&o->points.read);
 	struct page page;
 
-	page_init(&page, &look);
+	read_options_begin_page(&o->points.read, &page);
 	render_dominated(d, a->outcomes, &page);
-	int status = read_options_print_page(&o->points.read, &page);
-	page_finish(&page);
+	int status = read_options_end_page(&o->points.read, &page);
 	say_left(o, d);
 	return status;
 }
 
 static int print_json(const struct options *o, const struct dominated *d, const struct answers *a) {
 	json_t *document = dominated_json(d, a->list);
-	int status = document ? read_options_print_json(&o->points.read, document) : fail(-ENOMEM);
+	int status = read_options_print_json(&o->points.read, document);
 
 	json_decref(document);
 	return status;

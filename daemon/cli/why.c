@@ -106,17 +106,14 @@ static int parse_options(int argc, char **argv, struct options *o) {
 }
 
 static int print_document(const struct options *o, const json_t *document) {
-	struct look look = read_options_look(&o->read);
 	struct page page;
 
 	if (o->read.json) {
 		return read_options_print_json(&o->read, document);
 	}
-	page_init(&page, &look);
+	read_options_begin_page(&o->read, &page);
 	render_why(document, &page);
-	int status = read_options_print_page(&o->read, &page);
-	page_finish(&page);
-	return status;
+	return read_options_end_page(&o->read, &page);
 }
 
 /* A long run's history is as long again as its steps: it is asked for the gradient's norm alone, where that is not with these. */
