@@ -58,11 +58,35 @@ static bool any_has(const json_t *steps, const char *name) {
 	return false;
 }
 
-/* Ours, and behind them the trainer's own: of those the gradient's norm stays longest. */
-static size_t choose_columns(const json_t *document, struct why_column *ret) {
-	json_t *steps = json_object_get(document, "steps");
+static bool is_chosen(const struct why_column *columns, size_t n, const char *name) {
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(columns[i].name, name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The trainer's own that this step has. Returns how many there are then. */
+static size_t choose_own(
+	const json_t *document, const json_t *row, struct why_column *ret, size_t n) {
 	const char *gradient = document_text(document, "looked_at.gradient"), *name;
 	json_t *value;
+
+	json_object_foreach((json_t *)row, name, value) {
+		if (!is_known(name) && n < COLUMNS_MAX && !is_chosen(ret, n, name) &&
+			any_has(document_at(document, "steps"), name)) {
+			bool is_gradient = gradient && strcmp(gradient, name) == 0;
+			ret[n++] = (struct why_column){
+				name, name, format_general, is_gradient ? 1 : 20};
+		}
+	}
+	return n;
+}
+
+/* Ours, and behind them the trainer's own, which need not be in all of the steps: of those the gradient's norm stays longest. */
+static size_t choose_columns(const json_t *document, struct why_column *ret) {
+	const json_t *steps = document_at(document, "steps");
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_KNOWN; i++) {
@@ -70,12 +94,8 @@ static size_t choose_columns(const json_t *document, struct why_column *ret) {
 			ret[n++] = known_columns[i];
 		}
 	}
-	json_object_foreach(json_array_get(steps, 0), name, value) {
-		if (!is_known(name) && n < COLUMNS_MAX && any_has(steps, name)) {
-			bool is_gradient = gradient && strcmp(gradient, name) == 0;
-			ret[n++] = (struct why_column){
-				name, name, format_general, is_gradient ? 1 : 20};
-		}
+	for (size_t i = 0; i < json_array_size(steps); i++) {
+		n = choose_own(document, json_array_get(steps, i), ret, n);
 	}
 	return n;
 }

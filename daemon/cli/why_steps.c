@@ -5,7 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "definition.h"
 #include "document.h"
+#include "scalars.h"
 
 #define CURVE_STEPS_BEFORE 384
 #define CURVE_STEPS_BEHIND 128
@@ -30,6 +32,13 @@ static sqlite3_stmt *query_steps(struct why_building *b) {
 		4, b->query->run, b->attempt, b->step, n);
 }
 
+/* One of the view's that is not asked for: a sum, say. Where it is not finite it would be a column of its own, with nothing in it
+ * where it is. */
+static bool is_left_out(const json_t *row, const char *name) {
+	return json_object_get(row, name) == NULL &&
+	       (metric_find(name) >= 0 || scalar_find(text_of(name, strlen(name))) >= 0);
+}
+
 /* What has no column, or is not finite there, stands among what has: whatever the trainer calls it, it takes no other's place. */
 static void lift(struct report *r, json_t *row, const char *name) {
 	json_t *object = json_object_get(row, name), *value;
@@ -37,7 +46,8 @@ static void lift(struct report *r, json_t *row, const char *name) {
 
 	json_object_foreach(object, key, value) {
 		const json_t *own = json_object_get(row, key);
-		if ((!own || json_is_null(own)) && json_object_set(row, key, value) < 0) {
+		if ((own == NULL || json_is_null(own)) && !is_left_out(row, key) &&
+			json_object_set(row, key, value) < 0) {
 			r->err = -ENOMEM;
 		}
 	}

@@ -401,6 +401,43 @@ static void a_number_by_the_name_of_a_column_takes_no_place_of_it(void **state) 
 	json_decref(document);
 }
 
+static const char *screen_of(const json_t *document, struct page *page) {
+	page_init(page, &wide);
+	render_why(document, page);
+	return page_text(page);
+}
+
+static void a_number_that_only_some_steps_have_is_a_column(void **state) {
+	json_t *document = why(NAN_RUN "UPDATE steps_data SET extra = CASE WHEN step % 2 = 0 THEN "
+				       "json_object('grad_norm', 310.5, 'own', step) END;");
+	struct page page;
+	(void)state;
+
+	assert_null(
+		json_object_get(json_array_get(document_at(document, "steps"), 0), "grad_norm"));
+	assert_non_null(strstr(screen_of(document, &page), "grad_norm"));
+	assert_non_null(strstr(page_text(&page), " own"));
+	page_finish(&page);
+	json_decref(document);
+}
+
+/* They are no columns where they are finite either. */
+static void sums_that_are_not_finite_are_no_columns(void **state) {
+	json_t *document = why(NAN_RUN
+		"UPDATE steps_data SET non_finite = '{\"mse_loss\": \"NaN\", \"l2_sum\": \"NaN\", "
+		"\"explained_variance_std\": \"NaN\", \"own\": \"NaN\"}' WHERE step >= 890;");
+	const json_t *row = json_array_get(document_at(document, "steps"), 0);
+	struct page page;
+	(void)state;
+
+	assert_string_equal(document_text(row, "own"), "NaN");
+	assert_null(json_object_get(row, "l2_sum"));
+	assert_null(strstr(screen_of(document, &page), "l2_sum"));
+	assert_null(strstr(page_text(&page), "explained_variance_std"));
+	page_finish(&page);
+	json_decref(document);
+}
+
 static void words_that_are_too_long_end_in_a_whole_character(void **state) {
 	json_t *document = why(RUN("failed") STEPS
 		"UPDATE runs_data SET end_words = 'a' || replace(hex(zeroblob(600)), '00', 'é');"
@@ -476,6 +513,8 @@ int main(void) {
 		cmocka_unit_test(more_than_can_be_told_is_counted),
 		cmocka_unit_test(what_there_is_much_of_does_not_hide_what_came_later),
 		cmocka_unit_test(a_number_by_the_name_of_a_column_takes_no_place_of_it),
+		cmocka_unit_test(a_number_that_only_some_steps_have_is_a_column),
+		cmocka_unit_test(sums_that_are_not_finite_are_no_columns),
 		cmocka_unit_test(words_that_are_too_long_end_in_a_whole_character),
 		cmocka_unit_test(names_reach_no_terminal_with_an_escape),
 		cmocka_unit_test(no_line_is_wider_than_its_screen),
