@@ -100,16 +100,18 @@ char *format_general(char out[FORMAT_MAX], double value) {
 }
 
 char *format_general_within(char out[FORMAT_MAX], double value, unsigned width) {
-	format_general(out, value);
-	for (int digits = 4; strlen(out) > width && digits > 0; digits--) {
-		snprintf(out, FORMAT_MAX, "%.*g", digits, value);
-		shorten_exponent(out);
-		if (strlen(out) > width) {
-			snprintf(out, FORMAT_MAX, "%.*e", digits - 1, value);
-			shorten_exponent(out);
+	char text[FORMAT_MAX];
+
+	format_general(text, value);
+	for (int digits = 4; strlen(text) > width && digits > 0; digits--) {
+		snprintf(text, sizeof(text), "%.*g", digits, value);
+		shorten_exponent(text);
+		if (strlen(text) > width) {
+			snprintf(text, sizeof(text), "%.*e", digits - 1, value);
+			shorten_exponent(text);
 		}
 	}
-	return out;
+	return memcpy(out, text, sizeof(text));
 }
 
 char *format_bytes(char out[FORMAT_MAX], double bytes) {
