@@ -40,6 +40,7 @@ const struct subcommand subcommand_export = {
 		"  --events          what happened\n"
 		"  --features        how often each feature fired in the last complete window,\n"
 		"                    and which are dead, ultra-low or dense\n"
+		"  --deaths          which features died or came alive again, by window\n"
 		"  --from STEP       from this step on\n"
 		"  --to STEP         up to this step, which is included\n"
 		"  --columns A[,B]   only these columns, in this order\n"
@@ -304,6 +305,7 @@ static int parse_options(int argc, char **argv, struct options *o) {
 		{"histograms", no_argument, NULL, OPTION_TABLE + EXPORT_HISTOGRAMS},
 		{"events", no_argument, NULL, OPTION_TABLE + EXPORT_EVENTS},
 		{"features", no_argument, NULL, OPTION_TABLE + EXPORT_FEATURES},
+		{"deaths", no_argument, NULL, OPTION_TABLE + EXPORT_DEATHS},
 		{"db", required_argument, NULL, READ_OPTION_DB},
 		{"socket", required_argument, NULL, READ_OPTION_SOCKET},
 		{"output", required_argument, NULL, READ_OPTION_OUTPUT},

@@ -26,8 +26,9 @@ static const char *const windows_needs[] = {
 static const char *const histograms_needs[] = {
 	"runs_data", "attempts_data", "histograms_data", "removed_data", NULL};
 static const char *const events_needs[] = {"runs_data", "events_data", "removed_data", NULL};
-
 static const char *const features_needs[] = {"runs_data", "features_data", "removed_data", NULL};
+static const char *const deaths_needs[] = {
+	"runs_data", "attempts_data", "windows_data", "deaths_data", "removed_data", NULL};
 
 const struct export_table export_tables[EXPORT_TABLES] = {
 	[EXPORT_STEPS] = {"steps", steps_needs,
@@ -47,6 +48,12 @@ const struct export_table export_tables[EXPORT_TABLES] = {
 		"FROM events t WHERE t.run = :id AND coalesce(" BETWEEN
 		", :from <= 0) ORDER BY t.time"},
 	[EXPORT_FEATURES] = {"features", features_needs, NULL},
+	[EXPORT_DEATHS] = {"deaths", deaths_needs,
+		/* Those of the windows that would be written. */
+		"FROM deaths t WHERE t.run = :id AND (t.attempt, t.window) IN (SELECT t.attempt, "
+		"t.window FROM windows_data t WHERE t.run = :n AND t.step_last >= :from AND "
+		"t.step_first <= :to AND " STANDS(
+			"step_last") ") ORDER BY t.attempt, t.window, t.feature, t.what"},
 };
 
 /* ---- columns ---- */

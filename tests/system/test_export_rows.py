@@ -16,8 +16,9 @@ import workload
 import tap
 
 OK, FAILED, USAGE, NO_DATABASE, NO_SUCH_RUN = 0, 1, 2, 3, 4
-TABLES = ("steps", "history", "windows", "histograms", "events")
-ORDER = {"steps": "step, attempt", "history": "step, attempt", "windows": "attempt, window", "histograms": "step, attempt", "events": "time"}
+TABLES = ("steps", "history", "windows", "histograms", "events", "deaths")
+ORDER = {"steps": "step, attempt", "history": "step, attempt", "windows": "attempt, window", "histograms": "step, attempt", "events": "time",
+         "deaths": "attempt, window, feature, what"}
 JSON = {"computed", "extra", "non_finite", "flaws", "thresholds", "wandb_bins", "wandb_values", "density_counts", "bins", "values"}
 NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf, "nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 HOSTILE = ("=HYPERLINK(\"http://x\")", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "a;=1", "a\n=1", "two\r\nlines, \"quoted\"", "' =1", "ü")
@@ -294,6 +295,24 @@ class Rows(unittest.TestCase):
                 self.assertEqual(last, row["last_fired"])
         text = exported(self.daemon, "feats001", "--csv", "--features", "--columns", "class,feature")
         self.assertEqual(["class", "feature"], next(csv.reader(io.StringIO(text))))
+
+    def test_deaths_are_those_of_the_windows_that_stand_and_are_asked_for(self):
+        handle = workload.begin(self.daemon.socket, "deaths01")
+        for step in [*range(320), *range(170, 320)]:
+            workload.log_step(handle, "deaths01", 0, step)
+            if step % 20 == 19:
+                handle.flush(60)  # each window in a commit of its own: of several, deaths are kept with the last
+        handle.finish(timeout=60)
+        windows = self.daemon.rows("SELECT attempt, window, step_first, step_last FROM windows ORDER BY attempt, window")
+        standing = [window[:2] for window in windows if window[0] == 2 or window[3] < 170]
+        self.assertLess(len(standing), len(windows))
+        for arguments, wanted in (((), standing), (("--all-attempts",), [window[:2] for window in windows]),
+                                  (("--from", 190, "--to", 230), [w[:2] for w in windows if w[:2] in standing and w[3] >= 190 and w[2] <= 230])):
+            expected = [row for row in self.view("deaths", "deaths01")[1] if row[1:3] in wanted]
+            self.assertGreater(len(expected), 0)
+            for db in True, False:
+                rows = self.read(exported(self.daemon, "deaths01", "--jsonl", "--deaths", *map(str, arguments), db=db), "--jsonl")
+                self.assertEqual(expected, [tuple(row.values()) for row in rows], arguments)
 
     def test_a_run_without_a_closed_window_has_no_features_and_that_is_said(self):
         trained(self.daemon, "early001", 10).finish(timeout=60)

@@ -80,7 +80,7 @@ class Spreadsheet(unittest.TestCase):
                 handle.event("note", text)
             handle.finish(timeout=60)
             columns = ", ".join("'{}' AS \"{}\"".format(text.replace("'", "''"), text.replace('"', '""')) for text in FORMULAS)
-            commands = [["export", "--csv", f"--{table}", "--project", "*"] for table in ("steps", "history", "windows", "histograms", "events", "features")]
+            commands = [["export", "--csv", f"--{table}", "--project", "*"] for table in ("steps", "history", "windows", "histograms", "events", "features", "deaths")]
             commands += [["query", "--csv", "SELECT * FROM runs"], ["query", "--csv", f"SELECT {columns}"], ["query", "--csv", "SELECT * FROM history"]]
             for command in commands:
                 out = subprocess.run([DAEMON, *command, "--db", daemon.database], env=daemon.environment(), capture_output=True, check=False)

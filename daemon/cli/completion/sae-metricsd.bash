@@ -121,7 +121,7 @@ _sae_metricsd_options() {
 	import) echo --into --help ;;
 	query) echo --json --jsonl --csv --output --timeout --db --socket --color --help ;;
 	export)
-		echo --csv --jsonl --output --steps --history --windows --histograms --events --features --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
+		echo --csv --jsonl --output --steps --history --windows --histograms --events --features --deaths --from --to --columns --all-attempts --project --group --user --tag --state --where --since --database --wandb --db --socket --no-extra-metrics --x-axis --unfinished --help
 		;;
 	backup) echo --db --force --help ;;
 	config) echo --check --json --system --user --config --set --help ;;
