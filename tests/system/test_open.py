@@ -61,6 +61,8 @@ class Open(unittest.TestCase):
                 self.assertAlmostEqual(exact, got, 5)
             self.assertEqual({len(steps["step"])}, {len(values) for values in steps.values()})
             self.assertIsInstance(steps["computed"][0], list)
+            self.assertEqual([None, {"mse_loss": "NaN", "l1_loss": "Infinity", "overall_loss": "-Infinity"}],
+                             [steps["non_finite"][0], {name: steps["non_finite"][-1][name] for name in ("mse_loss", "l1_loss", "overall_loss")}])
             self.assertTrue(math.isnan(steps["mse_loss"][-1]))
             self.assertEqual((math.inf, -math.inf), (steps["l1_loss"][-1], steps["overall_loss"][-1]))
             self.assertEqual(191, len(data.steps("open0001", all_attempts=True)["step"]))
@@ -108,6 +110,27 @@ class Open(unittest.TestCase):
             self.assertTrue(numpy.isneginf(counts["log10_density"][counts["count"] == 0]).all())
             with self.assertRaisesRegex(LookupError, "no window of early001 has closed"):
                 data.feature_counts("early001")
+
+    def test_a_column_is_of_one_kind_whatever_there_is_of_it(self):
+        """By what the views say that it is; of those that say nothing all but `line` and `text` are never missing."""
+        tables = {"runs": lambda data, run: data.runs(), **{name: lambda data, run, name=name: getattr(data, name)(run)
+                                                            for name in ("steps", "history", "windows")}}
+        lists = ("computed", "extra", "non_finite", "flaws", "thresholds", "wandb_bins", "wandb_values", "density_counts", "config", "summary", "tags", "args")
+        texts = ("kind", "source", "what")
+        for table, read in tables.items():
+            declared = {name: kind for _, name, kind, *_ in self.daemon.rows(f"PRAGMA table_info({table})")}
+            for data in self.both():
+                for run in "open0001", "early001":
+                    for name, values in read(data, run).items():
+                        with self.subTest(table=table, run=run, name=name, data=repr(data)):
+                            if name in lists:
+                                continue
+                            kinds = [object] if declared[name] == "TEXT" or name in texts else [numpy.float64] if declared[name] in ("REAL", "ANY") \
+                                else [numpy.int64, numpy.float64]
+                            self.assertIn(values.dtype, kinds)
+                            self.assertFalse(declared[name] == "TEXT" and any(isinstance(value, float) for value in values))
+        for data in self.both():
+            self.assertEqual(0, len(numpy.zeros(5)[data.steps("early001")["step"]]))
 
     def test_a_run_is_meant_by_a_part_that_fits_it_alone(self):
         for data in self.both():

@@ -4,7 +4,7 @@ the program that comes with this package."""
 from .columns import Columns, import_numpy
 from .sources import File, Program, find_database
 
-STEPS_JSON = ("computed", "extra")
+STEPS_JSON = ("computed", "extra", "non_finite")
 WINDOWS_JSON = ("flaws", "thresholds", "wandb_bins", "wandb_values", "density_counts")
 RUNS_JSON = ("config", "summary", "tags", "args", "thresholds")
 
