@@ -36,12 +36,13 @@ class Pandas(unittest.TestCase):
     def test_each_call_gives_a_frame_of_the_same_columns(self):
         for place in ({"path": self.daemon.database}, {"socket": self.daemon.socket}):
             arrays, frames = sae_metrics.open(**place), sae_metrics.open(**place, pandas=True)
-            for name in "steps", "history", "windows":
+            for name, key in ("steps", "step"), ("history", "step"), ("windows", "window"), ("deaths", "feature"):
                 columns, frame = getattr(arrays, name)("panda001"), getattr(frames, name)("panda001")
                 self.assertIsInstance(frame, pandas.DataFrame)
                 self.assertEqual(list(columns), list(frame.columns))
                 self.assertEqual(len(columns["run"]), len(frame))
-                self.assertEqual(columns["step" if name != "windows" else "window"].tolist(), frame["step" if name != "windows" else "window"].tolist())
+                self.assertEqual(columns[key].tolist(), frame[key].tolist())
+                self.assertEqual(columns[key].dtype, frame[key].dtype)
             self.assertEqual(["panda001"], frames.runs()["id"].tolist())
             counts = frames.feature_counts("panda001")
             self.assertEqual(workload.D_SAE, len(counts))

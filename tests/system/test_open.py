@@ -28,6 +28,8 @@ class Open(unittest.TestCase):
         handle = workload.begin(cls.daemon.socket, "open0001", name="l9-x16", config={"lr": 4e-4}, tags=["a", "b"])
         for step in [*range(120), *range(60, 130)]:
             workload.log_step(handle, "open0001", 0, step)
+            if step % 20 == 19:
+                handle.flush(60)  # each window in a commit of its own: of several, deaths are kept with the last
         handle.log_step(130, n_rows=4, mse_loss=math.nan, l1_loss=math.inf, overall_loss=-math.inf)
         handle.log({"odd/nan": math.nan, "odd/text": "NaN", "odd/down": -math.inf}, step=130)
         handle.finish(timeout=60)
@@ -111,10 +113,28 @@ class Open(unittest.TestCase):
             with self.assertRaisesRegex(LookupError, "no window of early001 has closed"):
                 data.feature_counts("early001")
 
+    def test_deaths_are_those_of_the_windows_that_stand(self):
+        every = self.daemon.rows("SELECT run, attempt, window, since, what, feature, last_fired FROM deaths WHERE run = 'open0001' "
+                                 "ORDER BY attempt, window, feature, what")
+        left = {(1, window) for window, in self.daemon.rows("SELECT window FROM windows WHERE attempt = 1 AND step_last >= 60")}
+        stand = [row for row in every if row[1:3] not in left]
+        self.assertTrue(0 < len(stand) < len(every))
+        for data in self.both():
+            for rows, all_attempts in (stand, False), (every, True):
+                deaths = data.deaths("open0001", all_attempts=all_attempts)
+                self.assertEqual(["run", "attempt", "window", "since", "what", "feature", "last_fired"], list(deaths))
+                self.assertEqual(rows, list(zip(*(values.tolist() for values in deaths.values()))))
+            died = data.deaths("open0001", columns=["feature", "what"])
+            self.assertEqual([row[5] for row in stand if row[4] == "died"], died["feature"][died["what"] == "died"].tolist())
+            with self.assertRaisesRegex(LookupError, "no run fits 'nobody'"):
+                data.deaths("nobody")
+            with self.assertRaisesRegex(KeyError, "no column 'step'; there are run, attempt, window, since, what, feature, last_fired"):
+                data.deaths("open0001", columns=["step"])
+
     def test_a_column_is_of_one_kind_whatever_there_is_of_it(self):
         """By what the views say that it is; of those that say nothing all but `line` and `text` are never missing."""
         tables = {"runs": lambda data, run: data.runs(), **{name: lambda data, run, name=name: getattr(data, name)(run)
-                                                            for name in ("steps", "history", "windows")}}
+                                                            for name in ("steps", "history", "windows", "deaths")}}
         lists = ("computed", "extra", "non_finite", "flaws", "thresholds", "wandb_bins", "wandb_values", "density_counts", "config", "summary", "tags", "args")
         texts = ("kind", "source", "what")
         for table, read in tables.items():
@@ -130,7 +150,10 @@ class Open(unittest.TestCase):
                             self.assertIn(values.dtype, kinds)
                             self.assertFalse(declared[name] == "TEXT" and any(isinstance(value, float) for value in values))
         for data in self.both():
-            self.assertEqual(0, len(numpy.zeros(5)[data.steps("early001")["step"]]))
+            nothing = data.deaths("early001")
+            self.assertEqual({"run", "what"}, {name for name, values in nothing.items() if values.dtype == object})
+            self.assertEqual({numpy.dtype("int64")}, {values.dtype for values in nothing.values() if values.dtype != object})
+            self.assertEqual(0, len(numpy.zeros(5)[nothing["feature"]]))
 
     def test_a_run_is_meant_by_a_part_that_fits_it_alone(self):
         for data in self.both():
@@ -160,6 +183,16 @@ class Open(unittest.TestCase):
             sae_metrics.open(socket="/nowhere/socket").runs()
         with self.assertRaisesRegex(TypeError, "not both"):
             sae_metrics.open("x.db", socket="y")
+
+    def test_a_file_of_a_version_that_kept_no_deaths_says_so(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "old.db")
+            subprocess.run([DAEMON, "export", "--database", path, "--db", self.daemon.database], check=True, stdout=subprocess.DEVNULL)
+            with sqlite3.connect(path) as connection:
+                connection.execute("DROP VIEW deaths")
+            connection.close()
+            with self.assertRaisesRegex(LookupError, "old.db is of a version that kept no deaths"):
+                sae_metrics.open(path).deaths("open0001")
 
     def test_without_numpy_it_says_what_to_install(self):
         script = "import sys; sys.modules['numpy'] = None; import sae_metrics\ntry: sae_metrics.open()\nexcept ImportError as e: print(e)"

@@ -85,6 +85,17 @@ class Database:
             found["density_counts"] = numpy.stack(counts) if counts else numpy.zeros((0, 200), numpy.int64)
         return self._give(found)
 
+    def deaths(self, run, columns=None, all_attempts=False):
+        """Which features died and which came alive again: a row a feature and sparsity window, in their order.
+
+        attempt, window: by the end of which window it was; since: a step, behind which it was; what: "died" or "revived"; feature: its
+        number; last_fired: the step it last fired at before it was dead, the one before the run's first where it never had. int64[n],
+        but for run and what, which are texts. A feature is dead when it was silent for more than the run's dead_feature_window steps.
+
+        No rows: nothing died, or the windows were closed by a version that kept no such list. Raises LookupError where the whole
+        file is of such a version."""
+        return self._give(self._table("deaths", run, columns, all_attempts, ()))
+
     def feature_counts(self, run):
         """How often each feature fired in the last complete window, by the feature's number: arrays of d_sae.
 

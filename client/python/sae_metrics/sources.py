@@ -12,8 +12,18 @@ from .autostart import find_program
 from .columns import NOT_FINITE, import_numpy
 from .errors import Error
 
-ORDER = {"steps": "step, attempt", "history": "step, attempt", "windows": "attempt, window"}
+ORDER = {
+    "steps": "step, attempt",
+    "history": "step, attempt",
+    "windows": "attempt, window",
+    "deaths": "attempt, window, feature, what",
+}
 REACHES = {"steps": "step", "history": "step", "windows": "step_last"}
+# What stands is what no later attempt began at or before; a death stands with its window.
+STANDS = " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.run = ?1 AND a.attempt > t.attempt AND a.step_first <= t.%s)"
+STANDS_WITH_WINDOW = " AND (t.attempt, t.window) IN (SELECT t.attempt, t.window FROM windows t WHERE t.run = ?1%s)" % (
+    STANDS % REACHES["windows"]
+)
 ABOUT = ("attempt", "window", "step_last", "complete", "n_tokens")
 
 # As sae-metricsd(8) has it: a whole id, a whole name, the beginning or the end of an id, any part of either.
@@ -111,21 +121,17 @@ class File:
 
     def rows(self, table, run, columns, all_attempts):
         with self._opened() as connection:
-            names = pick(self._names(connection, table), columns)
+            all_names = self._names(connection, table)
+            if not all_names:
+                raise LookupError("%s is of a version that kept no %s" % (self._path, table))
+            names = pick(all_names, columns)
         return names, self._rows(table, run, names, all_attempts)
 
     def _rows(self, table, run, names, all_attempts):
         teller = {"steps": "non_finite", "history": "kind"}.get(table, "NULL")
         with self._opened() as connection:
             id = self._find(connection, run)
-            stands = (
-                ""
-                if all_attempts
-                else (
-                    " AND NOT EXISTS (SELECT 1 FROM attempts a WHERE a.run = ?1 AND a.attempt > t.attempt AND a.step_first <= t.%s)"
-                    % REACHES[table]
-                )
-            )
+            stands = "" if all_attempts else STANDS % REACHES[table] if table in REACHES else STANDS_WITH_WINDOW
             rows = connection.execute(
                 "SELECT %s, %s FROM %s t WHERE run = ?1%s ORDER BY %s"
                 % (", ".join(map(quote, names)), teller, table, stands, ORDER[table]),
