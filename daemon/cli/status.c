@@ -122,6 +122,15 @@ static int take_word(const char *word, void *user) {
 	return read_options_take_run(&o->read, word);
 }
 
+/* What one may ask of runs as they are. Of one that is restated nothing would come of it, not even of --check. */
+static bool asks_of_runs(const struct options *o) {
+	const struct run_choice *c = &o->choice;
+
+	return o->check || o->no_headings || o->output != OUTPUT_SCREEN || c->n_columns > 0 ||
+	       c->order.by_column || c->order.limit > 0 || c->filter.n_terms > 0 ||
+	       c->filter.since > 0;
+}
+
 static int parse_options(int argc, char **argv, struct options *o) {
 	static const struct option longs[] = {
 		{"jsonl", no_argument, NULL, OPTION_JSONL},
@@ -142,6 +151,12 @@ static int parse_options(int argc, char **argv, struct options *o) {
 	}
 	if (status == EXIT_OK && o->as && !o->read.source.run_part && !o->read.help) {
 		return read_options_wrong(&o->read, "--as wants a RUN; of many, see pareto", "");
+	}
+	if (status == EXIT_OK && o->as && asks_of_runs(o) && !o->read.help) {
+		return read_options_wrong(&o->read,
+			"--as goes with --json, --output and --color; not with --check, --jsonl, "
+			"--openmetrics, or what is for a table",
+			"");
 	}
 	return status;
 }

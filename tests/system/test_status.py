@@ -163,6 +163,16 @@ class Status(unittest.TestCase):
                     self.assertIn("RUN is empty", result.stderr)
             self.assertEqual([], [*daemon.directory.glob("newest.*")])
 
+    def test_nothing_that_is_asked_beside_other_definitions_is_passed_over(self):
+        with Daemon() as daemon:
+            trained(daemon, "defined1", 60)
+            self.assertEqual(OK, status(daemon, "defined1", "--as", "saelens", "--json").returncode)
+            for more in (["--check"], ["--jsonl"], ["--openmetrics"], ["-o", "L0"], ["--sort", "L0"], ["--limit", "1"], ["--no-headings"],
+                         ["--state", "crashed"], ["--where", "lr=1"], ["--since", "1h"]):
+                refused = status(daemon, "defined1", "--as", "saelens", *more)
+                self.assertEqual((WRONG_USAGE, ""), (refused.returncode, refused.stdout), more)
+                self.assertIn("--as goes with --json", refused.stderr)
+
     def test_a_crashed_run_needs_attention(self):
         with Daemon() as daemon:
             trained(daemon, "quiet001", 5)
