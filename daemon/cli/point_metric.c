@@ -100,11 +100,14 @@ static bool member_number(const json_t *figures, const char *name, double *ret) 
 	return document_number(json_object_get(figures, name), "", ret);
 }
 
-/* A count of the window is the same under every trainer's rules: it goes before a mean over steps of that name. */
+/* A count of the window is the same under every trainer's rules: it goes before a mean over steps of that name. How far a run is does, too:
+ * a trainer may log a number that it calls so. */
 bool point_number(const json_t *point, const char *name, double *ret) {
+	if (strcmp(name, "tokens") == 0) {
+		return member_number(point, name, ret);
+	}
 	return member_number(document_at(point, "sparsity"), name, ret) ||
-	       member_number(document_at(point, "metrics"), name, ret) ||
-	       (strcmp(name, "tokens") == 0 && member_number(point, name, ret));
+	       member_number(document_at(point, "metrics"), name, ret);
 }
 
 /* ---- by how much ---- */

@@ -174,6 +174,21 @@ static void a_figure_that_trainers_define_differently_is_warned_of(void **state)
 	json_decref(json);
 }
 
+static void a_number_that_a_trainer_calls_tokens_is_not_how_far_it_is(void **state) {
+	json_t *json = mixed_runs();
+	json_t *point = json_object_get(json_array_get(json_object_get(json, "runs"), 0), "point");
+	double tokens = document_count(point, "tokens"), value = 0;
+	(void)state;
+
+	assert_true(tokens > 1000);
+	(void)json_object_set_new(json_object_get(point, "metrics"), "tokens", json_real(54));
+	assert_true(point_number(point, "tokens", &value));
+	assert_true(value == tokens);
+	(void)json_object_set_new(point, "tokens", json_null());
+	assert_false(point_number(point, "tokens", &value));
+	json_decref(json);
+}
+
 static void drop_fvu(json_t *document) {
 	json_t *runs = json_object_get(document, "runs"), *run;
 	size_t i;
@@ -734,6 +749,7 @@ int main(void) {
 		cmocka_unit_test(unequal_tokens_come_with_the_tokens_to_ask_for),
 		cmocka_unit_test(what_is_less_than_a_window_apart_is_equal),
 		cmocka_unit_test(a_figure_that_trainers_define_differently_is_warned_of),
+		cmocka_unit_test(a_number_that_a_trainer_calls_tokens_is_not_how_far_it_is),
 		cmocka_unit_test(explained_variance_stands_in_for_an_fvu_that_no_run_has),
 		cmocka_unit_test(what_is_worse_than_the_reference_is_said),
 		cmocka_unit_test(
