@@ -196,6 +196,7 @@ static void render_dead(const json_t *run, const json_t *sparsity, struct page *
 static void render_open_window(const json_t *run, struct page *page) {
 	const json_t *partial = document_at(run, "partial_window");
 	double fill, steps, window_steps = document_count(run, "feature_sampling_window");
+	bool has_ended = document_text(run, "ended") != NULL;
 
 	if (document_number(partial, "n_tokens", &steps)) {
 		facts_label("partial", page);
@@ -210,7 +211,8 @@ static void render_open_window(const json_t *run, struct page *page) {
 		render_count("never fired", partial, "never_fired", page);
 		render_count("<1e-5", partial, "below_1e-5", page);
 		page_end_line(page);
-	} else if (document_number(run, "open_window.n_steps", &steps) && window_steps > 0) {
+	} else if (document_number(run, "open_window.n_steps", &steps) && window_steps > 0 &&
+		   !(has_ended && steps == 0)) {
 		if (!document_number(run, "open_window.fill", &fill)) {
 			fill = steps / window_steps;
 		}

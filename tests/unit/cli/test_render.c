@@ -76,6 +76,24 @@ static void a_last_window_that_is_whole_did_not_end_early(void **state) {
 	json_decref(json);
 }
 
+static void a_run_that_ended_with_a_window_has_none_that_is_open(void **state) {
+	json_t *json = screen_document("one_run");
+	json_t *run = json_array_get(document_at(json, "runs"), 0);
+	(void)state;
+
+	json_object_set_new(json_object_get(run, "open_window"), "n_steps", json_integer(0));
+	for (int ended = 0; ended < 2; ended++) {
+		struct page page;
+		json_object_set_new(
+			run, "ended", ended ? json_string("2026-11-23T15:00:00Z") : json_null());
+		page_init(&page, &narrow);
+		render_run(json, run, &page);
+		assert_int_equal(strstr(page_text(&page), "\n  open ") == NULL, ended);
+		page_finish(&page);
+	}
+	json_decref(json);
+}
+
 static void a_small_loss_is_shown_whole(void **state) {
 	const struct look *const looks[] = {&narrow, &wide, &pipe_look, &ascii};
 
@@ -449,6 +467,7 @@ int main(void) {
 		cmocka_unit_test(a_pipe_gets_plain_columns_with_words_for_glyphs),
 		cmocka_unit_test(without_utf8_everything_is_ascii),
 		cmocka_unit_test(a_last_window_that_is_whole_did_not_end_early),
+		cmocka_unit_test(a_run_that_ended_with_a_window_has_none_that_is_open),
 		cmocka_unit_test(a_small_loss_is_shown_whole),
 		cmocka_unit_test(colour_marks_states_and_nan),
 		cmocka_unit_test(the_table_shows_how_each_run_is_forwarded),
