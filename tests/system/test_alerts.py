@@ -131,7 +131,7 @@ class Program(unittest.TestCase):
 
     def test_it_is_told_what_begins_and_ends_and_of_whose_run(self):
         with Alerting(dead="10%") as daemon:
-            program, heard = self.write(daemon, 'read -r line; echo "$line" >> $HEARD; env > $HEARD.env')
+            program, heard = self.write(daemon, 'env > $HEARD.env; read -r line; echo "$line" >> $HEARD')
             daemon.reload(dead="10%", exec=program)
             handle = workload.begin(daemon.socket, "dying001", name="l9", project="clip")
             push(handle, "dying001", 0, 4 * WINDOW)
