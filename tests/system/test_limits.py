@@ -1,6 +1,7 @@
 """What one user, and all together, can make the daemon hold: descriptors, memory; and that it lives on at each limit."""
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import unittest
@@ -53,7 +54,7 @@ def held(daemon, what="memory"):
     return daemon.status()["daemon"]["limits"]["host"][what]
 
 
-@unittest.skipIf(subprocess.run(["which", "prlimit"], capture_output=True, check=False).returncode != 0, "there is no prlimit")
+@unittest.skipUnless(shutil.which("prlimit"), "there is no prlimit")
 class Descriptors(unittest.TestCase):
     def test_ten_thousand_connections_leave_what_the_daemon_needs(self):
         """A run is trained, closes windows and is reported on meanwhile: the database, state files and reports have theirs."""
