@@ -163,6 +163,9 @@ class Open(unittest.TestCase):
                 data.steps("nobody")
             with self.assertRaisesRegex(LookupError, "2 runs fit '001': "):
                 data.steps("001")
+            for read in data.steps, data.feature_counts:
+                with self.assertRaisesRegex(LookupError, "which run\\? '' is a part of all of them"):
+                    read("")
 
     def test_a_run_without_rows_has_all_columns_and_nothing_in_them(self):
         for data in self.both():
@@ -175,6 +178,9 @@ class Open(unittest.TestCase):
         for data in self.both():
             with self.assertRaisesRegex(KeyError, "no column 'l00'; there are run, attempt, step"):
                 data.steps("open0001", columns=["l00"])
+            with self.assertRaisesRegex(TypeError, r"columns is a list of names, as \['l0'\], and no text"):
+                data.steps("open0001", columns="l0")
+            self.assertEqual(["l0", "step"], list(data.steps("open0001", columns=("l0", "step", "l0"))))
         with self.assertRaisesRegex(sae_metrics.Error, "cannot be read"):
             sae_metrics.open("/nowhere/metrics.db")
         with self.assertRaisesRegex(sae_metrics.Error, "not a database of sae-metricsd|cannot be read"):
@@ -193,6 +199,25 @@ class Open(unittest.TestCase):
             connection.close()
             with self.assertRaisesRegex(LookupError, "old.db is of a version that kept no deaths"):
                 sae_metrics.open(path).deaths("open0001")
+
+    def test_what_becomes_unreadable_between_two_calls_is_said(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path, program = os.path.join(folder, "copy.db"), os.path.join(folder, "sae-metricsd")
+            subprocess.run([DAEMON, "export", "--database", path, "--db", self.daemon.database], check=True, stdout=subprocess.DEVNULL)
+            data = sae_metrics.open(path)
+            with open(path, "r+b") as file:
+                file.seek(4096)  # its first page alone is whole
+                file.write(b"\xff" * (os.path.getsize(path) - 4096))
+            for read in data.runs, lambda: data.steps("open0001"), lambda: data.feature_counts("open0001"):
+                with self.assertRaisesRegex(sae_metrics.Error, "copy.db cannot be read: .*malformed"):
+                    read()
+            # A run without steps, of a daemon that then answers no more.
+            with open(program, "w") as file:
+                file.write(f"#!{sys.executable}\nimport sys\nsys.exit(None if sys.argv[1] == 'export' else 'sae-metricsd query: gone')\n")
+            os.chmod(program, 0o755)
+            with mock.patch.dict(os.environ, {"PATH": f"{folder}:{os.environ['PATH']}"}):
+                with self.assertRaisesRegex(sae_metrics.Error, "sae-metricsd query: gone"):
+                    sae_metrics.open(socket=self.daemon.socket).steps("open0001")
 
     def test_without_numpy_it_says_what_to_install(self):
         script = "import sys; sys.modules['numpy'] = None; import sae_metrics\ntry: sae_metrics.open()\nexcept ImportError as e: print(e)"

@@ -30,6 +30,12 @@ def open(path=None, *, socket=None, pandas=False):
     return Database(Program(socket) if path is None else File(path), pandas)
 
 
+def _meant(run):
+    if str(run) == "":
+        raise LookupError("which run? '' is a part of all of them")
+    return str(run)
+
+
 class Database:
     """What `open` returns. Nothing is kept open between two calls, and nothing is changed.
 
@@ -59,7 +65,7 @@ class Database:
         return frame
 
     def _table(self, table, run, columns, all_attempts, parsed):
-        names, rows = self._source.rows(table, run, columns, all_attempts)
+        names, rows = self._source.rows(table, _meant(run), columns, all_attempts)
         return Columns(names, parsed).take(rows)
 
     def runs(self, columns=None):
@@ -103,7 +109,7 @@ class Database:
         not fire); last_fired: int64, the step it last fired at, -1 where it never did; total: uint64, rows of the run.
         Beside them what they are of: attempt, window, step_last, complete, n_tokens (with pandas in ``attrs``).
         Raises LookupError where no window has closed."""
-        counts, last, totals, about = self._source.feature_counts(run)
+        counts, last, totals, about = self._source.feature_counts(_meant(run))
         numpy = import_numpy()
         density = counts / max(about["n_tokens"], 1)
         with numpy.errstate(divide="ignore"):

@@ -64,10 +64,12 @@ def quote(name):
 
 def pick(names, columns):
     """Checks what was asked for against what there is."""
+    if isinstance(columns, str):
+        raise TypeError("columns is a list of names, as [%r], and no text" % columns)
     for name in columns or ():
         if name not in names:
             raise KeyError("no column %r; there are %s" % (name, ", ".join(names)))
-    return list(columns) if columns else list(names)
+    return list(dict.fromkeys(columns or names))
 
 
 def restored(table, names, rows):
@@ -160,7 +162,7 @@ class _Connection:
     """For as long as it is read, and no longer: an old state that is held keeps the daemon's log from shrinking."""
 
     def __init__(self, path):
-        path = os.path.abspath(path)
+        self._path = path = os.path.abspath(path)
         try:
             try:
                 self._connection = self._connect(path, "mode=ro")
@@ -190,8 +192,10 @@ class _Connection:
     def __enter__(self):
         return self._connection
 
-    def __exit__(self, *_):
+    def __exit__(self, _kind, problem, _trace):
         self._connection.close()
+        if isinstance(problem, sqlite3.Error):
+            raise Error("%s cannot be read: %s" % (self._path, problem)) from problem
 
 
 class Program:
@@ -214,33 +218,45 @@ class Program:
         with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             for line in process.stdout:
                 yield json.loads(line)
-            words = process.stderr.read().decode("utf-8", "replace").strip()
-        if process.returncode == 4:
-            raise LookupError(words.split(": ", 1)[-1])
-        if process.returncode != 0:
-            raise Error(words or "%s ended with %d" % (self._program, process.returncode))
+            words = process.stderr.read()
+        self._check(process.returncode, words)
 
-    def _table(self, table, lines, columns):
+    def _check(self, status, words):
+        words = words.decode("utf-8", "replace").strip()
+        if status == 4:
+            raise LookupError(words.split(": ", 1)[-1])
+        if status != 0:
+            raise Error(words or "%s ended with %d" % (self._program, status))
+
+    def _names(self, table):
+        """Without a row of it."""
+        command = [self._program, "query", "--json", *self._place(), "--", "SELECT * FROM %s LIMIT 0" % table]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self._check(done.returncode, done.stderr)
+        return json.loads(done.stdout)["columns"]
+
+    def _pick(self, table, columns):
+        """None: all of them."""
+        return pick(self._names(table), columns) if columns else None
+
+    def _table(self, table, lines, names):
         lines = iter(lines)
         first = next(lines, None)
         if first is None:
-            return pick(self._names(table), columns), iter(())
-        names = pick(list(first), columns)
+            return names or self._names(table), iter(())
+        names = names or list(first)
         return names, (_plain(table, line, names) for line in _chain(first, lines))
 
-    def _names(self, table):
-        """Of a table without rows."""
-        command = [self._program, "query", "--json", *self._place(), "--", "SELECT * FROM %s LIMIT 0" % table]
-        return json.loads(subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout)["columns"]
-
     def runs(self, columns):
-        return self._table(
-            "runs", self._lines("query", "--timeout", "1m", "--", "SELECT * FROM runs ORDER BY started, id"), columns
-        )
+        names = self._pick("runs", columns)
+        select = "SELECT %s FROM runs ORDER BY started, id" % (", ".join(map(quote, names)) if names else "*")
+        return self._table("runs", self._lines("query", "--timeout", "1m", "--", select), names)
 
     def rows(self, table, run, columns, all_attempts):
-        more = ["--all-attempts"] if all_attempts else []
-        return self._table(table, self._lines("export", "--" + table, *more, "--", str(run)), columns)
+        names = self._pick(table, columns)
+        more = ["--columns", ",".join(names)] if names else []
+        more += ["--all-attempts"] if all_attempts else []
+        return self._table(table, self._lines("export", "--" + table, *more, "--", str(run)), names)
 
     def feature_counts(self, run):
         numpy = import_numpy()
