@@ -419,6 +419,9 @@ enum session_verdict peer_stop(struct peer *peer, const struct msg_query *query)
 enum session_verdict peer_amend(struct peer *peer, const struct msg_query *query);
 /* Whether it is one of those queries. */
 bool peer_knows_amendment(struct text what);
+
+/* ---- engine_amend_remove.c ---- */
+
 /* Somebody asked for the run to be removed, and it is being done. */
 bool engine_is_removing(const struct engine *e, const char *run_id);
 /* Something was committed, or time has passed: runs that were waited for may go. */
