@@ -25,6 +25,19 @@ int trim_look(sqlite3 *sql, int64_t n, struct trim_run *ret);
 /* The facts that retention_takes asks for, of this alone. */
 int trim_look_at(sqlite3 *sql, struct trim_run *run, enum retention_what what);
 
+/* A row's time, in that column; the run's own where no clock was set. */
+double trim_row_time(const struct trim_run *run, sqlite3_stmt *st, int at);
+
+/* Lines of their own numbers, and late ones, of which the newest has the lowest number. */
+#define TRIM_LINES_ON_TIME "FROM lines_data WHERE run = ?1 AND line >= 0 ORDER BY line "
+#define TRIM_LINES_LATE    "FROM lines_data WHERE run = ?1 AND line < 0 ORDER BY line DESC "
+
+/* All but the newest, which stay. */
+#define TRIM_WINDOWS_THAT_MAY_GO                                                                   \
+	"FROM windows_data WHERE run = ?1 AND (attempt, window) < (SELECT attempt, window "        \
+	"FROM windows_data WHERE run = ?1 ORDER BY attempt DESC, window DESC LIMIT 1 "             \
+	"OFFSET ?2) ORDER BY attempt, window "
+
 /* What goes, and in whose name. */
 struct trim_order {
 	const struct retention *policy;
