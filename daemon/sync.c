@@ -9,6 +9,7 @@
 #include "arguments.h"
 #include "credential.h"
 #include "database_file.h"
+#include "database_list.h"
 #include "document.h"
 #include "drain.h"
 #include "log.h"

@@ -8,6 +8,7 @@
 
 #include "arguments.h"
 #include "database_file.h"
+#include "database_list.h"
 #include "interrupt.h"
 #include "merge.h"
 #include "schema.h"

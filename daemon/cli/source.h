@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "database_file.h"
+#include "database_list.h"
 
 struct source {
 	const char *run_part; /* NULL: all runs */

@@ -1,5 +1,4 @@
 /* Status documents from database files. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -16,6 +15,7 @@
 #include "database.h"
 #include "document.h"
 #include "database_file.h"
+#include "database_list.h"
 #include "points.h"
 
 #define RUN(id, name, seen)                                                                        \
@@ -196,65 +196,6 @@ static void a_log_that_cannot_be_read_with_its_database_is_remarked_upon(void **
 	json_decref(document);
 }
 
-static void a_folder_stands_for_its_databases_in_order(void **state) {
-	struct database_list list = {0};
-	(void)state;
-
-	database_make(in_folder("b.db"), "");
-	database_make(in_folder("a.db"), "");
-	database_make(in_folder(".hidden.db"), "");
-	assert_int_equal(mkdir(in_folder("metrics.db-state"), 0700), 0);
-	assert_int_equal(database_list_add(&list, folder), 0);
-	assert_int_equal(list.n, 2);
-	assert_non_null(strstr(list.paths[0], "/a.db"));
-	assert_non_null(strstr(list.paths[1], "/b.db"));
-	database_list_finish(&list);
-}
-
-static void an_empty_folder_is_an_error_of_its_own(void **state) {
-	struct database_list list = {0};
-	(void)state;
-
-	assert_int_equal(database_list_add(&list, folder), -ENOENT);
-	database_list_finish(&list);
-}
-
-static json_t *document_of(const char *id, const char *name, const char *seen) {
-	return json_pack("{s:[{ss,ss,ss}]}", "runs", "id", id, "name", name, "last_seen", seen);
-}
-
-static void merged_runs_are_ordered_by_activity(void **state) {
-	json_t *all = document_of("b", "middle", "2026-01-02T00:00:00Z");
-	json_t *newer = document_of("c", "newest", "2026-01-03T00:00:00Z");
-	json_t *older = document_of("a", "oldest", "2026-01-01T00:00:00Z");
-	(void)state;
-
-	assert_int_equal(database_merge(all, older, "one.db"), 0);
-	assert_int_equal(database_merge(all, newer, "two.db"), 0);
-	assert_string_equal(run_text(all, 0, "name"), "newest");
-	assert_string_equal(run_text(all, 1, "name"), "middle");
-	assert_string_equal(run_text(all, 2, "name"), "oldest");
-	assert_string_equal(run_text(all, 0, "database"), "two.db");
-	json_decref(all);
-	json_decref(newer);
-	json_decref(older);
-}
-
-static void a_run_in_two_files_is_shown_as_seen_last(void **state) {
-	json_t *all = document_of("a", "as copied", "2026-01-01T00:00:00Z");
-	json_t *newer = document_of("a", "as it is", "2026-01-02T00:00:00Z");
-	json_t *older = document_of("a", "as it was", "2025-01-01T00:00:00Z");
-	(void)state;
-
-	assert_int_equal(database_merge(all, newer, "one.db"), 0);
-	assert_int_equal(database_merge(all, older, "two.db"), 0);
-	assert_int_equal(json_array_size(document_at(all, "runs")), 1);
-	assert_string_equal(run_text(all, 0, "name"), "as it is");
-	json_decref(all);
-	json_decref(newer);
-	json_decref(older);
-}
-
 /* One file is a copy of the other, from before the last window. */
 static void of_a_run_in_two_files_its_points_are_those_of_the_newer_one(void **state) {
 	static const char window[] =
@@ -311,12 +252,8 @@ int main(void) {
 		TEST(a_database_is_read_while_it_is_written),
 		TEST(a_folder_that_cannot_be_written_is_no_hindrance),
 		TEST(a_log_that_cannot_be_read_with_its_database_is_remarked_upon),
-		TEST(a_folder_stands_for_its_databases_in_order),
-		TEST(an_empty_folder_is_an_error_of_its_own),
 		TEST(of_a_run_in_two_files_its_points_are_those_of_the_newer_one),
 		TEST(of_points_a_file_that_is_not_ours_is_told),
-		cmocka_unit_test(merged_runs_are_ordered_by_activity),
-		cmocka_unit_test(a_run_in_two_files_is_shown_as_seen_last),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
