@@ -67,7 +67,7 @@ int read_options_take_word(struct read_options *o, const char *word, bool *ret_i
 }
 
 int read_options_take_run(struct read_options *o, const char *word) {
-	bool is_database;
+	bool is_database = false;
 	int status = read_options_take_word(o, word, &is_database);
 
 	if (status != EXIT_OK || is_database) {

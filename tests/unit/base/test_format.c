@@ -98,7 +98,8 @@ static void a_number_that_is_too_wide_loses_digits_and_never_its_size(void **sta
 	assert_string_equal(format_general_within(out, -1.234e-300, 8), "-1e-300");
 	assert_string_equal(format_general_within(out, -INFINITY, 8), "-inf");
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-		for (double power = 1e-300; power < 1e300; power *= 10) {
+		double power = 1e-300;
+		for (int decade = -300; decade < 300; decade++, power *= 10) {
 			double value = sizes[i] * power;
 			format_general_within(out, value, 8);
 			assert_true(strlen(out) <= 8);
