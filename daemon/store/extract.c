@@ -46,7 +46,8 @@ static const struct part {
 	const char *name, *table, *condition;
 } parts[] = {
 	{"gradient_norms", "history_data",
-		"key IN (SELECT n FROM keys_data WHERE key" LIKE_GRADIENT_NORM ")"},
+		"(SELECT k.key" LIKE_GRADIENT_NORM
+		" FROM keys_data k WHERE k.n = history_data.key)"},
 };
 
 struct page {
