@@ -45,13 +45,16 @@ static bool is_known(const char *name) {
 	return false;
 }
 
-/* Whether any of the steps has a number there that is not 0: ghost gradients that are off are no column. */
-static bool any_has(const json_t *steps, const char *name) {
-	double value;
+/* A number that is not 0: ghost gradients that are off are no column. */
+static bool is_something(const json_t *value) {
+	double number;
 
+	return document_number(value, "", &number) && number != 0;
+}
+
+static bool any_has(const json_t *steps, const char *name) {
 	for (size_t i = 0; i < json_array_size(steps); i++) {
-		const json_t *row = json_array_get(steps, i);
-		if (document_number(json_object_get(row, name), "", &value) && value != 0) {
+		if (is_something(json_object_get(json_array_get(steps, i), name))) {
 			return true;
 		}
 	}
@@ -68,25 +71,24 @@ static bool is_chosen(const struct why_column *columns, size_t n, const char *na
 }
 
 /* The trainer's own that this step has. Returns how many there are then. */
-static size_t choose_own(
-	const json_t *document, const json_t *row, struct why_column *ret, size_t n) {
-	const char *gradient = document_text(document, "looked_at.gradient"), *name;
+static size_t choose_own(const json_t *row, struct why_column *ret, size_t n, size_t n_max) {
+	const char *name;
 	json_t *value;
 
 	json_object_foreach((json_t *)row, name, value) {
-		if (!is_known(name) && n < COLUMNS_MAX && !is_chosen(ret, n, name) &&
-			any_has(document_at(document, "steps"), name)) {
-			bool is_gradient = gradient && strcmp(gradient, name) == 0;
-			ret[n++] = (struct why_column){
-				name, name, format_general, is_gradient ? 1 : 20};
+		if (is_something(value) && !is_known(name) && n < n_max &&
+			!is_chosen(ret, n, name)) {
+			ret[n++] = (struct why_column){name, name, format_general, 20};
 		}
 	}
 	return n;
 }
 
-/* Ours, and behind them the trainer's own, which need not be in all of the steps: of those the gradient's norm stays longest. */
+/* Ours, and behind them the trainer's own, which need not be in all of the steps. Of those the gradient's norm is first, and
+ * stays longest. */
 static size_t choose_columns(const json_t *document, struct why_column *ret) {
 	const json_t *steps = document_at(document, "steps");
+	const char *gradient = document_text(document, "looked_at.gradient");
 	size_t n = 0;
 
 	for (size_t i = 0; i < N_KNOWN; i++) {
@@ -94,8 +96,12 @@ static size_t choose_columns(const json_t *document, struct why_column *ret) {
 			ret[n++] = known_columns[i];
 		}
 	}
+	size_t n_max = n + COLUMNS_MAX;
+	if (gradient != NULL && any_has(steps, gradient)) {
+		ret[n++] = (struct why_column){gradient, gradient, format_general, 1};
+	}
 	for (size_t i = 0; i < json_array_size(steps); i++) {
-		n = choose_own(document, json_array_get(steps, i), ret, n);
+		n = choose_own(json_array_get(steps, i), ret, n, n_max);
 	}
 	return n;
 }

@@ -32,8 +32,8 @@ static sqlite3_stmt *query_steps(struct why_building *b) {
 		4, b->query->run, b->attempt, b->step, n);
 }
 
-/* One of the view's that is not asked for: a sum, say. Where it is not finite it would be a column of its own, with nothing in it
- * where it is. */
+/* One of the view's that is not asked for: a sum, say. Not finite it would be a column of its own, with nothing in it where it
+ * is finite. */
 static bool is_left_out(const json_t *row, const char *name) {
 	return json_object_get(row, name) == NULL &&
 	       (metric_find(name) >= 0 || scalar_find(text_of(name, strlen(name))) >= 0);
@@ -41,12 +41,13 @@ static bool is_left_out(const json_t *row, const char *name) {
 
 /* What has no column, or is not finite there, stands among what has: whatever the trainer calls it, it takes no other's place. */
 static void lift(struct report *r, json_t *row, const char *name) {
+	bool has_all = strcmp(name, "non_finite") != 0;
 	json_t *object = json_object_get(row, name), *value;
 	const char *key;
 
 	json_object_foreach(object, key, value) {
 		const json_t *own = json_object_get(row, key);
-		if ((own == NULL || json_is_null(own)) && !is_left_out(row, key) &&
+		if ((own == NULL || json_is_null(own)) && (has_all || !is_left_out(row, key)) &&
 			json_object_set(row, key, value) < 0) {
 			r->err = -ENOMEM;
 		}

@@ -401,10 +401,14 @@ static void a_number_by_the_name_of_a_column_takes_no_place_of_it(void **state) 
 	json_decref(document);
 }
 
-static const char *screen_of(const json_t *document, struct page *page) {
-	page_init(page, &wide);
+static const char *look_of(const json_t *document, const struct look *look, struct page *page) {
+	page_init(page, look);
 	render_why(document, page);
 	return page_text(page);
+}
+
+static const char *screen_of(const json_t *document, struct page *page) {
+	return look_of(document, &wide, page);
 }
 
 static void a_number_that_only_some_steps_have_is_a_column(void **state) {
@@ -436,6 +440,39 @@ static void sums_that_are_not_finite_are_no_columns(void **state) {
 	assert_null(strstr(page_text(&page), "explained_variance_std"));
 	page_finish(&page);
 	json_decref(document);
+}
+
+/* Though it has the name of a column of the view. */
+static void a_number_that_is_called_as_a_sum_is_the_trainers_own(void **state) {
+	json_t *document = why(NAN_RUN "UPDATE steps_data SET extra = json_object('l2_sum', 7);");
+	(void)state;
+
+	assert_int_equal(
+		document_count(json_array_get(document_at(document, "steps"), 0), "l2_sum"), 7);
+	json_decref(document);
+}
+
+/* Of more numbers than there are columns for it is the last to go. */
+static void the_norm_of_the_gradient_has_its_column_beside_many(void **state) {
+	char numbers[1024] = "'$.a', 0";
+	struct page page;
+	(void)state;
+
+	for (size_t i = 0; i < 40; i++) {
+		snprintf(numbers + strlen(numbers), sizeof numbers - strlen(numbers),
+			", '$.a%02zu', 1", i);
+	}
+	char *rows =
+		sqlite3_mprintf("%s UPDATE steps_data SET extra = json_set(json_set('{}', %s), "
+				"'$.grad_norm', 2);",
+			NAN_RUN, numbers);
+	json_t *document = why(rows);
+	assert_non_null(strstr(look_of(document, &pipe_look, &page), "grad_norm"));
+	assert_non_null(strstr(page_text(&page), "a22"));
+	assert_null(strstr(page_text(&page), "a23"));
+	page_finish(&page);
+	json_decref(document);
+	sqlite3_free(rows);
 }
 
 static void words_that_are_too_long_end_in_a_whole_character(void **state) {
@@ -515,6 +552,8 @@ int main(void) {
 		cmocka_unit_test(a_number_by_the_name_of_a_column_takes_no_place_of_it),
 		cmocka_unit_test(a_number_that_only_some_steps_have_is_a_column),
 		cmocka_unit_test(sums_that_are_not_finite_are_no_columns),
+		cmocka_unit_test(a_number_that_is_called_as_a_sum_is_the_trainers_own),
+		cmocka_unit_test(the_norm_of_the_gradient_has_its_column_beside_many),
 		cmocka_unit_test(words_that_are_too_long_end_in_a_whole_character),
 		cmocka_unit_test(names_reach_no_terminal_with_an_escape),
 		cmocka_unit_test(no_line_is_wider_than_its_screen),
