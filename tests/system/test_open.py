@@ -178,6 +178,10 @@ class Open(unittest.TestCase):
         for data in self.both():
             with self.assertRaisesRegex(KeyError, "no column 'l00'; there are run, attempt, step"):
                 data.steps("open0001", columns=["l00"])
+            with self.assertRaisesRegex(KeyError, "no column 'step,l0'; there are run, attempt, step"):
+                data.steps("open0001", columns=["step,l0"])
+            with self.assertRaisesRegex(LookupError, "no run fits 'nobody'"):
+                data.steps("nobody", columns=["step"])
             with self.assertRaisesRegex(TypeError, r"columns is a list of names, as \['l0'\], and no text"):
                 data.steps("open0001", columns="l0")
             self.assertEqual(["l0", "step"], list(data.steps("open0001", columns=("l0", "step", "l0"))))

@@ -62,14 +62,19 @@ def quote(name):
     return '"%s"' % name.replace('"', '""')
 
 
-def pick(names, columns):
-    """Checks what was asked for against what there is."""
+def asked(columns):
+    """Each once; none: all that there are."""
     if isinstance(columns, str):
         raise TypeError("columns is a list of names, as [%r], and no text" % columns)
-    for name in columns or ():
+    return list(dict.fromkeys(columns or ()))
+
+
+def pick(names, columns):
+    """Checks what was asked for against what there is."""
+    for name in columns:
         if name not in names:
             raise KeyError("no column %r; there are %s" % (name, ", ".join(names)))
-    return list(dict.fromkeys(columns or names))
+    return columns or names
 
 
 def restored(table, names, rows):
@@ -118,7 +123,7 @@ class File:
 
     def runs(self, columns):
         with self._opened() as connection:
-            names = pick(self._names(connection, "runs"), columns)
+            names = pick(self._names(connection, "runs"), asked(columns))
             return names, connection.execute("SELECT %s FROM runs ORDER BY started, id" % ", ".join(map(quote, names))).fetchall()
 
     def rows(self, table, run, columns, all_attempts):
@@ -126,7 +131,7 @@ class File:
             all_names = self._names(connection, table)
             if not all_names:
                 raise LookupError("%s is of a version that kept no %s" % (self._path, table))
-            names = pick(all_names, columns)
+            names = pick(all_names, asked(columns))
         return names, self._rows(table, run, names, all_attempts)
 
     def _rows(self, table, run, names, all_attempts):
@@ -198,6 +203,10 @@ class _Connection:
             raise Error("%s cannot be read: %s" % (self._path, problem)) from problem
 
 
+class WrongUsage(Error):
+    """Of the program."""
+
+
 class Program:
     """The daemon, asked by the program: it knows where daemons are and how they are spoken to."""
 
@@ -225,6 +234,8 @@ class Program:
         words = words.decode("utf-8", "replace").strip()
         if status == 4:
             raise LookupError(words.split(": ", 1)[-1])
+        if status == 2:
+            raise WrongUsage(words)
         if status != 0:
             raise Error(words or "%s ended with %d" % (self._program, status))
 
@@ -235,10 +246,6 @@ class Program:
         self._check(done.returncode, done.stderr)
         return json.loads(done.stdout)["columns"]
 
-    def _pick(self, table, columns):
-        """None: all of them."""
-        return pick(self._names(table), columns) if columns else None
-
     def _table(self, table, lines, names):
         lines = iter(lines)
         first = next(lines, None)
@@ -248,15 +255,22 @@ class Program:
         return names, (_plain(table, line, names) for line in _chain(first, lines))
 
     def runs(self, columns):
-        names = self._pick("runs", columns)
+        columns = asked(columns)
+        names = columns and pick(self._names("runs"), columns)
         select = "SELECT %s FROM runs ORDER BY started, id" % (", ".join(map(quote, names)) if names else "*")
         return self._table("runs", self._lines("query", "--timeout", "1m", "--", select), names)
 
     def rows(self, table, run, columns, all_attempts):
-        names = self._pick(table, columns)
+        names = asked(columns)
+        if any(not isinstance(name, str) or "," in name for name in names):
+            pick(self._names(table), names)
         more = ["--columns", ",".join(names)] if names else []
         more += ["--all-attempts"] if all_attempts else []
-        return self._table(table, self._lines("export", "--" + table, *more, "--", str(run)), names)
+        try:
+            return self._table(table, self._lines("export", "--" + table, *more, "--", str(run)), names)
+        except WrongUsage:  # whoever asks for what there is says what there is
+            pick(self._names(table), names)
+            raise
 
     def feature_counts(self, run):
         numpy = import_numpy()
