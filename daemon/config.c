@@ -191,6 +191,9 @@ static int take_option(int option, const char *word, void *user) {
 static int take_word(const char *word, void *user) {
 	struct config *c = user;
 
+	if (c->help) {
+		return EXIT_OK;
+	}
 	if (c->has_word) {
 		return arguments_wrong("config", "takes one argument, or none", "");
 	}

@@ -277,8 +277,10 @@ static int take_option(int option, const char *word, void *user) {
 
 static int take_word(const char *word, void *user) {
 	struct sync *s = user;
-	(void)word;
 
+	if (word[0] == '\0') {
+		return arguments_wrong("sync", "RUN is empty", "");
+	}
 	s->n_words++;
 	return EXIT_OK;
 }

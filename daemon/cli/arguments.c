@@ -1,9 +1,21 @@
 #include "arguments.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "subcommand.h"
+
+/* In the midst of a word of several letters getopt has not gone past it yet. */
+static bool is_within(const char *word) {
+	const char *letter = NULL;
+
+	if (word != NULL && word[0] == '-' && word[1] != '-' && optopt > 0) {
+		letter = strchr(word + 1, optopt);
+	}
+	return letter != NULL && letter[1] != '\0';
+}
 
 int arguments_take(int argc, char **argv, const char *letters, const struct option *longs,
 	int (*take_option)(int option, const char *word, void *user),
@@ -14,7 +26,9 @@ int arguments_take(int argc, char **argv, const char *letters, const struct opti
 	opterr = 0;
 	while (status == EXIT_OK &&
 		(option = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
-		status = take_option(option, argv[optind - 1], user);
+		const char letter[] = {'-', (char)optopt, '\0'};
+		status = take_option(option,
+			option == '?' && is_within(argv[optind]) ? letter : argv[optind - 1], user);
 	}
 	while (status == EXIT_OK && optind < argc) {
 		status = take_word(argv[optind++], user);

@@ -93,7 +93,7 @@ static int take_option(int option, const char *word, void *user) {
 static int take_word(const char *word, void *user) {
 	struct options *o = user;
 
-	if (o->run != NULL) {
+	if (o->run != NULL && !o->help) {
 		return arguments_wrong("stop", "one RUN is needed", "");
 	}
 	o->run = word;

@@ -17,6 +17,9 @@ from pathlib import Path
 BUILD = Path(os.environ["SAE_METRICSD_BUILD"])
 ROOT = Path(__file__).resolve().parent.parent.parent
 DAEMON = BUILD / "daemon" / "sae-metricsd"
+# Parts that are built only where their libraries are.
+PICTURES = BUILD / "daemon" / "pictures" / "sae-metricsd-pictures"
+WATCH = BUILD / "daemon" / "watch" / "sae-metricsd-watch"
 sys.path[:0] = [str(ROOT / "client" / "python"), str(ROOT / "tests")]
 os.environ.setdefault("SAE_METRICS_LIBRARY", str(BUILD / "client" / "libsae-metrics.so.0"))
 os.environ.setdefault("SAE_METRICS_QUIET", "1")

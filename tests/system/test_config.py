@@ -217,13 +217,14 @@ class Config(unittest.TestCase):
 
     def test_wrong_usage(self):
         for arguments, words in ((["--loud"], "there is no option --loud"), (["--set"], "a value is missing behind --set"),
-                                 (["a.b", "c.d"], "takes one argument, or none"),
+                                 (["a.b", "c.d"], "takes one argument, or none"), (["--set", "wandb.mode=off", "-vv"], "there is no option -v;"),
                                  (["--json", "wandb.mode"], "--json is for all"), (["--set", "wandb.mode"], "expected SECTION.KEY=VALUE"),
                                  (["--set", "wandb.mode=x"], "--set wandb.mode: expected online, offline or off"),
                                  (["--check", "--config", "a", "b"], "one too many")):
             out = self.config(*arguments)
             self.assertEqual((USAGE, ""), (out.returncode, out.stdout), arguments)
             self.assertIn(words, out.stderr)
+        self.assertEqual(OK, self.config("a.b", "c.d", "--help").returncode)
 
 
 if __name__ == "__main__":

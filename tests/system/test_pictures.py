@@ -13,7 +13,7 @@ import sys
 import unittest
 import xml.etree.ElementTree as ElementTree
 
-from harness import DAEMON, Daemon, query_database
+from harness import DAEMON, PICTURES, Daemon, query_database
 import workload
 
 import tap
@@ -24,7 +24,6 @@ except ImportError:
     Image = None
 
 OK, FAILED, USAGE, NO_ANSWER, NO_SUCH_RUN = 0, 1, 2, 3, 4
-PICTURES = DAEMON.parent / "pictures" / "sae-metricsd-pictures"
 STEPS, NAN_STEPS, SPIKE, WENT_BACK = 1730, range(300, 310), 777, 1500
 
 

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from harness import DAEMON, ROOT, Daemon, query_database, wait_until
+from harness import DAEMON, PICTURES, ROOT, WATCH, Daemon, query_database, wait_until
 from test_kill import ranks, settle
 import workload
 
@@ -156,7 +156,8 @@ class Status(unittest.TestCase):
         with Daemon() as daemon:
             trained(daemon, "newest01", 5)
             for command in (("status",), ("status", "--json"), ("status", "--as", "saelens"), ("why",), ("pareto",), ("compare", "newest01"),
-                            ("plot", "-o", daemon.directory / "newest.svg"), ("report", "-o", daemon.directory / "newest.html"), ("watch",)):
+                            *(("plot", "-o", daemon.directory / "newest.svg"), ("report", "-o", daemon.directory / "newest.html")) * PICTURES.exists(),
+                            *(("watch",),) * WATCH.exists(), ("sync",)):
                 for where in ((), ("--db", daemon.database)):
                     result = subprocess.run([DAEMON, *command, *where, ""], env=daemon.environment(), capture_output=True, text=True)
                     self.assertEqual((WRONG_USAGE, ""), (result.returncode, result.stdout), command)

@@ -15,14 +15,13 @@ import unittest
 
 import pyte
 
-from harness import DAEMON, Daemon, wait_until
+from harness import DAEMON, WATCH, Daemon, wait_until
 import workload
 
 import tap
 
 HOSTILE = "evil\x1b[2J\x1b]0;owned\x07" + "\r\nname" + "\u202e" + "x" * 100
 CTRL_C = b"\x03"
-WATCH = DAEMON.parent / "watch" / "sae-metricsd-watch"
 IS_PLAIN = "sanitize=none" in os.environ.get("SAE_METRICSD_BUILD_KIND", "sanitize=none")
 
 

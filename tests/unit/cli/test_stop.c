@@ -61,6 +61,8 @@ static void help_is_data_and_no_error(void **state) {
 	assert_int_equal(STOP("--help"), EXIT_OK);
 	assert_string_equal(out, subcommand_stop.usage);
 	assert_string_equal(err, "");
+	assert_int_equal(STOP("a", "b", "-h"), EXIT_OK);
+	assert_string_equal(out, subcommand_stop.usage);
 }
 
 static void wrong_usage_says_what_was_wrong(void **state) {
@@ -76,6 +78,12 @@ static void wrong_usage_says_what_was_wrong(void **state) {
 	assert_non_null(strstr(err, "one RUN is needed"));
 	assert_int_equal(STOP("--force", "a"), EXIT_USAGE);
 	assert_non_null(strstr(err, "there is no option --force"));
+	assert_int_equal(STOP("--reason", "over", "-vwx"), EXIT_USAGE);
+	assert_non_null(strstr(err, "there is no option -v;"));
+	assert_int_equal(STOP("a", "-v"), EXIT_USAGE);
+	assert_non_null(strstr(err, "there is no option -v;"));
+	assert_int_equal(STOP("--help=over", "-h"), EXIT_USAGE);
+	assert_non_null(strstr(err, "there is no option --help=over;"));
 	assert_int_equal(STOP("a", "--reason"), EXIT_USAGE);
 	assert_non_null(strstr(err, "a value is missing behind --reason"));
 	assert_int_equal(STOP("--reason", "a\x1b[2J", "a"), EXIT_USAGE);
