@@ -27,7 +27,7 @@ struct child;
 
 /* 0 or -ENOMEM. */
 int child_begin(uv_loop_t *loop, const struct child_options *options, struct child **ret);
-/* It is killed, and on_ended says so. */
+/* It is killed, and on_ended says so. What it had said may be cut then, also where it had ended by itself a moment before. */
 void child_kill(struct child *c);
 /* The same, and nobody is told any more. */
 void child_close(struct child *c, struct closing *closing);
