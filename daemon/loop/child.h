@@ -1,4 +1,5 @@
-/* A program that is given a text and says something, within a time: whatever goes wrong in there stays in there. */
+/* A program that is given a text and says something, within a time: whatever goes wrong in there stays in there. The process ignores
+ * SIGPIPE: it may end before it has read the text. */
 #pragma once
 
 #include <stdbool.h>

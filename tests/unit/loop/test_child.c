@@ -139,6 +139,7 @@ int main(void) {
 		T(once_it_is_killed_what_it_leaves_behind_is_not_waited_for),
 		T(one_that_is_closed_is_killed_and_tells_nobody),
 	};
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("child", tests, NULL, NULL);
 }
