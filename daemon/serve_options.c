@@ -83,8 +83,7 @@ static void on_usage_problem(void *user, const char *words) {
 
 static int take_word(const char *word, void *user) {
 	const struct serve_options *o = user;
-	return o->help ? EXIT_OK
-		       : arguments_wrong("serve", "takes no arguments but options; what is ", word);
+	return o->help ? EXIT_OK : arguments_no_word("serve", word);
 }
 
 int serve_read_options(int argc, char **argv, struct serve_options *o) {

@@ -42,6 +42,10 @@ int arguments_wrong(const char *command, const char *what, const char *which) {
 	return EXIT_USAGE;
 }
 
+int arguments_no_word(const char *command, const char *word) {
+	return arguments_wrong(command, "takes no arguments but options; what is ", word);
+}
+
 int arguments_unknown(const char *command, int option, const char *word) {
 	return arguments_wrong(command,
 		option == ':' ? "a value is missing behind " : "there is no option ", word);

@@ -12,5 +12,7 @@ int arguments_take(int argc, char **argv, const char *letters, const struct opti
 
 /* "sae-metricsd COMMAND: what", with `which` behind it, and what lists all; EXIT_USAGE. */
 int arguments_wrong(const char *command, const char *what, const char *which);
+/* The same of a word, for a command that has options alone. */
+int arguments_no_word(const char *command, const char *word);
 /* The same of an option that getopt_long does not know, or that is without its value (':'). */
 int arguments_unknown(const char *command, int option, const char *word);

@@ -185,8 +185,8 @@ static int take_option(int option, const char *word, void *user) {
 }
 
 static int take_word(const char *word, void *user) {
-	(void)user;
-	return arguments_wrong("doctor", "takes no arguments but options; what is ", word);
+	const struct options *o = user;
+	return o->help ? EXIT_OK : arguments_no_word("doctor", word);
 }
 
 static int read_options(int argc, char **argv, struct options *o) {

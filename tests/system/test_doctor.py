@@ -123,7 +123,7 @@ class Doctor(unittest.TestCase):
             out = self.run_it(*arguments)
             self.assertEqual(USAGE, out.returncode)
             self.assertIn(words, out.stderr)
-        self.assertIn("exit status", self.run_it("--help").stdout)
+        self.assertIn("exit status", self.run_it("word", "--help").stdout)
 
     # ---- config ----
 
