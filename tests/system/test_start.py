@@ -257,6 +257,22 @@ os.execv({str(user.program)!r}, ["sae-metricsd", "start"])
         self.assertEqual(0, user.sae_metricsd("start", "--help").returncode)
         self.assertEqual(set(), user.daemons())
 
+    def test_every_command_names_what_it_does_not_know(self):
+        user = self.user()
+        said = {("serve", "--fast"): "there is no option --fast;", ("serve", "-vv"): "there is no option -v;",
+                ("serve", "--db"): "a value is missing behind --db;", ("serve", "now"): "takes no arguments but options; what is now;",
+                ("start", "now"): "takes no arguments but options; what is now;", ("sync", "--fast"): "there is no option --fast;",
+                ("sync", "--patience"): "a value is missing behind --patience;", ("sync", ""): "RUN is empty;",
+                ("sync", "--take-over", ""): "RUN is empty;"}
+        for arguments, words in said.items():
+            out = user.sae_metricsd(*arguments)
+            self.assertEqual((2, ""), (out.returncode, out.stdout), arguments)
+            self.assertIn(f"sae-metricsd {arguments[0]}: {words}", out.stderr)
+        for command in ("serve", "start"):
+            out = user.sae_metricsd(command, "now", "--help")
+            self.assertEqual((0, ""), (out.returncode, out.stderr))
+        self.assertEqual(set(), user.daemons())
+
 
 if __name__ == "__main__":
     tap.main()
