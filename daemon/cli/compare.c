@@ -127,8 +127,8 @@ static bool is_at(const json_t *document, double tokens) {
 	return is;
 }
 
-/* Asked again at the tokens of the least far run. With their trajectories it would be one question, but all runs of a host together may have more of
- * those than a daemon answers. */
+/* Asked again at the tokens of the least far run. With their trajectories it would be one question, but all runs of a host
+ * together may have more of those than a daemon answers. */
 static int read_at_equal_tokens(
 	struct options *o, struct comparison_query *query, json_t **document) {
 	if (query->at_tokens > 0) {

@@ -39,8 +39,8 @@ struct export_choice {
 bool export_table_has(
 	const struct export_table *t, const char *columns, char *ret_words, size_t words_size);
 
-/* Writes the run's rows; with a heading first where this is the first of the file. `stop` is looked at with every row. 0, -EINTR, -ENOENT: there is nothing of this run, -EBADMSG: the
- * database cannot be read (sqlite3_errmsg says why), or as row_output. */
+/* Writes the run's rows; with a heading first where this is the first of the file. `stop` is looked at with every row. 0, -EINTR,
+ * -ENOENT: there is nothing of this run, -EBADMSG: the database cannot be read (sqlite3_errmsg says why), or as row_output. */
 int export_table_write(const struct export_table *t, sqlite3 *sql, int64_t run, const char *id,
 	const struct export_choice *choice, bool with_heading, const atomic_bool *stop,
 	struct row_output *out);

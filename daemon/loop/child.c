@@ -59,7 +59,7 @@ static void on_exit_(uv_process_t *process, int64_t status, int signum) {
 	struct child *c = process->data;
 
 	c->has_exited = true;
-	c->has_said_all |= c->is_killed; /* here, too */
+	c->has_said_all |= c->is_killed; /* as in child_kill */
 	c->result.exit_status = (int)status;
 	c->result.signal = signum;
 	check_end(c);

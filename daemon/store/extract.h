@@ -22,8 +22,8 @@
 struct extract_query {
 	const char *run_part; /* a whole id is taken for that */
 	struct viewer viewer;
-	const char *
-		table; /* of those that a run has rows in, or "gradient_norms": rows of history_data whose key is one's name */
+	/* Of those that a run has rows in, or "gradient_norms": the rows of history_data whose key is a gradient's norm. */
+	const char *table;
 	const char *after;            /* NULL or "": from the first */
 	size_t page_bytes, page_rows; /* 0: as above */
 };
@@ -33,9 +33,9 @@ enum extract_result {
 	EXTRACT_NO_SUCH_RUN = 4, /* as REPORT_NO_SUCH_RUN */
 };
 
-/* As a text {"schema", "id", "n", "table": whose rows they are, "columns": [names], "rows": [[values]], "keys": {number: name}, "next"}: `keys` are those of
- * W&B's that "key" columns mean, `next` is the `after` of the page that follows, null where none does. A value is null, a
- * number, a text, {"real": "Infinity"} or {"blob": hex}. Negative as in db.h, -EINVAL: there is no such table, or no such
- * place in it; *ret, which was empty, is so then. */
+/* As a text {"schema", "id", "n", "table": whose rows they are, "columns": [names], "rows": [[values]], "keys": {number: name},
+ * "next"}: `keys` are those of W&B's that "key" columns mean, `next` is the `after` of the page that follows, null where none
+ * does. A value is null, a number, a text, {"real": "Infinity"} or {"blob": hex}. Negative as in db.h, -EINVAL: there is no
+ * such table, or no such place in it; *ret, which was empty, is so then. */
 int extract_page(
 	sqlite3 *sql, const struct extract_query *query, struct buf *ret, char ret_words[256]);
